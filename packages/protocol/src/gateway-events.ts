@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { LIMITS, utf8Bytes } from './limits.ts';
+import { effectSchema, idSchema, timeSchema, workspaceSchema } from './shapes.ts';
+import { toolResultSchema } from './tool-result.ts';
+
+const callId = idSchema;
+
+export const gatewayToolSchema = z.object({
+  name: z.string().min(1).max(200),
+  description: z.string().max(10_000),
+  inputSchema: z.record(z.string(), z.unknown()),
+  effect: effectSchema,
+  /** Where it comes from: `builtin`, or the name of an MCP server. */
+  source: z.string().min(1).max(200),
+});
+
+/** What a gateway's journal holds of a call that the server has not yet acknowledged as over. */
+export const journaledCallSchema = z.object({ callId, state: z.enum(['running', 'finished', 'unknown']), result: toolResultSchema.optional() });
+
+/** What allows a call. The gateway's own policy can still refuse it. */
+export const grantSchema = z.object({ by: z.enum(['policy', 'user']), rule: z.string().optional(), decidedBy: z.string().optional(), at: timeSchema });
+
+/** `/gateway`, machine to server. `tool:output` alone takes no acknowledgement: live output may be lost. */
+export const GATEWAY_REQUESTS = {
+  'gateway:hello': {
+    payload: z.object({
+      gatewayId: idSchema,
+      /** Identifies the journal: a lost journal is a new instance. */
+      instanceId: idSchema,
+      name: z.string().min(1).max(200),
+      platform: z.string().min(1).max(100),
+      version: z.string().min(1).max(50),
+      workspaces: z.array(workspaceSchema).max(100),
+      tools: z.array(gatewayToolSchema).max(1_000),
+      calls: z.array(journaledCallSchema).max(10_000),
+    }),
+    data: z.object({ send: z.array(callId), cancel: z.array(callId), forget: z.array(callId) }),
+  },
+  'tool:started': { payload: z.object({ callId }), data: z.object({}) },
+  'tool:output': { payload: z.object({ callId, offset: z.number().int().nonnegative(), text: z.string().max(256 * 1024) }), data: z.object({}) },
+  'tool:result': { payload: z.object({ callId, result: toolResultSchema }), data: z.object({}) },
+} as const satisfies Record<string, { payload: z.ZodType; data: z.ZodType }>;
+
+/** `/gateway`, server to machine. Every dispatch is answered. */
+export const GATEWAY_COMMANDS = {
+  'tool:call': {
+    payload: z.object({
+      callId,
+      sessionId: idSchema,
+      workspace: z.string().min(1).max(4_096),
+      tool: z.string().min(1).max(200),
+      input: z.unknown().refine((input) => utf8Bytes(JSON.stringify(input ?? null)) <= LIMITS.toolInputBytes, {
+        message: `a tool's input may have at most ${LIMITS.toolInputBytes} bytes`,
+        params: { tooLarge: true },
+      }),
+      inputHash: z.string().min(1).max(100),
+      timeoutMs: z.number().int().positive(),
+      grant: grantSchema,
+    }),
+    data: z.union([
+      z.object({ accepted: z.literal(true) }),
+      z.object({ accepted: z.literal(false), error: z.object({ code: z.string(), message: z.string() }) }),
+    ]),
+  },
+  'tool:cancel': { payload: z.object({ callId }), data: z.object({}) },
+} as const satisfies Record<string, { payload: z.ZodType; data: z.ZodType }>;
+
+export type GatewayRequests = typeof GATEWAY_REQUESTS;
+export type GatewayRequestName = keyof GatewayRequests;
+export type GatewayRequest<Name extends GatewayRequestName> = z.infer<GatewayRequests[Name]['payload']>;
+export type GatewayData<Name extends GatewayRequestName> = z.infer<GatewayRequests[Name]['data']>;
+export type GatewayCommandName = keyof typeof GATEWAY_COMMANDS;
+export type GatewayCommand<Name extends GatewayCommandName> = z.infer<(typeof GATEWAY_COMMANDS)[Name]['payload']>;
+export type GatewayAnswer<Name extends GatewayCommandName> = z.infer<(typeof GATEWAY_COMMANDS)[Name]['data']>;
+export type GatewayTool = z.infer<typeof gatewayToolSchema>;
+export type JournaledCall = z.infer<typeof journaledCallSchema>;
+export type Grant = z.infer<typeof grantSchema>;

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+
+/** All that a decision is about: what runs, with which arguments, in which folder, on which machine. */
+export interface HashedCall {
+  readonly tool: string;
+  readonly input: unknown;
+  readonly workspace?: string | undefined;
+  readonly gatewayId?: string | undefined;
+}
+
+/**
+ * SHA-256 of the RFC 8785 canonical JSON of `{ tool, input, workspace, gatewayId }`, base64url without padding.
+ * Absent fields are left out. An approval binds to this value; the gateway recomputes it from what it is about to run.
+ */
+export function inputHash(call: HashedCall): string {
+  const canonical = canonicalize({
+    tool: call.tool,
+    input: call.input,
+    ...(call.workspace === undefined ? {} : { workspace: call.workspace }),
+    ...(call.gatewayId === undefined ? {} : { gatewayId: call.gatewayId }),
+  });
+  if (canonical === undefined) throw new TypeError('the call is not JSON');
+  return createHash('sha256').update(canonical, 'utf8').digest('base64url');
+}

@@ -1,0 +1,26 @@
+/** Sizes are UTF-8 bytes, times milliseconds. SPEC L1 to L6. */
+export const LIMITS = {
+  messageTextBytes: 256 * 1024,
+  toolInputBytes: 1024 * 1024,
+  toolResultBytes: 1024 * 1024,
+  packetBytes: 4 * 1024 * 1024,
+  /** Nesting of any packet; deeper ones are refused before the schema sees them. */
+  depth: 32,
+  /** Values in one packet, counted over the whole tree. */
+  nodes: 100_000,
+  eventsPerSecond: 50,
+  eventBurst: 200,
+  sessionListPage: 100,
+  historyPage: 100,
+  attachPage: 50,
+  queuedMessages: 100,
+  attachmentsPerMessage: 20,
+  titleLength: 200,
+  reasonLength: 4_000,
+  handshakeTimeoutMs: 5_000,
+} as const;
+
+/** Length of `text` in UTF-8 bytes, the unit of every limit. */
+export function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

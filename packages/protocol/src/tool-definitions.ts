@@ -1,0 +1,153 @@
+import { z } from 'zod';
+
+/**
+ * Every built-in tool, declared once, by where it runs:
+ *
+ *   LOCAL_TOOLS    on the person's machine, by a gateway
+ *   REMOTE_TOOLS   in the server
+ *   PAUSE_TOOLS    nowhere: the turn pauses until a person answers, and the answer is the result
+ *
+ * A tool stands in exactly one of the three; `ToolName` and the check at the end of this file keep it so.
+ */
+export type ToolEffect = 'read' | 'write' | 'execute' | 'network';
+export type ToolKind = 'local' | 'remote' | 'pause';
+
+export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
+  readonly description: string;
+  readonly input: Schema;
+  readonly effect: ToolEffect;
+  /** The part of the input that a permission rule is about: a command, a path, a pattern. */
+  readonly subject: (input: z.infer<Schema>) => string;
+}
+
+function define<Schema extends z.ZodType>(definition: ToolDefinition<Schema>): ToolDefinition<Schema> {
+  return definition;
+}
+
+const path = z.string().min(1).max(4_096).describe('Path inside the workspace, relative to it');
+const folder = z.string().min(1).max(4_096).optional().describe('Folder inside the workspace to look in; the workspace itself when left out');
+
+export const LOCAL_TOOLS = {
+  read_file: define({
+    description: 'Read a text file of the workspace, whole or a range of lines. Lines are numbered from 1. Long files are cut and say so; ask for a range then.',
+    input: z.object({
+      path,
+      startLine: z.number().int().min(1).optional().describe('First line to read'),
+      endLine: z.number().int().min(1).optional().describe('Last line to read, included'),
+    }),
+    effect: 'read',
+    subject: (input) => input.path,
+  }),
+  write_file: define({
+    description: 'Create a file in the workspace or replace its whole content. Missing folders are made.',
+    input: z.object({ path, content: z.string().describe('The whole new content') }),
+    effect: 'write',
+    subject: (input) => input.path,
+  }),
+  edit_file: define({
+    description: 'Replace an exact piece of text in a file. The old text must stand in the file exactly once, unless replaceAll is true.',
+    input: z.object({
+      path,
+      oldText: z.string().min(1).describe('The exact text to replace, with its white space'),
+      newText: z.string().describe('What to put in its place'),
+      replaceAll: z.boolean().optional().describe('Replace every occurrence'),
+    }),
+    effect: 'write',
+    subject: (input) => input.path,
+  }),
+  bash: define({
+    description: 'Run a shell command in the workspace and return its output and exit code. It has no terminal and no input. Long output is cut in the middle.',
+    input: z.object({
+      command: z.string().min(1).max(100_000).describe('The command, as for bash -c'),
+      cwd: folder,
+      timeoutMs: z.number().int().min(100).max(3_600_000).optional().describe('Time limit in milliseconds; 120000 when left out'),
+    }),
+    effect: 'execute',
+    subject: (input) => input.command,
+  }),
+  glob: define({
+    description: 'List the files whose path matches a pattern such as "src/**/*.ts", newest first. What .gitignore names is left out.',
+    input: z.object({ pattern: z.string().min(1).max(1_000), path: folder }),
+    effect: 'read',
+    subject: (input) => input.pattern,
+  }),
+  grep: define({
+    description: 'Search file contents with a regular expression (ripgrep syntax). Answers with path:line:text. What .gitignore names is left out.',
+    input: z.object({
+      pattern: z.string().min(1).max(10_000).describe('The regular expression'),
+      path: folder,
+      glob: z.string().min(1).max(1_000).optional().describe('Only files that match this pattern'),
+      ignoreCase: z.boolean().optional(),
+      maxResults: z.number().int().min(1).max(2_000).optional().describe('At most so many lines; 200 when left out'),
+    }),
+    effect: 'read',
+    subject: (input) => input.pattern,
+  }),
+} as const;
+
+const planStep = z.object({ title: z.string().min(1).max(500), status: z.enum(['todo', 'doing', 'done']) });
+
+export const REMOTE_TOOLS = {
+  update_plan: define({
+    description: 'Show the person your plan as a list of steps and keep it up to date. Send the whole list each time.',
+    input: z.object({ steps: z.array(planStep).min(1).max(50) }),
+    effect: 'read',
+    subject: () => 'plan',
+  }),
+} as const;
+
+const questionSchema = z.object({
+  question: z.string().min(1).max(2_000),
+  options: z
+    .array(z.object({ label: z.string().min(1).max(200), description: z.string().max(1_000).optional() }))
+    .max(9)
+    .optional()
+    .describe('Answers to choose from; the person can always write another'),
+});
+
+export const PAUSE_TOOLS = {
+  ask_user_questions: define({
+    description: 'Ask the person one or more questions and wait for the answers. Use it when you cannot go on well without knowing.',
+    input: z.object({ questions: z.array(questionSchema).min(1).max(10) }),
+    effect: 'read',
+    subject: (input) => input.questions[0]?.question ?? '',
+  }),
+} as const;
+
+/** What a person sends as the result of `ask_user_questions`. */
+export const answersSchema = z.object({
+  answers: z.array(z.object({ question: z.string().max(2_000), answer: z.string().max(20_000) })).min(1).max(10),
+});
+
+export type Question = z.infer<typeof questionSchema>;
+export type Answers = z.infer<typeof answersSchema>;
+export type PlanStep = z.infer<typeof planStep>;
+export type LocalToolName = keyof typeof LOCAL_TOOLS;
+export type RemoteToolName = keyof typeof REMOTE_TOOLS;
+export type PauseToolName = keyof typeof PAUSE_TOOLS;
+export type ToolName = LocalToolName | RemoteToolName | PauseToolName;
+export type ToolInput<Name extends ToolName> = z.infer<(typeof ALL_TOOLS)[Name]['input']>;
+
+const ALL_TOOLS = { ...LOCAL_TOOLS, ...REMOTE_TOOLS, ...PAUSE_TOOLS };
+
+type Overlap = (LocalToolName & RemoteToolName) | (LocalToolName & PauseToolName) | (RemoteToolName & PauseToolName);
+/** Fails to compile when a name stands in two of the tables. */
+export const TOOL_TABLES_ARE_DISJOINT: [Overlap] extends [never] ? true : Overlap = true;
+
+export function toolKind(name: string): ToolKind | undefined {
+  if (Object.hasOwn(LOCAL_TOOLS, name)) return 'local';
+  if (Object.hasOwn(REMOTE_TOOLS, name)) return 'remote';
+  if (Object.hasOwn(PAUSE_TOOLS, name)) return 'pause';
+  return undefined;
+}
+
+/** The definition of a built-in tool, or undefined for a name that is none (an MCP tool, or an invention of the model). */
+export function toolDefinition(name: string): ToolDefinition | undefined {
+  return Object.hasOwn(ALL_TOOLS, name) ? (ALL_TOOLS[name as ToolName] as ToolDefinition) : undefined;
+}
+
+/** What a stored rule would match for this call: exactly this subject, never the bare tool name. Input must have passed its schema. */
+export function ruleSubject(tool: string, input: unknown): string {
+  const definition = toolDefinition(tool);
+  return definition ? definition.subject(input) : JSON.stringify(input);
+}

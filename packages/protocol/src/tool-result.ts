@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { LIMITS, utf8Bytes } from './limits.ts';
+
+/** One piece of a tool's answer, in the shape of an MCP tool result's content, so that MCP tools pass through unchanged. */
+export const toolContentSchema = z.union([
+  z.object({ type: z.literal('text'), text: z.string() }),
+  z.object({ type: z.literal('image'), data: z.string(), mimeType: z.string() }),
+  z.object({
+    type: z.literal('resource'),
+    resource: z.object({ uri: z.string(), mimeType: z.string().optional(), text: z.string().optional(), blob: z.string().optional() }),
+  }),
+]);
+
+/** Facts about a run that are not part of the answer itself. */
+export const toolMetaSchema = z.looseObject({
+  exitCode: z.number().int().optional(),
+  signal: z.string().optional(),
+  durationMs: z.number().nonnegative().optional(),
+  /** Unified diff of what an edit changed. */
+  diff: z.string().optional(),
+  added: z.number().int().nonnegative().optional(),
+  removed: z.number().int().nonnegative().optional(),
+  /** How much was left out of `content`, in bytes. */
+  truncatedBytes: z.number().int().nonnegative().optional(),
+});
+
+export const toolResultSchema = z
+  .object({
+    /** `unknown`: it started, and no one can say whether it finished. */
+    status: z.enum(['succeeded', 'failed', 'cancelled', 'unknown']),
+    content: z.array(toolContentSchema).max(1_000),
+    error: z.object({ code: z.string().max(100), message: z.string().max(10_000) }).optional(),
+    meta: toolMetaSchema.optional(),
+  })
+  .refine((result) => utf8Bytes(JSON.stringify(result)) <= LIMITS.toolResultBytes, {
+    message: `a tool result may have at most ${LIMITS.toolResultBytes} bytes`,
+    params: { tooLarge: true },
+  });
+
+export type ToolContent = z.infer<typeof toolContentSchema>;
+export type ToolMeta = z.infer<typeof toolMetaSchema>;
+export type ToolResult = z.infer<typeof toolResultSchema>;
+
+export function textResult(status: ToolResult['status'], text: string, meta?: ToolMeta): ToolResult {
+  return meta ? { status, content: [{ type: 'text', text }], meta } : { status, content: [{ type: 'text', text }] };
+}
+
+/** A result that says what went wrong, readable by model and person alike. */
+export function failedResult(code: string, message: string, meta?: ToolMeta): ToolResult {
+  const result: ToolResult = { status: 'failed', content: [{ type: 'text', text: message }], error: { code, message } };
+  return meta ? { ...result, meta } : result;
+}
