@@ -63,7 +63,8 @@ export const LOCAL_TOOLS = {
       timeoutMs: z.number().int().min(100).max(3_600_000).optional().describe('Time limit in milliseconds; 120000 when left out'),
     }),
     effect: 'execute',
-    subject: (input) => input.command,
+    // A rule for a command holds in one folder: the same words elsewhere may do something else.
+    subject: (input) => (input.cwd === undefined ? input.command : `cd '${input.cwd.replaceAll("'", "'\\''")}' && ${input.command}`),
   }),
   glob: define({
     description: 'List the files whose path matches a pattern such as "src/**/*.ts", newest first. What .gitignore names is left out.',

@@ -1,0 +1,158 @@
+import { type Call, type Decision, refusal, textResult } from '@tendon/protocol';
+import type { Draft, Outcome } from '../change.ts';
+import type { InputOf } from '../input.ts';
+import type { StoredCall } from '../state.ts';
+import { afterCall, closeCall } from '../turn-flow.ts';
+
+/** The call an input is about: open in the state, or over and in the focus. */
+function findCall(draft: Draft, callId: string): StoredCall | undefined {
+  const open = draft.state.calls.find((stored) => stored.call.id === callId);
+  if (open) return open;
+  const focus = draft.focus.call;
+  return focus?.call.id === callId && focus.call.sessionId === draft.state.id ? focus : undefined;
+}
+
+const NO_CALL = 'No such tool call in this session.';
+
+function answerCall(draft: Draft, call: Call): Outcome {
+  return draft.finish({ type: 'call', callId: call.id, state: call.state });
+}
+
+/** The first decision stands; its repeat is acknowledged, its contrary a conflict (SPEC C5). */
+export function onDecide(draft: Draft, input: InputOf<'decide'>): Outcome {
+  const stored = findCall(draft, input.callId);
+  if (!stored) return refusal('not_found', NO_CALL);
+  const { call } = stored;
+  if (call.inputHash !== input.inputHash) return refusal('conflict', 'The call is not the one you were shown. Look at it again and decide anew.');
+  if (call.state !== 'awaiting_approval') {
+    const isRepeat = call.decision !== undefined && call.decision.by !== 'policy' && call.decision.decision === input.decision;
+    return isRepeat ? answerCall(draft, call) : refusal('conflict', `This call was decided already: it is ${call.state}.`);
+  }
+  return input.decision === 'approve' ? approve(draft, stored, input) : deny(draft, stored, input);
+}
+
+function decisionOf(draft: Draft, input: InputOf<'decide'>): Decision {
+  return {
+    by: input.by,
+    decision: input.decision,
+    scope: input.decision === 'approve' ? input.scope : 'once',
+    ...(input.reason === undefined || input.reason === '' ? {} : { reason: input.reason }),
+    ...(input.via === undefined ? {} : { via: input.via }),
+    at: draft.stamp.at,
+  };
+}
+
+function approve(draft: Draft, stored: StoredCall, input: InputOf<'decide'>): Outcome {
+  const call: Call = { ...stored.call, state: 'queued', decision: decisionOf(draft, input) };
+  if (input.scope !== 'once') storeRule(draft, call, input);
+  const approved: StoredCall = { ...stored, call };
+  draft.writeCall(call.kind === 'local' && input.instanceId !== undefined ? withDispatch(draft, approved, input.instanceId) : approved, true);
+  draft.emit('call.updated', { call });
+  return answerCall(draft, call);
+}
+
+function storeRule(draft: Draft, call: Call, input: InputOf<'decide'>): void {
+  draft.addRule({
+    id: draft.stamp.ruleId,
+    ownerId: draft.state.ownerId,
+    tool: call.tool,
+    subject: input.subject,
+    workspace: call.workspace,
+    gatewayId: call.gatewayId,
+    sessionId: input.scope === 'session' ? draft.state.id : undefined,
+    createdAt: draft.stamp.at,
+  });
+}
+
+function deny(draft: Draft, stored: StoredCall, input: InputOf<'decide'>): Outcome {
+  closeCall(draft, stored, { state: 'denied', decision: decisionOf(draft, input) });
+  afterCall(draft, false);
+  return draft.finish({ type: 'call', callId: input.callId, state: 'denied' });
+}
+
+export function onAnswer(draft: Draft, input: InputOf<'answer'>): Outcome {
+  const stored = findCall(draft, input.callId);
+  if (!stored) return refusal('not_found', NO_CALL);
+  const { call } = stored;
+  if (call.kind !== 'pause') return refusal('conflict', 'Only a question can be answered by a person. A tool is answered by its machine.');
+  if (call.state !== 'awaiting_answer') {
+    const isRepeat = call.result !== undefined && JSON.stringify(call.result.content) === JSON.stringify(input.result.content);
+    return isRepeat ? answerCall(draft, call) : refusal('conflict', `This question is ${call.state === 'succeeded' ? 'answered' : call.state} already.`);
+  }
+  closeCall(draft, stored, { state: 'succeeded', result: input.result });
+  afterCall(draft, false);
+  return draft.finish({ type: 'call', callId: call.id, state: 'succeeded' });
+}
+
+function withDispatch(draft: Draft, stored: StoredCall, instanceId: string): StoredCall {
+  const attempt = (stored.dispatch?.attempt ?? 0) + 1;
+  return { ...stored, dispatch: { attempt, instanceId, stopGeneration: draft.state.stopGeneration, at: draft.stamp.at } };
+}
+
+/** Committed before it is sent, so that a result can be told from a stranger's (SPEC C1). */
+export function onDispatch(draft: Draft, input: InputOf<'dispatch'>): Outcome {
+  const stored = findCall(draft, input.callId);
+  if (!stored) return refusal('not_found', NO_CALL);
+  const isFree = stored.call.state === 'queued' && stored.call.kind === 'local' && !stored.dispatch && stored.cancelRequestedAt === undefined;
+  if (!isFree) return refusal('conflict', 'This call is not to be handed over.');
+  draft.writeCall(withDispatch(draft, stored, input.instanceId), true);
+  return answerCall(draft, stored.call);
+}
+
+/** Only the instance that holds the dispatch may speak about a call (I4). */
+function fromInstance(draft: Draft, input: { callId: string; instanceId: string }): StoredCall | Outcome {
+  const stored = findCall(draft, input.callId);
+  if (!stored) return refusal('not_found', NO_CALL);
+  if (stored.dispatch?.instanceId !== input.instanceId) return refusal('conflict', 'This call was not given to this instance.');
+  return stored;
+}
+
+export function onCallStarted(draft: Draft, input: InputOf<'call_started'>): Outcome {
+  const stored = fromInstance(draft, input);
+  if ('ok' in stored) return stored;
+  if (stored.call.state !== 'queued') return answerCall(draft, stored.call);
+  const call: Call = { ...stored.call, state: 'running', startedAt: draft.stamp.at };
+  draft.writeCall({ ...stored, call }, true);
+  draft.emit('call.updated', { call });
+  return answerCall(draft, call);
+}
+
+/** A repeat of a result is acknowledged and changes nothing (SPEC C6). */
+export function onCallFinished(draft: Draft, input: InputOf<'call_finished'>): Outcome {
+  const stored = fromInstance(draft, input);
+  if ('ok' in stored) return stored;
+  return finishCall(draft, stored, input);
+}
+
+export function onRemoteFinished(draft: Draft, input: InputOf<'remote_finished'>): Outcome {
+  const stored = findCall(draft, input.callId);
+  if (!stored) return refusal('not_found', NO_CALL);
+  if (stored.call.kind !== 'remote') return refusal('conflict', 'This call is not for the server to run.');
+  return finishCall(draft, stored, input);
+}
+
+function finishCall(draft: Draft, stored: StoredCall, input: Pick<InputOf<'call_finished'>, 'result'>): Outcome {
+  const isOpen = stored.call.state === 'queued' || stored.call.state === 'running';
+  if (!isOpen) return answerCall(draft, stored.call);
+  const startedAt = stored.call.startedAt ?? draft.stamp.at;
+  closeCall(draft, stored, { state: input.result.status, result: input.result, startedAt });
+  afterCall(draft, stored.cancelRequestedAt !== undefined);
+  return draft.finish({ type: 'call', callId: stored.call.id, state: input.result.status });
+}
+
+export function onCallLost(draft: Draft, input: InputOf<'call_lost'>): Outcome {
+  const stored = fromInstance(draft, input);
+  if ('ok' in stored) return stored;
+  const { call } = stored;
+  if (call.state !== 'queued' && call.state !== 'running') return answerCall(draft, call);
+  if (call.effect === 'read' && stored.cancelRequestedAt === undefined) {
+    const again: Call = { ...call, state: 'queued' };
+    draft.writeCall({ ...stored, call: again, dispatch: undefined }, true);
+    if (call.state !== 'queued') draft.emit('call.updated', { call: again });
+    return answerCall(draft, again);
+  }
+  const end = call.effect === 'read' ? 'cancelled' : 'unknown';
+  closeCall(draft, stored, { state: end, result: textResult(end, input.reason) });
+  afterCall(draft, stored.cancelRequestedAt !== undefined);
+  return draft.finish({ type: 'call', callId: call.id, state: end });
+}

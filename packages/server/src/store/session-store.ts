@@ -1,0 +1,96 @@
+import type { Call, Message, ProtocolError, Rule, Session, SessionEvent } from '@tendon/protocol';
+import type { Answer, Change, Effect, Focus, Input, Outcome, Part, SessionState, Stamp, StoredCall } from '../kernel/index.ts';
+
+/** Proof of owning a session for a while. Every write of an owner names it; an old epoch writes nothing (I5). */
+export interface Lease {
+  readonly sessionId: string;
+  readonly node: string;
+  readonly epoch: number;
+}
+
+export interface CommitRequest {
+  readonly sessionId: string;
+  /** When given, another user's session is `not_found`. Left out for machines and owners of a lease, who were checked otherwise. */
+  readonly ownerId?: string | undefined;
+  readonly input: Input;
+  /** Rows to load beside the state, under the same lock. */
+  readonly focus?: { readonly messageId?: string | undefined; readonly callId?: string | undefined };
+  /** The node that commits. It takes the lease in the same statement when work is owed afterwards and the lease is free, expired or its own. */
+  readonly node: string;
+  /** When given, the commit is void unless this very epoch still holds the lease. */
+  readonly fence?: Lease | undefined;
+}
+
+/** The pure machine, handed in so that the store knows no rules. */
+export type Decide = (state: SessionState, input: Input, context: { stamp: Stamp; focus: Focus }) => Outcome;
+
+export interface Committed {
+  readonly ok: true;
+  readonly answer: Answer;
+  readonly change: Change;
+  /** What is owed now: derived from the state after the commit. */
+  readonly owed: readonly Effect[];
+  /** The lease after the commit, when this node holds it. */
+  readonly lease?: Lease | undefined;
+}
+
+export type CommitOutcome = Committed | { readonly ok: false; readonly error: ProtocolError } | { readonly ok: false; readonly fenced: true };
+
+export interface HistoryPage {
+  readonly messages: readonly Message[];
+  readonly calls: readonly Call[];
+  readonly hasMore: boolean;
+}
+
+/** History as the model needs it: messages in order, with the calls of each (and what the provider wants back). */
+export interface HistoryRows {
+  readonly messages: readonly Message[];
+  readonly calls: readonly StoredCall[];
+}
+
+export interface NewSession {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly title: string;
+  readonly model: string;
+  readonly gatewayId?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly at: string;
+}
+
+/** Where sessions live. Truth is in here and nowhere else; one contract suite runs over every implementation. */
+export interface SessionStore {
+  /** Creates the session with its first event, `session.updated`, seq 1. */
+  create(session: NewSession): Promise<{ state: SessionState; events: readonly SessionEvent[] }>;
+  /** One transaction: lock and load, decide, write everything, commit. Exceptions mean the database is lost; nothing or all was written. */
+  commit(request: CommitRequest, decide: Decide): Promise<CommitOutcome>;
+  /** Stores what has streamed so far, about once a second. False when the fence is old or the turn is over. */
+  savePartial(lease: Lease, messageId: string, parts: readonly Part[]): Promise<boolean>;
+
+  /** Takes up to `limit` sessions that owe work and have no living owner (`owes` and lease null or expired). */
+  claimOwed(node: string, limit: number): Promise<readonly Lease[]>;
+  /** Voids every lease at once: for the sole owner of an embedded database, where all earlier nodes are known to be dead. */
+  releaseAll(): Promise<void>;
+  /** Renews the node's leases; answers with those it still holds. */
+  renew(node: string, leases: readonly Lease[]): Promise<readonly Lease[]>;
+  release(lease: Lease): Promise<void>;
+
+  load(sessionId: string, ownerId?: string): Promise<SessionState | undefined>;
+  list(ownerId: string, page: { cursor?: string | undefined; limit: number }): Promise<{ sessions: readonly Session[]; nextCursor?: string }>;
+  /** Deletes a session that is the owner's; false when there is none. */
+  delete(sessionId: string, ownerId: string): Promise<boolean>;
+  /** The newest page, or what stands before a message's seq; oldest first. Queued messages are in the newest page, last. */
+  page(sessionId: string, options: { before?: number | undefined; limit: number }): Promise<HistoryPage>;
+  /** Durable events after a seq, in order; undefined when they are no longer kept or more than `limit`. */
+  eventsAfter(sessionId: string, seq: number, limit: number): Promise<readonly SessionEvent[] | undefined>;
+  /** Messages (not queued) with seq above `afterSeq`, oldest first, at most the newest `limit`. */
+  historyAfter(sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows>;
+
+  /** The session of a call, and whose it is. */
+  findCall(callId: string): Promise<{ sessionId: string; ownerId: string; call: StoredCall } | undefined>;
+  /** Calls of this machine that are not over, whatever session they belong to. */
+  openCallsOf(gatewayId: string): Promise<readonly { sessionId: string; call: StoredCall }[]>;
+  rules(ownerId: string): Promise<readonly Rule[]>;
+  revokeRule(ownerId: string, ruleId: string): Promise<boolean>;
+  touchRule(ruleId: string, at: string): Promise<void>;
+}
