@@ -1,0 +1,19 @@
+export { AgentClient } from './agent-client.ts';
+export { memoryOutbox, type WebStorage, webStorageOutbox } from './outbox/storage.ts';
+export { SessionClient } from './session/session-client.ts';
+export type {
+  AgentClientOptions,
+  CallDecision,
+  ConnectionState,
+  GatewayList,
+  LiveOutput,
+  Notice,
+  OutboxMessage,
+  OutboxStorage,
+  Scheduler,
+  SendOptions,
+  SessionListView,
+  SessionView,
+  Store,
+  Timers,
+} from './types.ts';
