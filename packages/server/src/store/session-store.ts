@@ -1,4 +1,4 @@
-import type { Call, Message, ProtocolError, Rule, Session, SessionEvent } from '@tendon/protocol';
+import type { Call, Gateway, GatewayTool, Message, ProtocolError, Rule, Session, SessionEvent } from '@tendon/protocol';
 import type { Answer, Change, Effect, Focus, Input, Outcome, Part, SessionState, Stamp, StoredCall } from '../kernel/index.ts';
 
 /** Proof of owning a session for a while. Every write of an owner names it; an old epoch writes nothing (I5). */
@@ -93,4 +93,21 @@ export interface SessionStore {
   rules(ownerId: string): Promise<readonly Rule[]>;
   revokeRule(ownerId: string, ruleId: string): Promise<boolean>;
   touchRule(ruleId: string, at: string): Promise<void>;
+}
+
+export interface StoredGateway {
+  readonly gateway: Omit<Gateway, 'online'>;
+  readonly ownerId: string;
+  /** Everything the machine announced, schemas included: what the model is offered. */
+  readonly tools: readonly GatewayTool[];
+  readonly instanceId: string;
+}
+
+/** The machines that have ever said hello. Whether one is online is known by the node that holds its connection. */
+export interface GatewayStore {
+  /** False when the id belongs to another user: nothing is written then. */
+  put(gateway: StoredGateway): Promise<boolean>;
+  list(ownerId: string): Promise<readonly StoredGateway[]>;
+  find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined>;
+  seen(gatewayId: string, at: string): Promise<void>;
 }
