@@ -1,0 +1,219 @@
+import { type AgentData, type AgentRequest, LIMITS, type ProtocolError, type Result, refusal, ruleSubject, success, type ToolResult, textResult } from '@tendon/protocol';
+import type { Input } from '../kernel/index.ts';
+import { NEW_SESSION_TITLE, publicSession } from '../kernel/index.ts';
+import type { CommitOutcome, GatewayStore, SessionStore } from '../store/session-store.ts';
+import type { HistoryCache } from './history-cache.ts';
+import type { Machines } from './machines.ts';
+import type { ModelPort } from './model/model-port.ts';
+import type { OutputTails } from './output-tails.ts';
+import type { AgentConnection, AgentHandlers, Fanout } from './ports.ts';
+import type { SessionActor } from './session-actor.ts';
+
+/** Above this a fresh page is quicker than the events one by one. */
+const CATCH_UP_EVENTS = 10_000;
+
+export interface AgentDeskOptions {
+  readonly store: SessionStore & GatewayStore;
+  readonly machines: Machines;
+  readonly models: ModelPort;
+  readonly tails: OutputTails;
+  readonly history: HistoryCache;
+  readonly fanout: Fanout;
+  readonly now: () => Date;
+  readonly newId: () => string;
+  readonly actorOf: (sessionId: string) => SessionActor;
+}
+
+const NO_SESSION = 'There is no such session, or it is not yours.';
+
+/** What people ask for. Every handler loads by (id, owner). */
+export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
+  const { store, machines, models } = options;
+  return {
+    'session:create': (connection, payload) => createSession(options, connection, payload),
+    'session:list': async ({ userId }, { cursor, limit }) => {
+      const page = await store.list(userId, { cursor, limit: limit ?? LIMITS.sessionListPage });
+      return success({ sessions: [...page.sessions], ...(page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor }) });
+    },
+    'session:attach': (connection, payload) => attach(options, connection, payload),
+    'session:detach': async (connection, { sessionId }) => {
+      connection.leaveSession(sessionId);
+      return success({});
+    },
+    'session:history': (connection, payload) => readHistory(options, connection, payload),
+    'session:update': (connection, payload) => updateSession(options, connection, payload),
+    'session:delete': (connection, payload) => deleteSession(options, connection, payload),
+    'agent:execute': (connection, payload) => execute(options, connection, payload),
+    'agent:stop': (connection, { sessionId }) => stop(options, connection, sessionId),
+    'agent:continue': async ({ userId }, { sessionId }) => withSession(await options.actorOf(sessionId).commit({ type: 'continue' }, { ownerId: userId })),
+    'message:cancel': async ({ userId }, { sessionId, messageId }) => {
+      const outcome = await options.actorOf(sessionId).commit({ type: 'cancel_message', messageId }, { ownerId: userId, focus: { messageId } });
+      return outcome.ok ? success({}) : refused(outcome);
+    },
+    'tool:decide': (connection, payload) => decide(options, connection, payload),
+    'tool:result': (connection, payload) => answerQuestion(options, connection, payload),
+    'gateway:list': async ({ userId }) => success({ gateways: await machines.list(userId) }),
+    'model:list': async () => success({ models: models.list(), default: await models.defaultModel() }),
+    'rule:list': async ({ userId }) => success({ rules: [...(await store.rules(userId))] }),
+    'rule:revoke': async ({ userId }, { ruleId }) => ((await store.revokeRule(userId, ruleId)) ? success({}) : refusal('not_found', 'There is no such rule.')),
+  };
+}
+
+type Refused = { ok: false; error: ProtocolError };
+
+function refused(outcome: Exclude<CommitOutcome, { ok: true }>): Refused {
+  return 'error' in outcome ? outcome : refusal('unavailable', 'Another node has taken over this session. Try again.');
+}
+
+function withSession(outcome: CommitOutcome): Result<{ session: ReturnType<typeof publicSession> }> {
+  return outcome.ok ? success({ session: publicSession(outcome.change.state) }) : refused(outcome);
+}
+
+/** Model, machine and folder must exist before a session names them. */
+async function checkChoice(
+  options: AgentDeskOptions,
+  userId: string,
+  choice: { model?: string | undefined; gatewayId?: string | undefined; workspace?: string | undefined },
+): Promise<Refused | undefined> {
+  const fault = choice.model === undefined ? undefined : options.models.check(choice.model);
+  if (fault) return refusal('invalid_payload', fault.message, [{ path: 'model', reason: fault.message }]);
+  if (choice.gatewayId === undefined) return undefined;
+  const machine = await options.machines.find(choice.gatewayId, userId);
+  if (!machine) return refusal('not_found', 'There is no such machine, or it is not yours.');
+  const paths = machine.gateway.workspaces.map((workspace) => workspace.path);
+  if (choice.workspace === undefined || paths.includes(choice.workspace)) return undefined;
+  const reason = `${machine.gateway.name} does not offer this folder. It offers: ${paths.join(', ')}`;
+  return refusal('invalid_payload', reason, [{ path: 'workspace', reason }]);
+}
+
+async function createSession(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:create'>): Promise<Result<AgentData<'session:create'>>> {
+  const machine = await options.machines.machineOf({ ownerId: userId, gatewayId: payload.gatewayId, workspace: payload.workspace });
+  const place = { gatewayId: payload.gatewayId ?? machine?.gatewayId, workspace: payload.workspace ?? machine?.workspace };
+  const wrong = await checkChoice(options, userId, { model: payload.model, ...place });
+  if (wrong) return wrong;
+  const model = payload.model ?? (await options.models.defaultModel());
+  const { state } = await options.store.create({
+    id: options.newId(),
+    ownerId: userId,
+    title: payload.title ?? NEW_SESSION_TITLE,
+    model,
+    ...place,
+    at: options.now().toISOString(),
+  });
+  options.models.warmUp(model);
+  const session = publicSession(state);
+  options.fanout.toUser(userId, 'session:summary', { session });
+  return success({ session });
+}
+
+async function attach(options: AgentDeskOptions, connection: AgentConnection, payload: AgentRequest<'session:attach'>): Promise<Result<AgentData<'session:attach'>>> {
+  const { sessionId, afterSeq } = payload;
+  const { store } = options;
+  const actor = options.actorOf(sessionId);
+  return actor.serially(async () => {
+    const state = await store.load(sessionId, connection.userId);
+    if (!state) return refusal('not_found', NO_SESSION);
+    const events = afterSeq === undefined || afterSeq > state.seq ? undefined : await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS);
+    const page = events ? { messages: [], calls: [], hasMore: false } : await store.page(sessionId, { limit: LIMITS.attachPage });
+    options.models.warmUp(state.model);
+    connection.joinSession(sessionId);
+    const live = actor.live(state);
+    const outputs = options.tails.ofSession(sessionId);
+    return success({
+      session: publicSession(state),
+      messages: [...page.messages],
+      calls: [...page.calls],
+      seq: state.seq,
+      ...(events ? { events: [...events] } : {}),
+      ...(live ? { live } : {}),
+      ...(outputs.length > 0 ? { outputs } : {}),
+      hasMore: page.hasMore,
+    });
+  });
+}
+
+async function readHistory(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:history'>): Promise<Result<AgentData<'session:history'>>> {
+  if (!(await options.store.load(payload.sessionId, userId))) return refusal('not_found', NO_SESSION);
+  const page = await options.store.page(payload.sessionId, { before: payload.before, limit: payload.limit ?? LIMITS.attachPage });
+  return success({ messages: [...page.messages], calls: [...page.calls], hasMore: page.hasMore });
+}
+
+async function updateSession(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:update'>): Promise<Result<AgentData<'session:update'>>> {
+  const { sessionId, ...change } = payload;
+  const state = await options.store.load(sessionId, userId);
+  if (!state) return refusal('not_found', NO_SESSION);
+  const gatewayId = change.gatewayId ?? (change.workspace === undefined ? undefined : state.gatewayId);
+  const wrong = await checkChoice(options, userId, { ...change, gatewayId });
+  if (wrong) return wrong;
+  return withSession(await options.actorOf(sessionId).commit({ type: 'update', ...change }, { ownerId: userId }));
+}
+
+/** Work in hand is stopped first, so that nothing goes on for a session that is gone. */
+async function deleteSession(options: AgentDeskOptions, { userId }: AgentConnection, { sessionId }: AgentRequest<'session:delete'>): Promise<Result<AgentData<'session:delete'>>> {
+  const actor = options.actorOf(sessionId);
+  const stopped = await actor.commitEndingTurn((partial) => ({ type: 'stop', partial }), { ownerId: userId });
+  if (!stopped.ok) return refused(stopped);
+  if (!(await options.store.delete(sessionId, userId))) return refusal('not_found', NO_SESSION);
+  options.history.forget(sessionId);
+  void actor.poke();
+  options.fanout.toUser(userId, 'session:summary', { session: publicSession(stopped.change.state), deleted: true });
+  return success({});
+}
+
+async function execute(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'agent:execute'>): Promise<Result<AgentData<'agent:execute'>>> {
+  const { sessionId, messageId, text, attachments, mode } = payload;
+  const inputWith = (partial: Extract<Input, { type: 'execute' }>['partial']): Input => ({
+    type: 'execute',
+    messageId,
+    text,
+    attachments: attachments ?? [],
+    mode: mode ?? 'queue',
+    partial,
+  });
+  const commit = { ownerId: userId, focus: { messageId } };
+  const actor = options.actorOf(sessionId);
+  const outcome = mode === 'interrupt' ? await actor.commitEndingTurn(inputWith, commit) : await actor.commit(inputWith(undefined), commit);
+  if (!outcome.ok) return refused(outcome);
+  const { answer } = outcome;
+  return answer.type === 'accepted' ? success({ messageId, seq: answer.seq, queued: answer.queued }) : refusal('internal');
+}
+
+async function stop(options: AgentDeskOptions, { userId }: AgentConnection, sessionId: string): Promise<Result<AgentData<'agent:stop'>>> {
+  const outcome = await options.actorOf(sessionId).commitEndingTurn((partial) => ({ type: 'stop', partial }), { ownerId: userId });
+  if (!outcome.ok) return refused(outcome);
+  return outcome.answer.type === 'stopped' ? success({ stopped: outcome.answer.stopped }) : refusal('internal');
+}
+
+async function decide(options: AgentDeskOptions, connection: AgentConnection, payload: AgentRequest<'tool:decide'>): Promise<Result<AgentData<'tool:decide'>>> {
+  const { sessionId, callId, inputHash, decision, scope, reason } = payload;
+  const found = await options.store.findCall(callId);
+  if (!found || found.ownerId !== connection.userId || found.sessionId !== sessionId) return refusal('not_found', 'There is no such tool call in this session.');
+  const { call } = found.call;
+  const machine = call.gatewayId === undefined ? undefined : options.machines.online(call.gatewayId);
+  const input: Input = {
+    type: 'decide',
+    callId,
+    inputHash,
+    decision,
+    scope: scope ?? 'once',
+    reason,
+    by: connection.userId,
+    via: connection.clientName,
+    subject: ruleSubject(call.tool, call.input),
+    instanceId: machine?.stored.instanceId,
+  };
+  return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
+}
+
+async function answerQuestion(options: AgentDeskOptions, connection: AgentConnection, payload: AgentRequest<'tool:result'>): Promise<Result<AgentData<'tool:result'>>> {
+  const { sessionId, callId } = payload;
+  const result: ToolResult = 'answers' in payload.result ? textResult('succeeded', JSON.stringify({ answers: payload.result.answers })) : payload.result;
+  if (result.status !== 'succeeded') return refusal('invalid_payload', 'An answer has the status succeeded.', [{ path: 'result.status', reason: 'must be succeeded' }]);
+  const input: Input = { type: 'answer', callId, result, by: connection.userId, via: connection.clientName };
+  return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
+}
+
+function callAnswer(outcome: CommitOutcome): Result<{ callId: string; state: AgentData<'tool:decide'>['state'] }> {
+  if (!outcome.ok) return refused(outcome);
+  return outcome.answer.type === 'call' ? success({ callId: outcome.answer.callId, state: outcome.answer.state }) : refusal('internal');
+}

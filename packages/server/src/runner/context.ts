@@ -1,0 +1,32 @@
+import type { Call, ToolResult } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { Lease, SessionStore } from '../store/session-store.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { HistoryCache } from './history-cache.ts';
+import type { ModelPort } from './model/model-port.ts';
+import type { Fanout } from './ports.ts';
+import type { SessionActor } from './session-actor.ts';
+import type { Machine } from './tool-check.ts';
+
+/** What every session of this node shares. Made once, by `createRunner`. */
+export interface RunnerContext {
+  readonly node: string;
+  readonly store: SessionStore;
+  readonly models: ModelPort;
+  readonly fanout: Fanout;
+  readonly history: HistoryCache;
+  readonly dispatcher: Pick<Dispatcher, 'carryOut'>;
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly newId: () => string;
+  /** Resolves after `ms`, or at once when the runner closes. */
+  readonly pause: (ms: number) => Promise<void>;
+  readonly runRemoteTool: (call: Pick<Call, 'tool' | 'input'>) => Promise<ToolResult>;
+  /** The machine and folder a session's local tools use. */
+  readonly machineOf: (session: { ownerId: string; gatewayId?: string | undefined; workspace?: string | undefined }) => Promise<Machine | undefined>;
+  /** Looks at the session again, soon, when the database answers. */
+  readonly pokeLater: (sessionId: string) => void;
+  readonly actorChanged: (actor: SessionActor) => void;
+}
+
+export type { Lease };

@@ -1,0 +1,154 @@
+import { type GatewayData, type GatewayRequest, type JournaledCall, refusal, type Result, success, textResult } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { Input, StoredCall } from '../kernel/index.ts';
+import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
+import { NEVER_STARTED } from './dispatcher.ts';
+import type { Machines, OnlineMachine } from './machines.ts';
+import type { OutputTails } from './output-tails.ts';
+import type { Fanout, GatewayConnection, GatewayDesk, GatewayHandlers } from './ports.ts';
+import type { SessionActor } from './session-actor.ts';
+
+export interface GatewayDeskOptions {
+  readonly store: SessionStore & GatewayStore;
+  readonly machines: Machines;
+  readonly tails: OutputTails;
+  readonly fanout: Fanout;
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly actorOf: (sessionId: string) => SessionActor;
+  readonly pokeLater: (sessionId: string) => void;
+}
+
+type Hello = GatewayRequest<'gateway:hello'>;
+type HelloAnswer = { send: string[]; cancel: string[]; forget: string[] };
+
+const UNKNOWN_OUTCOME = 'The machine lost track of this call: it started, and no one can say whether it finished.';
+const LOST_JOURNAL = 'The machine has come back without its journal. Whether this call ran is not known.';
+
+/** What machines say, made into inputs to their sessions. */
+export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk {
+  const handlers: GatewayHandlers = {
+    'gateway:hello': (connection, hello) => onHello(options, connection, hello),
+    'tool:started': (connection, { callId }) => onReport(options, connection, callId, (instanceId) => ({ type: 'call_started', callId, instanceId })),
+    'tool:output': async (connection, output) => onOutput(options, connection, output),
+    'tool:result': async (connection, { callId, result }) => {
+      const answer = await onReport(options, connection, callId, (instanceId) => ({ type: 'call_finished', callId, instanceId, result }));
+      if (answer.ok) options.tails.close(callId);
+      return answer;
+    },
+  };
+  return { handlers, disconnected: (connection) => void onDisconnected(options, connection) };
+}
+
+async function onHello(options: GatewayDeskOptions, connection: GatewayConnection, hello: Hello): Promise<Result<GatewayData<'gateway:hello'>>> {
+  if (connection.boundGatewayId !== undefined && connection.boundGatewayId !== hello.gatewayId) {
+    return refusal('not_found', 'This key belongs to another machine. Make a key for this one.');
+  }
+  const stored = storedGateway(connection, hello, options.now().toISOString());
+  if (!(await options.store.put(stored))) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
+  const machine: OnlineMachine = { connection, stored, sent: new Set(), cancelled: new Set() };
+  const open = await options.store.openCallsOf(hello.gatewayId);
+  const answer = await reconcile(options, machine, { hello, open });
+  options.machines.arrive(machine);
+  for (const sessionId of new Set(open.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
+  options.log.info({ gatewayId: hello.gatewayId, name: hello.name, tools: hello.tools.length, openCalls: open.length }, 'a machine is online');
+  return success(answer);
+}
+
+function storedGateway(connection: GatewayConnection, hello: Hello, at: string): StoredGateway {
+  const tools = hello.tools.map(({ name, effect }) => ({ name, effect }));
+  const gateway = { id: hello.gatewayId, name: hello.name, platform: hello.platform, workspaces: hello.workspaces, tools, lastSeenAt: at };
+  return { gateway, ownerId: connection.userId, tools: hello.tools, instanceId: hello.instanceId };
+}
+
+/** Lays the machine's journal beside the session's rows, and ends or sends again what is out of step (SPEC C7). */
+async function reconcile(
+  options: GatewayDeskOptions,
+  machine: OnlineMachine,
+  { hello, open }: { hello: Hello; open: readonly { sessionId: string; call: StoredCall }[] },
+): Promise<HelloAnswer> {
+  const journal = new Map(hello.calls.map((entry) => [entry.callId, entry]));
+  const answer: HelloAnswer = { send: [], cancel: [], forget: [] };
+  for (const { sessionId, call: stored } of open) {
+    const callId = stored.call.id;
+    const entry = journal.get(callId);
+    journal.delete(callId);
+    if (entry?.state === 'running') follow(options, machine, { callId, sessionId });
+    if (!stored.dispatch) continue;
+    const step = nextStep(stored, entry, hello.instanceId);
+    if (step.kind !== 'commit') answer[step.kind].push(callId);
+    else {
+      await options.actorOf(sessionId).commitSurely(step.input, { focus: { callId } });
+      if (entry && entry.state !== 'running') answer.forget.push(callId);
+    }
+    if (step.kind === 'cancel') machine.cancelled.add(callId);
+  }
+  // What is left in the journal is over for the server: deleted, or given up after a stop.
+  for (const entry of journal.values()) answer[entry.state === 'running' ? 'cancel' : 'forget'].push(entry.callId);
+  return answer;
+}
+
+/** The call runs over there already: nothing is to be sent, and its output is wanted. */
+function follow(options: GatewayDeskOptions, machine: OnlineMachine, { callId, sessionId }: { callId: string; sessionId: string }): void {
+  machine.sent.add(callId);
+  options.tails.open(callId, sessionId);
+}
+
+type Step = { kind: 'commit'; input: Input } | { kind: 'send' } | { kind: 'cancel' };
+
+function nextStep(stored: StoredCall, entry: JournaledCall | undefined, instanceId: string): Step {
+  const callId = stored.call.id;
+  const given = stored.dispatch?.instanceId ?? instanceId;
+  if (given !== instanceId) return { kind: 'commit', input: { type: 'call_lost', callId, instanceId: given, reason: LOST_JOURNAL } };
+  if (entry?.state === 'running') {
+    return stored.cancelRequestedAt === undefined ? { kind: 'commit', input: { type: 'call_started', callId, instanceId } } : { kind: 'cancel' };
+  }
+  if (entry) return { kind: 'commit', input: { type: 'call_finished', callId, instanceId, result: entry.result ?? textResult('unknown', UNKNOWN_OUTCOME) } };
+  if (stored.cancelRequestedAt !== undefined) return { kind: 'commit', input: { type: 'call_finished', callId, instanceId, result: NEVER_STARTED } };
+  // What is not read is journaled before it starts, so a call the journal does not know has not started; what is read may run again.
+  return { kind: 'send' };
+}
+
+/** A report about a call. What is no longer wanted is acknowledged too, so that the machine can forget it. */
+async function onReport(
+  options: GatewayDeskOptions,
+  connection: GatewayConnection,
+  callId: string,
+  inputFrom: (instanceId: string) => Input,
+): Promise<Result<Record<string, never>>> {
+  const machine = options.machines.ofConnection(connection);
+  if (!machine) return refusal('conflict', 'Say gateway:hello first.');
+  const sessionId = await sessionOf(options, callId, machine.stored.ownerId);
+  if (sessionId === undefined) return success({});
+  const outcome = await options.actorOf(sessionId).commitSurely(inputFrom(machine.stored.instanceId), { focus: { callId } });
+  if (!outcome) return refusal('unavailable', 'The server is stopping.');
+  if (!outcome.ok) options.log.warn({ callId, gatewayId: machine.stored.gateway.id, outcome }, 'a report of a machine was not wanted');
+  return success({});
+}
+
+async function sessionOf(options: GatewayDeskOptions, callId: string, ownerId: string): Promise<string | undefined> {
+  const known = options.tails.sessionOf(callId);
+  if (known !== undefined) return known;
+  const found = await options.store.findCall(callId);
+  return found?.ownerId === ownerId ? found.sessionId : undefined;
+}
+
+function onOutput(options: GatewayDeskOptions, connection: GatewayConnection, output: GatewayRequest<'tool:output'>): Result<Record<string, never>> {
+  const machine = options.machines.ofConnection(connection);
+  const sessionId = options.tails.sessionOf(output.callId);
+  if (!machine?.sent.has(output.callId) || sessionId === undefined) return success({});
+  const added = options.tails.add(output.callId, output.offset, output.text);
+  if (added) options.fanout.toSession(sessionId, 'session:delta', { sessionId, messageId: output.callId, part: 0, kind: 'tool_output', ...added });
+  return success({});
+}
+
+async function onDisconnected(options: GatewayDeskOptions, connection: GatewayConnection): Promise<void> {
+  try {
+    const machine = await options.machines.leave(connection);
+    if (!machine) return;
+    options.log.info({ gatewayId: machine.stored.gateway.id }, 'a machine is offline');
+    for (const { sessionId } of await options.store.openCallsOf(machine.stored.gateway.id)) options.pokeLater(sessionId);
+  } catch (error) {
+    options.log.error({ err: error }, 'a machine went offline and its calls could not be looked at');
+  }
+}

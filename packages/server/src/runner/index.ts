@@ -1,0 +1,2 @@
+export type { AgentConnection, AgentHandlers, Caller, Fanout, GatewayConnection, GatewayDesk, GatewayHandlers } from './ports.ts';
+export { createRunner, type Runner, type RunnerOptions } from './runner.ts';

@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+import type { Lease, SessionStore } from '../store/session-store.ts';
+
+/** A lease lasts 10 s: two renewals may fail before it is gone. */
+const RENEW_MS = 3_000;
+const SWEEP_MS = 2_000;
+const CLAIM_AT_ONCE = 50;
+
+export interface LeaseKeeperOptions {
+  readonly node: string;
+  readonly store: Pick<SessionStore, 'renew' | 'claimOwed'>;
+  readonly log: Logger;
+  /** The leases this node acts under now. */
+  readonly held: () => readonly Lease[];
+  readonly onLost: (sessionId: string) => void;
+  readonly onClaimed: (lease: Lease) => void;
+}
+
+/** Renews what this node owns and takes what nobody owns: the one way work is found again after any crash (I6). */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #sweeping: Promise<void> | undefined;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timers.push(
+      setInterval(() => void this.#renew(), RENEW_MS),
+      setInterval(() => void this.sweep(), SWEEP_MS),
+    );
+  }
+
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweepOnce().finally(() => {
+      this.#sweeping = undefined;
+    });
+    return this.#sweeping;
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    await this.#sweeping;
+  }
+
+  async #sweepOnce(): Promise<void> {
+    const { node, store, log, onClaimed } = this.#options;
+    try {
+      const claimed = await store.claimOwed(node, CLAIM_AT_ONCE);
+      for (const lease of claimed) onClaimed(lease);
+    } catch (error) {
+      log.warn({ err: error }, 'owed work could not be looked for');
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { node, store, log, held, onLost } = this.#options;
+    const leases = held();
+    if (leases.length === 0) return;
+    try {
+      const kept = new Set((await store.renew(node, leases)).map((lease) => lease.sessionId));
+      for (const lease of leases) if (!kept.has(lease.sessionId)) onLost(lease.sessionId);
+    } catch (error) {
+      log.warn({ err: error }, 'leases could not be renewed');
+    }
+  }
+}

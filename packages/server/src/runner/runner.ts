@@ -1,0 +1,142 @@
+import type { Logger } from 'pino';
+import { v7 } from 'uuid';
+import type { GatewayStore, SessionStore } from '../store/session-store.ts';
+import { createAgentHandlers } from './agent-desk.ts';
+import type { RunnerContext } from './context.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { createGatewayDesk } from './gateway-desk.ts';
+import { HistoryCache } from './history-cache.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { Machines } from './machines.ts';
+import type { ModelPort } from './model/model-port.ts';
+import { OutputTails } from './output-tails.ts';
+import type { AgentHandlers, Fanout, GatewayDesk } from './ports.ts';
+import { runRemoteTool } from './remote-tools.ts';
+import { SessionActor } from './session-actor.ts';
+
+const POKE_LATER_MS = 1_000;
+
+export interface RunnerOptions {
+  readonly node: string;
+  readonly store: SessionStore & GatewayStore;
+  readonly models: ModelPort;
+  readonly fanout: Fanout;
+  readonly log: Logger;
+  /** True with an embedded database: no other node can be alive, so leases of earlier ones are void at once. */
+  readonly isSoleOwner: boolean;
+  readonly now?: () => Date;
+  readonly newId?: () => string;
+}
+
+export interface Runner {
+  readonly agent: AgentHandlers;
+  readonly gateways: GatewayDesk;
+  /** Takes up the work that an earlier process left owed, and goes on looking for more. */
+  start(): Promise<void>;
+  /** Ends every turn here without deciding about it: it stays owed, for the next owner. */
+  close(): Promise<void>;
+}
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { store, models, fanout, log, node } = options;
+  const now = options.now ?? (() => new Date());
+  const newId = options.newId ?? v7;
+  const clock = new Timers();
+  const actors = new Map<string, SessionActor>();
+  const machines = new Machines({ store, fanout, now });
+  const tails = new OutputTails();
+  const history = new HistoryCache(store);
+  const pokeLater = (sessionId: string) => clock.later(POKE_LATER_MS, () => void poke(sessionId));
+  const context: RunnerContext = {
+    node,
+    store,
+    models,
+    fanout,
+    history,
+    log,
+    now,
+    newId,
+    pokeLater,
+    runRemoteTool,
+    dispatcher: new Dispatcher({ machines, tails, log, now, later: (ms, work) => clock.later(ms, work), actorOf: (sessionId) => actorOf(sessionId) }),
+    pause: (ms) => clock.pause(ms),
+    machineOf: (session) => machines.machineOf(session),
+    actorChanged: (actor) => {
+      if (actor.isQuiet && actors.get(actor.sessionId) === actor) actors.delete(actor.sessionId);
+    },
+  };
+  const actorOf = (sessionId: string): SessionActor => {
+    const known = actors.get(sessionId);
+    if (known) return known;
+    const actor = new SessionActor(sessionId, context);
+    actors.set(sessionId, actor);
+    return actor;
+  };
+  const poke = (sessionId: string) =>
+    actorOf(sessionId)
+      .poke()
+      .catch((error: unknown) => {
+        log.error({ err: error, sessionId }, 'a session could not be looked at');
+        pokeLater(sessionId);
+      });
+  const keeper = new LeaseKeeper({
+    node,
+    store,
+    log,
+    held: () => [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : [])),
+    onLost: (sessionId) => actors.get(sessionId)?.loseLease(),
+    onClaimed: (lease) => void actorOf(lease.sessionId).poke(lease).catch((error: unknown) => log.error({ err: error }, 'a claimed session could not be taken up')),
+  });
+  const desk = { store, machines, tails, history, fanout, now, newId, actorOf, pokeLater, log, models };
+  return {
+    agent: createAgentHandlers(desk),
+    gateways: createGatewayDesk(desk),
+    start: async () => {
+      if (options.isSoleOwner) await store.releaseAll();
+      keeper.start();
+      await keeper.sweep();
+    },
+    close: async () => {
+      await keeper.close();
+      clock.close();
+      await Promise.all([...actors.values()].map((actor) => actor.close()));
+      const leases = [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : []));
+      await Promise.allSettled(leases.map((lease) => store.release(lease)));
+    },
+  };
+}
+
+/** Timers that all end together. */
+class Timers {
+  readonly #open = new Map<NodeJS.Timeout, () => void>();
+  #isClosed = false;
+
+  later(ms: number, work: () => void): void {
+    if (this.#isClosed) return;
+    const timer = setTimeout(() => {
+      this.#open.delete(timer);
+      work();
+    }, ms);
+    this.#open.set(timer, () => undefined);
+  }
+
+  pause(ms: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#open.delete(timer);
+        resolve();
+      }, ms);
+      this.#open.set(timer, resolve);
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const [timer, settle] of this.#open) {
+      clearTimeout(timer);
+      settle();
+    }
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,208 @@
+import type { Live, Part } from '@tendon/protocol';
+import { type Effect, type Input, owed, publicSession, type SessionState, transition } from '../kernel/index.ts';
+import type { CommitOutcome, CommitRequest, Lease } from '../store/session-store.ts';
+import type { RunnerContext } from './context.ts';
+import { TurnRun } from './turn-run.ts';
+
+export interface CommitOptions {
+  readonly ownerId?: string | undefined;
+  readonly focus?: CommitRequest['focus'];
+  readonly fence?: Lease | undefined;
+}
+
+/**
+ * The one place of this process where a session changes: commits follow each other, their events leave in the same order,
+ * and what is owed afterwards is started here.
+ *
+ *   input ─► commit (one transaction) ─► emit events ─► do what is owed ─► its outcome comes back as an input
+ */
+export class SessionActor {
+  readonly sessionId: string;
+  readonly #context: RunnerContext;
+  #tail: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #run: TurnRun | undefined;
+  #lease: Lease | undefined;
+  /** Last event that left from here; undefined until something has. */
+  #emittedSeq: number | undefined;
+  readonly #remoteRuns = new Set<string>();
+  #isClosed = false;
+
+  constructor(sessionId: string, context: RunnerContext) {
+    this.sessionId = sessionId;
+    this.#context = context;
+  }
+
+  get lease(): Lease | undefined {
+    return this.#lease;
+  }
+
+  /** Nothing in flight: the actor may be dropped. */
+  get isQuiet(): boolean {
+    return this.#waiting === 0 && !this.#run && this.#remoteRuns.size === 0 && !this.#lease;
+  }
+
+  /** Runs `work` after everything that came before it, so that it sees no half-told state. */
+  serially<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting += 1;
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => undefined).then(() => {
+      this.#waiting -= 1;
+      this.#context.actorChanged(this);
+    });
+    return result;
+  }
+
+  commit(input: Input, options: CommitOptions = {}): Promise<CommitOutcome> {
+    return this.serially(() => this.#commitNow(input, options));
+  }
+
+  /** For stop and interrupt: no token may leave once the commit is on its way, and what had left is what is kept. */
+  commitEndingTurn(makeInput: (partial: readonly Part[] | undefined) => Input, options: CommitOptions): Promise<CommitOutcome> {
+    return this.serially(async () => {
+      const run = this.#run;
+      run?.freeze();
+      try {
+        return await this.#commitNow(makeInput(run?.keptParts()), options);
+      } finally {
+        if (run && this.#run === run) run.thaw();
+      }
+    });
+  }
+
+  /** Tries until the database has taken or refused it: what a model or machine has done must not be lost to a passing fault. */
+  async commitSurely(input: Input, options: CommitOptions): Promise<CommitOutcome | undefined> {
+    for (let attempt = 0; !this.#isClosed; attempt += 1) {
+      try {
+        return await this.commit(input, options);
+      } catch (error) {
+        this.#context.log.error({ err: error, sessionId: this.sessionId, input: input.type, attempt }, 'a commit failed and is tried again');
+        await this.#context.pause(Math.min(5_000, 200 * 2 ** attempt));
+      }
+    }
+    return undefined;
+  }
+
+  /** Loads the state and does what is owed: after a start, a takeover, a machine's return, a passed deadline. */
+  poke(claimed?: Lease): Promise<void> {
+    return this.serially(async () => {
+      if (claimed) this.#lease = claimed;
+      const state = await this.#context.store.load(this.sessionId);
+      if (!state) return this.#forget();
+      if (claimed && state.turn && state.turn.epoch !== claimed.epoch) {
+        await this.#commitNow({ type: 'turn_lost' }, { fence: claimed });
+        return;
+      }
+      this.#act(state, owed(state));
+    });
+  }
+
+  live(state: SessionState): Live | undefined {
+    if (!state.turn) return undefined;
+    const message = {
+      id: state.turn.messageId,
+      sessionId: state.id,
+      seq: state.seq + 1,
+      role: 'assistant' as const,
+      state: 'complete' as const,
+      model: state.model,
+      createdAt: state.turn.startedAt,
+    };
+    if (this.#run?.messageId === state.turn.messageId) return this.#run.live(message);
+    return { message: { ...message, parts: [...state.turn.partial] }, offsets: state.turn.partial.map((part) => ('text' in part ? part.text.length : 0)) };
+  }
+
+  /** The lease is gone: another node may write now, so nothing of ours may leave any more. */
+  loseLease(): void {
+    this.#lease = undefined;
+    this.#endRun();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const run = this.#run;
+    this.#endRun();
+    await run?.ended;
+    await this.#tail;
+  }
+
+  async #commitNow(input: Input, options: CommitOptions): Promise<CommitOutcome> {
+    const { store, node } = this.#context;
+    let outcome: CommitOutcome;
+    try {
+      outcome = await store.commit({ sessionId: this.sessionId, node, input, ...options }, transition);
+    } catch (error) {
+      // Whether it was written is not known; the next success tells clients what they missed.
+      this.#context.pokeLater(this.sessionId);
+      throw error;
+    }
+    if (!outcome.ok) {
+      if ('fenced' in outcome) this.loseLease();
+      return outcome;
+    }
+    await this.#tellMissed(outcome.change.state.seq - outcome.change.events.length);
+    this.#lease = outcome.lease;
+    this.#emit(outcome.change.state, outcome.change.events);
+    this.#act(outcome.change.state, outcome.owed);
+    return outcome;
+  }
+
+  /** Events that were committed without our hearing of it leave before newer ones do. */
+  async #tellMissed(seqBefore: number): Promise<void> {
+    if (this.#emittedSeq === undefined || this.#emittedSeq >= seqBefore) return;
+    const missed = await this.#context.store.eventsAfter(this.sessionId, this.#emittedSeq, seqBefore - this.#emittedSeq);
+    for (const event of missed ?? []) this.#context.fanout.toSession(this.sessionId, 'session:event', event);
+  }
+
+  #emit(state: SessionState, events: readonly { type: string }[]): void {
+    const { fanout } = this.#context;
+    for (const event of events) fanout.toSession(this.sessionId, 'session:event', event as Parameters<typeof fanout.toSession<'session:event'>>[2]);
+    if (events.length > 0) fanout.toUser(state.ownerId, 'session:summary', { session: publicSession(state) });
+    this.#emittedSeq = state.seq;
+  }
+
+  #act(state: SessionState, effects: readonly Effect[]): void {
+    if (this.#isClosed) return;
+    if (this.#run && this.#run.messageId !== state.turn?.messageId) this.#endRun();
+    for (const effect of effects) {
+      if (effect.type === 'run_turn') this.#startTurn(state, effect.messageId);
+      else if (effect.type === 'run_remote') this.#runRemote(state, effect.callId);
+      else this.#context.dispatcher.carryOut(this, state, effect);
+    }
+    if (effects.length === 0) this.#lease = undefined;
+    this.#context.actorChanged(this);
+  }
+
+  #startTurn(state: SessionState, messageId: string): void {
+    const lease = this.#lease;
+    if (!lease || this.#run?.messageId === messageId) return;
+    const run = new TurnRun({ actor: this, context: this.#context, state, messageId, lease });
+    this.#run = run;
+    void run.ended.finally(() => {
+      if (this.#run === run) this.#run = undefined;
+      this.#context.actorChanged(this);
+    });
+  }
+
+  #runRemote(state: SessionState, callId: string): void {
+    const stored = state.calls.find((candidate) => candidate.call.id === callId);
+    if (!stored || this.#remoteRuns.has(callId)) return;
+    this.#remoteRuns.add(callId);
+    void this.#context
+      .runRemoteTool(stored.call)
+      .then((result) => this.commitSurely({ type: 'remote_finished', callId, result }, { focus: { callId } }))
+      .finally(() => this.#remoteRuns.delete(callId));
+  }
+
+  #endRun(): void {
+    this.#run?.abort();
+    this.#run = undefined;
+  }
+
+  #forget(): void {
+    this.#endRun();
+    this.#lease = undefined;
+    this.#context.actorChanged(this);
+  }
+}
+

@@ -1,0 +1,87 @@
+import { type GatewayTool, LIMITS, PAUSE_TOOLS, REMOTE_TOOLS, ruleSubject, toolDefinition, toolKind, utf8Bytes, validate } from '@tendon/protocol';
+import { inputHash } from '@tendon/protocol/input-hash';
+import { z } from 'zod';
+import { decideCall, type PolicyRule, type RequestedCall, type Verdict } from '../kernel/index.ts';
+import type { ModelTool, StepPart } from './model/model-port.ts';
+
+/** Where a session's local tools run now. */
+export interface Machine {
+  readonly gatewayId: string;
+  readonly workspace: string;
+  readonly tools: readonly GatewayTool[];
+}
+
+export interface CallContext {
+  readonly sessionId: string;
+  readonly machine: Machine | undefined;
+  readonly rules: readonly PolicyRule[];
+}
+
+const SERVER_TOOLS: readonly ModelTool[] = Object.entries({ ...REMOTE_TOOLS, ...PAUSE_TOOLS }).map(([name, definition]) => ({
+  name,
+  description: definition.description,
+  inputSchema: z.toJSONSchema(definition.input, { io: 'input' }) as Record<string, unknown>,
+}));
+
+/** What the model is offered: the server's own tools, and those of the session's machine. */
+export function offeredTools(machine: Machine | undefined): ModelTool[] {
+  const local = (machine?.tools ?? []).map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+  return [...local, ...SERVER_TOOLS];
+}
+
+/** Checks what the model asked for: known tool, JSON, schema, size, rules. Never throws; a faulty call becomes one the model is told about. */
+export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_call' }>, context: CallContext): RequestedCall {
+  const parsed = parseInput(part);
+  const target = targetOf(part.tool, context.machine);
+  const input = parsed.ok ? parsed.input : { unreadable: part.inputText.slice(0, 2_000) };
+  const place = target?.kind === 'local' && context.machine ? { gatewayId: context.machine.gatewayId, workspace: context.machine.workspace } : {};
+  const call = {
+    id,
+    tool: part.tool,
+    kind: target?.kind ?? ('remote' as const),
+    effect: target?.effect ?? ('read' as const),
+    input,
+    inputHash: inputHash({ tool: part.tool, input, ...place }),
+    ...place,
+    ...(part.metadata === undefined ? {} : { metadata: part.metadata }),
+  };
+  if (!target) return { ...call, verdict: invalid('unknown_tool', unknownTool(part.tool, context.machine)) };
+  if (!parsed.ok) return { ...call, verdict: invalid('invalid_input', parsed.reason) };
+  const subject = ruleSubject(part.tool, input);
+  return { ...call, verdict: decideCall({ ...call, sessionId: context.sessionId, subject }, context.rules) };
+}
+
+function invalid(code: string, message: string): Verdict {
+  return { kind: 'invalid', error: { code, message } };
+}
+
+function unknownTool(name: string, machine: Machine | undefined): string {
+  const names = offeredTools(machine).map((tool) => tool.name);
+  const why = machine ? '' : ' No machine is connected to this session, so there are no file or shell tools.';
+  return `There is no tool named "${name.slice(0, 100)}".${why} Tools: ${names.join(', ')}.`;
+}
+
+function targetOf(name: string, machine: Machine | undefined): { kind: RequestedCall['kind']; effect: RequestedCall['effect'] } | undefined {
+  const kind = toolKind(name);
+  const definition = toolDefinition(name);
+  if (kind !== undefined && kind !== 'local' && definition) return { kind, effect: definition.effect };
+  const announced = machine?.tools.find((tool) => tool.name === name);
+  if (!announced) return undefined;
+  // A machine's word on what its tool does is not taken for less than what we know of it.
+  return { kind: 'local', effect: definition?.effect ?? (announced.effect === 'read' ? 'execute' : announced.effect) };
+}
+
+type ParsedInput = { ok: true; input: unknown } | { ok: false; reason: string };
+
+function parseInput(part: Extract<StepPart, { type: 'tool_call' }>): ParsedInput {
+  if (utf8Bytes(part.inputText) > LIMITS.toolInputBytes) return { ok: false, reason: `The input is over ${LIMITS.toolInputBytes} bytes. Split it into smaller calls.` };
+  let raw: unknown;
+  try {
+    raw = JSON.parse(part.inputText === '' ? '{}' : part.inputText);
+  } catch (error) {
+    return { ok: false, reason: `The input is not valid JSON: ${error instanceof Error ? error.message : 'unreadable'}. Send one JSON object.` };
+  }
+  const schema = toolDefinition(part.tool)?.input ?? z.record(z.string(), z.unknown());
+  const checked = validate(schema, raw);
+  return checked.ok ? { ok: true, input: checked.data } : { ok: false, reason: `The input does not fit the tool's schema: ${checked.error.message}` };
+}
