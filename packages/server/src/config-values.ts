@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** Parsers of single values. Every message completes "NAME is VALUE: ...", so it says what is allowed. */
+export const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'give a whole number from 0 to 65535')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'give a whole number from 0 to 65535');
+
+export const host = z.string().regex(/^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.]+\]?)$/, 'give a host name or an IP address, without scheme and port').transform((value) => value.replace(/^\[|\]$/g, '').toLowerCase());
+
+export const text = z.string();
+
+export const onOff = z
+  .string()
+  .transform((value) => value.toLowerCase())
+  .pipe(z.enum(['1', 'true', 'on', 'yes', '0', 'false', 'off', 'no'], 'give on or off'))
+  .transform((value) => ['1', 'true', 'on', 'yes'].includes(value));
+
+export const originText = z.string().transform((value, context) => {
+  const origin = parseOrigin(value);
+  if (origin !== undefined) return origin;
+  context.addIssue({ code: 'custom', message: 'give a bare address such as https://tendon.example:8443, without path, query or password' });
+  return z.NEVER;
+});
+
+export const originList = z
+  .string()
+  .transform((value) => value.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+  .pipe(z.array(z.string()).transform((parts, context) => {
+    const origins: string[] = [];
+    for (const part of parts) {
+      const origin = parseOrigin(part);
+      if (origin === undefined) context.addIssue({ code: 'custom', message: `"${part}" is not an origin; give addresses such as https://tendon.example, comma separated` });
+      else origins.push(origin);
+    }
+    return origins;
+  }));
+
+export function urlOf(protocols: readonly string[], example: string) {
+  return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `give an address such as ${example}`);
+}
+
+export const httpUrl = (example: string) => urlOf(['http:', 'https:'], example).transform((value) => value.replace(/\/+$/, ''));
+
+export const secretKey = z.string().refine((value) => /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, 'base64').length === 32, 'give 32 bytes as base64, as printed by: openssl rand -base64 32');
+
+export const modelName = z.string().regex(/^(?:demo|[a-z0-9-]+\/\S+)$/, 'give provider/model, such as anthropic/claude-sonnet-4-5, or demo');
+
+/** The serialised origin (RFC 6454, section 6.2) of an http(s) address that is nothing but an origin; otherwise undefined. */
+function parseOrigin(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const url = new URL(value);
+  const isBare = url.username === '' && url.password === '' && url.pathname === '/' && url.search === '' && url.hash === '' && !value.includes('@');
+  return isBare && (url.protocol === 'http:' || url.protocol === 'https:') ? url.origin : undefined;
+}

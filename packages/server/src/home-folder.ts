@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, link, mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StartError } from './start-error.ts';
+
+/**
+ * Makes the home if it is missing, and takes it away from other users if it is not. Returns what it mended, as one line, or undefined.
+ * Throws StartError when it cannot be ours: a file, another user's folder, no permission.
+ */
+export async function prepareHome(home: string): Promise<string | undefined> {
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    const found = await stat(home);
+    if (!found.isDirectory()) throw new StartError(`TENDON_HOME is "${home}", which is not a folder: give another one`);
+    if (process.getuid && found.uid !== process.getuid()) throw new StartError(`TENDON_HOME is "${home}", which belongs to another user: give a folder of your own`);
+    if ((found.mode & 0o077) === 0) return undefined;
+    await chmod(home, 0o700);
+    return `${home} was open to other users of this machine; it is yours alone now (0700)`;
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`TENDON_HOME is "${home}", which cannot be used (${codeOf(error)}): give a folder that you may write to`, { cause: error });
+  }
+}
+
+/** Text of `config.json` in the home, or undefined when there is none. Throws StartError when it is there and cannot be read. */
+export async function readHomeFile(home: string): Promise<string | undefined> {
+  const path = join(home, 'config.json');
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw new StartError(`${path} cannot be read (${codeOf(error)}): mend its permissions or remove it`, { cause: error });
+  }
+}
+
+/**
+ * The key that encrypts secrets at rest and signs cookies: TENDON_SECRET_KEY, or 32 random bytes kept in `$TENDON_HOME/secret.key` (0600).
+ * Two processes that make it at once end with the same one: the file appears whole or not at all.
+ */
+export async function readSecretKey(home: string, given: string | undefined): Promise<Buffer> {
+  if (given !== undefined) return Buffer.from(given, 'base64');
+  const path = join(home, 'secret.key');
+  const known = await readKeyFile(path);
+  if (known) return known;
+  const draft = `${path}.${randomBytes(8).toString('hex')}`;
+  try {
+    await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+    await link(draft, path).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+  } catch (error) {
+    throw new StartError(`${path} cannot be written (${codeOf(error)}): make room, or mend the permissions of its folder`, { cause: error });
+  } finally {
+    await unlink(draft).catch(() => undefined);
+  }
+  const made = await readKeyFile(path);
+  if (!made) throw new StartError(`${path} disappeared while starting: start again`);
+  return made;
+}
+
+async function readKeyFile(path: string): Promise<Buffer | undefined> {
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new StartError(`${path} cannot be read (${codeOf(error)}): mend its permissions`, { cause: error });
+  }
+  const key = Buffer.from(content.trim(), 'base64');
+  if (key.length !== 32) throw new StartError(`${path} is damaged: put back a copy, or remove it (people then sign in again, and stored secrets must be entered again)`);
+  return key;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}

@@ -1,0 +1,80 @@
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+
+export type Log = Logger;
+
+/**
+ * What a log line may carry. A field that is not here is shown as `[unlisted]`: adding one is a decision about what may stand in a log,
+ * and a credential must never be.
+ */
+const FIELDS = new Set([
+  ...['event', 'outcome', 'path', 'reason', 'code', 'user', 'userId', 'client', 'address', 'namespace', 'origin', 'host', 'credentialId', 'carrier'],
+  ...['sessionId', 'messageId', 'callId', 'gatewayId', 'instanceId', 'requestId', 'socketId', 'node', 'epoch', 'seq', 'attempt', 'generation', 'turn', 'ruleId'],
+  ...['model', 'provider', 'tool', 'effect', 'state', 'status', 'type', 'kind', 'name', 'version', 'platform', 'workspace', 'folder', 'file', 'url', 'port', 'pid', 'signal', 'exitCode'],
+  ...['durationMs', 'waitMs', 'retryAfterMs', 'bytes', 'count', 'total', 'limit', 'inputTokens', 'outputTokens', 'inputHash', 'method', 'route', 'source', 'component', 'err', 'error', 'step', 'data'],
+]);
+
+/** Second line of defence, over the finished text: what looks like a credential is cut out wherever it stands. */
+const CREDENTIALS: readonly [RegExp, string][] = [
+  [/tnd_[A-Za-z0-9_-]{8,}/g, 'tnd_[hidden]'],
+  [/\b(?:sk|pk|rk|AIza)[-_][A-Za-z0-9_-]{16,}/g, '[hidden key]'],
+  [/AIza[A-Za-z0-9_-]{30,}/g, '[hidden key]'],
+  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, '[hidden jwt]'],
+  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"]*):[^\s/@"]+@/gi, '$1:[hidden]@'],
+  [/([?&](?:token|auth|key|code|state|password)=)[^&\s"]+/gi, '$1[hidden]'],
+  [/(\b(?:set-)?cookie["']?\s*[:=]\s*["']?)[^"'\r\n]+/gi, '$1[hidden]'],
+  [/(\bbearer\s+)[^\s"']+/gi, '$1[hidden]'],
+];
+
+export interface LogOptions {
+  readonly level: string;
+  /** Lines for people instead of JSON. */
+  readonly pretty: boolean;
+  /** Where lines go; standard error when left out. Standard output belongs to the commands. */
+  readonly destination?: DestinationStream | undefined;
+}
+
+/** The one logger of a process: an allow-list of fields, credentials cut out, one line per entry. */
+export function createLog(options: LogOptions): Log {
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: listedFields },
+      serializers: { err: stdSerializers.err, error: stdSerializers.err },
+      hooks: { streamWrite: options.pretty ? (line) => prettyLine(scrub(line)) : scrub },
+    },
+    options.destination ?? pino.destination({ fd: 2, sync: true }),
+  );
+}
+
+/** Cuts what looks like a credential out of text that is about to be shown or stored. */
+export function scrub(line: string): string {
+  return CREDENTIALS.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), line);
+}
+
+function listedFields(fields: Record<string, unknown>): Record<string, unknown> {
+  const listed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) listed[name] = FIELDS.has(name) ? value : '[unlisted]';
+  return listed;
+}
+
+/** `12:30:01 warn  the message  name=value`, with the stack of an error below it. */
+function prettyLine(line: string): string {
+  let entry: Record<string, unknown>;
+  try {
+    entry = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return line;
+  }
+  const { time, level, msg, err, ...rest } = entry;
+  const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const head = `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${[visible(String(msg ?? '')), ...fields.map(visible)].join('  ')}`;
+  const stack = typeof err === 'object' && err !== null && 'stack' in err ? `\n${String(err.stack)}` : '';
+  return `${head}${stack}\n`;
+}
+
+/** Control characters from outside must not write to the terminal. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}
