@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inputHash } from '@tendon/protocol/input-hash';
+import { type Machine, offeredTools, requestedCall } from './tool-check.ts';
+
+const MACHINE: Machine = {
+  gatewayId: 'g',
+  workspace: '/w',
+  tools: [
+    { name: 'bash', description: 'shell', inputSchema: { type: 'object' }, effect: 'execute', source: 'builtin' },
+    { name: 'read_file', description: 'read', inputSchema: { type: 'object' }, effect: 'read', source: 'builtin' },
+    { name: 'odd', description: 'odd', inputSchema: { type: 'object' }, effect: 'read', source: 'mcp' },
+  ],
+};
+const CONTEXT = { sessionId: 's', machine: MACHINE, rules: [] };
+
+function ask(tool: string, inputText: string, context: Parameters<typeof requestedCall>[2] = CONTEXT) {
+  return requestedCall('id', { type: 'tool_call', tool, inputText }, context);
+}
+
+test('R6: a call that fits is hashed over what will run and where', () => {
+  const call = ask('bash', '{"command":"ls","unknown":1}');
+  assert.deepEqual(call.verdict, { kind: 'ask' });
+  assert.deepEqual(call.input, { command: 'ls' });
+  assert.equal(call.inputHash, inputHash({ tool: 'bash', input: { command: 'ls' }, workspace: '/w', gatewayId: 'g' }));
+  assert.equal(ask('read_file', '{"path":"a"}').verdict.kind, 'allow');
+});
+
+test('R6: what does not fit is invalid and says what would', () => {
+  const rows: [tool: string, input: string, code: string, says: RegExp][] = [
+    ['nothing', '{}', 'unknown_tool', /Tools: .*bash/],
+    ['write_file', '{"path":"a","content":""}', 'unknown_tool', /no tool named/],
+    ['bash', '{"command":', 'invalid_input', /not valid JSON/],
+    ['bash', '[]', 'invalid_input', /schema/],
+    ['bash', '{"command":""}', 'invalid_input', /command/],
+    ['bash', '{"command":"x","timeoutMs":"soon"}', 'invalid_input', /timeoutMs/],
+    ['bash', `{"command":"${'x'.repeat(2 ** 20)}"}`, 'invalid_input', /1048576 bytes/],
+    ['bash', '{"__proto__":{"command":"x"}}', 'invalid_input', /__proto__/],
+    ['ask_user_questions', '{"questions":[]}', 'invalid_input', /questions/],
+  ];
+  for (const [tool, input, code, says] of rows) {
+    const { verdict } = ask(tool, input);
+    assert.ok(verdict.kind === 'invalid', `${tool} ${input.slice(0, 40)}`);
+    assert.equal(verdict.error.code, code);
+    assert.match(verdict.error.message, says);
+  }
+});
+
+test('R6: without a machine there are no local tools, and the model is told why', () => {
+  const context = { ...CONTEXT, machine: undefined };
+  assert.deepEqual(offeredTools(undefined).map((tool) => tool.name), ['update_plan', 'ask_user_questions']);
+  const { verdict } = ask('bash', '{"command":"ls"}', context);
+  assert.ok(verdict.kind === 'invalid');
+  assert.match(verdict.error.message, /No machine is connected/);
+});
+
+test('R6: a tool that only its machine knows never counts as reading', () => {
+  const call = ask('odd', '{"a":1}');
+  assert.equal(call.effect, 'execute');
+  assert.equal(call.verdict.kind, 'ask');
+});
