@@ -1,0 +1,44 @@
+import { checkModel, DEMO_MODEL, discoverModels, isDemo, keyedDefault, listModels } from './catalog.ts';
+import { demoStep } from './demo.ts';
+import type { ModelConfig, ModelPort } from './model-port.ts';
+import { ProviderLoader, parseModel } from './providers.ts';
+import { providerStep } from './step.ts';
+
+/** What tests replace. */
+export interface ModelParts {
+  /** From 0 to 1, for the jitter of retries. */
+  readonly random?: () => number;
+  /** Pause between two pieces of the demo's text, in milliseconds; 8 when left out. */
+  readonly demoPaceMs?: number;
+}
+
+/** The models of this server. The code of a provider is loaded at its first use. Holds nothing open; there is nothing to close. */
+export function createModels(config: ModelConfig, parts: ModelParts = {}): ModelPort {
+  const loader = new ProviderLoader(config);
+  const context = { config, loader, random: parts.random ?? Math.random };
+  let discovered: readonly string[] = [];
+  const check: ModelPort['check'] = (model) => checkModel(model, config);
+  return {
+    check,
+    step(request, sink) {
+      if (isDemo(request.model)) return demoStep(request, sink, parts.demoPaceMs ?? 8);
+      const fault = check(request.model);
+      const name = parseModel(request.model);
+      if (name && !fault) return providerStep(name, request, { sink, context });
+      const error = fault ?? { code: 'model_unknown' as const, message: `There is no model ${request.model}.` };
+      return Promise.resolve({ kind: 'failed', parts: [], error, retryable: false });
+    },
+    list: () => listModels(config, discovered),
+    async defaultModel() {
+      if (config.model) return config.model === 'demo' ? DEMO_MODEL : config.model;
+      const keyed = keyedDefault(config);
+      if (keyed) return keyed;
+      discovered = await discoverModels(config);
+      return discovered[0] ?? DEMO_MODEL;
+    },
+    warmUp(model) {
+      const name = parseModel(model);
+      if (name && !check(model)) loader.load(name.provider).catch(() => undefined);
+    },
+  };
+}

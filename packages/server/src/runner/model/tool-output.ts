@@ -1,0 +1,100 @@
+import type { LanguageModelV4ToolResultOutput } from '@ai-sdk/provider';
+import type { Call, ToolContent } from '@tendon/protocol';
+
+type OutputPart = Extract<LanguageModelV4ToolResultOutput, { type: 'content' }>['value'][number];
+
+/** Whether the provider takes images inside a tool's result, or needs them described. */
+export type ImageMode = 'inline' | 'described';
+
+const IMAGE_TYPES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/**
+ * What the model is told about a call, whatever became of it. Every state has an answer, so that no history is refused for a call
+ * without a result (sessions.md, "History that stays usable").
+ */
+export function toolOutput(call: Call, images: ImageMode): LanguageModelV4ToolResultOutput {
+  switch (call.state) {
+    case 'succeeded':
+      return succeeded(call, images);
+    case 'failed':
+      return errorText(join(`The tool failed${call.result?.error ? ` (${call.result.error.code}): ${call.result.error.message}` : '.'}`, outputText(call)));
+    case 'denied':
+      return errorText(denialText(call));
+    case 'cancelled':
+      return errorText(
+        join(
+          `The call was cancelled${call.startedAt ? ' while it ran; part of its effect may have happened.' : ' before it started. It did not run.'}`,
+          outputText(call),
+        ),
+      );
+    case 'unknown':
+      return errorText(
+        join(
+          'It is not known whether this call finished: contact with the machine was lost while it ran. It may have had its effect. ' +
+            'Do not repeat it without asking the person first; look at what is there instead.',
+          outputText(call),
+        ),
+      );
+    case 'awaiting_approval':
+    case 'awaiting_answer':
+    case 'queued':
+    case 'running':
+      return errorText('No result yet: this call is not over. Do not repeat it.');
+  }
+}
+
+function denialText(call: Call): string {
+  const reason = call.decision?.reason?.trim();
+  const who = call.decision?.by === 'policy' ? 'A rule denied' : 'The person denied';
+  return `${who} this call; it did not run.${reason ? ` Reason: ${reason.toWellFormed()}` : ''} Do not try the same again; ask, or find another way.`;
+}
+
+function succeeded(call: Call, images: ImageMode): LanguageModelV4ToolResultOutput {
+  const content = call.result?.content ?? [];
+  const facts = factsText(call);
+  const showsImage = images === 'inline' && content.some(isShownImage);
+  if (!showsImage) return { type: 'text', value: join(outputText(call), facts) || '(no output)' };
+  const parts = content.map((part): OutputPart => {
+    if (part.type === 'image' && isShownImage(part)) return { type: 'file', mediaType: part.mimeType, data: { type: 'data', data: part.data } };
+    return { type: 'text', text: contentText(part) || '(empty)' };
+  });
+  return { type: 'content', value: facts === '' ? parts : [...parts, { type: 'text', text: facts }] };
+}
+
+function isShownImage(part: ToolContent): boolean {
+  return part.type === 'image' && IMAGE_TYPES.has(part.mimeType) && part.data.length % 4 === 0 && BASE64.test(part.data);
+}
+
+function outputText(call: Call): string {
+  return (call.result?.content ?? [])
+    .map(contentText)
+    .filter((text) => text.trim() !== '')
+    .join('\n');
+}
+
+/** A non-zero exit code is news that the output alone may not tell. */
+function factsText(call: Call): string {
+  const meta = call.result?.meta;
+  const facts: string[] = [];
+  if (meta?.exitCode !== undefined && meta.exitCode !== 0) facts.push(`exit code ${meta.exitCode}`);
+  if (meta?.signal !== undefined) facts.push(`ended by ${meta.signal}`);
+  return facts.length === 0 ? '' : `[${facts.join(', ')}]`;
+}
+
+/** A piece of a tool's answer as text; what is not text is described, never dumped. */
+export function contentText(part: ToolContent): string {
+  if (part.type === 'text') return part.text.toWellFormed();
+  if (part.type === 'image') return `[image, ${part.mimeType}, about ${Math.ceil((part.data.length * 3) / 4096)} KiB, not shown to you]`;
+  const { uri, mimeType, text } = part.resource;
+  if (text !== undefined) return `[${uri}]\n${text}`.toWellFormed();
+  return `[resource ${uri}${mimeType ? `, ${mimeType}` : ''}, not shown to you]`.toWellFormed();
+}
+
+function errorText(value: string): LanguageModelV4ToolResultOutput {
+  return { type: 'error-text', value: value.toWellFormed() };
+}
+
+function join(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== '').join('\n');
+}
