@@ -1,6 +1,6 @@
 export { AgentClient } from './agent-client.ts';
 export { memoryOutbox, type WebStorage, webStorageOutbox } from './outbox/storage.ts';
-export { SessionClient } from './session/session-client.ts';
+export type { SessionClient } from './session/session-client.ts';
 export type {
   AgentClientOptions,
   CallDecision,

@@ -90,6 +90,7 @@ export interface SessionView {
   readonly phase: 'loading' | 'ready' | 'gone' | 'failed';
   /** Why it is not up to date; with `ready` the last good state is shown and it is tried again. */
   readonly error?: Fault;
+  /** `session.lastError` says why the last turn failed. */
   readonly session?: Session;
   /** In order of `seq`, queued ones last. The live one is not in here. An unchanged message keeps its identity. */
   readonly messages: readonly Message[];
@@ -100,7 +101,7 @@ export interface SessionView {
   readonly live?: Message;
   readonly liveInputs: Readonly<Record<number, string>>;
   readonly calls: Readonly<Record<string, Call>>;
-  /** Live output of running calls by call id: the last 256 KiB or a little more, and how much went before it. */
+  /** Live output of running calls by call id: the last 256 Ki characters or a little more, and about how much went before it. */
   readonly outputs: Readonly<Record<string, LiveOutput>>;
   /** Messages of this session that are not in `messages` yet. */
   readonly outbox: readonly OutboxMessage[];
@@ -109,8 +110,6 @@ export interface SessionView {
   readonly loadingOlder: boolean;
   /** The last durable event that is applied. */
   readonly seq: number;
-  /** The last `turn.failed` of the session, until its next turn starts. */
-  readonly turnError?: Fault & { readonly retryable: boolean };
 }
 
 export interface LiveOutput {
