@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Pool } from 'pg';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import { ApiKeys, type ApiKeyRow, type NewApiKey } from './api-keys.ts';
+import { AttemptLimiter } from './attempt-limiter.ts';
+import { authenticate, type Origins } from './authenticate.ts';
+import { createJwtVerifier } from './jwt.ts';
+import { ensureOwner } from './owner.ts';
+import { type BrowserSession, People } from './people.ts';
+import type { Attempt, Decision } from './principal.ts';
+import { SignInLinks } from './sign-in-links.ts';
+
+export interface AuthOptions {
+  readonly config: Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey'>;
+  readonly pool: Pool;
+  readonly secretKey: Buffer;
+  /** The addresses of the server, known once it listens. */
+  readonly door: Origins & { publicOrigin(): string };
+  readonly log: Log;
+  /** The clock; for tests. */
+  readonly now?: () => Date;
+}
+
+export type Redemption =
+  | { readonly ok: true; readonly setCookies: readonly string[] }
+  | { readonly ok: false; readonly code: 'unauthorized' }
+  | { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
+
+/** A credential that has just ended: its connections must end too. */
+export type RevocationListener = (revoked: { readonly userId: string; readonly credentialId: string }) => void;
+
+/** Who may come in. Made once per server, after the migrations; holds no connection and no timer of its own. */
+export interface Auth {
+  readonly ownerId: string;
+  authenticate(attempt: Attempt): Promise<Decision>;
+  /** A link that signs the owner in once, within 15 minutes. The server must listen. */
+  signInLink(): Promise<string>;
+  /** Uses up the token of a link and opens a browser session. */
+  redeemLink(request: { readonly token: string; readonly headers: IncomingHttpHeaders; readonly address: string }): Promise<Redemption>;
+  /** The browser session of a request, kept from running out. */
+  extendSession(headers: IncomingHttpHeaders): Promise<{ readonly session: BrowserSession; readonly setCookies: readonly string[] } | undefined>;
+  /** Ends the browser session of a request; `Set-Cookie` lines that take the cookie away. */
+  signOut(headers: IncomingHttpHeaders): Promise<readonly string[]>;
+  createKey(request: NewApiKey): Promise<{ readonly key: string; readonly row: ApiKeyRow }>;
+  listKeys(userId: string): Promise<readonly ApiKeyRow[]>;
+  /** False when the key is not this user's, or already over. */
+  revokeKey(userId: string, id: string): Promise<boolean>;
+  userName(userId: string): Promise<string | undefined>;
+  /** Called for every credential that this node ends. Returns the way to stop listening. */
+  onRevoked(listener: RevocationListener): () => void;
+  /** Loads what the first sign-in will need, while nobody waits for it. */
+  warm(): Promise<void>;
+}
+
+const WRONG_ATTEMPTS = 20;
+const FORGIVEN_EVERY_MS = 3_000;
+
+/** Opens the door: makes the owner at the first start and takes over TENDON_OWNER_KEY. Throws when the database is lost. */
+export async function createAuth(options: AuthOptions): Promise<Auth> {
+  const { config, pool, log, door } = options;
+  const now = options.now ?? (() => new Date());
+  const limiter = new AttemptLimiter({ capacity: WRONG_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: () => (options.now ? now().getTime() : performance.now()) });
+  const keys = new ApiKeys(pool, randomBytes);
+  const links = new SignInLinks(pool, randomBytes);
+  const people = new People({ pool, secretKey: options.secretKey, publicOrigin: () => door.publicOrigin(), log });
+  const ownerId = await ensureOwner(pool);
+  if (config.ownerKey !== undefined) await keys.importKey({ userId: ownerId, name: 'TENDON_OWNER_KEY', key: config.ownerKey }, now());
+  const verifyJwt = config.jwt && createJwtVerifier(config.jwt);
+  const listeners = new Set<RevocationListener>();
+  const tell: RevocationListener = (revoked) => listeners.forEach((listener) => listener(revoked));
+
+  return {
+    ownerId,
+    authenticate: (attempt) => authenticate({ config, ownerId, pool, keys, people, verifyJwt, limiter, origins: door, log, now }, attempt),
+    signInLink: async () => `${door.publicOrigin()}/sign-in?token=${await links.create(ownerId, now())}`,
+    redeemLink: (request) => redeem({ links, people, limiter, log, now }, request),
+    extendSession: (headers) => people.extend(headers),
+    async signOut(headers) {
+      const session = await people.find(headers);
+      const setCookies = await people.close(headers);
+      if (session) tell({ userId: session.userId, credentialId: session.sessionId });
+      return setCookies;
+    },
+    createKey: (request) => keys.create(request, now()),
+    listKeys: (userId) => keys.list(userId),
+    async revokeKey(userId, id) {
+      const isRevoked = await keys.revoke(userId, id, now());
+      if (isRevoked) tell({ userId, credentialId: id });
+      return isRevoked;
+    },
+    async userName(userId) {
+      const { rows } = await pool.query<{ name: string }>('select name from users where id = $1', [userId]);
+      return rows[0]?.name;
+    },
+    onRevoked(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    warm: () => people.warm(),
+  };
+}
+
+interface RedeemParts {
+  readonly links: SignInLinks;
+  readonly people: People;
+  readonly limiter: AttemptLimiter;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+async function redeem(parts: RedeemParts, request: Parameters<Auth['redeemLink']>[0]): Promise<Redemption> {
+  const line = { event: 'auth', path: 'link', namespace: 'http', address: request.address };
+  const admission = parts.limiter.take('link', request.address);
+  if (!admission.ok) {
+    parts.log.warn({ ...line, outcome: 'refused', code: 'rate_limited' }, 'refused');
+    return { ok: false, code: 'rate_limited', retryAfterMs: admission.retryAfterMs };
+  }
+  // Loaded before the link is used up, so that a failure to load does not cost the person their link.
+  await parts.people.warm();
+  const userId = await parts.links.redeem(request.token, parts.now());
+  if (userId === undefined) {
+    parts.log.warn({ ...line, outcome: 'refused', code: 'unauthorized', reason: 'the link is unknown, used or expired' }, 'refused');
+    return { ok: false, code: 'unauthorized' };
+  }
+  parts.limiter.giveBack('link', request.address);
+  const setCookies = await parts.people.open(userId, request.headers);
+  parts.log.info({ ...line, outcome: 'accepted', user: userId }, 'signed in');
+  return { ok: true, setCookies };
+}

@@ -1,0 +1,36 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** Fills a buffer of the given size with random bytes; `crypto.randomBytes` outside of tests. */
+export type RandomBytes = (size: number) => Buffer;
+
+const KEY_MARK = 'tnd_';
+
+/** A new API key: `tnd_` and 256 random bits in base64url, 47 characters in all. */
+export function newApiKey(random: RandomBytes): string {
+  return `${KEY_MARK}${random(32).toString('base64url')}`;
+}
+
+/** A new sign-in token: 256 random bits, base64url. */
+export function newLinkToken(random: RandomBytes): string {
+  return random(32).toString('base64url');
+}
+
+/** What is stored of a credential: its SHA-256, base64url. Fast on purpose: credentials are random and long, there is nothing to guess. */
+export function hashCredential(credential: string): string {
+  return createHash('sha256').update(credential, 'utf8').digest('base64url');
+}
+
+/** The part of a key that may be shown: 4 of its 43 random characters, or 2 of a key that somebody else made. */
+export function displayPrefix(key: string): string {
+  return key.startsWith(KEY_MARK) ? key.slice(0, KEY_MARK.length + 4) : key.slice(0, 2);
+}
+
+/** Compares in time that does not depend on where they differ. */
+export function sameCredential(a: string, b: string): boolean {
+  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}
+
+/** Three base64url parts: header, claims, signature (RFC 7515, section 3.1). */
+export function looksLikeJwt(token: string): boolean {
+  return /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token);
+}

@@ -1,0 +1,151 @@
+import { hkdfSync } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Pool } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import type { Log } from '../log.ts';
+
+/**
+ * Browser sessions of people, kept by better-auth in our database. Its library is loaded at the first use, because it costs
+ * a third of a second: `warm()` does it while nobody waits.
+ *
+ *   (link redeemed) ── open ──► live ── close / 30 days without use ──► gone
+ */
+export interface PeopleOptions {
+  readonly pool: Pool;
+  readonly secretKey: Buffer;
+  /** The origin that people use; known once the server listens. */
+  readonly publicOrigin: () => string;
+  readonly log: Log;
+}
+
+export interface BrowserSession {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly userName: string;
+  readonly expiresAt: Date;
+}
+
+type Instance = Awaited<ReturnType<typeof build>>;
+
+const LIFETIME_S = 30 * 24 * 3_600;
+
+export class People {
+  readonly #options: PeopleOptions;
+  #built: Promise<Instance> | undefined;
+
+  constructor(options: PeopleOptions) {
+    this.#options = options;
+  }
+
+  /** Loads the library. May be called any number of times. */
+  async warm(): Promise<void> {
+    await this.#instance();
+  }
+
+  /** Signs a person in. The `Set-Cookie` lines are the only place where the cookie's value ever stands. */
+  async open(userId: string, headers: IncomingHttpHeaders): Promise<readonly string[]> {
+    const auth = await this.#instance();
+    const { headers: answer } = await auth.api.openBrowserSession({ body: { userId }, headers: webHeaders(headers), returnHeaders: true });
+    return answer.getSetCookie();
+  }
+
+  /** The live session of a request's cookie, or undefined. */
+  async find(headers: IncomingHttpHeaders): Promise<BrowserSession | undefined> {
+    if (!this.#mayHold(headers)) return undefined;
+    const auth = await this.#instance();
+    const found = await auth.api.getSession({ headers: webHeaders(headers), query: { disableRefresh: true } });
+    if (!found) return undefined;
+    return { sessionId: found.session.id, userId: found.user.id, userName: found.user.name, expiresAt: found.session.expiresAt };
+  }
+
+  /** As `find`, and keeps a session in use from running out: at most once a day its end moves on, and the cookie with it. */
+  async extend(headers: IncomingHttpHeaders): Promise<{ readonly session: BrowserSession; readonly setCookies: readonly string[] } | undefined> {
+    if (!this.#mayHold(headers)) return undefined;
+    const auth = await this.#instance();
+    const { headers: answer, response: found } = await auth.api.getSession({ headers: webHeaders(headers), returnHeaders: true });
+    if (!found) return undefined;
+    const session = { sessionId: found.session.id, userId: found.user.id, userName: found.user.name, expiresAt: found.session.expiresAt };
+    return { session, setCookies: answer.getSetCookie() };
+  }
+
+  /** Ends the session of a request's cookie. The `Set-Cookie` lines take the cookie away. */
+  async close(headers: IncomingHttpHeaders): Promise<readonly string[]> {
+    const auth = await this.#instance();
+    const { headers: answer } = await auth.api.signOut({ headers: webHeaders(headers), returnHeaders: true });
+    return answer.getSetCookie();
+  }
+
+  /** Whether a request carries a cookie of ours at all; a stranger's request must not cost a library and a query. */
+  #mayHold(headers: IncomingHttpHeaders): boolean {
+    return headers.cookie?.includes(`${cookiePrefix(this.#options.publicOrigin())}.session_token=`) ?? false;
+  }
+
+  #instance(): Promise<Instance> {
+    this.#built ??= build(this.#options).catch((error: unknown) => {
+      this.#built = undefined;
+      throw error;
+    });
+    return this.#built;
+  }
+}
+
+/** Cookies do not know ports: two Tendons on one machine would sign each other's people out, were the port not in the name. */
+function cookiePrefix(origin: string): string {
+  const url = new URL(origin);
+  return `tendon-${url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port}`;
+}
+
+async function build(options: PeopleOptions) {
+  const [{ betterAuth }, { drizzleAdapter }, { drizzle }, { createAuthEndpoint }, { setSessionCookie }, { z }, identity] = await Promise.all([
+    import('better-auth/minimal'),
+    import('better-auth/adapters/drizzle'),
+    import('drizzle-orm/node-postgres'),
+    import('better-auth/api'),
+    import('better-auth/cookies'),
+    import('zod'),
+    import('../store/schema/identity.ts'),
+  ]);
+  const origin = options.publicOrigin();
+  const schema = { user: identity.users, session: identity.authSessions, account: identity.accounts, verification: identity.verifications };
+
+  /** Reachable from this file only: it has no path, so better-auth's router does not know it. */
+  const openBrowserSession = createAuthEndpoint.serverOnly({ method: 'POST', body: z.object({ userId: z.string() }) }, async (context) => {
+    const { internalAdapter } = context.context;
+    const user = await internalAdapter.findUserById(context.body.userId);
+    if (!user) throw new Error('a sign-in link names a user who is not there');
+    const session = await internalAdapter.createSession(user.id);
+    await setSessionCookie(context, { session, user });
+    return { ok: true };
+  });
+
+  return betterAuth({
+    appName: 'Tendon',
+    baseURL: origin,
+    basePath: '/api/auth',
+    secret: Buffer.from(hkdfSync('sha256', options.secretKey, '', 'tendon browser sessions', 32)).toString('base64url'),
+    database: drizzleAdapter(drizzle({ client: options.pool, schema }), { provider: 'pg', schema }),
+    trustedOrigins: [origin],
+    emailAndPassword: { enabled: false },
+    session: { expiresIn: LIFETIME_S, updateAge: 24 * 3_600 },
+    // Strict works with a link opened from a terminal: no other site starts that navigation, and the page's own requests are same-site.
+    advanced: {
+      cookiePrefix: cookiePrefix(origin),
+      useSecureCookies: origin.startsWith('https:'),
+      defaultCookieAttributes: { sameSite: 'strict', httpOnly: true },
+      database: { generateId: () => uuidv7() },
+    },
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    logger: { level: 'warn', log: (level, message) => options.log[level === 'error' ? 'error' : 'warn']({ component: 'better-auth' }, message) },
+    plugins: [{ id: 'tendon-links', endpoints: { openBrowserSession } }],
+  });
+}
+
+function webHeaders(headers: IncomingHttpHeaders): Headers {
+  const web = new Headers();
+  for (const name of ['cookie', 'user-agent', 'origin', 'host'] as const) {
+    const value = headers[name];
+    if (value !== undefined) web.set(name, value);
+  }
+  return web;
+}

@@ -1,0 +1,35 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { HandshakeCode } from '@tendon/protocol';
+
+/** Which credential decided, in the order in which they are tried. */
+export type CredentialPath = 'disabled' | 'token' | 'jwt' | 'cookie';
+
+/** Who is at the other end, for as long as the credential holds. */
+export interface Principal {
+  readonly userId: string;
+  readonly path: CredentialPath;
+  /** Id of the key or browser session, never the credential. The same for all connections of one credential, so revoking finds them. */
+  readonly credentialId: string;
+  readonly kind: 'user' | 'gateway';
+  /** Only for a gateway's key: the one machine that it is for. */
+  readonly gatewayId?: string | undefined;
+  /** When the credential ends by itself; connections must end with it. */
+  readonly expiresAt?: Date | undefined;
+}
+
+/** One attempt to come in, whatever carried it. */
+export interface Attempt {
+  readonly token?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly address: string;
+  readonly namespace: '/agent' | '/gateway' | 'http';
+  readonly client?: { readonly name: string; readonly version: string } | undefined;
+}
+
+export type Decision =
+  | { readonly ok: true; readonly principal: Principal }
+  | { readonly ok: false; readonly code: HandshakeCode; /** For the log, not for the caller. */ readonly reason: string; readonly retryAfterMs?: number | undefined };
+
+export function refuse(code: HandshakeCode, reason: string, retryAfterMs?: number): Decision {
+  return { ok: false, code, reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
