@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http';
+import type { HttpBindings } from '@hono/node-server';
+import { HANDSHAKE_CODES } from '@tendon/protocol';
+import type { Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+import type { Auth } from '../auth/auth.ts';
+import type { ApiKeyRow } from '../auth/api-keys.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { Door } from './door.ts';
+
+export type HttpEnv = { Bindings: HttpBindings };
+type RouteContext = Context<HttpEnv>;
+
+const newKeySchema = z.object({
+  name: z.string().trim().min(1).max(100),
+  gatewayId: z.uuid().optional(),
+  expiresInDays: z.number().int().min(1).max(3_650).optional(),
+});
+
+/** `/api/*`: who am I, sign out, keys. Every answer is JSON and not stored by anyone. */
+export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
+  app.use('/api/*', async (context, next) => {
+    await next();
+    context.header('Cache-Control', 'no-store');
+  });
+  app.use('/api/*', bodyLimit({ maxSize: 16 * 1024, onError: (context) => fault(context, 413, 'too_large', 'The request has more than 16 KiB.') }));
+
+  app.get('/api/me', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    if (principal.path === 'cookie') for (const line of (await auth.extendSession(context.env.incoming.headers))?.setCookies ?? []) context.header('Set-Cookie', line, { append: true });
+    return context.json({ user: { id: principal.userId, name: (await auth.userName(principal.userId)) ?? '' }, via: principal.path });
+  });
+
+  app.post('/api/auth/sign-out', async (context) => {
+    if (!isOwnPage(context.env.incoming, door)) return fault(context, 403, 'forbidden_origin', HANDSHAKE_CODES.forbidden_origin.text);
+    for (const line of await auth.signOut(context.env.incoming.headers)) context.header('Set-Cookie', line, { append: true });
+    return context.json({ ok: true });
+  });
+
+  app.get('/api/keys', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    return context.json({ keys: (await auth.listKeys(principal.userId)).map(shownKey) });
+  });
+
+  app.post('/api/keys', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const request = newKeySchema.safeParse(await context.req.json().catch(() => undefined));
+    if (!request.success) return fault(context, 400, 'invalid_payload', request.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+    const { name, gatewayId, expiresInDays } = request.data;
+    const expiresAt = expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 24 * 3_600_000);
+    const { key, row } = await auth.createKey({ userId: principal.userId, name, gatewayId, expiresAt });
+    return context.json({ key, ...shownKey(row) }, 201);
+  });
+
+  app.delete('/api/keys/:id', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const id = z.uuid().safeParse(context.req.param('id'));
+    if (!id.success || !(await auth.revokeKey(principal.userId, id.data))) return fault(context, 404, 'not_found', 'There is no live key with this id.');
+    return context.json({ ok: true });
+  });
+
+  app.post('/api/sign-in-links', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    if (principal.credentialId !== 'control') return fault(context, 404, 'not_found', 'There is nothing at this address.');
+    return context.json({ url: await auth.signInLink() }, 201);
+  });
+
+  app.all('/api/*', (context) => fault(context, 404, 'not_found', 'There is nothing at this address.'));
+}
+
+/** Who sent this request, or the answer that refuses it. */
+export async function identify(context: RouteContext, auth: Auth): Promise<Principal | Response> {
+  const { incoming } = context.env;
+  const decision = await auth.authenticate({ token: bearer(incoming), headers: incoming.headers, address: incoming.socket.remoteAddress ?? '', namespace: 'http' });
+  if (decision.ok) return decision.principal;
+  if (decision.code === 'rate_limited') context.header('Retry-After', String(Math.ceil((decision.retryAfterMs ?? 1_000) / 1_000)));
+  const status = ({ unauthorized: 401, forbidden_origin: 403, rate_limited: 429, shutting_down: 503, unsupported_protocol: 400 } as const)[decision.code];
+  return fault(context, status, decision.code, HANDSHAKE_CODES[decision.code].text);
+}
+
+export function fault(context: RouteContext, status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 503, code: string, message: string): Response {
+  return context.json({ error: { code, message } }, status);
+}
+
+/** The credential of an `Authorization: Bearer` header (RFC 6750, section 2.1); never of the URL. */
+function bearer(request: IncomingMessage): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,16384})$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** Whether one of our own pages sent it; for what acts on the cookie alone. */
+function isOwnPage(request: IncomingMessage, door: Door): boolean {
+  const { origin } = request.headers;
+  return origin === undefined ? request.headers['sec-fetch-site'] === 'same-origin' : door.allows(origin);
+}
+
+function shownKey(row: ApiKeyRow) {
+  const { id, name, kind, gatewayId, prefix, createdAt, lastUsedAt, expiresAt, revokedAt } = row;
+  return { id, name, kind, gatewayId, prefix, createdAt, lastUsedAt, expiresAt, revokedAt };
+}

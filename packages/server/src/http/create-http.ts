@@ -1,0 +1,135 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { SOCKET_PATH } from '@tendon/protocol';
+import { type Context, Hono } from 'hono';
+import type { Auth } from '../auth/auth.ts';
+import { isLoopbackHost } from '../config.ts';
+import type { Log } from '../log.ts';
+import { addApiRoutes, fault, type HttpEnv, identify } from './api-routes.ts';
+import type { Door } from './door.ts';
+import type { MetricsPage } from './metrics.ts';
+import { plainPage } from './plain-page.ts';
+import { securityHeaders } from './security-headers.ts';
+import { StaticFiles } from './static-files.ts';
+
+export interface HttpOptions {
+  readonly door: Door;
+  readonly auth: Auth;
+  /** Folder of the built web UI; it may be missing. */
+  readonly webRoot: string;
+  /** What `/readyz` says; `checks` names each thing that was looked at. */
+  readonly readiness: () => Promise<{ readonly ok: boolean; readonly checks: Readonly<Record<string, string>> }>;
+  readonly metrics: () => Promise<MetricsPage>;
+  readonly log: Log;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * The HTTP server, not yet listening. Sockets are attached to it by the transport, whose `allowRequest` calls `door.check` again:
+ * what reaches an `upgrade` or a poll has passed the same guard as every other route.
+ */
+export function createHttp(options: HttpOptions): Server {
+  const listener = getRequestListener(routes(options).fetch, { overrideGlobalObjects: false });
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 10_000, maxHeaderSize: 16 * 1_024, connectionsCheckingInterval: 2_000 }, (request, response) => {
+    const refused = refuseAtDoor(options.door, request, response);
+    if (!refused) void listener(request, response);
+  });
+  server.on('listening', () => {
+    const address = server.address();
+    if (typeof address === 'object' && address !== null) options.door.listening(address.port);
+  });
+  server.on('upgrade', (request, socket) => refuseUpgrade(options.door, request, socket));
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+  return server;
+}
+
+/** Answers a request that may not come in. True when it did. */
+function refuseAtDoor(door: Door, request: IncomingMessage, response: ServerResponse): boolean {
+  const check = door.check(request);
+  if (check.ok) return false;
+  const status = check.fault === 'host' ? 421 : 403;
+  response.writeHead(status, { ...securityHeaders({ publicOrigin: () => 'http:' }, undefined), 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', Connection: 'close' });
+  response.end(request.method === 'HEAD' ? undefined : `${check.message}\n`);
+  return true;
+}
+
+/** Ends an upgrade that may not come in, or that is not for our sockets; the others are the transport's. */
+function refuseUpgrade(door: Door, request: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  const isOurs = request.url !== undefined && (request.url.startsWith(SOCKET_PATH) || request.url.startsWith(`${SOCKET_PATH.slice(0, -1)}?`));
+  const check = door.check(request);
+  if (check.ok && isOurs) return;
+  const status = check.ok ? '404 Not Found' : check.fault === 'host' ? '421 Misdirected Request' : '403 Forbidden';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+function routes(options: HttpOptions): Hono<HttpEnv> {
+  const { auth, door } = options;
+  const app = new Hono<HttpEnv>();
+  app.use('*', async (context, next) => {
+    for (const [name, value] of Object.entries(securityHeaders(door, context.env.incoming.headers.host))) context.header(name, value);
+    await next();
+  });
+  app.onError((error, context) => {
+    options.log.error({ component: 'http', method: context.req.method, route: new URL(context.req.url).pathname, err: error }, 'a request failed');
+    return fault(context, 500, 'internal', "Something broke in the server. Its log has the details.");
+  });
+  app.get('/healthz', (context) => context.json({ ok: true }, 200, { 'Cache-Control': 'no-store' }));
+  app.get('/readyz', async (context) => {
+    const { ok, checks } = await options.readiness();
+    return context.json({ ok, checks }, ok ? 200 : 503, { 'Cache-Control': 'no-store' });
+  });
+  app.get('/metrics', async (context) => {
+    if (!isDirectLoopback(context.env.incoming)) {
+      const principal = await identify(context, auth);
+      if (principal instanceof Response) return principal;
+    }
+    const page = await options.metrics();
+    return context.body(page.text, 200, { 'Content-Type': page.contentType, 'Cache-Control': 'no-store' });
+  });
+  app.get('/sign-in', (context) => signIn(context, auth));
+  addApiRoutes(app, auth, door);
+  const files = new StaticFiles(options.webRoot);
+  app.get('*', (context) => page(context, files));
+  app.all('*', (context) => fault(context, 405, 'not_found', 'There is nothing at this address for this method.'));
+  return app;
+}
+
+/** From this machine and not through a proxy: a proxy in front of us makes every stranger look like loopback. */
+function isDirectLoopback(request: IncomingMessage): boolean {
+  const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
+  return isLoopbackHost(address) && request.headers['x-forwarded-for'] === undefined && request.headers['forwarded'] === undefined && request.headers['via'] === undefined;
+}
+
+const RENEW = 'Run "tendon start" again in the terminal where Tendon runs, or restart it: it prints a new link. A link works once, for 15 minutes.';
+
+/** Uses a link up. Looking ahead is not using: HEAD requests and browsers that prefetch get no session and leave the link whole. */
+async function signIn(context: Context<HttpEnv>, auth: Auth): Promise<Response> {
+  const { incoming } = context.env;
+  context.header('Cache-Control', 'no-store');
+  if (context.req.method !== 'GET' || incoming.headers['sec-purpose'] !== undefined || incoming.headers['purpose'] === 'prefetch') return context.body(null, 204);
+  const token = context.req.query('token') ?? '';
+  if (token === '') return context.html(plainPage('Sign in to Tendon', [RENEW]), 401);
+  const redemption = await auth.redeemLink({ token, headers: incoming.headers, address: incoming.socket.remoteAddress ?? '' });
+  if (redemption.ok) {
+    for (const line of redemption.setCookies) context.header('Set-Cookie', line, { append: true });
+    return context.redirect('/', 303);
+  }
+  if (redemption.code === 'unauthorized') return context.html(plainPage('This sign-in link no longer works', ['It has been used, it has expired, or it is not complete.', RENEW]), 401);
+  context.header('Retry-After', String(Math.ceil(redemption.retryAfterMs / 1_000)));
+  return context.html(plainPage('Too many attempts', ['Wait a minute, then open the link again.']), 429);
+}
+
+async function page(context: Context<HttpEnv>, files: StaticFiles): Promise<Response> {
+  const { pathname } = new URL(context.req.url);
+  const answer = await files.answer(pathname, { accepts: context.req.header('accept-encoding') ?? '', ifNoneMatch: context.req.header('if-none-match') });
+  if (answer === 'not_built') return context.html(plainPage('The web page is not built yet', ['Run "npm run build" in the folder of Tendon, then reload this page.']), 503);
+  if (answer === 'not_found') return fault(context, 404, 'not_found', 'There is nothing at this address.');
+  return context.newResponse(answer.body ?? null, answer.status, answer.headers);
+}
