@@ -22,7 +22,8 @@ export function chooseAccount(ownerUid: number | undefined): Account {
   if (process.getuid?.() !== 0) return {};
   const known = readAccounts();
   const setup = known.find((account) => account.name === 'nobody') ?? known.find((account) => account.uid > 0);
-  if (!setup) throw new StartError('PostgreSQL does not run as root and /etc/passwd names no other user. Start Tendon as an ordinary user, or set TENDON_DATABASE_URL.');
+  if (!setup)
+    throw new StartError('PostgreSQL does not run as root and /etc/passwd names no other user. Start Tendon as an ordinary user, or set TENDON_DATABASE_URL.');
   if (ownerUid !== undefined && ownerUid !== 0) return { server: { uid: ownerUid, gid: ownerUid }, setup };
   const taken = new Set(known.map((account) => account.uid));
   let id = FREE_IDS.first;

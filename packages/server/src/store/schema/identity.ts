@@ -17,7 +17,9 @@ export const users = pgTable(
     email: text('email').notNull().unique(),
     emailVerified: boolean('email_verified').notNull().default(false),
     image: text('image'),
-    role: text('role', { enum: ['owner', 'user'] }).notNull().default('user'),
+    role: text('role', { enum: ['owner', 'user'] })
+      .notNull()
+      .default('user'),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
@@ -97,10 +99,7 @@ export const apiKeys = pgTable(
     expiresAt: moment('expires_at'),
     revokedAt: moment('revoked_at'),
   },
-  (table) => [
-    index('api_keys_user').on(table.userId),
-    check('api_keys_kind', sql`(${table.kind} = 'gateway') = (${table.gatewayId} is not null)`),
-  ],
+  (table) => [index('api_keys_user').on(table.userId), check('api_keys_kind', sql`(${table.kind} = 'gateway') = (${table.gatewayId} is not null)`)],
 );
 
 export const signInLinks = pgTable(

@@ -1,0 +1,60 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { countingClient, type QueryCounter } from './query-counter.ts';
+import * as schema from './schema/index.ts';
+
+/** The connections to one PostgreSQL, embedded or not. */
+export interface Database {
+  /** Holds the password: never to be shown. */
+  readonly url: string;
+  readonly pool: pg.Pool;
+  readonly orm: NodePgDatabase<typeof schema>;
+  /** Everything that was sent, by whomever: tests hold it against budgets. */
+  readonly queries: QueryCounter;
+  /** Host and port, without user and password: for messages. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+const POOL_SIZE = 20;
+const CONNECT_LIMIT_MS = 5_000;
+/** The server gives a statement up after this; the client a little later, when not even that came back. */
+const STATEMENT_LIMIT_MS = 15_000;
+const ANSWER_LIMIT_MS = 20_000;
+
+/** Opens nothing yet: connections are made when they are first needed. A lost idle connection is logged and replaced, never thrown. */
+export function connect(url: string, log: Logger): Database {
+  const queries: QueryCounter = { total: 0 };
+  const pool = new pg.Pool({
+    connectionString: url,
+    Client: countingClient(queries),
+    max: POOL_SIZE,
+    idleTimeoutMillis: 60_000,
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    statement_timeout: STATEMENT_LIMIT_MS,
+    query_timeout: ANSWER_LIMIT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_LIMIT_MS,
+    keepAlive: true,
+    application_name: 'tendon',
+  });
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
+  let closing: Promise<void> | undefined;
+  return {
+    url,
+    pool,
+    orm: drizzle({ client: pool, schema }),
+    queries,
+    address: addressOf(url),
+    close: () => {
+      closing ??= pool.end();
+      return closing;
+    },
+  };
+}
+
+function addressOf(url: string): string {
+  if (!URL.canParse(url)) return 'the given address';
+  const { hostname, port, searchParams } = new URL(url);
+  return searchParams.get('host') ?? `${hostname}:${port || 5432}`;
+}

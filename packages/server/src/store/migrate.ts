@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
+import pg from 'pg';
+import { StartError } from '../start-error.ts';
+import type { Database } from './database.ts';
+import { GUARDS } from './guards.ts';
+
+const FOLDER = join(import.meta.dirname, 'migrations');
+/** Any number, the same in every node: "tendon" in ASCII. */
+const LOCK = '0x74656e646f6e';
+
+/**
+ * Brings the tables up to date, once, however many nodes start together: drizzle's migrator takes no lock of its own. A database
+ * that cannot be reached or that a newer Tendon has migrated is a `StartError`.
+ */
+export async function migrate(database: Database): Promise<void> {
+  // A connection of its own: waiting for another node and building an index may take longer than a request may.
+  const client = new pg.Client({ connectionString: database.url, connectionTimeoutMillis: 5_000, application_name: 'tendon migrations' });
+  await client.connect().catch((cause: unknown) => {
+    throw unreachable(database, cause);
+  });
+  try {
+    await client.query(`set client_min_messages = warning; select pg_advisory_lock(${LOCK})`);
+    await refuseNewer(client);
+    await applyMigrations(drizzle({ client }), { migrationsFolder: FOLDER });
+    await client.query(GUARDS);
+  } finally {
+    // The lock ends with the connection.
+    await client.end();
+  }
+}
+
+/** Whether every migration of this code is in the database: half of what `/readyz` says. */
+export async function isMigrated(database: Database): Promise<boolean> {
+  const found = await database.pool.query<{ count: number }>('select count(*)::int as count from drizzle.__drizzle_migrations');
+  return found.rows[0]?.count === knownMigrations();
+}
+
+async function refuseNewer(client: pg.Client): Promise<void> {
+  const table = await client.query<{ is_there: boolean }>(`select to_regclass('drizzle.__drizzle_migrations') is not null as is_there`);
+  if (!table.rows[0]?.is_there) return;
+  const applied = await client.query<{ count: number }>('select count(*)::int as count from drizzle.__drizzle_migrations');
+  if ((applied.rows[0]?.count ?? 0) <= knownMigrations()) return;
+  throw new StartError('A newer Tendon has changed this database. Start that version, or restore the database from before the update.');
+}
+
+/** Changes when the tables do: names a prepared database in tests. */
+export function schemaFingerprint(): string {
+  const hash = createHash('sha256').update(GUARDS);
+  for (const name of readdirSync(FOLDER).sort()) if (name.endsWith('.sql')) hash.update(name).update(readFileSync(join(FOLDER, name)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function knownMigrations(): number {
+  const journal: { entries: unknown[] } = JSON.parse(readFileSync(join(FOLDER, 'meta', '_journal.json'), 'utf8'));
+  return journal.entries.length;
+}
+
+function unreachable(database: Database, cause: unknown): StartError {
+  const reason = (cause as { message?: string }).message || (cause as { code?: string }).code || 'no answer';
+  return new StartError(`The database at ${database.address} cannot be reached (${reason}). Check TENDON_DATABASE_URL and that the server runs.`, { cause });
+}

@@ -1,0 +1,22 @@
+import { index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { moment, rawJson } from './columns.ts';
+import { users } from './identity.ts';
+
+/** Machines that have said hello at least once. Whether one is online is known by the node that holds its connection. */
+export const gateways = pgTable(
+  'gateways',
+  {
+    id: uuid('id').primaryKey(),
+    ownerId: uuid('owner_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    platform: text('platform').notNull(),
+    workspaces: rawJson('workspaces').notNull(),
+    tools: rawJson('tools').notNull(),
+    /** Identifies the machine's journal: calls given to another instance are lost. */
+    instanceId: uuid('instance_id').notNull(),
+    lastSeenAt: moment('last_seen_at').notNull(),
+  },
+  (table) => [index('gateways_owner').on(table.ownerId)],
+);
