@@ -51,7 +51,7 @@ async function onHello(options: GatewayDeskOptions, connection: GatewayConnectio
   const answer = await reconcile(options, machine, { hello, open });
   options.machines.arrive(machine);
   for (const sessionId of new Set(open.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
-  options.log.info({ gatewayId: hello.gatewayId, name: hello.name, tools: hello.tools.length, openCalls: open.length }, 'a machine is online');
+  options.log.info({ gatewayId: hello.gatewayId, name: hello.name, count: open.length }, 'a machine is online');
   return success(answer);
 }
 
@@ -122,7 +122,7 @@ async function onReport(
   if (sessionId === undefined) return success({});
   const outcome = await options.actorOf(sessionId).commitSurely(inputFrom(machine.stored.instanceId), { focus: { callId } });
   if (!outcome) return refusal('unavailable', 'The server is stopping.');
-  if (!outcome.ok) options.log.warn({ callId, gatewayId: machine.stored.gateway.id, outcome }, 'a report of a machine was not wanted');
+  if (!outcome.ok) options.log.warn({ callId, gatewayId: machine.stored.gateway.id, code: 'error' in outcome ? outcome.error.code : 'fenced' }, 'a report of a machine was not wanted');
   return success({});
 }
 

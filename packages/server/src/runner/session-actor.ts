@@ -76,7 +76,7 @@ export class SessionActor {
       try {
         return await this.commit(input, options);
       } catch (error) {
-        this.#context.log.error({ err: error, sessionId: this.sessionId, input: input.type, attempt }, 'a commit failed and is tried again');
+        this.#context.log.error({ err: error, sessionId: this.sessionId, type: input.type, attempt }, 'a commit failed and is tried again');
         await this.#context.pause(Math.min(5_000, 200 * 2 ** attempt));
       }
     }
@@ -121,6 +121,7 @@ export class SessionActor {
   async close(): Promise<void> {
     this.#isClosed = true;
     const run = this.#run;
+    await run?.savePartial();
     this.#endRun();
     await run?.ended;
     await this.#tail;

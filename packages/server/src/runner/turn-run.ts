@@ -67,7 +67,7 @@ export class TurnRun {
   }
 
   async #run(): Promise<void> {
-    const saver = setInterval(() => void this.#savePartial(), SAVE_PARTIAL_MS);
+    const saver = setInterval(() => void this.savePartial(), SAVE_PARTIAL_MS);
     try {
       await this.#step();
     } catch (error) {
@@ -136,7 +136,8 @@ export class TurnRun {
     await actor.commitSurely(input, { fence: lease });
   }
 
-  async #savePartial(): Promise<void> {
+  /** Stores what has streamed since the last time. Failing costs at most that second of text, in a crash. */
+  async savePartial(): Promise<void> {
     const { context, lease } = this.#options;
     if (this.#abort.signal.aborted || this.#savedVersion === this.#stream.version) return;
     this.#savedVersion = this.#stream.version;

@@ -73,11 +73,11 @@ function byWords(chain: readonly ErrorLike[], words: string): Kind {
 }
 
 /** The fault as a person reads it: which model, what happened, what to do. */
-export function faultOf(name: ModelName, failure: Pick<ProviderFailure, 'code' | 'detail'>): ModelFault {
+export function faultOf(name: ModelName, failure: ProviderFailure): ModelFault {
   return { code: failure.code, message: messageFor(name, failure) };
 }
 
-function messageFor(name: ModelName, { code, detail }: Pick<ProviderFailure, 'code' | 'detail'>): string {
+function messageFor(name: ModelName, { code, detail, retryable }: ProviderFailure): string {
   const { label, keyVariable, urlVariable } = PROVIDERS[name.provider];
   const model = `${name.provider}/${name.id}`;
   const said = detail ? ` It said: ${detail}` : '';
@@ -91,6 +91,7 @@ function messageFor(name: ModelName, { code, detail }: Pick<ProviderFailure, 'co
     case 'model_timeout':
       return `${model} sent nothing for too long and was given up. Try again, or choose another model.`;
     case 'model_bad_response':
+      if (!retryable) return `${label} refused the request for ${model}. Choose another model, or begin a new session if others work with this one.${said}`;
       return `${model} gave an answer that cannot be used. Try again, or choose another model.${said}`;
     case 'model_refused':
       return `${model} declined to answer, or its provider's content filter stopped it. Put the request in other words, or choose another model.`;

@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import { join } from 'node:path';
+import { HANDSHAKE_CODES } from '@tendon/protocol';
+import { v7 } from 'uuid';
+import { type Auth, createAuth } from './auth/auth.ts';
+import type { Config } from './config.ts';
+import { readSecretKey } from './home-folder.ts';
+import { createHttp } from './http/create-http.ts';
+import { Door } from './http/door.ts';
+import { createMetrics } from './http/metrics.ts';
+import type { Log } from './log.ts';
+import { createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
+import { StartError } from './start-error.ts';
+import { connect, createStore, type Database, type EmbeddedPostgres, isMigrated, migrate, startEmbeddedPostgres } from './store/index.ts';
+import { createTransport, type SignInAttempt, type SignInResult, type Transport } from './transport/index.ts';
+
+/** A server node that takes requests. */
+export interface ServerHandle {
+  /** The address that people use. */
+  readonly url: string;
+  readonly port: number;
+  readonly ownerId: string;
+  readonly auth: Auth;
+  /** Settles when the database of our own has ended by itself: nothing more can be promised then, and the process should end. */
+  readonly databaseLost: Promise<void>;
+  signInLink(): Promise<string>;
+  /** Drains and ends: clients are told, turns stay owed for the next start, nothing is left running. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface ServerParts {
+  /** Folder of the built page. */
+  readonly webRoot: string;
+}
+
+interface Storage {
+  readonly database: Database;
+  readonly embedded: EmbeddedPostgres | undefined;
+}
+
+/** Brings up a node, from database to open port. What its reader can mend is a `StartError`; nothing is left running then. */
+export async function startServer(config: Config, log: Log, parts: ServerParts): Promise<ServerHandle> {
+  const storage = await openStorage(config, log);
+  try {
+    return await startOn(storage, { config, log, parts });
+  } catch (error) {
+    await closeStorage(storage);
+    throw error;
+  }
+}
+
+async function openStorage(config: Config, log: Log): Promise<Storage> {
+  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: join(config.home, 'db'), log }) : undefined;
+  const database = connect(config.databaseUrl ?? embedded?.url ?? '', log);
+  try {
+    await migrate(database);
+    return { database, embedded };
+  } catch (error) {
+    await closeStorage({ database, embedded });
+    throw error;
+  }
+}
+
+async function closeStorage({ database, embedded }: Storage): Promise<void> {
+  await database.close();
+  await embedded?.close();
+}
+
+async function startOn(storage: Storage, { config, log, parts }: { config: Config; log: Log; parts: ServerParts }): Promise<ServerHandle> {
+  const { database, embedded } = storage;
+  const door = new Door(config);
+  const auth = await createAuth({ config, pool: database.pool, secretKey: await readSecretKey(config.home, config.secretKey), door, log });
+  const state = { isDraining: false };
+  const metrics = createMetrics([
+    { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => transport.connections().agent },
+    { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => transport.connections().gateway },
+    { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
+  ]);
+  const http = createHttp({ door, auth, webRoot: parts.webRoot, readiness: () => readiness(database, state), metrics, log });
+  const transport = createTransport({ httpServer: http, checkDoor: (request) => doorVerdict(door, request), authenticate: (attempt) => signIn(auth, attempt), isDraining: () => state.isDraining, log });
+  const store = createStore(database);
+  const models = createModels(modelConfig(config));
+  const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log, isSoleOwner: embedded !== undefined });
+  auth.onRevoked(({ credentialId }) => transport.disconnectCredential(credentialId));
+  transport.serve(runner);
+  await listen(http, config);
+  await runner.start();
+  const port = portOf(http);
+  const close = closing({ http, transport, runner, storage, state });
+  return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink: () => auth.signInLink(), close };
+}
+
+function doorVerdict(door: Door, request: Parameters<Door['check']>[0]): ReturnType<Parameters<typeof createTransport>[0]['checkDoor']> {
+  const check = door.check(request);
+  return check.ok ? check : { ok: false, status: check.fault === 'host' ? 421 : 403, code: 'forbidden_origin', message: check.message };
+}
+
+async function signIn(auth: Auth, attempt: SignInAttempt): Promise<SignInResult> {
+  const { namespace, token, cookieHeader, origin, host, address, client } = attempt;
+  const decision = await auth.authenticate({ token, headers: { cookie: cookieHeader, origin, host }, address, namespace: `/${namespace}`, client });
+  if (decision.ok) return decision;
+  const { code, retryAfterMs } = decision;
+  return { ok: false, refusal: { code, message: HANDSHAKE_CODES[code].text, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } };
+}
+
+async function readiness(database: Database, state: { isDraining: boolean }): Promise<{ ok: boolean; checks: Record<string, string> }> {
+  if (state.isDraining) return { ok: false, checks: { server: 'is shutting down' } };
+  try {
+    const migrated = await isMigrated(database);
+    return { ok: migrated, checks: { database: 'ok', migrations: migrated ? 'ok' : 'another version of Tendon has changed the tables' } };
+  } catch {
+    return { ok: false, checks: { database: 'cannot be reached' } };
+  }
+}
+
+function modelConfig({ model, providers }: Config): ModelConfig {
+  const { openaiBaseUrl, anthropicBaseUrl, ollamaHost, ...keys } = providers;
+  return { model, ...keys, ollamaUrl: ollamaHost, baseUrls: { openai: openaiBaseUrl, anthropic: anthropicBaseUrl } };
+}
+
+async function listen(http: HttpServer, config: Config): Promise<void> {
+  http.listen(config.port, config.host);
+  try {
+    await once(http, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const reason = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code})`;
+    throw new StartError(`Port ${config.port} on ${config.host} ${reason}: set TENDON_PORT to another one, or 0 for any free port.`, { cause: error });
+  }
+}
+
+function portOf(http: HttpServer): number {
+  const address = http.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+interface Running {
+  readonly http: HttpServer;
+  readonly transport: Transport;
+  readonly runner: Runner;
+  readonly storage: Storage;
+  readonly state: { isDraining: boolean };
+}
+
+/** Outside in: first nobody new, then nobody at all, then the work, then the data. */
+function closing({ http, transport, runner, storage, state }: Running): () => Promise<void> {
+  let ended: Promise<void> | undefined;
+  const close = async () => {
+    state.isDraining = true;
+    await transport.close();
+    await runner.close();
+    const closed = new Promise((resolve) => http.close(resolve));
+    http.closeAllConnections();
+    await closed;
+    await closeStorage(storage);
+  };
+  return () => {
+    ended ??= close();
+    return ended;
+  };
+}
