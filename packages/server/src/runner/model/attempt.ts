@@ -1,9 +1,10 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
+import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
 import type { Usage } from '@tendon/protocol';
 import { type ProviderFailure, readFailure } from './faults.ts';
 import type { FinishReason, StepPart, StepSink } from './model-port.ts';
 import { PartCollector } from './part-collector.ts';
+import type { ModelMaker } from './providers.ts';
 import { StreamWatch } from './stream-watch.ts';
 
 /** After so many parts other sessions get a turn: a stream at full speed would otherwise hold the event loop until its end. */
@@ -12,7 +13,7 @@ const PARTS_PER_TICK = 64;
 const DRAIN_MS = 250;
 
 export interface AttemptContext {
-  readonly model: LanguageModelV4;
+  readonly makeModel: ModelMaker;
   readonly call: Omit<LanguageModelV4CallOptions, 'abortSignal'>;
   readonly signal: AbortSignal;
   readonly sink: StepSink;
@@ -69,11 +70,11 @@ async function request(context: AttemptContext, watch: StreamWatch, collector: P
 type Opened = { readonly stream: ReadableStream<LanguageModelV4StreamPart> | undefined } | { readonly error: unknown };
 
 /** Gives up at the watch's end even when the provider's code does not hear the signal. */
-function openStream({ model, call }: AttemptContext, watch: StreamWatch): Promise<Opened> {
+function openStream({ makeModel, call }: AttemptContext, watch: StreamWatch): Promise<Opened> {
   return new Promise((resolve) => {
     watch.onEnd(() => resolve({ stream: undefined }));
     Promise.resolve()
-      .then(() => model.doStream({ ...call, abortSignal: watch.signal }))
+      .then(() => makeModel(watch.signal).doStream({ ...call, abortSignal: watch.signal }))
       .then(
         ({ stream }) => {
           resolve({ stream });

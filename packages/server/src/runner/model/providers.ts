@@ -123,39 +123,53 @@ export function missingVariable(provider: ProviderName, config: ModelConfig): st
   }
 }
 
+/** A provider's model for one request, which ends when `signal` aborts. */
+export type ModelMaker = (signal: AbortSignal) => LanguageModelV4;
+
 /**
  * Loads a provider's code at its first use and keeps it: an idle server holds none of it. The key and the address are always given,
  * so that the SDK reads neither from the environment. Models come through the AI SDK's registry, as `provider/model`.
  */
 export class ProviderLoader {
   readonly #config: ModelConfig;
-  readonly #loading = new Map<ProviderName, Promise<(id: string) => LanguageModelV4>>();
+  readonly #loading = new Map<ProviderName, Promise<(id: string) => ModelMaker>>();
 
   constructor(config: ModelConfig) {
     this.#config = config;
   }
 
   /** Rejects when the provider's package cannot be loaded; the next call tries again. */
-  async languageModel(name: ModelName): Promise<LanguageModelV4> {
-    const create = await this.load(name.provider);
-    return create(name.id);
+  async modelMaker(name: ModelName): Promise<ModelMaker> {
+    const maker = await this.load(name.provider);
+    return maker(name.id);
   }
 
-  load(provider: ProviderName): Promise<(id: string) => LanguageModelV4> {
+  load(provider: ProviderName): Promise<(id: string) => ModelMaker> {
     const loading = this.#loading.get(provider) ?? this.#open(provider);
     this.#loading.set(provider, loading);
     loading.catch(() => this.#loading.delete(provider));
     return loading;
   }
 
-  async #open(provider: ProviderName): Promise<(id: string) => LanguageModelV4> {
-    const [{ createProviderRegistry }, instance] = await Promise.all([import('ai'), createProvider(provider, this.#config)]);
-    const registry = createProviderRegistry({ [provider]: instance }, { separator: '/' });
-    return (id) => registry.languageModel(`${provider}/${id}`);
+  async #open(provider: ProviderName): Promise<(id: string) => ModelMaker> {
+    const { createProviderRegistry } = await import('ai');
+    const registryOf = (instance: ProviderV4) => createProviderRegistry({ [provider]: instance }, { separator: '/' });
+    if (provider === 'ollama') {
+      const { createOllama } = await import('ai-sdk-ollama');
+      const baseURL = ollamaUrl(this.#config);
+      return (id) => (signal) => registryOf(createOllama({ baseURL, fetch: abortedBy(signal) })).languageModel(`${provider}/${id}`);
+    }
+    const registry = registryOf(await createProvider(provider, this.#config));
+    return (id) => () => registry.languageModel(`${provider}/${id}`);
   }
 }
 
-async function createProvider(provider: ProviderName, config: ModelConfig): Promise<ProviderV4> {
+/** Ollama's client does not hand on the signal of a request (ollama 0.6), so a stop would leave the machine at work: its fetch gets it here. */
+function abortedBy(signal: AbortSignal): typeof fetch {
+  return (input, init) => fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, signal]) : signal });
+}
+
+async function createProvider(provider: Exclude<ProviderName, 'ollama'>, config: ModelConfig): Promise<ProviderV4> {
   switch (provider) {
     case 'openai': {
       const { createOpenAI } = await import('@ai-sdk/openai');
@@ -169,10 +183,6 @@ async function createProvider(provider: ProviderName, config: ModelConfig): Prom
       const { createGoogle } = await import('@ai-sdk/google');
       const baseURL = config.baseUrls?.google ?? 'https://generativelanguage.googleapis.com/v1beta';
       return createGoogle({ apiKey: config.googleKey ?? '', baseURL });
-    }
-    case 'ollama': {
-      const { createOllama } = await import('ai-sdk-ollama');
-      return createOllama({ baseURL: ollamaUrl(config) });
     }
     case 'compatible': {
       const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');

@@ -26,14 +26,14 @@ export interface StepContext {
 /** One call of a provider's model, from history to outcome. */
 export async function providerStep(name: ModelName, request: StepRequest, { sink, context }: { sink: StepSink; context: StepContext }): Promise<StepOutcome> {
   const secrets = secretsOf(context.config);
-  const loaded = await context.loader.languageModel(name).then(
-    (model) => ({ model }),
+  const loaded = await context.loader.modelMaker(name).then(
+    (makeModel) => ({ makeModel }),
     (error: unknown) => ({ error }),
   );
   if (request.signal.aborted) return { kind: 'aborted', parts: [] };
   if ('error' in loaded) return outcome(name, { kind: 'failed', parts: [], hasBegun: false, failure: readFailure(loaded.error, secrets) });
   const base = {
-    model: loaded.model,
+    makeModel: loaded.makeModel,
     signal: request.signal,
     sink,
     ownName: ownToolNames(request.tools),
