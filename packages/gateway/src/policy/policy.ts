@@ -1,0 +1,81 @@
+import { isAbsolute, normalize } from 'node:path';
+import { z } from 'zod';
+
+/** What this machine allows, whatever the server says. Unknown keys are refused: a mistyped `subjct` must not make a rule match everything. */
+export const policySchema = z.strictObject({
+  version: z.literal(1),
+  /** For calls that no rule is about. `allow` leaves the decision to the server's rules and its user. */
+  default: z.enum(['allow', 'ask', 'deny']).optional(),
+  rules: z
+    .array(
+      z.strictObject({
+        action: z.enum(['allow', 'ask', 'deny']),
+        /** A tool's name; every tool when left out. */
+        tool: z.string().min(1).optional(),
+        /** The command, path or pattern; `*` stands for any text, `?` for one character. */
+        subject: z.string().min(1).optional(),
+        /** Absolute path of a workspace. */
+        workspace: z.string().refine(isAbsolute, 'must be an absolute path').optional(),
+      }),
+    )
+    .max(10_000),
+});
+
+export type Policy = z.infer<typeof policySchema>;
+export type PolicyAction = 'allow' | 'ask' | 'deny';
+type Rule = Policy['rules'][number];
+
+export interface PolicyQuestion {
+  readonly tool: string;
+  readonly subject: string;
+  readonly workspace: string;
+}
+
+export const OPEN_POLICY: Policy = { version: 1, rules: [] };
+
+/** Pure. Deny wins over everything; among the others the rule that says most decides, the stricter one of two that say as much. */
+export function decidePolicy(policy: Policy, question: PolicyQuestion): { action: PolicyAction; rule?: Rule } {
+  const matching = policy.rules.filter((rule) => matches(rule, question));
+  const deny = matching.find((rule) => rule.action === 'deny');
+  const rule = deny ?? matching.toSorted((a, b) => specificity(b) - specificity(a) || strictness(b) - strictness(a))[0];
+  return rule ? { action: rule.action, rule } : { action: policy.default ?? 'allow' };
+}
+
+function matches(rule: Rule, question: PolicyQuestion): boolean {
+  if (rule.tool !== undefined && rule.tool !== question.tool) return false;
+  if (rule.workspace !== undefined && normalize(`${rule.workspace}/.`) !== normalize(`${question.workspace}/.`)) return false;
+  return rule.subject === undefined || matchesPattern(rule.subject, question.subject);
+}
+
+function specificity(rule: Rule): number {
+  const literal = rule.subject === undefined ? 0 : 1 + rule.subject.replaceAll(/[*?]/g, '').length;
+  return literal * 4 + (rule.workspace === undefined ? 0 : 2) + (rule.tool === undefined ? 0 : 1);
+}
+
+function strictness(rule: Rule): number {
+  return { allow: 0, ask: 1, deny: 2 }[rule.action];
+}
+
+/** Wildcards over the whole text, without a regular expression: no pattern can make this slow (at most pattern × text steps). */
+export function matchesPattern(pattern: string, text: string): boolean {
+  let at = 0;
+  let inPattern = 0;
+  let star = -1;
+  let afterStar = 0;
+  while (at < text.length) {
+    if (pattern[inPattern] === '*') {
+      star = inPattern;
+      inPattern += 1;
+      afterStar = at;
+    } else if (pattern[inPattern] === '?' || pattern[inPattern] === text[at]) {
+      inPattern += 1;
+      at += 1;
+    } else if (star !== -1) {
+      inPattern = star + 1;
+      afterStar += 1;
+      at = afterStar;
+    } else return false;
+  }
+  while (pattern[inPattern] === '*') inPattern += 1;
+  return inPattern === pattern.length;
+}

@@ -1,0 +1,101 @@
+import { textResult, type ToolInput, type ToolResult } from '@tendon/protocol';
+import { ToolFault } from './faults.ts';
+import { diffMeta } from './file-diff.ts';
+import type { PathQueue } from './path-queue.ts';
+import { replaceFile } from './replace-file.ts';
+import { readWholeText } from './text-file.ts';
+import type { LocalTool } from './tool.ts';
+import { queueKey } from './write-file.ts';
+import type { Workspace } from './workspace.ts';
+
+const NAMED_LINES = 20;
+
+type EditInput = ToolInput<'edit_file'>;
+
+export function editFileTool(queue: PathQueue): LocalTool<'edit_file'> {
+  return {
+    name: 'edit_file',
+    run: (input, context) => queue.run(queueKey(context, input.path), () => edit(context.workspace, input)),
+  };
+}
+
+async function edit(workspace: Workspace, input: EditInput): Promise<ToolResult> {
+  if (input.oldText === input.newText) throw new ToolFault('invalid_input', 'oldText and newText are the same, so nothing would change. Give the text as it should become.');
+  const file = await readWholeText(workspace, input.path);
+  const change = applyEdit(file.text, input);
+  await replaceFile(workspace, { path: input.path, data: Buffer.from(change.text, 'utf8'), expected: file.stamp });
+  const meta = diffMeta(input.path, file.text, change.text);
+  const where = change.lines.length === 1 ? `at line ${change.lines[0]}` : `at lines ${named(change.lines)}`;
+  return textResult('succeeded', `Edited ${JSON.stringify(input.path)} ${where} (+${meta.added ?? '?'} -${meta.removed ?? '?'} lines).`, meta);
+}
+
+/** Pure: the text after the edit and the lines it happened at. Errors: `ToolFault` that says how often the old text stands and where. */
+export function applyEdit(text: string, input: EditInput): { text: string; lines: number[] } {
+  const usesCrlf = text.includes('\r\n') && !/(?<!\r)\n/.test(text);
+  // A model writes LF; a file that ends its lines with CRLF throughout keeps doing so.
+  const adapt = (piece: string): string => (usesCrlf ? piece.replaceAll(/\r?\n/g, '\r\n') : piece);
+  const oldText = text.includes(input.oldText) ? input.oldText : adapt(input.oldText);
+  const places = placesOf(text, oldText);
+  if (places.length === 0) throw notFound(text, input);
+  const lines = linesAt(text, places);
+  if (places.length > 1 && input.replaceAll !== true) {
+    throw new ToolFault(
+      'found_several_times',
+      `The old text stands ${places.length} times in ${JSON.stringify(input.path)}, at lines ${named(lines)}. Give more of the text around the one you mean, or set replaceAll.`,
+    );
+  }
+  return { text: splice(text, places, { length: oldText.length, newText: adapt(input.newText) }), lines };
+}
+
+function placesOf(text: string, piece: string): number[] {
+  const places: number[] = [];
+  for (let at = text.indexOf(piece); at !== -1; at = text.indexOf(piece, at + piece.length)) places.push(at);
+  return places;
+}
+
+function linesAt(text: string, places: readonly number[]): number[] {
+  const lines: number[] = [];
+  let line = 1;
+  let from = 0;
+  for (const place of places) {
+    for (let at = text.indexOf('\n', from); at !== -1 && at < place; at = text.indexOf('\n', at + 1)) line += 1;
+    from = place;
+    lines.push(line);
+  }
+  return lines;
+}
+
+function splice(text: string, places: readonly number[], change: { length: number; newText: string }): string {
+  const pieces: string[] = [];
+  let from = 0;
+  for (const place of places) {
+    pieces.push(text.slice(from, place), change.newText);
+    from = place + change.length;
+  }
+  pieces.push(text.slice(from));
+  return pieces.join('');
+}
+
+function named(lines: readonly number[]): string {
+  const shown = lines.slice(0, NAMED_LINES).join(', ');
+  return lines.length > NAMED_LINES ? `${shown} and ${lines.length - NAMED_LINES} more` : shown;
+}
+
+/** Looks once more with all white space set equal, because that is the usual mistake. */
+function notFound(text: string, input: EditInput): ToolFault {
+  const line = looseLine(text, input.oldText);
+  const hint = line === undefined ? 'Read the file again and copy the text exactly.' : `Line ${line} has it with other white space. Copy the text exactly as read_file shows it after the tab.`;
+  return new ToolFault('not_found_in_file', `The old text does not stand in ${JSON.stringify(input.path)}. ${hint}`);
+}
+
+function looseLine(text: string, oldText: string): number | undefined {
+  const wanted = oldText.split('\n').map(loose).filter((line) => line !== '');
+  const have = text.split('\n').map((line, index) => ({ text: loose(line), number: index + 1 })).filter((line) => line.text !== '');
+  if (wanted.length === 0) return undefined;
+  const start = have.findIndex((_, index) => wanted.every((line, step) => have[index + step]?.text === line));
+  return have[start]?.number;
+}
+
+function loose(line: string): string {
+  return line.replaceAll(/\s+/g, ' ').trim();
+}

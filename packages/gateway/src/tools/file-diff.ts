@@ -1,0 +1,22 @@
+import type { ToolMeta } from '@tendon/protocol';
+import { createTwoFilesPatch } from 'diff';
+
+/** A diff over this length is left out: the card shows the counts, and the file can be read. */
+const MAX_DIFF_UNITS = 256 * 1024;
+/** Two texts with hardly a line in common can take minutes to compare. */
+const MAX_DIFF_MS = 300;
+
+/** Unified diff and line counts of a change, for `meta`. The diff is left out when it would be too long or take too long. */
+export function diffMeta(path: string, before: string, after: string): ToolMeta {
+  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, before, after, undefined, undefined, { context: 3, timeout: MAX_DIFF_MS });
+  if (patch === undefined) return {};
+  const lines = patch.split('\n').slice(headerLines(patch));
+  const counts = { added: lines.filter((line) => line.startsWith('+')).length, removed: lines.filter((line) => line.startsWith('-')).length };
+  return patch.length > MAX_DIFF_UNITS ? counts : { ...counts, diff: patch };
+}
+
+function headerLines(patch: string): number {
+  const lines = patch.split('\n');
+  const firstHunk = lines.findIndex((line) => line.startsWith('@@'));
+  return firstHunk === -1 ? lines.length : firstHunk;
+}

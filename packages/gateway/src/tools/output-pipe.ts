@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+/** How long output that is already in the pipe may take to arrive after the shell has ended. */
+const QUIET_MS = 20;
+const DRAIN_LIMIT_MS = 400;
+
+/**
+ * One real pipe for both of a command's streams, so that their order is kept and `/dev/stderr` can be opened by name
+ * (Node's own pipes are sockets, where that fails). It has lost its name before the command runs.
+ *
+ *   open ──shell has ended──► draining ──end of file──► over
+ *                                 └──quiet, though a child still holds it──► held (read and dropped, so that the child is not stopped) ──close──► over
+ */
+export class OutputPipe {
+  /** Given to the child; closed here by `handedOver`. */
+  readonly writeFd: number;
+  readonly #reader: Socket;
+  readonly #decoder = new StringDecoder('utf8');
+  #onText: (text: string) => void;
+  #lastDataAt = 0;
+  #isOver = false;
+
+  private constructor(readFd: number, writeFd: number, onText: (text: string) => void) {
+    this.writeFd = writeFd;
+    this.#onText = onText;
+    this.#reader = new Socket({ fd: readFd, readable: true, writable: false });
+    this.#reader.on('data', (chunk: Buffer) => this.#take(this.#decoder.write(chunk)));
+    this.#reader.on('error', () => this.#reader.destroy());
+    this.#reader.on('close', () => {
+      this.#isOver = true;
+    });
+  }
+
+  /** Errors: whatever the system says when no pipe can be made (no `mkfifo`, no space, no descriptors). */
+  static async create(onText: (text: string) => void): Promise<OutputPipe> {
+    const folder = await mkdtemp(join(tmpdir(), 'tendon-'));
+    try {
+      const path = join(folder, 'output');
+      await run('mkfifo', ['-m', '600', path]);
+      const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      return new OutputPipe(readFd, openSync(path, constants.O_WRONLY), onText);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** The child has its own copy of the writing end now; ours would keep the pipe from ever ending. */
+  handedOver(): void {
+    closeSync(this.writeFd);
+  }
+
+  /** Takes what is still in the pipe. Answers whether somebody else holds the writing end. */
+  async drain(): Promise<{ isHeld: boolean }> {
+    const start = performance.now();
+    this.#lastDataAt = start;
+    while (!this.#isOver && performance.now() - this.#lastDataAt < QUIET_MS && performance.now() - start < DRAIN_LIMIT_MS) await delay(2);
+    this.#take(this.#decoder.end());
+    this.#onText = () => undefined;
+    if (!this.#isOver) this.#reader.unref();
+    return { isHeld: !this.#isOver };
+  }
+
+  close(): void {
+    this.#reader.destroy();
+  }
+
+  #take(text: string): void {
+    this.#lastDataAt = performance.now();
+    if (text !== '') this.#onText(text);
+  }
+}

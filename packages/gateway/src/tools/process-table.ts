@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+/** A process that cannot be mistaken for a later one with the same number: its start is part of it. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Ticks since boot on Linux, a date elsewhere; compared, never calculated with. */
+  readonly startedAt: string;
+  readonly bootId: string;
+}
+
+export interface ProcessRow {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly groupId: number;
+  readonly startedAt: string;
+  /** Dead already, but not yet collected by its parent. */
+  readonly isZombie: boolean;
+}
+
+/** Stands in the environment of everything a call starts, so that it is found even after it has left its process group. */
+export const CALL_MARKER = 'TENDON_CALL_ID';
+
+const hasProc = process.platform === 'linux';
+const run = promisify(execFile);
+
+/** Every process that is visible, from /proc or else from `ps`. */
+export async function listProcesses(): Promise<ProcessRow[]> {
+  if (!hasProc) return listWithPs();
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const rows = await Promise.all(names.map(async (name) => parseStat(await readFile(`/proc/${name}/stat`, 'utf8').catch(() => ''))));
+  return rows.filter((row) => row !== undefined);
+}
+
+/** `pid (name) state ppid pgrp … starttime`; the name may hold spaces and parentheses, so it ends at the last one. See proc_pid_stat(5). */
+export function parseStat(stat: string): ProcessRow | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const pid = Number.parseInt(stat, 10);
+  const startedAt = fields[19];
+  if (Number.isNaN(pid) || startedAt === undefined) return undefined;
+  return { pid, parentPid: Number(fields[1]), groupId: Number(fields[2]), startedAt, isZombie: fields[0] === 'Z' || fields[0] === 'X' };
+}
+
+export async function listWithPs(): Promise<ProcessRow[]> {
+  const { stdout } = await run('ps', ['-axo', 'pid=,ppid=,pgid=,state=,lstart='], { maxBuffer: 16 * 1024 * 1024 });
+  return stdout.split('\n').flatMap((line) => {
+    const [pid, parentPid, groupId, state, ...started] = line.trim().split(/\s+/);
+    if (pid === undefined || state === undefined || started.length === 0) return [];
+    return [{ pid: Number(pid), parentPid: Number(parentPid), groupId: Number(groupId), startedAt: started.join(' '), isZombie: state.startsWith('Z') }];
+  });
+}
+
+/** Whether the process was started, itself or through others, by this call. False for processes that may not be looked at. */
+export async function carriesMarker(pid: number, callId: string): Promise<boolean> {
+  if (!hasProc) return false;
+  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+  return environment.split('\0').includes(`${CALL_MARKER}=${callId}`);
+}
+
+/** Who `pid` is right now; undefined when there is no such process. */
+export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
+  const row = hasProc ? parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')) : (await listWithPs()).find((candidate) => candidate.pid === pid);
+  return row && !row.isZombie ? { pid, startedAt: row.startedAt, bootId: bootId() } : undefined;
+}
+
+let knownBootId: string | undefined;
+
+/** Changes with every start of the machine; start ticks are only comparable within one. */
+export function bootId(): string {
+  knownBootId ??= hasProc ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : 'none';
+  return knownBootId;
+}

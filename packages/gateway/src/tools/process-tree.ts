@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { bootId, carriesMarker, listProcesses, type ProcessIdentity, type ProcessRow } from './process-table.ts';
+
+/*
+ *   alive ──TERM to all──► ending ──all gone──► dead
+ *                             └──3 s over──► KILL to all, looked for again until nothing is found ──► dead
+ *
+ * A call's processes are: its process group, all descendants of its leader, and whatever carries the call's marker in its environment.
+ * One that cleared its environment, left the group and lost its parents cannot be told from a stranger and is not found.
+ */
+
+export interface CallProcesses {
+  readonly callId: string;
+  /** Leader of the call's process group; undefined when it was never known. */
+  readonly leader: ProcessIdentity | undefined;
+}
+
+const GRACE_MS = 3_000;
+const LOOK_EVERY_MS = 50;
+const KILL_ROUNDS = 40;
+
+/** The living processes of a call. A number that now belongs to another process is never among them. */
+export async function findCallProcesses(call: CallProcesses): Promise<number[]> {
+  const rows = (await listProcesses()).filter((row) => row.pid !== process.pid && !row.isZombie);
+  const found = new Set(withoutStrangers(rows, call.leader));
+  const marked = await Promise.all(rows.map(async (row) => !found.has(row.pid) && (await carriesMarker(row.pid, call.callId))));
+  rows.forEach((row, index) => {
+    if (marked[index]) found.add(row.pid);
+  });
+  addDescendants(rows, found);
+  found.delete(process.pid);
+  return [...found];
+}
+
+/** The group of the leader, unless its number has been given to someone else since. */
+function withoutStrangers(rows: readonly ProcessRow[], leader: ProcessIdentity | undefined): number[] {
+  if (!leader || leader.bootId !== bootId()) return [];
+  const current = rows.find((row) => row.pid === leader.pid);
+  if (current?.startedAt !== leader.startedAt) return [];
+  return rows.filter((row) => row.groupId === leader.pid || row.pid === leader.pid).map((row) => row.pid);
+}
+
+function addDescendants(rows: readonly ProcessRow[], found: Set<number>): void {
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const row of rows) if (found.has(row.parentPid)) found.add(row.pid);
+  }
+}
+
+/** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. */
+export async function killCallProcesses(call: CallProcesses, graceMs: number = GRACE_MS): Promise<void> {
+  const known = new Set(await findCallProcesses(call));
+  signalAll(known, 'SIGTERM');
+  const deadline = performance.now() + graceMs;
+  while (performance.now() < deadline) {
+    const alive = await stillAlive(call, known);
+    if (alive.length === 0) return;
+    await delay(LOOK_EVERY_MS);
+  }
+  for (let round = 0; round < KILL_ROUNDS; round += 1) {
+    const alive = await stillAlive(call, known);
+    if (alive.length === 0) return;
+    signalAll(alive, 'SIGKILL');
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+/** What is found now, and what was found before and still lives: a child outlives the parent that made it findable. */
+async function stillAlive(call: CallProcesses, known: Set<number>): Promise<number[]> {
+  const found = await findCallProcesses(call);
+  for (const pid of found) known.add(pid);
+  const living = new Set((await listProcesses()).filter((row) => !row.isZombie).map((row) => row.pid));
+  for (const pid of known) if (!living.has(pid)) known.delete(pid);
+  return [...known];
+}
+
+function signalAll(pids: Iterable<number>, signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // Gone already, or not ours to signal; the next look says which.
+    }
+  }
+}

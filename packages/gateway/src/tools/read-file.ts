@@ -1,0 +1,98 @@
+import type { FileHandle } from 'node:fs/promises';
+import { textResult, type ToolInput, type ToolResult } from '@tendon/protocol';
+import { ToolFault } from './faults.ts';
+import { checkIsText, probe } from './text-file.ts';
+import type { LocalTool } from './tool.ts';
+import { cutBefore } from './truncation.ts';
+import { openForReading } from './workspace.ts';
+
+/** What one answer holds at most. The rest can be asked for by line. */
+const MAX_LINES = 2_000;
+const MAX_UNITS = 128 * 1024;
+const MAX_LINE_UNITS = 4_000;
+
+interface Reading {
+  /** Number of the line that comes next. */
+  line: number;
+  units: number;
+  readonly shown: string[];
+  hasReplacements: boolean;
+}
+
+export const readFile: LocalTool<'read_file'> = {
+  name: 'read_file',
+  async run(input, context) {
+    if (input.endLine !== undefined && input.endLine < (input.startLine ?? 1)) {
+      throw new ToolFault('invalid_input', `endLine ${input.endLine} lies before startLine ${input.startLine ?? 1}. Give them in order.`);
+    }
+    const { handle } = await openForReading(context.workspace, input.path);
+    try {
+      const { size } = await handle.stat();
+      checkIsText(input.path, await probe(handle), size);
+      return await readLines(handle, input, { size, signal: context.signal });
+    } finally {
+      await handle.close();
+    }
+  },
+};
+
+async function readLines(handle: FileHandle, input: ToolInput<'read_file'>, file: { size: number; signal: AbortSignal }): Promise<ToolResult> {
+  if (file.size === 0) return textResult('succeeded', '(The file is empty.)');
+  const first = input.startLine ?? 1;
+  const last = input.endLine ?? Number.POSITIVE_INFINITY;
+  const reading: Reading = { line: 1, units: 0, shown: [], hasReplacements: false };
+  for await (const text of linesOf(handle, file.signal)) {
+    if (reading.line > last) return answer(input, reading, { kind: 'range_end' });
+    if (reading.line >= first && !show(reading, text)) return answer(input, reading, { kind: 'cut', size: file.size });
+    reading.line += 1;
+  }
+  return answer(input, reading, { kind: 'file_end' });
+}
+
+/** Adds a numbered line, unless the answer is full. */
+function show(reading: Reading, text: string): boolean {
+  if (reading.shown.length >= MAX_LINES || reading.units >= MAX_UNITS) return false;
+  if (text.includes('\uFFFD')) reading.hasReplacements = true;
+  const end = text.length > MAX_LINE_UNITS ? cutBefore(text, MAX_LINE_UNITS) : text.length;
+  const rest = text.length > end ? ` [… ${text.length - end} more characters in this line]` : '';
+  const line = `${String(reading.line).padStart(6)}\t${text.slice(0, end)}${rest}`;
+  reading.units += line.length + 1;
+  reading.shown.push(line);
+  return true;
+}
+
+type Ending = { kind: 'range_end' } | { kind: 'file_end' } | { kind: 'cut'; size: number };
+
+function answer(input: ToolInput<'read_file'>, reading: Reading, ending: Ending): ToolResult {
+  if (reading.shown.length === 0) {
+    throw new ToolFault('out_of_range', `${JSON.stringify(input.path)} has ${reading.line - 1} lines; line ${input.startLine ?? 1} does not exist. Ask for a line up to ${reading.line - 1}.`);
+  }
+  const notes: string[] = [];
+  if (ending.kind === 'cut') {
+    notes.push(`[Cut before line ${reading.line}; the file has ${ending.size} bytes in all. Ask again with startLine ${reading.line} for the rest.]`);
+  }
+  if (reading.hasReplacements) notes.push('[Some bytes are not UTF-8; they are shown as \uFFFD.]');
+  const text = [...reading.shown, ...notes].join('\n');
+  return ending.kind === 'cut' ? textResult('succeeded', text, { truncated: true }) : textResult('succeeded', text);
+}
+
+/** The lines of a file without their ends (LF or CRLF), read a piece at a time. The tail of a line over 1 MiB is dropped. */
+async function* linesOf(handle: FileHandle, signal: AbortSignal): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8');
+  const buffer = Buffer.alloc(64 * 1024);
+  let rest = '';
+  for (let position = 0; !signal.aborted; ) {
+    const { bytesRead } = await handle.read({ buffer, position, length: buffer.length });
+    position += bytesRead;
+    const lines = (rest + decoder.decode(buffer.subarray(0, bytesRead), { stream: bytesRead > 0 })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield withoutReturn(line);
+    if (bytesRead === 0) break;
+    if (rest.length > 1024 * 1024) rest = rest.slice(0, 1024 * 1024);
+  }
+  if (rest !== '') yield withoutReturn(rest);
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
+}

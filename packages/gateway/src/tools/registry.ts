@@ -1,0 +1,94 @@
+import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolResult, type ToolEffect, validate } from '@tendon/protocol';
+import { z } from 'zod';
+import { BackgroundProcesses } from './background.ts';
+import { bashTool } from './bash.ts';
+import { editFileTool } from './edit-file.ts';
+import { ToolFault } from './faults.ts';
+import { glob } from './glob.ts';
+import { grep } from './grep.ts';
+import { PathQueue } from './path-queue.ts';
+import { readFile } from './read-file.ts';
+import type { LocalTool, ToolContext } from './tool.ts';
+import { writeFileTool } from './write-file.ts';
+
+/** A tool with its input checked already: calling it runs it. */
+export interface PreparedCall {
+  readonly effect: ToolEffect;
+  /** The part of the input that a policy rule is about. */
+  readonly subject: string;
+  run(context: ToolContext): Promise<ToolResult>;
+}
+
+export type Preparation = { readonly ok: true; readonly call: PreparedCall } | { readonly ok: false; readonly code: 'unknown_tool' | 'invalid_input'; readonly message: string };
+
+/** The tools of this machine. One per gateway, made at its start and kept over every reconnect. */
+export interface ToolRegistry {
+  /** What the gateway announces in its hello. */
+  readonly announced: readonly GatewayTool[];
+  prepare(tool: string, input: unknown): Preparation;
+  /** Ends what finished calls have left running. May be called twice. */
+  close(): Promise<void>;
+}
+
+let builds = 0;
+
+/** How many registries this process has made. */
+export function registryBuilds(): number {
+  return builds;
+}
+
+export function buildRegistry(): ToolRegistry {
+  builds += 1;
+  const queue = new PathQueue();
+  const background = new BackgroundProcesses();
+  const entries = [
+    entry(readFile),
+    entry(writeFileTool(queue)),
+    entry(editFileTool(queue)),
+    entry(bashTool(background)),
+    entry(glob),
+    entry(grep),
+  ];
+  const byName = new Map(entries.map((item) => [item.announced.name, item]));
+  const names = [...byName.keys()].join(', ');
+  return {
+    announced: entries.map((item) => item.announced),
+    prepare(tool, input) {
+      const known = byName.get(tool);
+      if (!known) return { ok: false, code: 'unknown_tool', message: `This machine has no tool named ${JSON.stringify(tool.slice(0, 100))}. It has: ${names}.` };
+      return known.prepare(input);
+    },
+    close: () => background.close(),
+  };
+}
+
+interface Entry {
+  readonly announced: GatewayTool;
+  prepare(input: unknown): Preparation;
+}
+
+function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
+  const definition: (typeof LOCAL_TOOLS)[Name] = LOCAL_TOOLS[tool.name];
+  const inputSchema = z.toJSONSchema(definition.input, { io: 'input' }) as Record<string, unknown>;
+  const schema: z.ZodType = definition.input;
+  const subject = definition.subject as (input: unknown) => string;
+  const run = tool.run.bind(tool) as (input: unknown, context: ToolContext) => Promise<ToolResult>;
+  return {
+    announced: { name: tool.name, description: definition.description, inputSchema, effect: definition.effect, source: 'builtin' },
+    prepare(input) {
+      const checked = validate(schema, input);
+      if (!checked.ok) return { ok: false, code: 'invalid_input', message: `The input of ${tool.name} is wrong: ${checked.error.message}.` };
+      return { ok: true, call: { effect: definition.effect, subject: subject(checked.data), run: (context) => settled(run(checked.data, context)) } };
+    },
+  };
+}
+
+/** What the caller can mend becomes a result; anything else is a bug and goes on to the one who logs it. */
+async function settled(running: Promise<ToolResult>): Promise<ToolResult> {
+  try {
+    return await running;
+  } catch (error) {
+    if (error instanceof ToolFault) return error.result();
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { rgPath } from '@vscode/ripgrep';
+import { ToolFault } from './faults.ts';
+import { shellEnvironment } from './shell-environment.ts';
+import type { ToolContext } from './tool.ts';
+
+/** One record longer than this (a match in a minified file) is not read whole. */
+const RECORD_BYTES = 512 * 1024;
+
+export interface Search {
+  readonly args: readonly string[];
+  readonly folder: string;
+  /** The byte that ends a record of the output. */
+  readonly recordEnd: number;
+  /** Called with every record, or undefined for one that was too long. Answers false when nothing more is wanted. */
+  readonly onRecord: (record: Buffer | undefined) => boolean;
+}
+
+/** Runs ripgrep to its end, or until no more records are wanted or the call is aborted. Errors: `ToolFault` with ripgrep's own words for a bad pattern. */
+export async function search(context: ToolContext, what: Search): Promise<void> {
+  const child = spawn(rgPath, [...what.args], {
+    cwd: what.folder,
+    env: shellEnvironment(process.env, context.callId),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    signal: context.signal,
+    killSignal: 'SIGKILL',
+  });
+  let faultText = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (faultText.length < 4_000) faultText += text;
+  });
+  let isEnough = false;
+  const splitter = new RecordSplitter(what.recordEnd, what.onRecord);
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (isEnough || splitter.add(chunk)) return;
+    isEnough = true;
+    child.kill('SIGKILL');
+  });
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
+  });
+  // 0: found, 1: nothing found, 2: a fault, though some files may have been searched.
+  if (exitCode === 2 && !isEnough && !splitter.hasRecords) throw new ToolFault('search_failed', `The search could not be done: ${faultText.trim().slice(0, 2_000)}`);
+}
+
+/** Cuts a stream of bytes at an end mark, in bounded memory. */
+export class RecordSplitter {
+  readonly #recordEnd: number;
+  readonly #onRecord: (record: Buffer | undefined) => boolean;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  hasRecords = false;
+
+  constructor(recordEnd: number, onRecord: (record: Buffer | undefined) => boolean) {
+    this.#recordEnd = recordEnd;
+    this.#onRecord = onRecord;
+  }
+
+  /** Answers false as soon as the receiver wants no more. */
+  add(chunk: Buffer): boolean {
+    let from = 0;
+    for (let end = chunk.indexOf(this.#recordEnd); end !== -1; end = chunk.indexOf(this.#recordEnd, from)) {
+      this.#keep(chunk.subarray(from, end));
+      from = end + 1;
+      if (!this.#emit()) return false;
+    }
+    this.#keep(chunk.subarray(from));
+    return true;
+  }
+
+  #keep(piece: Buffer): void {
+    this.#bytes += piece.length;
+    if (this.#bytes <= RECORD_BYTES) this.#pieces.push(piece);
+    else this.#pieces = [];
+  }
+
+  #emit(): boolean {
+    const record = this.#bytes <= RECORD_BYTES ? Buffer.concat(this.#pieces) : undefined;
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.hasRecords = true;
+    return this.#onRecord(record);
+  }
+}

@@ -1,0 +1,220 @@
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { errorCode, fileFault, ToolFault } from './faults.ts';
+
+/*
+ * A path of a call becomes a descriptor, and the descriptor is asked where it is:
+ *
+ *   path ──words only──► inside? ──O_PATH open, links followed──► descriptor ──/proc/self/fd──► true place ──inside?──► opened again through the descriptor
+ *
+ * Comparing strings first and opening later would leave a moment in which a folder can be exchanged for a link.
+ * Opening with O_PATH touches nothing: a FIFO does not block and a device does not act.
+ * Without /proc the true place is resolved first, opened without following a link, and compared by device and inode.
+ */
+
+/** Linux's O_PATH, which Node does not name. The same on every architecture Node supports. */
+const O_PATH = 0o10000000;
+
+export interface Workspace {
+  /** The true path, resolved once at start. */
+  readonly root: string;
+  /** How the person wrote it: accepted in front of absolute paths as well. */
+  readonly given: string;
+  readonly name: string;
+  /** The gateway's own folder: no tool reads or writes in it, even when the workspace contains it. */
+  readonly forbidden: string;
+  readonly hasProc: boolean;
+}
+
+/** An opened place inside the workspace. `path` is where it truly is; `handle` must be closed by the receiver. */
+export interface Place {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
+/** Resolves a workspace once. Errors: a `ToolFault` when the folder is missing or is no folder. */
+export async function openWorkspace(given: string, home: string): Promise<Workspace> {
+  try {
+    const root = await realpath(given);
+    if (!(await stat(root)).isDirectory()) throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} is not a folder. Name a folder.`);
+    const forbidden = await realpath(home);
+    if (isWithin(forbidden, root)) throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} lies in the gateway's own folder. Name another folder.`);
+    const hasProc = process.platform === 'linux';
+    return { root, given: normalize(given).replace(/(?<=.)\/+$/, ''), name: basename(root) || root, forbidden, hasProc };
+  } catch (error) {
+    if (error instanceof ToolFault) throw error;
+    throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} cannot be opened (${errorCode(error) ?? 'unknown error'}). Create the folder or name another.`, { cause: error });
+  }
+}
+
+/** `path` relative to the workspace, by its words alone. What it truly is shows only when it is opened. */
+export function wordsInside(workspace: Workspace, path: string): string {
+  if (path.includes('\0')) throw new ToolFault('invalid_path', 'The path contains a NUL character. Leave it out.');
+  let words = path;
+  if (isAbsolute(path)) {
+    const base = [workspace.root, workspace.given].find((candidate) => isWithin(candidate, normalize(path)));
+    if (base === undefined) throw outside(workspace, path);
+    words = relative(base, normalize(path));
+  }
+  const normal = normalize(words === '' ? '.' : words);
+  if (normal === '..' || normal.startsWith(`..${sep}`)) throw outside(workspace, path);
+  return normal;
+}
+
+export function isWithin(folder: string, path: string): boolean {
+  if (path === folder) return true;
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+function outside(workspace: Workspace, path: string): ToolFault {
+  return new ToolFault(
+    'outside_workspace',
+    `${JSON.stringify(path)} is not inside the workspace ${JSON.stringify(workspace.root)}. Give a path inside it, relative to it; links may not lead out of it.`,
+  );
+}
+
+/** Refuses a true place that is outside, or in the gateway's own folder. */
+export function checkPlace(workspace: Workspace, truePath: string, asked: string): void {
+  if (!isWithin(workspace.root, truePath)) throw outside(workspace, asked);
+  if (isWithin(workspace.forbidden, truePath)) {
+    throw new ToolFault('forbidden_path', `${JSON.stringify(asked)} belongs to the gateway's own folder, which no tool may read or change. Choose another path.`);
+  }
+}
+
+/** Finds where `path` truly is and holds it open. Errors: `ToolFault` for what is missing, outside or forbidden. */
+export async function locate(workspace: Workspace, path: string): Promise<Place> {
+  const words = wordsInside(workspace, path);
+  let handle: FileHandle | undefined;
+  try {
+    const place = workspace.hasProc ? await openThenAsk(workspace, words) : await resolveThenOpen(workspace, words, path);
+    handle = place.handle;
+    checkPlace(workspace, place.path, path);
+    return place;
+  } catch (error) {
+    await handle?.close();
+    throw error instanceof ToolFault ? error : fileFault(path, error);
+  }
+}
+
+async function openThenAsk(workspace: Workspace, words: string): Promise<Place> {
+  const handle = await open(join(workspace.root, words), O_PATH);
+  return { path: await readlink(`/proc/self/fd/${handle.fd}`), handle };
+}
+
+async function resolveThenOpen(workspace: Workspace, words: string, asked: string): Promise<Place> {
+  const path = await realpath(join(workspace.root, words));
+  checkPlace(workspace, path, asked);
+  const before = await stat(path);
+  if (!before.isFile() && !before.isDirectory()) throw notAFile(asked);
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const opened = await handle.stat();
+  if (opened.dev === before.dev && opened.ino === before.ino && (await realpath(path)) === path) return { path, handle };
+  await handle.close();
+  throw new ToolFault('changed_meanwhile', `${JSON.stringify(asked)} was exchanged while it was opened. Try again.`);
+}
+
+function notAFile(path: string): ToolFault {
+  return new ToolFault('not_a_file', `${JSON.stringify(path)} is not a regular file (a device, pipe or socket). Choose a regular file.`);
+}
+
+/** Opens a regular file for reading. The caller closes the handle. */
+export async function openForReading(workspace: Workspace, path: string): Promise<Place> {
+  const place = await locate(workspace, path);
+  try {
+    const info = await place.handle.stat();
+    if (info.isDirectory()) throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Use glob to list what is in it.`);
+    if (!info.isFile()) throw notAFile(path);
+    if (!workspace.hasProc) return place;
+    const readable = await open(`/proc/self/fd/${place.handle.fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    await place.handle.close();
+    return { path: place.path, handle: readable };
+  } catch (error) {
+    await place.handle.close();
+    throw error instanceof ToolFault ? error : fileFault(path, error);
+  }
+}
+
+/** The true path of a folder inside the workspace; the workspace itself when `path` is left out. */
+export async function locateFolder(workspace: Workspace, path: string | undefined): Promise<string> {
+  const asked = path ?? '.';
+  const place = await locate(workspace, asked);
+  try {
+    if (!(await place.handle.stat()).isDirectory()) throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Name a folder of the workspace.`);
+    return place.path;
+  } finally {
+    await place.handle.close();
+  }
+}
+
+/** A folder held open, in which a file can be made without walking a path again. */
+export interface Folder {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** The name for a direct child that cannot be led elsewhere: through the descriptor where there is /proc. */
+  child(name: string): string;
+}
+
+/** Opens the folder `words` of the workspace and makes what is missing on the way, each step through the descriptor of the one before. */
+export async function openFolderMaking(workspace: Workspace, words: string, asked: string): Promise<Folder> {
+  const names = words === '.' ? [] : words.split(sep);
+  let folder = await openFolder(workspace, workspace.root, asked);
+  for (const name of names) {
+    try {
+      const next = await stepInto(workspace, { folder, name }, asked);
+      await folder.handle.close();
+      folder = next;
+    } catch (error) {
+      await folder.handle.close();
+      throw error instanceof ToolFault ? error : fileFault(asked, error);
+    }
+  }
+  return folder;
+}
+
+async function stepInto(workspace: Workspace, step: { folder: Folder; name: string }, asked: string): Promise<Folder> {
+  const path = step.folder.child(step.name);
+  try {
+    return await openFolder(workspace, path, asked);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  await mkdir(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  });
+  return openFolder(workspace, path, asked);
+}
+
+async function openFolder(workspace: Workspace, path: string, asked: string): Promise<Folder> {
+  const flags = workspace.hasProc ? O_PATH | constants.O_DIRECTORY : constants.O_RDONLY | constants.O_DIRECTORY;
+  const handle = await open(path, flags);
+  try {
+    const truePath = workspace.hasProc ? await readlink(`/proc/self/fd/${handle.fd}`) : await realpath(path);
+    checkPlace(workspace, truePath, asked);
+    const base = workspace.hasProc ? `/proc/self/fd/${handle.fd}` : truePath;
+    return { path: truePath, handle, child: (name) => `${base}/${name}` };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** The folder and the name to write `path` at. A link that stays inside is followed to the file it names. The caller closes the folder. */
+export async function openTarget(workspace: Workspace, path: string): Promise<{ folder: Folder; name: string; exists: boolean }> {
+  const words = wordsInside(workspace, path);
+  if (words === '.' || path.endsWith(sep)) throw new ToolFault('is_folder', `${JSON.stringify(path)} names a folder. Name a file.`);
+  const existing = await locate(workspace, path).catch((error: unknown) => {
+    if (error instanceof ToolFault && error.code === 'not_found') return undefined;
+    throw error;
+  });
+  if (!existing) return { folder: await openFolderMaking(workspace, dirname(words), path), name: basename(words), exists: false };
+  try {
+    const info = await existing.handle.stat();
+    if (info.isDirectory()) throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Name a file.`);
+    if (!info.isFile()) throw notAFile(path);
+  } finally {
+    await existing.handle.close();
+  }
+  const folder = await openFolder(workspace, dirname(existing.path), path);
+  return { folder, name: basename(existing.path), exists: true };
+}
