@@ -1,3 +1,4 @@
+export { findChromium } from './chromium.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export type { ModelRequest } from './model/recorded-request.ts';

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestOutcome } from './test-event-reporter.ts';
+
+export interface Suite {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** For one test. */
+  readonly testTimeoutMs: number;
+  /** For one file, with the end of its process. A file that leaves something running is killed then, and fails. */
+  readonly fileTimeoutMs: number;
+  readonly concurrency: number;
+}
+
+export interface Tally {
+  readonly passed: number;
+  readonly failures: readonly string[];
+}
+
+interface FileRun extends Tally {
+  readonly file: string;
+  readonly seconds: number;
+  /** What to print when something failed. */
+  readonly details: string;
+}
+
+export function testFiles(...patterns: string[]): string[] {
+  return globSync(patterns, { exclude: (path) => path.includes('node_modules') }).sort();
+}
+
+export function sum(tallies: readonly Tally[]): Tally {
+  return { passed: tallies.reduce((total, tally) => total + tally.passed, 0), failures: tallies.flatMap((tally) => tally.failures) };
+}
+
+/** Runs every file of a suite in a process of its own, so many at once, and prints a line for each. */
+export async function runSuite(suite: Suite): Promise<Tally> {
+  console.log(`\n${suite.name}: ${suite.files.length} files`);
+  const folder = mkdtempSync(join(tmpdir(), 'tendon-test-run-'));
+  const waiting = suite.files.map((file, index) => ({ file, report: join(folder, `${index}.jsonl`) }));
+  const runs: FileRun[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const run = await runFile(suite, next.file, next.report);
+      runs.push(run);
+      printRun(run);
+    }
+  };
+  await Promise.all(Array.from({ length: suite.concurrency }, work));
+  rmSync(folder, { recursive: true, force: true });
+  return sum(runs);
+}
+
+function printRun({ file, passed, failures, seconds, details }: FileRun): void {
+  const failed = failures.length > 0 ? `${failures.length} FAILED, ` : '';
+  console.log(`  ${failures.length > 0 ? 'FAILED' : 'ok    '} ${file}  (${failed}${passed} passed, ${seconds.toFixed(1)} s)`);
+  if (details !== '') console.log(details.replace(/^/gm, '    | '));
+}
+
+async function runFile(suite: Suite, file: string, report: string): Promise<FileRun> {
+  const startedAt = performance.now();
+  const ended = await runProcess(suite, file, report);
+  const outcomes = readOutcomes(report);
+  const problems = outcomes.filter((outcome) => outcome.outcome !== 'passed');
+  const failures = problems.map((outcome) => `${file}: ${outcome.title}${outcome.outcome === 'skipped' ? ' (skipped: every test must run)' : ''}`);
+  if (ended.fault !== undefined && failures.length === 0) failures.push(`${file}: ${ended.fault}`);
+  if (ended.fault === undefined && outcomes.length === 0) failures.push(`${file}: it holds no test`);
+  const errors = problems.map((problem) => `${problem.title}\n${problem.error ?? ''}`);
+  return {
+    file,
+    passed: outcomes.length - problems.length,
+    failures,
+    seconds: (performance.now() - startedAt) / 1_000,
+    details: failures.length > 0 ? [...errors, ended.fault ?? '', ended.output].filter((text) => text !== '').join('\n') : '',
+  };
+}
+
+/** Resolves when the process has ended; kills it with all its children at the deadline. */
+function runProcess(suite: Suite, file: string, report: string): Promise<{ readonly fault: string | undefined; readonly output: string }> {
+  const reporter = join(import.meta.dirname, 'test-event-reporter.ts');
+  const flags = [`--test-timeout=${suite.testTimeoutMs}`, `--test-reporter=${reporter}`, `--test-reporter-destination=${report}`];
+  const child = spawn(process.execPath, [...flags, file], { detached: true, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-20_000);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  return new Promise((resolve) => {
+    let isLate = false;
+    const deadline = setTimeout(() => {
+      isLate = true;
+      killGroup(child.pid);
+    }, suite.fileTimeoutMs);
+    child.once('close', (code, signal) => {
+      clearTimeout(deadline);
+      killGroup(child.pid);
+      const late = `the process did not end within ${suite.fileTimeoutMs} ms: something was left running, or a test hangs`;
+      const ended = code === 0 ? undefined : `the process ended with ${signal ?? `code ${code}`}`;
+      resolve({ fault: isLate ? late : ended, output });
+    });
+  });
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // the group is already gone, as it should be
+  }
+}
+
+function readOutcomes(report: string): TestOutcome[] {
+  try {
+    const lines = readFileSync(report, 'utf8').split('\n');
+    return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as TestOutcome);
+  } catch {
+    return [];
+  }
+}
+
+/** What the person has configured for a Tendon of their own must not reach the tests. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const foreign = /^(TENDON_|OPENAI_|ANTHROPIC_|GOOGLE_|OLLAMA_|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
+}

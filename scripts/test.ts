@@ -1,0 +1,22 @@
+// npm test: the check, then what crosses packages: integration, attacks, chaos, and the product in a real browser.
+import { spawnSync } from 'node:child_process';
+import { closingLine } from './closing-line.ts';
+import { ensureBrowser } from './ensure-browser.ts';
+import { runSuite, sum, type Tally } from './run-tests.ts';
+import { runStaticChecks } from './static-checks.ts';
+import { CROSSING_SUITES, runUnitTests } from './suites.ts';
+
+process.chdir(`${import.meta.dirname}/..`);
+const tallies: Tally[] = [await runStaticChecks(), await runUnitTests(), buildPage()];
+for (const suite of CROSSING_SUITES) {
+  if (suite.files.length === 0) continue;
+  const missing = suite.needsBrowser ? ensureBrowser() : undefined;
+  if (missing === undefined) tallies.push(await runSuite(suite));
+  else tallies.push({ passed: 0, failures: [`NOT RUN: ${suite.name} (${suite.files.length} files): ${missing}`] });
+}
+process.exitCode = closingLine(sum(tallies));
+
+function buildPage(): Tally {
+  const built = spawnSync('node', ['scripts/build-web.ts'], { stdio: 'inherit' });
+  return built.status === 0 ? { passed: 1, failures: [] } : { passed: 0, failures: ['build of packages/web'] };
+}
