@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { createServer, connect as dial } from 'node:net';
+import { join } from 'node:path';
+import type { Config, LoadedConfig } from '@tendon/server/settings';
+import { runningServer } from '../home-lock.ts';
+import { WEB_ROOT } from '../web-build.ts';
+import type { Finding } from './finding.ts';
+import { findProgram, firstLine } from './programs.ts';
+
+/** Every check; each fails by itself and tells, so that one broken thing does not hide another. */
+export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]> {
+  if (!loaded.ok) {
+    const faults = loaded.faults.map((fault): Finding => ({ subject: 'settings', state: 'broken', detail: fault }));
+    return [checkNode(), ...faults, await checkSearch(), await checkSandbox(), await checkBrowser()];
+  }
+  const { config } = loaded;
+  return [
+    checkNode(),
+    { subject: 'settings', state: 'ok', detail: 'every value is valid' },
+    checkHome(config),
+    await checkPort(config),
+    await checkDatabase(config),
+    checkRedis(config),
+    await checkModel(config),
+    checkWeb(),
+    await checkSearch(),
+    await checkSandbox(),
+    await checkBrowser(),
+  ];
+}
+
+function checkNode(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  const detail = `${process.versions.node} (${process.platform} ${process.arch})`;
+  return major >= 24 ? { subject: 'node', state: 'ok', detail } : { subject: 'node', state: 'broken', detail, mend: 'Tendon needs Node 24: run "npm ci", then use npx tendon or npm start.' };
+}
+
+function checkHome(config: Config): Finding {
+  const running = runningServer(config.home);
+  return { subject: 'home', state: 'ok', detail: running?.url === undefined ? `${config.home}, no server runs on it` : `${config.home}, a server runs at ${running.url} (process ${running.pid})` };
+}
+
+async function checkPort(config: Config): Promise<Finding> {
+  const subject = 'port';
+  if (runningServer(config.home)) return { subject, state: 'ok', detail: 'in use by the server of this home' };
+  const code = await new Promise<string | undefined>((resolve) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown error'));
+    probe.listen({ host: config.host, port: config.port }, () => probe.close(() => resolve(undefined)));
+  });
+  if (code === undefined) return { subject, state: 'ok', detail: `${config.host}:${config.port} is free` };
+  return { subject, state: 'broken', detail: `${config.host}:${config.port} cannot be used (${code})`, mend: 'Stop the program that uses it, or set TENDON_PORT (0 picks a free one) or TENDON_HOST.' };
+}
+
+async function checkDatabase(config: Config): Promise<Finding> {
+  const subject = 'database';
+  if (config.databaseUrl === undefined) {
+    const path = join(config.home, 'db');
+    return { subject, state: 'ok', detail: existsSync(path) ? `embedded PostgreSQL, data in ${path}` : `embedded PostgreSQL, made in ${path} at the first start` };
+  }
+  const { hostname, port } = new URL(config.databaseUrl);
+  const address = `${hostname || 'localhost'}:${port || '5432'}`;
+  const isThere = await canConnect(hostname.replace(/^\[|\]$/g, '') || 'localhost', Number(port || 5432));
+  if (isThere) return { subject, state: 'ok', detail: `something answers at ${address}` };
+  return { subject, state: 'broken', detail: `nothing answers at ${address}`, mend: 'Start that PostgreSQL, or mend TENDON_DATABASE_URL, or take it away to use our own.' };
+}
+
+function checkRedis(config: Config): Finding {
+  return { subject: 'redis', state: 'ok', detail: config.redisUrl === undefined ? 'not used' : 'TENDON_REDIS_URL is set, and this version does not use it' };
+}
+
+async function checkModel(config: Config): Promise<Finding> {
+  const subject = 'model';
+  if (config.model !== undefined && config.model !== 'demo') {
+    const missing = missingKey(config, config.model.split('/')[0] ?? '');
+    if (missing === undefined) return { subject, state: 'ok', detail: config.model };
+    return { subject, state: 'broken', detail: `${config.model} needs ${missing}`, mend: `Set ${missing}, or choose another model with TENDON_MODEL.` };
+  }
+  const { providers } = config;
+  const known = Object.entries({ Anthropic: providers.anthropicKey, OpenAI: providers.openaiKey, Google: providers.googleKey, 'a compatible server': providers.compatibleUrl }).filter(([, value]) => value !== undefined);
+  if (known.length > 0) return { subject, state: 'ok', detail: `keys for ${known.map(([name]) => name).join(', ')}` };
+  if (config.model === undefined && (await canConnect('127.0.0.1', 11_434))) return { subject, state: 'ok', detail: 'Ollama runs on this machine' };
+  return { subject, state: 'missing', detail: 'demo, a small script that needs no network', mend: 'For a real model set ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY or TENDON_COMPATIBLE_URL, or start Ollama.' };
+}
+
+function missingKey({ providers }: Config, provider: string): string | undefined {
+  if (provider === 'anthropic' && providers.anthropicKey === undefined) return 'ANTHROPIC_API_KEY';
+  if (provider === 'openai' && providers.openaiKey === undefined) return 'OPENAI_API_KEY';
+  if (provider === 'google' && providers.googleKey === undefined) return 'GOOGLE_GENERATIVE_AI_API_KEY';
+  return provider === 'compatible' && providers.compatibleUrl === undefined ? 'TENDON_COMPATIBLE_URL' : undefined;
+}
+
+function checkWeb(): Finding {
+  const isBuilt = existsSync(join(WEB_ROOT, 'index.html'));
+  return isBuilt ? { subject: 'web page', state: 'ok', detail: 'built' } : { subject: 'web page', state: 'missing', detail: 'not built yet', mend: 'tendon start builds it; by hand: npm run build.' };
+}
+
+async function checkSearch(): Promise<Finding> {
+  const path = await import('@vscode/ripgrep').then((ripgrep) => ripgrep.rgPath, () => undefined);
+  const version = path === undefined ? undefined : await firstLine(path, ['--version']);
+  if (version !== undefined) return { subject: 'search', state: 'ok', detail: version };
+  return { subject: 'search', state: 'broken', detail: 'ripgrep does not run, so glob and grep will not', mend: 'Run npm ci again.' };
+}
+
+async function checkSandbox(): Promise<Finding> {
+  const path = findProgram(['bwrap'], process.env['PATH']);
+  const mend = 'Commands then run as you, after your approval. For a sandbox: apt install bubblewrap.';
+  if (path === undefined) return { subject: 'sandbox', state: 'missing', detail: 'bubblewrap is not installed', mend };
+  const version = await firstLine(path, ['--ro-bind', '/', '/', '--unshare-pid', path, '--version']);
+  if (version === undefined) return { subject: 'sandbox', state: 'missing', detail: 'bubblewrap is installed, but may not make namespaces here', mend };
+  return { subject: 'sandbox', state: 'ok', detail: version };
+}
+
+async function checkBrowser(): Promise<Finding> {
+  const path = findProgram(['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'], process.env['PATH']);
+  if (path !== undefined) return { subject: 'browser', state: 'ok', detail: path };
+  return { subject: 'browser', state: 'missing', detail: 'no Chromium or Chrome', mend: 'Only browser tools need it: apt install chromium.' };
+}
+
+function canConnect(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = dial({ host, port, timeout: 2_000 });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}

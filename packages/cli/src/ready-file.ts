@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import { rm, rename, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { StartError } from '@tendon/server/settings';
+
+export interface ReadyFacts {
+  readonly url: string;
+  readonly pid: number;
+  readonly port: number;
+  readonly relayUrl?: string;
+}
+
+/** Says to scripts that the process is ready: the file appears whole, and is gone after the process ended in order. */
+export class ReadyFile {
+  readonly #path: string | undefined;
+
+  constructor(path: string | undefined) {
+    this.#path = path === undefined ? undefined : resolve(path);
+  }
+
+  /** Removes what an earlier process left behind. Throws StartError when the place cannot be written. */
+  async prepare(): Promise<void> {
+    if (this.#path === undefined) return;
+    await this.#guarded(this.#path, (path) => rm(path, { force: true }));
+  }
+
+  async write(facts: ReadyFacts): Promise<void> {
+    if (this.#path === undefined) return;
+    await this.#guarded(this.#path, async (path) => {
+      const draft = `${path}.${randomBytes(6).toString('hex')}`;
+      await writeFile(draft, `${JSON.stringify(facts)}\n`, { mode: 0o600, flag: 'wx' });
+      await rename(draft, path);
+    });
+  }
+
+  async remove(): Promise<void> {
+    if (this.#path !== undefined) await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+
+  async #guarded(path: string, work: (path: string) => Promise<void>): Promise<void> {
+    await work(path).catch((cause: unknown) => {
+      throw new StartError(`--ready-file is "${path}", which cannot be written (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'}): give a path in a folder of your own`, { cause });
+    });
+  }
+}
