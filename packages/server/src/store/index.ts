@@ -1,3 +1,4 @@
+export { createStore, type Store } from './create-store.ts';
 export { connect, type Database } from './database.ts';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
 export { isMigrated, migrate, schemaFingerprint } from './migrate.ts';

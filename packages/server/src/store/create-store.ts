@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { v7 } from 'uuid';
+import type { CommitParts } from './committer.ts';
+import type { Database } from './database.ts';
+import { GatewayRows } from './gateway-rows.ts';
+import { SessionRows } from './session-rows.ts';
+import type { GatewayStore, SessionStore, StoredGateway } from './session-store.ts';
+
+export type Store = SessionStore & GatewayStore;
+
+/** The two ports over one PostgreSQL. Time and ids can be handed in. */
+export function createStore(database: Database, options: Partial<Pick<CommitParts, 'now' | 'newId' | 'random'>> = {}): Store {
+  const clock = { now: () => new Date().toISOString(), newId: v7, random: Math.random, pause: (ms: number) => pause(ms) };
+  const sessions = new SessionRows({ ...clock, ...options, database });
+  const gateways = new GatewayRows(database);
+
+  // The ports share this name: with a page it is about sessions, without one about machines.
+  function list(ownerId: string, page: Parameters<SessionStore['list']>[1]): ReturnType<SessionStore['list']>;
+  function list(ownerId: string): Promise<readonly StoredGateway[]>;
+  function list(ownerId: string, page?: Parameters<SessionStore['list']>[1]) {
+    return page ? sessions.list(ownerId, page) : gateways.list(ownerId);
+  }
+
+  return {
+    create: (session) => sessions.create(session),
+    commit: (request, decide) => sessions.commit(request, decide),
+    savePartial: (lease, messageId, parts) => sessions.savePartial(lease, messageId, parts),
+    claimOwed: (node, limit) => sessions.claimOwed(node, limit),
+    releaseAll: () => sessions.releaseAll(),
+    renew: (node, leases) => sessions.renew(node, leases),
+    release: (lease) => sessions.release(lease),
+    load: (sessionId, ownerId) => sessions.load(sessionId, ownerId),
+    list,
+    delete: (sessionId, ownerId) => sessions.delete(sessionId, ownerId),
+    page: (sessionId, range) => sessions.page(sessionId, range),
+    eventsAfter: (sessionId, seq, limit) => sessions.eventsAfter(sessionId, seq, limit),
+    historyAfter: (sessionId, afterSeq, limit) => sessions.historyAfter(sessionId, afterSeq, limit),
+    findCall: (callId) => sessions.findCall(callId),
+    openCallsOf: (gatewayId) => sessions.openCallsOf(gatewayId),
+    rules: (ownerId) => sessions.rules(ownerId),
+    revokeRule: (ownerId, ruleId) => sessions.revokeRule(ownerId, ruleId),
+    touchRule: (ruleId, at) => sessions.touchRule(ruleId, at),
+    put: (gateway) => gateways.put(gateway),
+    find: (gatewayId, ownerId) => gateways.find(gatewayId, ownerId),
+    seen: (gatewayId, at) => gateways.seen(gatewayId, at),
+  };
+}

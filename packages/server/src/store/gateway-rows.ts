@@ -1,0 +1,64 @@
+import type { Gateway, GatewayTool } from '@tendon/protocol';
+import type { Database } from './database.ts';
+import { plainText } from './parameters.ts';
+import { run, touch } from './queries.ts';
+import type { GatewayStore, StoredGateway } from './session-store.ts';
+import { listGateways } from './sql/list-gateways.ts';
+import { putGateway } from './sql/put-gateway.ts';
+import { seeGateway } from './sql/see-gateway.ts';
+
+interface GatewayRow {
+  id: string;
+  owner_id: string;
+  name: string;
+  platform: string;
+  workspaces: Gateway['workspaces'];
+  tools: GatewayTool[];
+  instance_id: string;
+  last_seen_at: string;
+}
+
+/** The machines of each person, in PostgreSQL. */
+export class GatewayRows implements GatewayStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<boolean> {
+    const lists = [JSON.stringify(gateway.workspaces), JSON.stringify(tools)];
+    const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt];
+    return (await touch(this.#database, putGateway, values)) === 1;
+  }
+
+  async list(ownerId: string): Promise<readonly StoredGateway[]> {
+    const rows = await run<{ gateway: GatewayRow }>(this.#database, listGateways, [ownerId, null]);
+    return rows.map((row) => toGateway(row.gateway));
+  }
+
+  async find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined> {
+    const [row] = await run<{ gateway: GatewayRow }>(this.#database, listGateways, [ownerId, gatewayId]);
+    return row && toGateway(row.gateway);
+  }
+
+  async seen(gatewayId: string, at: string): Promise<void> {
+    await touch(this.#database, seeGateway, [gatewayId, at]);
+  }
+}
+
+function toGateway(row: GatewayRow): StoredGateway {
+  return {
+    gateway: {
+      id: row.id,
+      name: row.name,
+      platform: row.platform,
+      workspaces: row.workspaces,
+      tools: row.tools.map(({ name, effect }) => ({ name, effect })),
+      lastSeenAt: new Date(row.last_seen_at).toISOString(),
+    },
+    ownerId: row.owner_id,
+    tools: row.tools,
+    instanceId: row.instance_id,
+  };
+}

@@ -1,0 +1,15 @@
+import { OPEN_STATES, type Statement } from './statement.ts';
+
+/** $1 session, $2 owner or null, $3 message in focus or null, $4 call in focus or null. One statement, so one moment. */
+export const loadSession: Statement = {
+  name: 'load_session',
+  text: `
+select row_to_json(s) as session,
+  coalesce(s.lease_expires_at < clock_timestamp(), true) as is_free,
+  (select json_agg(row_to_json(c) order by c.ordinal) from calls c where c.session_id = s.id and c.state in ${OPEN_STATES}) as calls,
+  (select json_agg(row_to_json(m) order by m.queue_rank) from messages m where m.session_id = s.id and m.state = 'queued') as queue,
+  (select row_to_json(m) from messages m where m.id = $3::uuid) as focus_message,
+  (select row_to_json(c) from calls c where c.id = $4::uuid) as focus_call
+from sessions s
+where s.id = $1 and ($2::uuid is null or s.owner_id = $2)`,
+};
