@@ -1,0 +1,113 @@
+import type { HandshakeRefusal } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { Namespace, Socket } from 'socket.io';
+import type { CredentialBook, Opening } from './credential-book.ts';
+import type { EngineConnections } from './engine-connections.ts';
+import { HandshakeError, readHandshake } from './handshake.ts';
+import type { NamespaceName, Principal, TransportOptions } from './options.ts';
+
+/** Who sits behind a socket that was let in. */
+export interface Guest {
+  readonly principal: Principal;
+  readonly client: { readonly name: string; readonly version: string };
+}
+
+export interface AdmissionDesk {
+  readonly options: Pick<TransportOptions, 'authenticate' | 'isDraining'>;
+  readonly isServing: () => boolean;
+  readonly credentials: CredentialBook;
+  readonly connections: EngineConnections;
+  readonly log: Logger;
+}
+
+/** Where a socket of a namespace goes once it is in. */
+export type Welcome = (socket: Socket, guest: Guest) => void;
+
+interface Admitted extends Guest {
+  readonly opening: Opening;
+}
+
+const AWAY: HandshakeRefusal = { code: 'shutting_down', message: 'The server is not taking connections now. Try again in a moment.', retryAfterMs: 1_000 };
+const UNCHECKED: HandshakeRefusal = {
+  code: 'shutting_down',
+  message: 'The server cannot check credentials right now. Try again in a moment.',
+  retryAfterMs: 2_000,
+};
+const TOO_MANY: HandshakeRefusal = { code: 'rate_limited', message: 'Too many handshakes on one connection.', retryAfterMs: 1_000 };
+const REVOKED: HandshakeRefusal = { code: 'unauthorized', message: 'This credential has been revoked. Sign in again.' };
+
+/** Puts the handshake before a namespace: refusals leave as `connect_error`, guests go to `welcome`. */
+export function guardNamespace(namespace: Namespace, name: NamespaceName, { desk, welcome }: { desk: AdmissionDesk; welcome: Welcome }): void {
+  const admitted = new WeakMap<Socket, Admitted>();
+  namespace.use((socket, next) => {
+    if (!desk.connections.admitAttempt(socket)) {
+      next(new HandshakeError(TOO_MANY));
+      return;
+    }
+    const opening = desk.credentials.open();
+    socket.conn.once('close', () => desk.credentials.settle(opening));
+    void admit({ desk, socket, name, opening }).then((outcome) => {
+      if ('code' in outcome) {
+        desk.credentials.settle(opening);
+        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: socket.conn.remoteAddress }, outcome.message);
+        next(new HandshakeError(outcome));
+        return;
+      }
+      admitted.set(socket, { ...outcome, opening });
+      next();
+    });
+  });
+  namespace.on('connection', (socket) => {
+    const guest = admitted.get(socket);
+    if (guest) enter({ desk, socket, guest, welcome });
+  });
+}
+
+interface Entrance {
+  readonly desk: AdmissionDesk;
+  readonly socket: Socket;
+  readonly name: NamespaceName;
+  readonly opening: Opening;
+}
+
+/** Never rejects: whatever goes wrong in here is a refusal. */
+async function admit({ desk, socket, name, opening }: Entrance): Promise<Guest | HandshakeRefusal> {
+  if (!desk.isServing() || desk.options.isDraining()) return AWAY;
+  const reading = readHandshake(socket.handshake.auth);
+  if (!reading.ok) return reading.refusal;
+  const { token, client } = reading.handshake;
+  const { cookie, origin, host } = socket.handshake.headers;
+  const attempt = { namespace: name, token, cookieHeader: cookie, origin, host, address: socket.handshake.address, client };
+  try {
+    const result = await desk.options.authenticate(attempt);
+    if (!result.ok) return result.refusal;
+    if (!desk.isServing() || desk.options.isDraining()) return AWAY;
+    return isRevoked(opening, result.principal) ? REVOKED : { principal: result.principal, client };
+  } catch (error) {
+    desk.log.error({ event: 'handshake_failed', namespace: name, err: error }, 'a credential could not be checked');
+    return UNCHECKED;
+  }
+}
+
+function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: Socket; guest: Admitted; welcome: Welcome }): void {
+  const { principal, client, opening } = guest;
+  const { credentialId } = principal;
+  const who = { namespace: socket.nsp.name, userId: principal.userId, client: client.name };
+  desk.credentials.settle(opening);
+  if (isRevoked(opening, principal) || !desk.isServing() || !desk.connections.join(socket, who)) {
+    socket.disconnect(true);
+    return;
+  }
+  if (credentialId !== undefined) desk.credentials.add(credentialId, socket);
+  desk.log.info({ event: 'connected', ...who, version: client.version, address: socket.conn.remoteAddress }, 'connected');
+  socket.on('disconnect', (reason) => {
+    if (credentialId !== undefined) desk.credentials.remove(credentialId, socket);
+    desk.log.info({ event: 'disconnected', ...who, reason }, 'disconnected');
+    desk.connections.leave(socket);
+  });
+  welcome(socket, { principal, client });
+}
+
+function isRevoked(opening: Opening, principal: Principal): boolean {
+  return principal.credentialId !== undefined && opening.revoked.has(principal.credentialId);
+}

@@ -1,0 +1,28 @@
+import { AGENT_REQUESTS, type AgentRequestName, type Result } from '@tendon/protocol';
+import type { Socket } from 'socket.io';
+import type { AgentConnection, AgentHandlers } from '../runner/ports.ts';
+import type { Guest } from './admission.ts';
+import type { Route, Routes } from './requests.ts';
+import { sessionRoom, userRoom } from './rooms.ts';
+
+export function agentRoutes(handlers: AgentHandlers): Routes<AgentConnection> {
+  const names = Object.keys(AGENT_REQUESTS) as AgentRequestName[];
+  return new Map(names.map((name): [string, Route<AgentConnection>] => [name, agentRoute(handlers, name)]));
+}
+
+function agentRoute(handlers: AgentHandlers, name: AgentRequestName): Route<AgentConnection> {
+  const handle = handlers[name] as (connection: AgentConnection, payload: unknown) => Promise<Result<unknown>>;
+  return { schema: AGENT_REQUESTS[name].payload, isAcknowledged: true, handle: (connection, payload) => handle(connection, payload) };
+}
+
+/** Joins the rooms of the user. Joining a room after the socket has gone does nothing. */
+export function openAgentConnection(socket: Socket, guest: Guest): AgentConnection {
+  const { userId } = guest.principal;
+  void socket.join(userRoom(userId));
+  return {
+    userId,
+    clientName: guest.client.name,
+    joinSession: (sessionId) => void socket.join(sessionRoom(sessionId)),
+    leaveSession: (sessionId) => void socket.leave(sessionRoom(sessionId)),
+  };
+}

@@ -1,0 +1,111 @@
+import type { Logger } from 'pino';
+import type { Socket } from 'socket.io';
+import type { TransportLimits } from './limits.ts';
+import { guardOutbound } from './outbound-guard.ts';
+import { type EngineConnection, endNow, endSoon, inboundBytes } from './wire.ts';
+
+/*
+ *            track                 join                    leave last namespace
+ *  (engine) ───────► unauthenticated ───────► in a namespace ───────────────────► ended
+ *                        │ 5 s (Socket.IO's connectTimeout)                         ▲
+ *                        │ more than `handshakeAttempts` handshakes                 │
+ *                        └──────────────────────────────────────────────────────────┤
+ *                          slow reader, ping timeout, close ────────────────────────┘
+ */
+interface Tracked {
+  readonly connection: EngineConnection;
+  attempts: number;
+  readonly namespaces: Set<string>;
+  /** Who sits here, for the log: set when the first namespace has let them in. */
+  who: object;
+  seenBytes: number;
+}
+
+const SWEEP_MS = 1_000;
+
+/** The physical connections below the namespaces: how many handshakes each may try, what may wait for it, and its end. */
+export class EngineConnections {
+  readonly #limits: TransportLimits;
+  readonly #log: Logger;
+  readonly #tracked = new Map<EngineConnection, Tracked>();
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(limits: TransportLimits, log: Logger) {
+    this.#limits = limits;
+    this.#log = log;
+    this.#sweep = setInterval(() => this.#keepSlowSendersAlive(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  track(connection: EngineConnection): void {
+    const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0 };
+    this.#tracked.set(connection, tracked);
+    guardOutbound(connection, {
+      limitBytes: this.#limits.outboundBytes,
+      onOverflow: (waitingBytes) => {
+        this.#log.warn({ event: 'slow_consumer', ...tracked.who, address: connection.remoteAddress, waitingBytes }, 'connection cut: its reader is too slow');
+        endNow(connection);
+      },
+    });
+    connection.once('close', () => {
+      this.#tracked.delete(connection);
+      endSoon(connection, this.#limits.closeGraceMs);
+    });
+  }
+
+  /** Counts a handshake. False when the connection tries too often, or a namespace twice; it is then being ended. */
+  admitAttempt(socket: Socket): boolean {
+    const tracked = this.#tracked.get(socket.conn);
+    if (!tracked) return false;
+    tracked.attempts += 1;
+    if (tracked.attempts <= this.#limits.handshakeAttempts && !tracked.namespaces.has(socket.nsp.name)) return true;
+    this.#log.warn({ event: 'handshake_flood', address: socket.conn.remoteAddress }, 'connection cut: too many handshakes');
+    endNow(socket.conn);
+    return false;
+  }
+
+  /** False when a second socket of the same namespace comes through on one connection. */
+  join(socket: Socket, who: object): boolean {
+    const tracked = this.#tracked.get(socket.conn);
+    if (!tracked || tracked.namespaces.has(socket.nsp.name)) return false;
+    tracked.namespaces.add(socket.nsp.name);
+    tracked.who = who;
+    return true;
+  }
+
+  leave(socket: Socket): void {
+    const tracked = this.#tracked.get(socket.conn);
+    if (!tracked) return;
+    tracked.namespaces.delete(socket.nsp.name);
+    if (tracked.namespaces.size === 0) socket.conn.close();
+  }
+
+  /** Ends all connections, letting each empty its queue for at most `graceMs`. */
+  async endAll(graceMs: number): Promise<void> {
+    const open = [...this.#tracked.keys()];
+    const ended = open.map((connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())));
+    for (const connection of open) connection.close();
+    const impatience = setTimeout(() => {
+      for (const connection of open) if (connection.readyState !== 'closed') endNow(connection);
+    }, graceMs);
+    await Promise.all(ended);
+    clearTimeout(impatience);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweep);
+  }
+
+  /** A pong queued behind a large upload on a thin line comes late, yet bytes arrive: such a peer is alive. */
+  #keepSlowSendersAlive(): void {
+    for (const tracked of this.#tracked.values()) {
+      const bytes = inboundBytes(tracked.connection);
+      if (bytes !== tracked.seenBytes) pingTimerOf(tracked.connection)?.refresh();
+      tracked.seenBytes = bytes;
+    }
+  }
+}
+
+function pingTimerOf(connection: EngineConnection): NodeJS.Timeout | null | undefined {
+  return (connection as unknown as { pingTimeoutTimer?: NodeJS.Timeout | null }).pingTimeoutTimer;
+}

@@ -1,0 +1,16 @@
+import { GATEWAY_REQUESTS, type GatewayRequestName, type Result } from '@tendon/protocol';
+import type { GatewayConnection, GatewayHandlers } from '../runner/ports.ts';
+import type { Route, Routes } from './requests.ts';
+
+/** Live output alone takes no acknowledgement. */
+const UNACKNOWLEDGED: GatewayRequestName = 'tool:output';
+
+export function gatewayRoutes(handlers: GatewayHandlers): Routes<GatewayConnection> {
+  const names = Object.keys(GATEWAY_REQUESTS) as GatewayRequestName[];
+  return new Map(names.map((name): [string, Route<GatewayConnection>] => [name, gatewayRoute(handlers, name)]));
+}
+
+function gatewayRoute(handlers: GatewayHandlers, name: GatewayRequestName): Route<GatewayConnection> {
+  const handle = handlers[name] as (connection: GatewayConnection, payload: unknown) => Promise<Result<unknown>>;
+  return { schema: GATEWAY_REQUESTS[name].payload, isAcknowledged: name !== UNACKNOWLEDGED, handle: (connection, payload) => handle(connection, payload) };
+}

@@ -1,0 +1,43 @@
+import { LIMITS } from '@tendon/protocol';
+
+/** What one connection may cost the server. Tests put smaller numbers in. Sizes are bytes, times milliseconds. */
+export interface TransportLimits {
+  /** Largest payload of an event. Above it the request is refused as `too_large`. */
+  readonly packetBytes: number;
+  /** Largest WebSocket message or polling body. Above it the connection ends before the rest is read. */
+  readonly hardCapBytes: number;
+  /** Largest handshake packet, which arrives before anybody has signed in. */
+  readonly handshakeBytes: number;
+  readonly handshakeTimeoutMs: number;
+  readonly handshakeAttempts: number;
+  /** A half-open peer is noticed after at most the sum of the two. */
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
+  /** A connection for which more than this waits to be sent is cut. */
+  readonly outboundBytes: number;
+  readonly eventsPerSecond: number;
+  readonly eventBurst: number;
+  /** Live output of a gateway has a meter of its own: it is large, frequent and may be lost. */
+  readonly outputBytesPerSecond: number;
+  readonly outputBurstBytes: number;
+  /** How long a closing connection may take to empty its queue. */
+  readonly closeGraceMs: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
+  packetBytes: LIMITS.packetBytes,
+  hardCapBytes: 2 * LIMITS.packetBytes,
+  handshakeBytes: 64 * 1024,
+  handshakeTimeoutMs: LIMITS.handshakeTimeoutMs,
+  handshakeAttempts: 5,
+  pingIntervalMs: 3_000,
+  pingTimeoutMs: 6_000,
+  outboundBytes: 8 * MEBIBYTE,
+  eventsPerSecond: LIMITS.eventsPerSecond,
+  eventBurst: LIMITS.eventBurst,
+  outputBytesPerSecond: 4 * MEBIBYTE,
+  outputBurstBytes: 8 * MEBIBYTE,
+  closeGraceMs: 1_000,
+};

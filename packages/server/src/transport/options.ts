@@ -1,0 +1,41 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { HandshakeCode, HandshakeRefusal } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { TransportLimits } from './limits.ts';
+
+export type NamespaceName = 'agent' | 'gateway';
+
+/** The door's verdict over one HTTP request: Host and Origin, before anything else looks at it. */
+export type DoorVerdict = { readonly ok: true } | { readonly ok: false; readonly status: number; readonly code: HandshakeCode; readonly message: string };
+
+/** What a socket offers to be let in. The credential is never logged. */
+export interface SignInAttempt {
+  readonly namespace: NamespaceName;
+  readonly token?: string | undefined;
+  readonly cookieHeader?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly host?: string | undefined;
+  readonly address: string;
+  readonly client: { readonly name: string; readonly version: string };
+}
+
+export interface Principal {
+  readonly userId: string;
+  /** What `disconnectCredential` is called with when the credential is revoked. */
+  readonly credentialId?: string | undefined;
+  /** Set when the credential belongs to one machine. */
+  readonly gatewayId?: string | undefined;
+}
+
+export type SignInResult = { readonly ok: true; readonly principal: Principal } | { readonly ok: false; readonly refusal: HandshakeRefusal };
+
+export interface TransportOptions {
+  readonly httpServer: HttpServer;
+  checkDoor(request: IncomingMessage): DoorVerdict;
+  authenticate(attempt: SignInAttempt): Promise<SignInResult>;
+  isDraining(): boolean;
+  readonly log: Logger;
+  readonly limits?: Partial<TransportLimits>;
+  /** Monotonic milliseconds, for the meters. */
+  readonly now?: () => number;
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { type ProtocolError, type Result, refusal, validate } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { Socket } from 'socket.io';
+import type { z } from 'zod';
+import { PacketFault } from './packet-codec.ts';
+import type { TokenBucket } from './token-bucket.ts';
+
+/** One event that clients may send: its schema and what it does. */
+export interface Route<Connection> {
+  readonly schema: z.ZodType;
+  /** False for an event that may be lost: it needs no acknowledgement and has a meter of its own. */
+  readonly isAcknowledged: boolean;
+  handle(connection: Connection, payload: unknown): Promise<Result<unknown>>;
+}
+
+export type Routes<Connection> = ReadonlyMap<string, Route<Connection>>;
+
+export interface RequestDesk<Connection> {
+  readonly routes: Routes<Connection>;
+  readonly connection: Connection;
+  readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
+  readonly log: Logger;
+}
+
+interface Packet {
+  readonly name: unknown;
+  readonly payloads: readonly unknown[];
+  readonly acknowledge: ((result: Result<unknown>) => void) | undefined;
+}
+
+type Admission<Connection> =
+  | { readonly ok: true; readonly data: { readonly route: Route<Connection>; readonly payload: unknown } }
+  | { readonly ok: false; readonly error: ProtocolError };
+
+/**
+ * The one wrapper around every handler. Whatever a client sends ends in exactly one acknowledgement and never in an exception:
+ * meter, acknowledgement, event name, number of arguments, schema, then the handler. Handlers start in order of arrival and run side by side.
+ */
+export function serveRequests<Connection>(socket: Socket, desk: RequestDesk<Connection>): void {
+  socket.onAny((...args: unknown[]) => {
+    void respond(readPacket(args), desk);
+  });
+}
+
+/** Socket.IO puts the acknowledgement last; JSON has no functions, so a function there is always the acknowledgement. */
+function readPacket(args: readonly unknown[]): Packet {
+  const last = args.at(-1);
+  const hasAcknowledge = typeof last === 'function';
+  return {
+    name: hasAcknowledge && args.length === 1 ? undefined : args[0],
+    payloads: args.slice(1, hasAcknowledge ? -1 : undefined),
+    acknowledge: hasAcknowledge ? (last as Packet['acknowledge']) : undefined,
+  };
+}
+
+async function respond<Connection>(packet: Packet, desk: RequestDesk<Connection>): Promise<void> {
+  const admitted = admit(packet, desk);
+  if (!admitted.ok) {
+    desk.log.debug({ event: 'request_refused', name: nameForLog(packet.name), code: admitted.error.code }, admitted.error.message);
+    acknowledge(packet, desk, admitted);
+    return;
+  }
+  const { route, payload } = admitted.data;
+  acknowledge(packet, desk, await run(route, payload, desk));
+}
+
+function admit<Connection>(packet: Packet, desk: RequestDesk<Connection>): Admission<Connection> {
+  const route = typeof packet.name === 'string' ? desk.routes.get(packet.name) : undefined;
+  const metered = route && !route.isAcknowledged ? desk.meters.output.take(outputCost(packet)) : desk.meters.events.take(1);
+  if (!metered.ok) return refusal('rate_limited', undefined, { retryAfterMs: metered.retryAfterMs });
+  const [payload] = packet.payloads;
+  const fault = packet.payloads.find((item) => item instanceof PacketFault);
+  if (fault instanceof PacketFault) return fault.code === 'too_large' ? refusal('too_large', fault.message) : invalid(fault.message);
+  if (!route) return invalid('there is no such event');
+  if (!packet.acknowledge && route.isAcknowledged) return invalid('this event needs an acknowledgement');
+  if (packet.payloads.length !== 1) return invalid(`an event carries one object, not ${packet.payloads.length} arguments`);
+  const checked = validate(route.schema, payload);
+  return checked.ok ? { ok: true, data: { route, payload: checked.data } } : checked;
+}
+
+function invalid(reason: string): { ok: false; error: ProtocolError } {
+  return refusal('invalid_payload', reason, [{ path: '', reason }]);
+}
+
+/** At least a kilobyte, so that a flood of empty output costs as well. */
+function outputCost(packet: Packet): number {
+  const [payload] = packet.payloads;
+  const text = typeof payload === 'object' && payload !== null && 'text' in payload ? payload.text : undefined;
+  return 1_024 + (typeof text === 'string' ? text.length : 0);
+}
+
+async function run<Connection>(route: Route<Connection>, payload: unknown, desk: RequestDesk<Connection>): Promise<Result<unknown>> {
+  try {
+    return await route.handle(desk.connection, payload);
+  } catch (error) {
+    return internal(desk.log, error);
+  }
+}
+
+function internal(log: Logger, error: unknown): Result<unknown> {
+  const logId = randomUUID();
+  log.error({ event: 'handler_failed', logId, err: error }, 'a request handler threw');
+  return refusal('internal', `Something broke in the server. Its log has the details under ${logId}.`, { logId });
+}
+
+function acknowledge<Connection>(packet: Packet, desk: RequestDesk<Connection>, result: Result<unknown>): void {
+  if (!packet.acknowledge) return;
+  try {
+    packet.acknowledge(result);
+  } catch (error) {
+    packet.acknowledge(internal(desk.log, error));
+  }
+}
+
+function nameForLog(name: unknown): string {
+  return typeof name === 'string' ? name.slice(0, 100) : typeof name;
+}

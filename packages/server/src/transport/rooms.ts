@@ -1,0 +1,25 @@
+import type { AgentNoticeName, AgentNotices } from '@tendon/protocol';
+import type { Namespace } from 'socket.io';
+import type { Fanout } from '../runner/ports.ts';
+
+/** Rooms are named here and nowhere else: a client never names one. */
+export function sessionRoom(sessionId: string): string {
+  return `session:${sessionId}`;
+}
+
+export function userRoom(userId: string): string {
+  return `user:${userId}`;
+}
+
+/** The fan-out of this node. A notice is serialised once, whatever the number of readers, and not at all when there is none. */
+export function roomFanout(namespace: Namespace): Fanout {
+  const { rooms } = namespace.adapter;
+  const emit = <Name extends AgentNoticeName>(room: string, name: Name, notice: AgentNotices[Name]): void => {
+    if (rooms.has(room)) namespace.to(room).emit(name, notice);
+  };
+  return {
+    toSession: (sessionId, name, notice) => emit(sessionRoom(sessionId), name, notice),
+    toUser: (userId, name, notice) => emit(userRoom(userId), name, notice),
+    hasAudience: (sessionId) => rooms.has(sessionRoom(sessionId)),
+  };
+}

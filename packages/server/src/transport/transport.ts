@@ -1,0 +1,198 @@
+import { AGENT_NAMESPACE, GATEWAY_NAMESPACE, SOCKET_PATH } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import { type Namespace, Server, type Socket } from 'socket.io';
+import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
+import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
+import { agentRoutes, openAgentConnection } from './agent-desk.ts';
+import { CredentialBook } from './credential-book.ts';
+import { doorMiddleware } from './door-keeper.ts';
+import { EngineConnections } from './engine-connections.ts';
+import { gatewayRoutes } from './gateway-desk.ts';
+import { GatewayLink } from './gateway-link.ts';
+import { HandshakeError } from './handshake.ts';
+import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.ts';
+import type { TransportOptions } from './options.ts';
+import { packetCodec } from './packet-codec.ts';
+import { type Routes, serveRequests } from './requests.ts';
+import { roomFanout } from './rooms.ts';
+import { createTokenBucket } from './token-bucket.ts';
+
+export interface Services {
+  readonly agent: AgentHandlers;
+  readonly gateways: GatewayDesk;
+}
+
+export interface ConnectionCounts {
+  readonly agent: number;
+  readonly gateway: number;
+  /** Physical connections, signed in or not. */
+  readonly open: number;
+}
+
+export interface Transport {
+  /** Usable at once, before `serve`: the handlers are built with it. */
+  readonly fanout: Fanout;
+  /** Opens the door. Until then every handshake is refused as `shutting_down`. */
+  serve(services: Services): void;
+  /** Ends every connection that stands on a credential, those in the middle of their handshake included. */
+  disconnectCredential(credentialId: string): void;
+  connections(): ConnectionCounts;
+  /** Tells clients `shutting_down`, ends every connection and refuses further requests. The HTTP server stays its owner's. */
+  close(): Promise<void>;
+}
+
+/** Puts the one Socket.IO server of the product on `httpServer`. */
+export function createTransport(options: TransportOptions): Transport {
+  return new SocketTransport(options);
+}
+
+/*
+ *            serve                close                    all connections ended
+ *  waiting ────────► serving ────────────► closing ─────────────────────────────► closed
+ *     └────────────────── close ─────────────▲
+ */
+type Phase = { readonly name: 'waiting' } | Serving | { readonly name: 'closing' | 'closed'; readonly ended: Promise<void> };
+
+interface Serving {
+  readonly name: 'serving';
+  readonly agentRoutes: Routes<AgentConnection>;
+  readonly gatewayRoutes: Routes<GatewayConnection>;
+  readonly gateways: GatewayDesk;
+}
+
+class SocketTransport implements Transport {
+  readonly fanout: Fanout;
+  readonly #options: TransportOptions;
+  readonly #limits: TransportLimits;
+  readonly #log: Logger;
+  readonly #io: Server;
+  readonly #agent: Namespace;
+  readonly #gateway: Namespace;
+  readonly #credentials = new CredentialBook();
+  readonly #connections: EngineConnections;
+  #phase: Phase = { name: 'waiting' };
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
+    this.#log = options.log;
+    this.#connections = new EngineConnections(this.#limits, this.#log);
+    this.#io = openServer(options, this.#limits);
+    this.#agent = this.#io.of(AGENT_NAMESPACE);
+    this.#gateway = this.#io.of(GATEWAY_NAMESPACE);
+    this.fanout = roomFanout(this.#agent);
+    this.#io.engine.use(
+      doorMiddleware({ checkDoor: (request) => options.checkDoor(request), phase: () => this.#doorPhase(), stalledResponseMs: 30_000, log: this.#log }),
+    );
+    this.#io.engine.on('connection', (connection: Socket['conn']) => this.#connections.track(connection));
+    this.#guardNamespaces();
+  }
+
+  serve(services: Services): void {
+    if (this.#phase.name !== 'waiting') throw new Error('a transport serves once');
+    this.#phase = {
+      name: 'serving',
+      agentRoutes: agentRoutes(services.agent),
+      gatewayRoutes: gatewayRoutes(services.gateways.handlers),
+      gateways: services.gateways,
+    };
+  }
+
+  disconnectCredential(credentialId: string): void {
+    for (const socket of this.#credentials.revoke(credentialId)) socket.disconnect(true);
+  }
+
+  connections(): ConnectionCounts {
+    return { agent: this.#agent.sockets.size, gateway: this.#gateway.sockets.size, open: this.#io.engine.clientsCount };
+  }
+
+  close(): Promise<void> {
+    if (this.#phase.name === 'closing' || this.#phase.name === 'closed') return this.#phase.ended;
+    const ended = this.#end();
+    this.#phase = { name: 'closing', ended };
+    void ended.then(() => {
+      this.#phase = { name: 'closed', ended };
+    });
+    return ended;
+  }
+
+  async #end(): Promise<void> {
+    this.#agent.emit('server:notice', { code: 'shutting_down', message: 'The server is shutting down. Your session is kept.' });
+    this.#agent.disconnectSockets(true);
+    this.#gateway.disconnectSockets(true);
+    await this.#connections.endAll(this.#limits.closeGraceMs);
+    this.#connections.stop();
+    this.#io.engine.close();
+  }
+
+  #doorPhase(): 'open' | 'closing' | 'closed' {
+    const { name } = this.#phase;
+    return name === 'closing' || name === 'closed' ? name : 'open';
+  }
+
+  /** From the first moment on, so that nothing can connect before `serve`. */
+  #guardNamespaces(): void {
+    const desk: AdmissionDesk = {
+      options: this.#options,
+      isServing: () => this.#phase.name === 'serving',
+      credentials: this.#credentials,
+      connections: this.#connections,
+      log: this.#log,
+    };
+    guardNamespace(this.#agent, 'agent', { desk, welcome: (socket, guest) => this.#openAgent(socket, guest) });
+    guardNamespace(this.#gateway, 'gateway', { desk, welcome: (socket, guest) => this.#openGateway(socket, guest) });
+    this.#io.use((socket, next) => {
+      this.#connections.admitAttempt(socket);
+      next(new HandshakeError({ code: 'unsupported_protocol', message: `Connect to ${AGENT_NAMESPACE} or ${GATEWAY_NAMESPACE}.` }));
+    });
+  }
+
+  #openAgent(socket: Socket, guest: Guest): void {
+    if (this.#phase.name === 'serving') this.#answer(socket, openAgentConnection(socket, guest), this.#phase.agentRoutes);
+  }
+
+  #openGateway(socket: Socket, guest: Guest): void {
+    if (this.#phase.name !== 'serving') return;
+    const { gateways, gatewayRoutes: routes } = this.#phase;
+    const link = new GatewayLink(socket, guest);
+    // Not from inside a send: a socket that is cut for slowness ends while somebody is still writing to it.
+    socket.once('disconnect', () => queueMicrotask(() => this.#reportGone(gateways, link)));
+    this.#answer<GatewayConnection>(socket, link, routes);
+  }
+
+  #reportGone(desk: GatewayDesk, link: GatewayLink): void {
+    try {
+      desk.disconnected(link);
+    } catch (error) {
+      this.#log.error({ event: 'handler_failed', err: error }, 'the end of a gateway connection could not be handled');
+    }
+  }
+
+  #answer<Connection>(socket: Socket, connection: Connection, routes: Routes<Connection>): void {
+    const { eventsPerSecond, eventBurst, outputBytesPerSecond, outputBurstBytes } = this.#limits;
+    const now = this.#options.now ?? (() => performance.now());
+    const meters = {
+      events: createTokenBucket({ perSecond: eventsPerSecond, burst: eventBurst }, now),
+      output: createTokenBucket({ perSecond: outputBytesPerSecond, burst: outputBurstBytes }, now),
+    };
+    serveRequests(socket, { routes, connection, meters, log: this.#log });
+  }
+}
+
+function openServer(options: TransportOptions, limits: TransportLimits): Server {
+  return new Server(options.httpServer, {
+    path: SOCKET_PATH,
+    parser: packetCodec(limits),
+    transports: ['polling', 'websocket'],
+    maxHttpBufferSize: limits.hardCapBytes,
+    connectTimeout: limits.handshakeTimeoutMs,
+    upgradeTimeout: limits.handshakeTimeoutMs,
+    pingInterval: limits.pingIntervalMs,
+    pingTimeout: limits.pingTimeoutMs,
+    perMessageDeflate: false,
+    httpCompression: false,
+    serveClient: false,
+    cookie: false,
+    allowEIO3: false,
+  });
+}

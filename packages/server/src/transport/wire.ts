@@ -1,0 +1,42 @@
+import type { Socket as NetSocket } from 'node:net';
+import type { Socket } from 'socket.io';
+
+/** One Engine.IO connection: a WebSocket or a polling session, below any namespace. */
+export type EngineConnection = Socket['conn'];
+
+/** The `ws` socket inside Engine.IO's WebSocket transport. Engine.IO's types hide it, and nothing else can end a peer that does not answer. */
+interface WebSocketLike {
+  readonly bufferedAmount: number;
+  readonly readyState: number;
+  readonly _socket?: NetSocket | null;
+  terminate(): void;
+}
+
+const WS_CLOSED = 3;
+
+function webSocketOf(connection: EngineConnection): WebSocketLike | undefined {
+  return (connection.transport as unknown as { socket?: WebSocketLike }).socket;
+}
+
+/** Bytes handed to the WebSocket that the kernel has not taken yet; 0 for polling, whose answers are watched at the door. */
+export function unsentBytes(connection: EngineConnection): number {
+  return webSocketOf(connection)?.bufferedAmount ?? 0;
+}
+
+/** Bytes read from the peer so far; 0 for polling. */
+export function inboundBytes(connection: EngineConnection): number {
+  return webSocketOf(connection)?._socket?.bytesRead ?? 0;
+}
+
+/** Ends the connection at once and frees what waits for it. `close()` alone would wait for the queue to drain. */
+export function endNow(connection: EngineConnection): void {
+  webSocketOf(connection)?.terminate();
+  connection.close(true);
+}
+
+/** For a connection that is already closed: its WebSocket gets `graceMs` for the closing handshake, then the TCP connection goes. */
+export function endSoon(connection: EngineConnection, graceMs: number): void {
+  const webSocket = webSocketOf(connection);
+  if (!webSocket || webSocket.readyState === WS_CLOSED) return;
+  setTimeout(() => webSocket.terminate(), graceMs).unref();
+}
