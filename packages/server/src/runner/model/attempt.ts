@@ -8,7 +8,7 @@ import type { ModelMaker } from './providers.ts';
 import { StreamWatch } from './stream-watch.ts';
 
 /** After so many parts other sessions get a turn: a stream at full speed would otherwise hold the event loop until its end. */
-const PARTS_PER_TICK = 64;
+const PARTS_PER_TICK = 32;
 /** How long the connection gets to end by itself after the answer has, so that it can be used again. */
 const DRAIN_MS = 250;
 

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Message } from '@tendon/protocol';
+import { calls, ScriptedModel, says, thinks } from '@tendon/testing';
 import type { HistoryItem, ModelConfig, StepOutcome } from './model-port.ts';
 import { createModels } from './models.ts';
 import { type Reply, ScriptedProvider } from './provider-dialects.test-kit.ts';
@@ -142,6 +143,23 @@ describe('models', () => {
     assert.equal(retryDelayMs({ ...busy, retryable: false }, 0, 0), undefined);
     assert.equal(retryDelayMs({ code: 'model_timeout', retryable: true }, 0, 0), undefined);
   });
+
+  for (const provider of ['compatible', 'openai', 'anthropic'] as const) {
+    it(`M2 M3: ${provider}: parallel calls whose inputs arrive in turns keep their own input`, async () => {
+      await using scripted = await ScriptedModel.start();
+      const { url } = scripted;
+      const config = { compatibleUrl: url, openaiKey: 'k', anthropicKey: 'k', baseUrls: { openai: url, anthropic: url } };
+      const both = calls({ name: 'bash', input: { command: 'ls -la /one' }, pieces: 5 }, { name: 'bash', input: '{"command": "no end' });
+      scripted.script({ steps: [...thinks('Hm', 'm.'), ...says('On ', 'it.'), both], usage: { inputTokens: 21, outputTokens: 9 } });
+      const outcome = await step(config, `${provider}/scripted`);
+      assert.equal(outcome.kind, 'completed', JSON.stringify(outcome));
+      assert.deepEqual(outcome.usage, { inputTokens: 21, outputTokens: 9 });
+      assert.deepEqual(
+        outcome.parts.map((part) => (part.type === 'tool_call' ? part.inputText : `${part.type}: ${part.text}`)),
+        ['reasoning: Hmm.', 'text: On it.', '{"command":"ls -la /one"}', '{"command": "no end'],
+      );
+    });
+  }
 
   it('M1 M5: OpenAI is asked through its Responses, and keeps nothing', async () => {
     await using server = await ScriptedProvider.start();
