@@ -371,7 +371,7 @@ for (const dialect of [COMPATIBLE, ANTHROPIC] satisfies Dialect[]) {
 }
 
 describe('model step without a provider', () => {
-  it('M9 M12: a refused connection is tried again and names the variable to check', async () => {
+  it('M12 M9: a refused connection is tried again and names the variable to check', async () => {
     const provider = await ScriptedProvider.start();
     const { url } = provider;
     await provider[Symbol.asyncDispose]();
