@@ -7,7 +7,7 @@ import { calls, ScriptedModel, says, thinks } from '@tendon/testing';
 import type { HistoryItem, ModelConfig, StepOutcome } from './model-port.ts';
 import { createModels } from './models.ts';
 import { type Reply, ScriptedProvider } from './provider-dialects.test-kit.ts';
-import { ollamaUrl } from './providers.ts';
+import { ollamaUrl, versionedUrl } from './providers.ts';
 import { retryDelayMs } from './step.ts';
 
 const message: Message = {
@@ -110,6 +110,12 @@ describe('models', () => {
     assert.equal(ollamaUrl({ ollamaUrl: 'https://box.local/' }), 'https://box.local');
   });
 
+  it('M15: a base address without a path gets the version that the SDK expects', () => {
+    assert.equal(versionedUrl(undefined, 'https://api.example/v1'), 'https://api.example/v1');
+    assert.equal(versionedUrl('https://proxy.example', 'https://api.example/v1'), 'https://proxy.example/v1');
+    assert.equal(versionedUrl('https://proxy.example/api/v2/', 'https://api.example/v1'), 'https://proxy.example/api/v2');
+  });
+
   it('M16: the list, the check and a turn of the demo load nothing of the AI SDK; a warm-up does', async () => {
     const script = `
       import { registerHooks } from 'node:module';
@@ -192,7 +198,7 @@ describe('models', () => {
     ]);
     assert.deepEqual(outcome.usage, { inputTokens: 5, outputTokens: 3 });
     assert.equal(server.requests[0]?.url, '/v1/responses');
-    assert.equal(server.requests[0]?.body['store'], false);
+    assert.equal(server.requests[0]?.body.store, false);
   });
 
   it('M1 M3: Google is asked, and its thought signature comes with the call', async () => {

@@ -228,7 +228,7 @@ describe('prompt', () => {
 
   it('M20: the instructions and the last message are marked for caching, and a cut history is told', () => {
     const built = prompt([says('user', 'a')], { cachesPrompt: true, omitted: 4 });
-    assert.ok(built[0]?.providerOptions?.['anthropic'] && built[1]?.providerOptions?.['anthropic']);
+    assert.ok(built[0]?.providerOptions?.anthropic && built[1]?.providerOptions?.anthropic);
     assert.match(JSON.stringify(built[0]), /oldest messages.*left out/);
   });
 

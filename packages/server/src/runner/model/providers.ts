@@ -173,15 +173,15 @@ async function createProvider(provider: Exclude<ProviderName, 'ollama'>, config:
   switch (provider) {
     case 'openai': {
       const { createOpenAI } = await import('@ai-sdk/openai');
-      return createOpenAI({ apiKey: config.openaiKey ?? '', baseURL: config.baseUrls?.openai ?? 'https://api.openai.com/v1' });
+      return createOpenAI({ apiKey: config.openaiKey ?? '', baseURL: versionedUrl(config.baseUrls?.openai, 'https://api.openai.com/v1') });
     }
     case 'anthropic': {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
-      return createAnthropic({ apiKey: config.anthropicKey ?? '', baseURL: config.baseUrls?.anthropic ?? 'https://api.anthropic.com/v1' });
+      return createAnthropic({ apiKey: config.anthropicKey ?? '', baseURL: versionedUrl(config.baseUrls?.anthropic, 'https://api.anthropic.com/v1') });
     }
     case 'google': {
       const { createGoogle } = await import('@ai-sdk/google');
-      const baseURL = config.baseUrls?.google ?? 'https://generativelanguage.googleapis.com/v1beta';
+      const baseURL = versionedUrl(config.baseUrls?.google, 'https://generativelanguage.googleapis.com/v1beta');
       return createGoogle({ apiKey: config.googleKey ?? '', baseURL });
     }
     case 'compatible': {
@@ -197,6 +197,13 @@ export function ollamaUrl(config: ModelConfig): string {
   const given = config.ollamaUrl?.trim() || DEFAULT_OLLAMA_URL;
   const url = /^https?:\/\//i.test(given) ? given : `http://${given}`;
   return trimSlash(url.replace(/^(https?:\/\/)0\.0\.0\.0(?=[:/]|$)/i, '$1127.0.0.1'));
+}
+
+/** Other clients of these providers take a base address without `/v1`; one that has no path at all gets the path of the usual one. */
+export function versionedUrl(given: string | undefined, usual: string): string {
+  if (!given) return usual;
+  const url = trimSlash(given);
+  return /^https?:\/\/[^/]+$/i.test(url) ? url + new URL(usual).pathname : url;
 }
 
 export function trimSlash(url: string): string {
