@@ -13,16 +13,19 @@ const FIELDS = new Set([
   ...['durationMs', 'waitMs', 'retryAfterMs', 'bytes', 'count', 'total', 'limit', 'inputTokens', 'outputTokens', 'inputHash', 'method', 'route', 'source', 'component', 'err', 'error', 'step', 'data'],
 ]);
 
-/** Second line of defence, over the finished text: what looks like a credential is cut out wherever it stands. */
+/**
+ * Second line of defence, over the finished text: what looks like a credential is cut out wherever it stands. No pattern crosses a quote
+ * or a backslash, so a JSON line stays JSON.
+ */
 const CREDENTIALS: readonly [RegExp, string][] = [
   [/tnd_[A-Za-z0-9_-]{8,}/g, 'tnd_[hidden]'],
   [/\b(?:sk|pk|rk|AIza)[-_][A-Za-z0-9_-]{16,}/g, '[hidden key]'],
   [/AIza[A-Za-z0-9_-]{30,}/g, '[hidden key]'],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, '[hidden jwt]'],
-  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"]*):[^\s/@"]+@/gi, '$1:[hidden]@'],
-  [/([?&](?:token|auth|key|code|state|password)=)[^&\s"]+/gi, '$1[hidden]'],
-  [/(\b(?:set-)?cookie["']?\s*[:=]\s*["']?)[^"'\r\n]+/gi, '$1[hidden]'],
-  [/(\bbearer\s+)[^\s"']+/gi, '$1[hidden]'],
+  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"\\]*):[^\s/@"\\]+@/gi, '$1:[hidden]@'],
+  [/([?&](?:token|auth|key|code|state|password)=)[^&\s"\\]+/gi, '$1[hidden]'],
+  [/(\b(?:set-)?cookie["']?\s*[:=]\s*["']?)[^"'\\\r\n]+/gi, '$1[hidden]'],
+  [/(\bbearer\s+)[^\s"'\\]+/gi, '$1[hidden]'],
 ];
 
 export interface LogOptions {

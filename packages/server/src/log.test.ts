@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLog, scrub } from './log.ts';
+
+function capture(pretty: boolean) {
+  const lines: string[] = [];
+  return { lines, log: createLog({ level: 'info', pretty, destination: { write: (line: string) => void lines.push(line) } }) };
+}
+
+test('O5: listed fields stand in the line, others are only named', () => {
+  const { lines, log } = capture(false);
+  log.info({ sessionId: 's1', password: 'hunter22' }, 'hello');
+  const entry = JSON.parse(String(lines[0])) as Record<string, unknown>;
+  assert.equal(entry['sessionId'], 's1');
+  assert.equal(entry['password'], '[unlisted]');
+  assert.equal(entry['msg'], 'hello');
+  assert.equal(entry['level'], 'info');
+});
+
+const SECRETS: readonly [string, string][] = [
+  ['an API key', `tnd_${'a'.repeat(43)}`],
+  ['a provider key', 'sk-ant-REDACTED'],
+  ['a password in an address', 'postgres://me:hunter22@db:5432/x'],
+  ['a token in a query', 'GET /sign-in?token=hunter22hunter22'],
+  ['a bearer header', 'Authorization: Bearer hunter22.hunter22'],
+  ['a cookie', 'cookie: tendon-7420.session_token=hunter22'],
+  ['a JWT', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyMiJ9.c2lnbmF0dXJlaHVudGVyMjI'],
+];
+
+for (const [title, text] of SECRETS) {
+  test(`O5: ${title} is cut out of a message and of an error`, () => {
+    const secret = String(/tnd_a+|abcdefghij\w+|hunter22\S*|eyJzdWIi\w+/.exec(text)?.[0]).replace(/@.*$/, '');
+    for (const pretty of [false, true]) {
+      const { lines, log } = capture(pretty);
+      log.error({ err: new Error(`failed with ${text}`) }, `about ${text}`);
+      assert.ok(!lines.join('').includes(secret), lines.join(''));
+    }
+    assert.ok(!scrub(text).includes(secret));
+  });
+}
+
+test('O5: a JSON line stays JSON after cutting', () => {
+  const { lines, log } = capture(false);
+  log.error({ err: new Error('set-cookie: a=b; password=x "quoted" postgres://u:p@h') }, 'Bearer abc"def');
+  assert.doesNotThrow(() => JSON.parse(String(lines[0])));
+});
+
+test('O5: control characters do not reach the terminal, and one entry is one line', () => {
+  const { lines, log } = capture(true);
+  log.info({ client: 'evil\u001b[2J\nname' }, 'hi\u001b]0;x\u0007');
+  assert.equal(lines.join('').split('\n').length, 2);
+  assert.doesNotMatch(lines.join(''), /[\u001b\u0007]/);
+});
