@@ -9,20 +9,21 @@ const POLL_MS = 10;
 /**
  * Ends what a dead owner left behind. Called by the holder of the owner lock, so whatever still runs on the folder has no one who
  * needs it. PostgreSQL's processes stand in their data folder, which finds them by more than a process id that may have been
- * given to another program since; the lock file of a dead server goes away for the same reason.
+ * given to another program since; the lock files of a dead server go away for the same reason.
  */
 export async function stopOrphans(data: string, log: Logger): Promise<void> {
   const note = join(data, 'postmaster.pid');
-  if (!existsSync(note) || !existsSync('/proc/self/cwd')) return;
+  const notes = [note, join(data, '.s.PGSQL.5432.lock'), join(data, '.s.PGSQL.5432')];
+  if (!notes.some((path) => existsSync(path)) || !existsSync('/proc/self/cwd')) return;
   const folder = realpathSync(data);
-  const leader = Number(readFileSync(note, 'utf8').split('\n')[0]);
+  const leader = existsSync(note) ? Number(readFileSync(note, 'utf8').split('\n')[0]) : 0;
   if (processesIn(folder).length > 0) {
     log.warn({ pid: leader }, 'stopping a PostgreSQL whose owner is gone');
     if (processesIn(folder).includes(leader)) signal(leader, 'SIGINT');
     if (!(await areGone(folder, POLITE_MS))) for (const pid of processesIn(folder)) signal(pid, 'SIGKILL');
     await areGone(folder, POLITE_MS);
   }
-  rmSync(note, { force: true });
+  for (const path of notes) rmSync(path, { force: true });
 }
 
 async function areGone(folder: string, limitMs: number): Promise<boolean> {
