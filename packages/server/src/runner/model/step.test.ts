@@ -74,9 +74,6 @@ function assertFailed(outcome: StepOutcome, code: string, isRetryable?: boolean)
   assert.doesNotMatch(JSON.stringify(outcome), /secret-|Bearer|x-api-key|\n\s+at /);
 }
 
-/** Both have been written when it is called. */
-function both(_first: void, _second: void): void {}
-
 function status(code: number, body: string, headers: Record<string, string> = {}): Reply {
   return (response) => void response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(body);
 }
@@ -211,9 +208,27 @@ for (const dialect of [COMPATIBLE, ANTHROPIC] satisfies Dialect[]) {
     const broken: readonly [string, (response: ServerResponse) => void][] = [
       ['an end without a finish', (response) => dialect.text(response, 'Half')],
       ['an empty answer', (response) => dialect.finish(response, 'stop')],
-      ['an answer of white space', (response) => both(dialect.text(response, ' \n'), dialect.finish(response, 'stop'))],
-      ['a limit reached while thinking', (response) => both(dialect.reasoning(response, 'hm'), dialect.finish(response, 'length'))],
-      ['a malformed body', (response) => void (dialect.text(response, 'Half'), response.write('data: {"broken\n\n'))],
+      [
+        'an answer of white space',
+        (response) => {
+          dialect.text(response, ' \n');
+          dialect.finish(response, 'stop');
+        },
+      ],
+      [
+        'a limit reached while thinking',
+        (response) => {
+          dialect.reasoning(response, 'hm');
+          dialect.finish(response, 'length');
+        },
+      ],
+      [
+        'a malformed body',
+        (response) => {
+          dialect.text(response, 'Half');
+          response.write('data: {"broken\n\n');
+        },
+      ],
       ['a body of another kind', (response) => void response.write('data: [1,2,3]\n\n')],
     ];
     for (const [what, write] of broken) {
@@ -236,7 +251,13 @@ for (const dialect of [COMPATIBLE, ANTHROPIC] satisfies Dialect[]) {
     const silent: readonly [string, Reply][] = [
       ['before the headers', () => undefined],
       ['before the first part', (response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()],
-      ['between two parts', (response) => both(dialect.begin(response), dialect.text(response, 'Half'))],
+      [
+        'between two parts',
+        (response) => {
+          dialect.begin(response);
+          dialect.text(response, 'Half');
+        },
+      ],
     ];
     for (const [when, reply] of silent) {
       it(`M8: silence ${when} is a timeout that closes the connection`, async () => {
