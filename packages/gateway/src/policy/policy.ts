@@ -27,7 +27,8 @@ type Rule = Policy['rules'][number];
 
 export interface PolicyQuestion {
   readonly tool: string;
-  readonly subject: string;
+  /** How the subject can be written: as it was given and, for a path, as it reads without detours. */
+  readonly subjects: readonly string[];
   readonly workspace: string;
 }
 
@@ -44,7 +45,11 @@ export function decidePolicy(policy: Policy, question: PolicyQuestion): { action
 function matches(rule: Rule, question: PolicyQuestion): boolean {
   if (rule.tool !== undefined && rule.tool !== question.tool) return false;
   if (rule.workspace !== undefined && normalize(`${rule.workspace}/.`) !== normalize(`${question.workspace}/.`)) return false;
-  return rule.subject === undefined || matchesPattern(rule.subject, question.subject);
+  const pattern = rule.subject;
+  if (pattern === undefined) return true;
+  // `docs/../secret` must neither slip past a rule against `secret` nor be let in by one for `docs/*`.
+  if (rule.action === 'allow') return question.subjects.every((subject) => matchesPattern(pattern, subject));
+  return question.subjects.some((subject) => matchesPattern(pattern, subject));
 }
 
 function specificity(rule: Rule): number {

@@ -1,6 +1,10 @@
-import type { Background } from './bash.ts';
 import type { OutputPipe } from './output-pipe.ts';
 import { type CallProcesses, killCallProcesses } from './process-tree.ts';
+
+/** Where a finished command leaves what still runs. */
+export interface Background {
+  adopt(call: CallProcesses, pipe: OutputPipe): void;
+}
 
 /** What finished commands have left running, such as a development server. It lives as long as the gateway and ends with it. */
 export class BackgroundProcesses implements Background {

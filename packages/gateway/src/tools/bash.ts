@@ -20,26 +20,19 @@ interface ShellEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Background children that a finished command has left, kept until the gateway closes. */
-export interface Background {
-  adopt(call: CallProcesses, pipe: OutputPipe): void;
-}
+export const bash: LocalTool<'bash'> = {
+  name: 'bash',
+  async run(input, context) {
+    if (utf8Bytes(input.command) > COMMAND_BYTES) {
+      throw new ToolFault('too_large', `The command has more than ${COMMAND_BYTES} bytes, which is more than a shell can be given. Write it to a file and run that.`);
+    }
+    if (input.command.includes('\0')) throw new ToolFault('invalid_input', 'The command contains a NUL character. Leave it out.');
+    const folder = await locateFolder(context.workspace, input.cwd);
+    return runCommand({ command: input.command, folder }, context);
+  },
+};
 
-export function bashTool(background: Background): LocalTool<'bash'> {
-  return {
-    name: 'bash',
-    async run(input, context) {
-      if (utf8Bytes(input.command) > COMMAND_BYTES) {
-        throw new ToolFault('too_large', `The command has more than ${COMMAND_BYTES} bytes, which is more than a shell can be given. Write it to a file and run that.`);
-      }
-      if (input.command.includes('\0')) throw new ToolFault('invalid_input', 'The command contains a NUL character. Leave it out.');
-      const folder = await locateFolder(context.workspace, input.cwd);
-      return runCommand({ command: input.command, folder }, context, background);
-    },
-  };
-}
-
-async function runCommand(what: { command: string; folder: string }, context: ToolContext, background: Background): Promise<ToolResult> {
+async function runCommand(what: { command: string; folder: string }, context: ToolContext): Promise<ToolResult> {
   const startedAt = performance.now();
   const keeper = new OutputKeeper(HEAD_UNITS, TAIL_UNITS);
   const pipe = await OutputPipe.create((text) => {
@@ -61,7 +54,7 @@ async function runCommand(what: { command: string; folder: string }, context: To
   // Aborted before or while it ended: the kill is waited for, so that a result never stands beside a process of its call.
   await killed.settle();
   const { isHeld } = await pipe.drain();
-  if (isHeld && !context.signal.aborted) background.adopt(call, pipe);
+  if (isHeld && !context.signal.aborted) context.background.adopt(call, pipe);
   else pipe.close();
   if (end instanceof Error) return notStarted(end);
   return shellResult(end, { context, output: keeper.finish(), isHeld, durationMs: Math.round(performance.now() - startedAt) });

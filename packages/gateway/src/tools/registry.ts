@@ -1,7 +1,6 @@
 import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolResult, type ToolEffect, validate } from '@tendon/protocol';
 import { z } from 'zod';
-import { BackgroundProcesses } from './background.ts';
-import { bashTool } from './bash.ts';
+import { bash } from './bash.ts';
 import { editFileTool } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
 import { glob } from './glob.ts';
@@ -9,13 +8,14 @@ import { grep } from './grep.ts';
 import { PathQueue } from './path-queue.ts';
 import { readFile } from './read-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
+import { wordsInside, type Workspace } from './workspace.ts';
 import { writeFileTool } from './write-file.ts';
 
 /** A tool with its input checked already: calling it runs it. */
 export interface PreparedCall {
   readonly effect: ToolEffect;
-  /** The part of the input that a policy rule is about. */
-  readonly subject: string;
+  /** The part of the input that a policy rule is about, in each way it can be written. */
+  subjects(workspace: Workspace): string[];
   run(context: ToolContext): Promise<ToolResult>;
 }
 
@@ -26,8 +26,6 @@ export interface ToolRegistry {
   /** What the gateway announces in its hello. */
   readonly announced: readonly GatewayTool[];
   prepare(tool: string, input: unknown): Preparation;
-  /** Ends what finished calls have left running. May be called twice. */
-  close(): Promise<void>;
 }
 
 let builds = 0;
@@ -40,12 +38,11 @@ export function registryBuilds(): number {
 export function buildRegistry(): ToolRegistry {
   builds += 1;
   const queue = new PathQueue();
-  const background = new BackgroundProcesses();
   const entries = [
     entry(readFile),
     entry(writeFileTool(queue)),
     entry(editFileTool(queue)),
-    entry(bashTool(background)),
+    entry(bash),
     entry(glob),
     entry(grep),
   ];
@@ -58,7 +55,6 @@ export function buildRegistry(): ToolRegistry {
       if (!known) return { ok: false, code: 'unknown_tool', message: `This machine has no tool named ${JSON.stringify(tool.slice(0, 100))}. It has: ${names}.` };
       return known.prepare(input);
     },
-    close: () => background.close(),
   };
 }
 
@@ -78,9 +74,28 @@ function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
     prepare(input) {
       const checked = validate(schema, input);
       if (!checked.ok) return { ok: false, code: 'invalid_input', message: `The input of ${tool.name} is wrong: ${checked.error.message}.` };
-      return { ok: true, call: { effect: definition.effect, subject: subject(checked.data), run: (context) => settled(run(checked.data, context)) } };
+      const written = subject(checked.data);
+      return {
+        ok: true,
+        call: {
+          effect: definition.effect,
+          subjects: (workspace) => (PATH_TOOLS.has(tool.name) ? [written, straightPath(workspace, written)] : [written]),
+          run: (context) => settled(run(checked.data, context)),
+        },
+      };
     },
   };
+}
+
+const PATH_TOOLS = new Set<LocalToolName>(['read_file', 'write_file', 'edit_file']);
+
+function straightPath(workspace: Workspace, path: string): string {
+  try {
+    return wordsInside(workspace, path);
+  } catch {
+    // Not inside the workspace: the tool itself will refuse it.
+    return path;
+  }
 }
 
 /** What the caller can mend becomes a result; anything else is a bug and goes on to the one who logs it. */

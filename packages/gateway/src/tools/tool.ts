@@ -1,4 +1,5 @@
 import type { LocalToolName, ToolInput, ToolResult } from '@tendon/protocol';
+import type { Background } from './background.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -15,6 +16,8 @@ export interface ToolContext {
   readonly onOutput: (text: string) => void;
   /** Called as soon as a process group exists that would outlive a killed gateway. */
   readonly onSpawned: (leader: ProcessIdentity) => void;
+  /** Takes over what a finished command has left running. */
+  readonly background: Background;
 }
 
 /** A tool of this machine. `run` never rejects for what the caller did wrong: that is a failed result which says what would be right. */

@@ -1,0 +1,221 @@
+import { hostname } from 'node:os';
+import { LIMITS, type ToolResult } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import { v7 as newId } from 'uuid';
+import { CallDesk } from './calls/call-desk.ts';
+import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
+import { loadGatewayId } from './identity.ts';
+import { Journal } from './journal/journal.ts';
+import { settleLeftovers } from './journal/leftovers.ts';
+import { type OwnerLock, takeOwnerLock } from './journal/owner-lock.ts';
+import type { LinkState } from './link/connection.ts';
+import { openGatewaySocket } from './link/gateway-socket.ts';
+import { greetServer } from './link/greeting.ts';
+import { Outbox } from './link/outbox.ts';
+import { OutputPump } from './link/output-pump.ts';
+import { LinkSupervisor } from './link/supervisor.ts';
+import { PolicyFile } from './policy/policy-file.ts';
+import { GatewayStartError } from './start-error.ts';
+import { BackgroundProcesses } from './tools/background.ts';
+import { ToolFault } from './tools/faults.ts';
+import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
+import { openWorkspace, type Workspace } from './tools/workspace.ts';
+
+export interface GatewayOptions {
+  /** Where the server is, for example `https://tendon.example.org`. */
+  readonly serverUrl: string;
+  readonly token: string;
+  /** TENDON_HOME: identity, journal and policy live under it. */
+  readonly home: string;
+  /** What people call this machine; its host name when left out. Each name has its own identity and journal. */
+  readonly name?: string;
+  /** The folders the tools may work in; at least one. */
+  readonly workspaces: readonly string[];
+  readonly log: Logger;
+  readonly version: string;
+}
+
+export interface GatewayHandle {
+  readonly gatewayId: string;
+  readonly state: LinkState;
+  /** Calls `listener` with every new state of the link. Answers with the way to stop that. */
+  subscribe(listener: (state: LinkState) => void): () => void;
+  /** The first state that settles it: `online`; `failed`, with the server's reason; or `idle` when closed before. Never rejects. */
+  ready(): Promise<LinkState>;
+  /** Ends what runs here, hands in the results, and leaves nothing behind. May be called twice. */
+  close(): Promise<void>;
+}
+
+const FLUSH_MS = 1_500;
+
+interface Parts {
+  readonly folders: GatewayFolders;
+  readonly lock: OwnerLock;
+  readonly journal: Journal;
+  readonly policy: PolicyFile;
+  readonly workspaces: readonly Workspace[];
+  readonly gatewayId: string;
+}
+
+/**
+ * Starts this machine's hands: opens journal and policy, ends what a dead predecessor left running, and dials the server until it is told that
+ * this is no use. Errors: `GatewayStartError`, one line that says what to do.
+ */
+export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
+  checkOptions(options);
+  const name = options.name === undefined || options.name === '' ? hostname() : options.name;
+  const folders = await openGatewayFolders(options.home, name);
+  const lock = takeOwnerLock(folders.lock);
+  if (!lock) throw new GatewayStartError('already_running', `Another gateway named ${JSON.stringify(name)} already runs from ${folders.home}. Stop it, or give this one another name.`);
+  try {
+    const policy = await PolicyFile.open(folders.policy, options.log);
+    const workspaces = await openWorkspaces(options.workspaces, folders.home);
+    const gatewayId = await loadGatewayId(folders.identity, newId);
+    const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
+    await settleLeftovers(journal, options.log);
+    return new Gateway({ ...options, name }, { folders, lock, journal, policy, workspaces, gatewayId });
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function checkOptions(options: GatewayOptions): void {
+  if (!/^https?:$/.test(URL.parse(options.serverUrl)?.protocol ?? '')) {
+    throw new GatewayStartError('invalid_options', `${JSON.stringify(options.serverUrl)} is not the address of a server. Give one that begins with http:// or https://.`);
+  }
+  if (options.token === '') throw new GatewayStartError('invalid_options', 'The gateway has no key for its server. Set TENDON_API_KEY, or make a key with: tendon key create.');
+  if (options.workspaces.length === 0) throw new GatewayStartError('invalid_options', 'The gateway has no workspace. Name at least one folder.');
+}
+
+async function openWorkspaces(given: readonly string[], home: string): Promise<Workspace[]> {
+  const byRoot = new Map<string, Workspace>();
+  for (const folder of given) {
+    const workspace = await openWorkspace(folder, home).catch((error: unknown) => {
+      throw error instanceof ToolFault ? new GatewayStartError('workspace_missing', error.message, { cause: error }) : error;
+    });
+    if (!byRoot.has(workspace.root)) byRoot.set(workspace.root, workspace);
+  }
+  return [...byRoot.values()];
+}
+
+/** Made at the first start of a gateway and kept for the life of the process, over every reconnect. */
+let registry: ToolRegistry | undefined;
+
+function sharedRegistry(): ToolRegistry {
+  registry ??= buildRegistry();
+  return registry;
+}
+
+class Gateway implements GatewayHandle {
+  readonly gatewayId: string;
+  readonly #parts: Parts;
+  readonly #log: Logger;
+  readonly #desk: CallDesk;
+  readonly #link: LinkSupervisor;
+  readonly #outbox: Outbox;
+  readonly #output: OutputPump;
+  readonly #background = new BackgroundProcesses();
+  readonly #ready: Promise<LinkState>;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: GatewayOptions & { name: string }, parts: Parts) {
+    this.#parts = parts;
+    this.#log = options.log;
+    this.gatewayId = parts.gatewayId;
+    const online = (): LinkSupervisor['online'] => this.#link.online;
+    this.#output = new OutputPump(() => this.#link.socket);
+    this.#outbox = new Outbox({
+      online,
+      giveUp: (cause) => this.#link.giveUp(cause),
+      acknowledged: (callId) => void this.#desk.forget(callId),
+      log: options.log,
+      random: Math.random,
+    });
+    this.#desk = new CallDesk({ ...parts, registry: sharedRegistry(), background: this.#background, log: options.log, now: () => new Date(), reports: this.#reports() });
+    this.#link = this.#makeLink(options);
+    this.#ready = new Promise((resolve) => {
+      const stop = this.#link.subscribe((state) => {
+        if (state.kind === 'connecting' || state.kind === 'waiting') return;
+        stop();
+        resolve(state);
+      });
+    });
+    this.#link.subscribe((state) => {
+      if (state.kind === 'online' || state.kind === 'waiting') this.#outbox.restart();
+    });
+    this.#link.start();
+  }
+
+  get state(): LinkState {
+    return this.#link.state;
+  }
+
+  subscribe(listener: (state: LinkState) => void): () => void {
+    return this.#link.subscribe(listener);
+  }
+
+  ready(): Promise<LinkState> {
+    return this.#ready;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#desk.close();
+    await this.#outbox.flushed(FLUSH_MS);
+    this.#outbox.close();
+    this.#output.close();
+    this.#link.stop();
+    await this.#background.close();
+    await this.#parts.journal.close();
+    this.#parts.lock.close();
+  }
+
+  #reports(): ConstructorParameters<typeof CallDesk>[0]['reports'] {
+    return {
+      started: (callId) => this.#link.socket?.hint('tool:started', { callId }),
+      output: (callId, text) => this.#output.add(callId, text),
+      finished: (callId: string, result: ToolResult) => {
+        this.#output.finish(callId);
+        this.#outbox.add(callId, result);
+      },
+    };
+  }
+
+  #makeLink(options: GatewayOptions & { name: string }): LinkSupervisor {
+    const { instanceId } = this.#parts.journal;
+    const workspaces = this.#parts.workspaces.map(({ root, name }) => ({ path: root, name: name.slice(0, 255) }));
+    const about = { gatewayId: this.gatewayId, instanceId, name: options.name.slice(0, LIMITS.titleLength), platform: `${process.platform}-${process.arch}`, version: options.version, workspaces };
+    return new LinkSupervisor({
+      socket: { serverUrl: options.serverUrl, token: options.token, version: options.version },
+      openSocket: openGatewaySocket,
+      greet: (socket) => greetServer(socket, { hello: { ...about, tools: [...sharedRegistry().announced], calls: this.#desk.book.report() }, desk: this.#desk, outbox: this.#outbox }),
+      command: (name, payload, answer) => this.#command(name, payload, answer),
+      log: options.log,
+      nowMs: () => performance.now(),
+      random: Math.random,
+    });
+  }
+
+  /** Every dispatch is answered, whatever happens. */
+  async #dispatch(payload: unknown, answer: (data: unknown) => void): Promise<void> {
+    try {
+      answer(await this.#desk.dispatch(payload));
+    } catch (error) {
+      this.#log.error({ err: error }, 'a dispatch could not be handled');
+      answer({ accepted: false, error: { code: 'internal', message: "The gateway failed on this dispatch. Nothing was run; the gateway's log has the details." } });
+    }
+  }
+
+  #command(name: string, payload: unknown, answer: (data: unknown) => void): void {
+    if (name === 'tool:call') void this.#dispatch(payload, answer);
+    else if (name === 'tool:cancel') {
+      this.#desk.cancel(payload);
+      answer({});
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { GatewayStartError } from './start-error.ts';
+import { errorCode } from './tools/faults.ts';
+
+/** Where a gateway keeps what outlives it. Nobody else may look inside. */
+export interface GatewayFolders {
+  readonly home: string;
+  readonly identity: string;
+  readonly journal: string;
+  readonly lock: string;
+  readonly policy: string;
+}
+
+/** Makes `<home>/gateway/<name>/`, 0700 all the way. Errors: `GatewayStartError`. */
+export async function openGatewayFolders(home: string, name: string): Promise<GatewayFolders> {
+  const root = resolve(home);
+  const own = join(root, 'gateway', folderName(name));
+  try {
+    for (const folder of [root, join(root, 'gateway'), own]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await chmod(folder, 0o700);
+    }
+  } catch (error) {
+    throw new GatewayStartError('home_unusable', `The folder ${own} cannot be made or protected (${errorCode(error) ?? 'unknown error'}). Set TENDON_HOME to a folder of your own.`, { cause: error });
+  }
+  return { home: root, identity: join(own, 'identity.json'), journal: join(own, 'journal'), lock: join(own, 'lock'), policy: join(root, 'gateway-policy.json') };
+}
+
+/** A machine's name as the name of one folder, whatever characters it has. */
+export function folderName(name: string): string {
+  const safe = Buffer.from(name, 'utf8').reduce((text, byte) => {
+    const character = String.fromCharCode(byte);
+    return text + (/[A-Za-z0-9_-]/.test(character) ? character : `%${byte.toString(16).padStart(2, '0')}`);
+  }, '');
+  return safe.slice(0, 200);
+}

@@ -1,0 +1,4 @@
+export { type GatewayHandle, type GatewayOptions, startGateway } from './gateway.ts';
+export type { LinkRefusal, LinkState } from './link/connection.ts';
+export { GatewayStartError } from './start-error.ts';
+export { registryBuilds } from './tools/registry.ts';

@@ -1,0 +1,108 @@
+import { type GatewayRequest, type GatewayRequestName, HANDSHAKE_CODES, type HandshakeCode, PROTOCOL_VERSION, SOCKET_PATH } from '@tendon/protocol';
+import { io, type Socket } from 'socket.io-client';
+import { z } from 'zod';
+
+/** How a connection came to its end, or never came about. */
+export type SocketEnd =
+  | { readonly kind: 'lost'; readonly cause: string; readonly retryAfterMs?: number | undefined }
+  | { readonly kind: 'refused'; readonly code: HandshakeCode; readonly message: string };
+
+export interface SocketEvents {
+  connected(): void;
+  /** Called at most once. */
+  ended(end: SocketEnd): void;
+  /** `answer` must be called with the acknowledgement; it does nothing when the server asked for none. */
+  command(name: string, payload: unknown, answer: (data: unknown) => void): void;
+}
+
+export interface GatewaySocket {
+  /** Resolves with the raw acknowledgement. Rejects when it does not come in time or the connection ends before. */
+  request<Name extends GatewayRequestName>(name: Name, payload: GatewayRequest<Name>, timeoutMs: number): Promise<unknown>;
+  /** Sends without waiting; dropped when the connection is busy or gone. */
+  hint<Name extends GatewayRequestName>(name: Name, payload: GatewayRequest<Name>): void;
+  /** Nothing is heard of it afterwards. May be called twice. */
+  close(): void;
+}
+
+export interface SocketOptions {
+  readonly serverUrl: string;
+  readonly token: string;
+  readonly version: string;
+}
+
+export type OpenSocket = (options: SocketOptions, events: SocketEvents) => GatewaySocket;
+
+const CONNECT_TIMEOUT_MS = 15_000;
+
+const refusalSchema = z.object({ code: z.string(), message: z.string().max(2_000), retryAfterMs: z.number().nonnegative().optional() });
+
+/**
+ * One connection, tried once: Socket.IO's own reconnecting is off, because the supervisor alone decides about the next try.
+ * The credential stands in `auth` and nowhere else. A peer that falls silent is noticed by the engine: pings come from the server, and
+ * when none has come for its interval and timeout, the connection ends with `ping timeout`.
+ */
+export const openGatewaySocket: OpenSocket = (options, events) => {
+  const socket = io(new URL('/gateway', options.serverUrl).href, {
+    path: SOCKET_PATH,
+    auth: { protocol: PROTOCOL_VERSION, token: options.token, client: { name: 'tendon-gateway', version: options.version } },
+    reconnection: false,
+    forceNew: true,
+    multiplex: false,
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+    timeout: CONNECT_TIMEOUT_MS,
+  });
+  let hasEnded = false;
+  const end = (how: SocketEnd | undefined): void => {
+    if (hasEnded) return;
+    hasEnded = true;
+    clearTimeout(deadline);
+    release(socket);
+    if (how) events.ended(how);
+  };
+  // The engine's timeout ends when the transport is open; a server that then never answers the handshake is noticed here.
+  const deadline = setTimeout(() => end({ kind: 'lost', cause: 'the handshake was not answered in time' }), 2 * CONNECT_TIMEOUT_MS);
+  socket.on('connect', () => {
+    clearTimeout(deadline);
+    events.connected();
+  });
+  socket.on('connect_error', (error: Error & { data?: unknown }) => end(endOfConnectError(error)));
+  socket.on('disconnect', (reason) => end({ kind: 'lost', cause: reason }));
+  socket.onAny((name: string, ...args: unknown[]) => {
+    const last = args.at(-1);
+    const answer = typeof last === 'function' ? (data: unknown): void => void last(data) : (): void => undefined;
+    events.command(name, typeof args[0] === 'function' ? undefined : args[0], answer);
+  });
+  return {
+    request: (name, payload, timeoutMs) => socket.timeout(timeoutMs).emitWithAck(name, payload),
+    hint: (name, payload) => void (socket.connected && socket.volatile.emit(name, payload, () => undefined)),
+    close: () => end(undefined),
+  };
+};
+
+function release(socket: Socket): void {
+  socket.offAny();
+  socket.removeAllListeners();
+  // The manager's own errors after this point have nobody to hear them, and must not be thrown for it.
+  socket.io.off();
+  socket.disconnect();
+  socket.io.engine?.close();
+}
+
+/** A refusal by the server carries `data`; without it the server was not reached, or its front door was shut. */
+function endOfConnectError(error: Error & { data?: unknown }): SocketEnd {
+  const refusal = refusalSchema.safeParse(error.data);
+  if (!refusal.success) return { kind: 'lost', cause: causeOf(error) };
+  const { code, message, retryAfterMs } = refusal.data;
+  if (isHandshakeCode(code) && !HANDSHAKE_CODES[code].retry) return { kind: 'refused', code, message };
+  return { kind: 'lost', cause: `${code}: ${message}`, retryAfterMs };
+}
+
+function isHandshakeCode(code: string): code is HandshakeCode {
+  return Object.hasOwn(HANDSHAKE_CODES, code);
+}
+
+function causeOf(error: Error & { description?: unknown }): string {
+  const inner = error.description instanceof Error ? error.description.message : '';
+  return inner === '' ? error.message : `${error.message} (${inner})`;
+}

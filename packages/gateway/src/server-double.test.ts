@@ -1,0 +1,146 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { GATEWAY_REQUESTS, type GatewayAnswer, type GatewayCommand, type GatewayData, type GatewayRequest, type GatewayRequestName, type ToolResult, validate } from '@tendon/protocol';
+import { inputHash } from '@tendon/protocol/input-hash';
+import { Server, type Socket } from 'socket.io';
+import { v7 as newId } from 'uuid';
+
+/** A small server that speaks `/gateway` as protocol.md has it, over real sockets, and writes down all it hears. */
+export interface ServerDouble extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly hellos: GatewayRequest<'gateway:hello'>[];
+  readonly handshakes: { auth: unknown; headers: Record<string, unknown> }[];
+  readonly results: Map<string, ToolResult[]>;
+  readonly outputs: { callId: string; offset: number; text: string }[];
+  readonly started: string[];
+  /** Packets that did not have the protocol's shape. */
+  readonly faults: string[];
+  /** Resolves as soon as `look` answers something, looked at after every packet. */
+  until<T>(look: () => T | undefined | false): Promise<T>;
+  call(tool: string, input: unknown, more?: Partial<GatewayCommand<'tool:call'>>): Promise<{ callId: string; answer: GatewayAnswer<'tool:call'> }>;
+  emit(name: string, payload: unknown): Promise<unknown>;
+  /** Calls a tool and waits for its result. */
+  run(tool: string, input: unknown, more?: Partial<GatewayCommand<'tool:call'>>): Promise<ToolResult>;
+  cut(): void;
+}
+
+export interface DoubleBehaviour {
+  port?: number;
+  /** A refusal of the handshake. */
+  refuse?: () => { code: string; message: string; retryAfterMs?: number } | undefined;
+  hello?: (hello: GatewayRequest<'gateway:hello'>) => unknown;
+  result?: (callId: string, seen: number) => unknown;
+  engine?: { pingInterval?: number; pingTimeout?: number };
+}
+
+const OK = { ok: true, data: {} };
+
+export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promise<ServerDouble> {
+  const http = createServer();
+  const io = new Server(http, { serveClient: false, maxHttpBufferSize: 4 * 1024 * 1024, ...behaviour.engine });
+  const record = { hellos: [], handshakes: [], results: new Map(), outputs: [], started: [], faults: [] } as Pick<
+    ServerDouble,
+    'hellos' | 'handshakes' | 'results' | 'outputs' | 'started' | 'faults'
+  >;
+  const watchers = new Set<() => void>();
+  let current: Socket | undefined;
+  const namespace = io.of('/gateway');
+  namespace.use((socket, next) => {
+    record.handshakes.push({ auth: socket.handshake.auth, headers: socket.handshake.headers });
+    const refusal = behaviour.refuse?.();
+    next(refusal ? Object.assign(new Error(refusal.message), { data: refusal }) : undefined);
+    wake();
+  });
+  const wake = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  const handlers: { [Name in GatewayRequestName]: (data: GatewayRequest<Name>) => unknown } = {
+    'gateway:hello': (hello) => {
+      record.hellos.push(hello);
+      const data: GatewayData<'gateway:hello'> = { send: [], cancel: [], forget: [] };
+      return behaviour.hello?.(hello) ?? { ok: true, data };
+    },
+    'tool:started': ({ callId }) => {
+      record.started.push(callId);
+      return OK;
+    },
+    'tool:output': (output) => {
+      record.outputs.push(output);
+      return OK;
+    },
+    'tool:result': ({ callId, result }) => {
+      const seen = [...(record.results.get(callId) ?? []), result];
+      record.results.set(callId, seen);
+      return behaviour.result?.(callId, seen.length) ?? OK;
+    },
+  };
+  namespace.on('connection', (socket) => {
+    current = socket;
+    for (const [name, handler] of Object.entries(handlers)) {
+      socket.on(name, (payload: unknown, acknowledge: unknown) => {
+        const checked = validate(GATEWAY_REQUESTS[name as GatewayRequestName].payload, payload);
+        if (!checked.ok) record.faults.push(`${name}: ${checked.error.message}`);
+        const answer = checked.ok ? (handler as (data: unknown) => unknown)(checked.data) : checked;
+        if (typeof acknowledge === 'function' && answer !== 'silent') acknowledge(answer);
+        wake();
+      });
+    }
+    wake();
+  });
+  await new Promise<void>((resolve) => http.listen(behaviour.port ?? 0, '127.0.0.1', resolve));
+  const port = (http.address() as AddressInfo).port;
+  const double: ServerDouble = {
+    ...record,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    until: (look) =>
+      new Promise((resolve) => {
+        const watcher = (): void => {
+          const found = look();
+          if (found === undefined || found === false) return;
+          watchers.delete(watcher);
+          resolve(found);
+        };
+        watchers.add(watcher);
+        watcher();
+      }),
+    emit: (name, payload) => {
+      if (!current) throw new Error('no gateway is connected');
+      return current.timeout(10_000).emitWithAck(name, payload);
+    },
+    async call(tool, input, more) {
+      const command = commandFor(record.hellos.at(-1), { tool, input, more });
+      const answer = (await double.emit('tool:call', command)) as GatewayAnswer<'tool:call'>;
+      return { callId: command.callId, answer };
+    },
+    async run(tool, input, more) {
+      const { callId, answer } = await double.call(tool, input, more);
+      if (!answer.accepted) throw new Error(`refused: ${answer.error.code}: ${answer.error.message}`);
+      return double.until(() => record.results.get(callId)?.[0]);
+    },
+    cut: () => current?.conn.close(),
+    [Symbol.asyncDispose]: () => new Promise((resolve) => void io.close(() => resolve())),
+  };
+  return double;
+}
+
+/** A dispatch as the server makes it: hashed over what will run. */
+export function commandFor(
+  hello: GatewayRequest<'gateway:hello'> | undefined,
+  what: { tool: string; input: unknown; more?: Partial<GatewayCommand<'tool:call'>> | undefined },
+): GatewayCommand<'tool:call'> {
+  const workspace = what.more?.workspace ?? hello?.workspaces[0]?.path ?? '/';
+  const { tool, input } = what;
+  return {
+    callId: newId(),
+    sessionId: newId(),
+    workspace,
+    tool,
+    input,
+    inputHash: inputHash({ tool, input, workspace, gatewayId: hello?.gatewayId }),
+    timeoutMs: 120_000,
+    grant: { by: 'user', decidedBy: newId(), at: new Date().toISOString() },
+    ...what.more,
+  };
+}
