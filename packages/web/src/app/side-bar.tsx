@@ -1,0 +1,93 @@
+import { Keyboard, Monitor, Moon, ShieldCheck, Sun, SunMoon } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Link, useLocation } from 'wouter';
+import { ConnectionDot } from '../connection/connection-dot.tsx';
+import { SessionList } from '../sessions/session-list.tsx';
+import { IconButton } from '../ui/button.tsx';
+import { Menu, MenuItem } from '../ui/menu.tsx';
+import { chooseTheme, chosenTheme, type Theme } from './theme.ts';
+
+interface SideBarProps {
+  readonly onNavigate: () => void;
+  readonly onHelp: () => void;
+}
+
+export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
+  return (
+    <div className="flex h-full flex-col">
+      <div className="flex h-12 shrink-0 items-center gap-2.5 px-5">
+        <img src="/favicon.svg" alt="" className="size-5" />
+        <span className="flex-1 font-semibold tracking-tight">Tendon</span>
+      </div>
+      <SessionList onNavigate={onNavigate} />
+      <div className="shrink-0 border-t border-line px-2 py-2">
+        <PlaceLink href="/permissions" onNavigate={onNavigate} icon={<ShieldCheck />}>
+          Permissions
+        </PlaceLink>
+        <PlaceLink href="/machines" onNavigate={onNavigate} icon={<Monitor />}>
+          Machines
+        </PlaceLink>
+        <div className="mt-1 flex items-center justify-between ps-2.5">
+          <ConnectionDot isLabelled />
+          <span className="flex">
+            <IconButton label="Keyboard (?)" className="pointer-coarse:hidden" onClick={onHelp}>
+              <Keyboard />
+            </IconButton>
+            <ThemeMenu />
+          </span>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+interface PlaceLinkProps {
+  readonly href: string;
+  readonly icon: ReactNode;
+  readonly onNavigate: () => void;
+  readonly children: string;
+}
+
+function PlaceLink({ href, icon, onNavigate, children }: PlaceLinkProps): ReactNode {
+  const [location] = useLocation();
+  return (
+    <Link
+      href={href}
+      onClick={onNavigate}
+      aria-current={location === href ? 'page' : undefined}
+      className="flex h-8 items-center gap-2.5 rounded-lg px-2.5 text-sm text-muted hover:bg-hover hover:text-text aria-[current=page]:bg-hover aria-[current=page]:text-text pointer-coarse:h-11 [&_svg]:size-4"
+    >
+      {icon} {children}
+    </Link>
+  );
+}
+
+const THEMES: readonly { readonly theme: Theme; readonly name: string; readonly icon: ReactNode }[] = [
+  { theme: 'system', name: 'As the system', icon: <SunMoon /> },
+  { theme: 'light', name: 'Light', icon: <Sun /> },
+  { theme: 'dark', name: 'Dark', icon: <Moon /> },
+];
+
+function ThemeMenu(): ReactNode {
+  const [current, setCurrent] = useState(chosenTheme);
+  return (
+    <Menu
+      align="end"
+      trigger={<IconButton label="Appearance">{THEMES.find((item) => item.theme === current)?.icon}</IconButton>}
+    >
+      {THEMES.map((item) => (
+        <MenuItem
+          key={item.theme}
+          icon={item.icon}
+          isChosen={item.theme === current}
+          onSelect={() => {
+            chooseTheme(item.theme);
+            setCurrent(item.theme);
+          }}
+        >
+          {item.name}
+        </MenuItem>
+      ))}
+    </Menu>
+  );
+}

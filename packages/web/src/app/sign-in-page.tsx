@@ -1,0 +1,50 @@
+import { useAgentClient } from '@tendon/client/react';
+import type { Fault } from '@tendon/protocol';
+import { type ReactNode, useState } from 'react';
+import { Button } from '../ui/button.tsx';
+
+/** The server refuses this page for good: what that means and how to come in. */
+export function SignInPage({ reason }: { reason: Fault }): ReactNode {
+  const client = useAgentClient();
+  const [isTrying, setTrying] = useState(false);
+  const isSignedOut = reason.code === 'unauthorized';
+  return (
+    <main className="flex min-h-full items-center justify-center p-6">
+      <div className="w-full max-w-md space-y-5">
+        <img src="/favicon.svg" alt="" className="size-10" />
+        <h1 className="text-2xl font-semibold tracking-tight">{isSignedOut ? 'Sign in to Tendon' : 'Not connected'}</h1>
+        {isSignedOut ? <SignInSteps /> : <p className="text-base text-muted">{reason.message}</p>}
+        <Button
+          disabled={isTrying}
+          onClick={() => {
+            setTrying(true);
+            client.connectNow();
+          }}
+        >
+          {isTrying ? 'Trying…' : 'Try again'}
+        </Button>
+      </div>
+    </main>
+  );
+}
+
+function SignInSteps(): ReactNode {
+  return (
+    <div className="space-y-4 text-base text-muted">
+      <p>This browser is not signed in, or its sign-in has ended. A sign-in link works once; open a new one from the machine where Tendon runs:</p>
+      <ol className="list-decimal space-y-2 ps-5">
+        <li>
+          In a terminal there, run <Command>tendon start</Command>.
+        </li>
+        <li>Open the link it prints in this browser.</li>
+      </ol>
+      <p className="text-sm">
+        For scripts and other clients, <Command>tendon key create</Command> makes an API key.
+      </p>
+    </div>
+  );
+}
+
+function Command({ children }: { children: string }): ReactNode {
+  return <code className="rounded-md border border-line bg-panel px-1.5 py-0.5 font-mono text-[0.8125rem] text-text">{children}</code>;
+}

@@ -1,0 +1,132 @@
+import type { CallDecision } from '@tendon/client';
+import type { Call, Gateway } from '@tendon/protocol';
+import clsx from 'clsx';
+import { Folder, Monitor, ShieldQuestionMark } from 'lucide-react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { announce } from '../app/announcements.ts';
+import { useView } from '../app/session-context.tsx';
+import { useKeys } from '../app/use-keys.ts';
+import { callTitle, titleText } from '../tool-call/call-title.ts';
+import { InputDisplay } from '../tool-call/input-display.tsx';
+import { ToolIcon } from '../tool-call/tool-icon.tsx';
+import { Button, Key } from '../ui/button.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { VisibleText } from '../ui/visible-code.tsx';
+import { AlwaysPanel } from './always-panel.tsx';
+import { DenyPanel } from './deny-panel.tsx';
+import { seenCards } from './seen-cards.ts';
+import { useApprovalGuard } from './use-approval-guard.ts';
+import { useDecide } from './use-decide.ts';
+import { callsAwaitingApproval } from './waiting-calls.ts';
+
+interface ApprovalCardProps {
+  readonly call: Call;
+  readonly gateway: Gateway | undefined;
+}
+
+type Panel = 'choice' | 'deny' | 'always';
+
+/**
+ * Asks for one decision about exactly what is shown.
+ *
+ *   choice ──Deny, D──► deny (reason) ──► sent
+ *     │  └──Always…, Shift+A──► always (rule, scope) ──► sent
+ *     └──Approve, A──► sent         nothing approves in the first 300 ms after the card appears or changes
+ */
+export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
+  const element = useRef<HTMLDivElement>(null);
+  const [panel, setPanel] = useState<Panel>('choice');
+  const guard = useApprovalGuard(`${call.id}:${call.inputHash}`);
+  const { state, decide } = useDecide(call);
+  const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
+  const title = titleText(callTitle(call));
+  useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
+  useEffect(() => announce(`Needs your approval: ${title}`), [title]);
+
+  const send = (decision: CallDecision) => {
+    if (state.kind === 'sending' || (decision.decision === 'approve' && !guard.check())) return;
+    decide(decision);
+  };
+  const keys = { a: () => send({ decision: 'approve' }), d: () => setPanel('deny'), 'Shift+a': () => setPanel('always') };
+  useKeys(isCurrent && panel === 'choice' ? keys : {});
+
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset's legend cannot be laid out like this heading
+    <div
+      ref={element}
+      role="group"
+      aria-label="Approval"
+      data-call={call.id}
+      tabIndex={-1}
+      className="overflow-hidden rounded-xl border border-warn-line bg-raised shadow-sm outline-offset-2"
+    >
+      <div className="flex items-start gap-2.5 bg-warn-soft px-4 py-2.5">
+        <ShieldQuestionMark aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
+        <div className="min-w-0 flex-1">
+          <h3 className="text-sm font-medium">{QUESTIONS[call.effect]}</h3>
+          <Where call={call} gateway={gateway} />
+        </div>
+      </div>
+      <div className="space-y-3 p-4 pt-3">
+        <InputDisplay tool={call.tool} input={call.input} />
+        {gateway && !gateway.online && <Notice tone="warn">{gateway.name} is offline. Approved now, it runs when the machine is back.</Notice>}
+        {state.kind === 'refused' && <Notice>{state.error.message}</Notice>}
+        {panel === 'deny' && <DenyPanel isSending={state.kind === 'sending'} onBack={() => setPanel('choice')} onSend={send} />}
+        {panel === 'always' && (
+          <AlwaysPanel call={call} gateway={gateway} isReady={guard.isArmed && state.kind !== 'sending'} onBack={() => setPanel('choice')} onSend={send} />
+        )}
+        {panel === 'choice' && (
+          <div className="flex flex-wrap items-center gap-2">
+            <Button
+              variant="primary"
+              aria-label="Approve"
+              aria-disabled={!guard.isArmed || state.kind === 'sending'}
+              className="max-sm:flex-1"
+              onClick={() => send({ decision: 'approve' })}
+            >
+              {state.kind === 'sending' ? 'Sending…' : 'Approve'} {isCurrent && <Key>A</Key>}
+            </Button>
+            <Button aria-label="Deny" className="max-sm:flex-1" onClick={() => setPanel('deny')}>
+              Deny {isCurrent && <Key>D</Key>}
+            </Button>
+            <Button variant="ghost" aria-label="Always…" className={clsx('sm:ms-auto')} onClick={() => setPanel('always')}>
+              Always… {isCurrent && <Key>⇧A</Key>}
+            </Button>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+const QUESTIONS: Record<Call['effect'], string> = {
+  execute: 'Run this on your machine?',
+  write: 'Change this file?',
+  network: 'Let this reach the network?',
+  read: 'Allow this to read?',
+};
+
+function Where({ call, gateway }: ApprovalCardProps): ReactNode {
+  return (
+    <p className="mt-0.5 flex flex-wrap gap-x-3 gap-y-0.5 text-xs text-muted [&_svg]:size-3.5">
+      <span className="inline-flex items-center gap-1">
+        <ToolIcon tool={call.tool} />
+        <VisibleText text={call.tool} />
+      </span>
+      {call.kind === 'local' && (
+        <span className="inline-flex items-center gap-1">
+          <Monitor aria-hidden />
+          {gateway?.name ?? 'no machine yet'}
+        </span>
+      )}
+      {call.workspace !== undefined && (
+        <span className="inline-flex min-w-0 items-center gap-1">
+          <Folder aria-hidden className="shrink-0" />
+          <bdi dir="ltr" className="font-mono wrap-anywhere">
+            <VisibleText text={call.workspace} />
+          </bdi>
+        </span>
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,73 @@
+import { useAgentClient, useStore } from '@tendon/client/react';
+import type { Gateway } from '@tendon/protocol';
+import clsx from 'clsx';
+import { Folder, Monitor } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { EmptyState } from '../ui/notice.tsx';
+import { PageHeader } from '../ui/page-header.tsx';
+
+const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** The machines whose hands the agent can use. */
+export function MachinesPage(): ReactNode {
+  const gateways = useStore(useAgentClient().gateways);
+  return (
+    <>
+      <PageHeader title="Machines" />
+      <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
+        {gateways.length === 0 ? (
+          <EmptyState icon={<Monitor />} title="No machine yet">
+            <p>A machine is where the agent's tools run. Start one with:</p>
+            <code dir="ltr" className="block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text">
+              tendon gateway --server {location.origin}
+            </code>
+          </EmptyState>
+        ) : (
+          <ul className="mx-auto max-w-3xl space-y-3 p-4 md:p-6">
+            {gateways.map((gateway) => (
+              <MachineCard key={gateway.id} gateway={gateway} />
+            ))}
+          </ul>
+        )}
+      </main>
+    </>
+  );
+}
+
+function MachineCard({ gateway }: { gateway: Gateway }): ReactNode {
+  return (
+    <li className="rounded-xl border border-line bg-raised p-4">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <Monitor aria-hidden className="size-4 text-faint" />
+        <h2 className="min-w-0 flex-1 truncate font-medium">{gateway.name}</h2>
+        <span className="flex items-center gap-2 text-xs text-muted">
+          <span aria-hidden className={clsx('size-2 rounded-full', gateway.online ? 'bg-good' : 'bg-warn-dot')} />
+          {gateway.online ? 'Online' : `Offline since ${TIME.format(new Date(gateway.lastSeenAt))}`}
+        </span>
+      </div>
+      <dl className="mt-3 grid grid-cols-[auto_1fr] gap-x-4 gap-y-2 text-sm">
+        <dt className="text-faint">System</dt>
+        <dd>{gateway.platform}</dd>
+        <dt className="text-faint">Folders</dt>
+        <dd className="space-y-1">
+          {gateway.workspaces.map((workspace) => (
+            <div key={workspace.path} className="flex items-start gap-2">
+              <Folder aria-hidden className="mt-0.5 size-3.5 shrink-0 text-faint" />
+              <bdi dir="ltr" className="font-mono text-xs leading-5 wrap-anywhere">
+                {workspace.path}
+              </bdi>
+            </div>
+          ))}
+        </dd>
+        <dt className="text-faint">Tools</dt>
+        <dd className="flex flex-wrap gap-1.5">
+          {gateway.tools.map((tool) => (
+            <span key={tool.name} className="rounded-md bg-bubble px-1.5 py-0.5 font-mono text-xs" title={tool.effect}>
+              {tool.name}
+            </span>
+          ))}
+        </dd>
+      </dl>
+    </li>
+  );
+}

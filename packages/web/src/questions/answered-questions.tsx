@@ -1,0 +1,26 @@
+import type { Call } from '@tendon/protocol';
+import { MessageCircleQuestionMark } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { answersOfResult, questionsOf } from './answer-draft.ts';
+
+/** What was asked, folded into what was answered. */
+export function AnsweredQuestions({ call }: { call: Call }): ReactNode {
+  const given = answersOfResult(call.result?.content);
+  const shown = given.length > 0 ? given : questionsOf(call.input).map((question) => ({ question: question.question, answer: '' }));
+  return (
+    <section aria-label="Answered questions" className="rounded-xl border border-line bg-raised px-4 py-3">
+      <dl className="space-y-2.5">
+        {shown.map((item, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the answers of one call never move
+          <div key={index} className="flex gap-2.5 text-sm">
+            <MessageCircleQuestionMark aria-hidden className="mt-0.5 size-4 shrink-0 text-faint" />
+            <div className="min-w-0 wrap-anywhere whitespace-pre-wrap">
+              <dt className="text-muted">{item.question}</dt>
+              <dd className="font-medium">{item.answer || 'Answered'}</dd>
+            </div>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,120 @@
+import { useAgentClient, useStore } from '@tendon/client/react';
+import { LIMITS, type Session } from '@tendon/protocol';
+import clsx from 'clsx';
+import { Archive, ArchiveRestore, CircleAlert, CloudOff, Ellipsis, LoaderCircle, Pencil, Trash2 } from 'lucide-react';
+import { memo, type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
+import { IconButton } from '../ui/button.tsx';
+import { Menu, MenuItem, MenuLine } from '../ui/menu.tsx';
+import { MARK_LABELS, type SessionMark, sessionMark } from './session-mark.ts';
+import { useSessionActions } from './use-session-actions.ts';
+
+interface SessionLinkProps {
+  readonly session: Session;
+  readonly isCurrent: boolean;
+  readonly onNavigate: () => void;
+}
+
+export const SessionLink = memo(function SessionLink({ session, isCurrent, onNavigate }: SessionLinkProps): ReactNode {
+  const gateways = useStore(useAgentClient().gateways);
+  const actions = useSessionActions(session);
+  const [isRenaming, setRenaming] = useState(false);
+  const mark = sessionMark(session, gateways);
+  if (isRenaming) {
+    return (
+      <li>
+        <RenameForm title={session.title} onRename={actions.rename} onDone={() => setRenaming(false)} />
+      </li>
+    );
+  }
+  return (
+    <li className={clsx('group/session flex items-center rounded-lg', isCurrent ? 'bg-hover' : 'hover:bg-hover')}>
+      <Link
+        href={`/s/${session.id}`}
+        onClick={onNavigate}
+        aria-current={isCurrent ? 'page' : undefined}
+        className="flex h-8 min-w-0 flex-1 items-center gap-2 rounded-lg ps-2.5 pe-1 text-sm pointer-coarse:h-11"
+      >
+        <bdi className={clsx('min-w-0 flex-1 truncate', mark === 'needs_you' && 'font-medium')}>{session.title}</bdi>
+        <MarkIcon mark={mark} />
+      </Link>
+      <Menu
+        align="end"
+        trigger={
+          <IconButton
+            label={`More for ${session.title}`}
+            className="size-7 opacity-0 group-hover/session:opacity-100 focus-visible:opacity-100 data-[state=open]:opacity-100 pointer-coarse:opacity-100"
+          >
+            <Ellipsis />
+          </IconButton>
+        }
+      >
+        {/* The menu gives the focus back as it closes: the field takes it after that. */}
+        <MenuItem icon={<Pencil />} onSelect={() => setTimeout(() => setRenaming(true))}>
+          Rename
+        </MenuItem>
+        <MenuItem icon={session.archived ? <ArchiveRestore /> : <Archive />} onSelect={() => actions.setArchived(!session.archived)}>
+          {session.archived ? 'Put back' : 'Archive'}
+        </MenuItem>
+        <MenuLine />
+        <MenuItem icon={<Trash2 />} isDangerous onSelect={actions.remove}>
+          Delete
+        </MenuItem>
+      </Menu>
+    </li>
+  );
+});
+
+function MarkIcon({ mark }: { mark: SessionMark }): ReactNode {
+  if (mark === 'quiet') return null;
+  return (
+    <span title={MARK_LABELS[mark]} className="flex shrink-0 items-center">
+      <span className="sr-only">{MARK_LABELS[mark]}</span>
+      {mark === 'needs_you' && <span aria-hidden className="rounded-full bg-warn-soft px-1.5 text-[0.6875rem] leading-4.5 font-medium text-warn ring-1 ring-warn-line">Needs you</span>}
+      {(mark === 'thinking' || mark === 'stopping') && <LoaderCircle aria-hidden className="size-3.5 animate-spin text-faint" />}
+      {mark === 'waiting_for_machine' && <CloudOff aria-hidden className="size-3.5 text-warn" />}
+      {mark === 'failed' && <CircleAlert aria-hidden className="size-3.5 text-bad" />}
+    </span>
+  );
+}
+
+interface RenameFormProps {
+  readonly title: string;
+  readonly onRename: (title: string) => Promise<string | undefined>;
+  readonly onDone: () => void;
+}
+
+function RenameForm({ title, onRename, onDone }: RenameFormProps): ReactNode {
+  const [text, setText] = useState(title);
+  const [error, setError] = useState<string>();
+  const save = async () => {
+    const next = text.trim();
+    if (next === '' || next === title) return onDone();
+    const refused = await onRename(next);
+    if (refused === undefined) onDone();
+    else setError(refused);
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save();
+      }}
+    >
+      <input
+        // biome-ignore lint/a11y/noAutofocus: the person has just asked for this field
+        autoFocus
+        aria-label="Title"
+        aria-invalid={error !== undefined}
+        value={text}
+        maxLength={LIMITS.titleLength}
+        onFocus={(event) => event.target.select()}
+        onChange={(event) => setText(event.target.value)}
+        onBlur={() => void save()}
+        onKeyDown={(event) => event.key === 'Escape' && onDone()}
+        className="h-8 w-full rounded-lg border border-accent bg-raised px-2.5 text-sm"
+      />
+      {error !== undefined && <p className="px-2.5 py-1 text-xs text-bad">{error}</p>}
+    </form>
+  );
+}

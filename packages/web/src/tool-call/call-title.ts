@@ -1,0 +1,101 @@
+import type { Call } from '@tendon/protocol';
+import { visibleText } from '../approvals/hidden-characters.ts';
+import { field, lineCount, numberField, textField } from './call-input.ts';
+import { editCounts } from './diff-lines.ts';
+
+/** "Edit src/app.ts, +12 −3": what happens, to what (shown as code), and a few facts. */
+export interface CallTitle {
+  readonly verb: string;
+  readonly object?: string;
+  readonly detail?: string;
+}
+
+const OBJECT_LENGTH = 160;
+
+export function callTitle(call: Call): CallTitle {
+  const describe = Object.hasOwn(TITLES, call.tool) ? TITLES[call.tool] : undefined;
+  const title = describe?.(call) ?? { verb: 'Use', object: call.tool };
+  return title.object === undefined ? title : { ...title, object: shorten(title.object) };
+}
+
+export function titleText(title: CallTitle): string {
+  const head = title.object ? `${title.verb} ${title.object}` : title.verb;
+  return title.detail ? `${head}, ${title.detail}` : head;
+}
+
+/** A call whose arguments the model is still writing. */
+export function draftTitle(input: string): string {
+  return input === '' ? 'Preparing a tool call' : `Preparing a tool call, ${input.length} characters`;
+}
+
+const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
+  read_file: (call) => withPath('Read', call, lineRange(call.input)),
+  write_file: (call) => {
+    const content = textField(call.input, 'content');
+    return withPath('Write', call, content === undefined ? undefined : plural(lineCount(content), 'line'));
+  },
+  edit_file: (call) => {
+    const counts = editCounts(call);
+    return withPath('Edit', call, counts && `+${counts.added} −${counts.removed}`);
+  },
+  bash: (call) => {
+    const command = textField(call.input, 'command');
+    return command === undefined ? undefined : { verb: 'Run', object: command };
+  },
+  glob: (call) => pattern('Find', call),
+  grep: (call) => pattern('Search for', call),
+  update_plan: (call) => {
+    const steps = planSteps(call.input);
+    return { verb: 'Plan', detail: `${steps.filter((step) => step.status === 'done').length} of ${steps.length} done` };
+  },
+  ask_user_questions: (call) => {
+    const questions = field(call.input, 'questions');
+    return { verb: Array.isArray(questions) && questions.length > 1 ? `Asks ${questions.length} questions` : 'Asks a question' };
+  },
+};
+
+export interface ShownStep {
+  readonly title: string;
+  readonly status: 'todo' | 'doing' | 'done';
+}
+
+export function planSteps(input: unknown): readonly ShownStep[] {
+  const steps = field(input, 'steps');
+  return Array.isArray(steps) ? steps.filter(isStep) : [];
+}
+
+function isStep(value: unknown): value is ShownStep {
+  return textField(value, 'title') !== undefined && ['todo', 'doing', 'done'].includes(textField(value, 'status') ?? '');
+}
+
+function withPath(verb: string, call: Call, detail: string | undefined): CallTitle | undefined {
+  const path = textField(call.input, 'path');
+  if (path === undefined) return undefined;
+  return detail === undefined ? { verb, object: path } : { verb, object: path, detail };
+}
+
+function pattern(verb: string, call: Call): CallTitle | undefined {
+  const object = textField(call.input, 'pattern');
+  if (object === undefined) return undefined;
+  const folder = textField(call.input, 'path');
+  return folder === undefined ? { verb, object } : { verb, object, detail: `in ${visibleText(folder)}` };
+}
+
+function lineRange(input: unknown): string | undefined {
+  const start = numberField(input, 'startLine');
+  const end = numberField(input, 'endLine');
+  if (start === undefined && end === undefined) return undefined;
+  if (end === undefined) return `from line ${start}`;
+  return `lines ${start ?? 1} to ${end}`;
+}
+
+/** A title is one line: the first of the text, with what cannot be seen made visible. The card below has all of it. */
+function shorten(text: string): string {
+  const [first = '', ...more] = text.trim().split('\n');
+  const line = visibleText(first.length > OBJECT_LENGTH ? `${first.slice(0, OBJECT_LENGTH)}…` : first);
+  return more.length > 0 && !line.endsWith('…') ? `${line} …` : line;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,88 @@
+import { memo, type ReactNode, useMemo } from 'react';
+import { countHidden } from '../approvals/hidden-characters.ts';
+import { Notice } from '../ui/notice.tsx';
+import { VisibleText } from '../ui/visible-code.tsx';
+import { type InputField, type InputView, inputView, lineCount, shownText } from './call-input.ts';
+import { plural } from './call-title.ts';
+import { linesOfEdit } from './diff-lines.ts';
+import { DiffView } from './diff-view.tsx';
+
+/** Exactly what would run, in full: it scrolls, wraps and names hidden characters, and leaves no field out. */
+export const InputDisplay = memo(function InputDisplay({ tool, input }: { tool: string; input: unknown }): ReactNode {
+  const view = useMemo(() => inputView(tool, input), [tool, input]);
+  const hidden = useMemo(() => countHidden(shownText(view)), [view]);
+  return (
+    <div className="space-y-2">
+      {hidden > 0 && <Notice tone="warn">{plural(hidden, 'hidden character')} in this input, marked below with their code points.</Notice>}
+      <MainPart view={view} />
+      {view.rest.length > 0 && <Fields fields={view.rest} />}
+    </div>
+  );
+});
+
+function MainPart({ view }: { view: InputView }): ReactNode {
+  if (view.kind === 'command') return <ExactText text={view.text} label="Exact command" prompt="$" />;
+  if (view.kind === 'content') return <ExactText text={view.text} label={`Content of ${view.path}`} path={view.path} />;
+  if (view.kind === 'edit') return <EditPreview view={view} />;
+  return null;
+}
+
+function EditPreview({ view }: { view: Extract<InputView, { kind: 'edit' }> }): ReactNode {
+  const lines = useMemo(() => linesOfEdit(view.oldText, view.newText), [view.oldText, view.newText]);
+  return <DiffView lines={lines} path={view.path} hasNumbers={false} />;
+}
+
+interface ExactTextProps {
+  readonly text: string;
+  readonly label: string;
+  readonly prompt?: string;
+  readonly path?: string;
+}
+
+export function ExactText({ text, label, prompt, path }: ExactTextProps): ReactNode {
+  const lines = lineCount(text);
+  const isLong = lines > 12;
+  return (
+    <div className="overflow-hidden rounded-lg border border-line bg-panel">
+      {(path !== undefined || isLong) && (
+        <div className="flex gap-3 border-b border-line px-3 py-1.5 text-xs text-faint">
+          <span dir="ltr" className="min-w-0 flex-1 truncate font-mono text-text">
+            {path !== undefined && <VisibleText text={path} />}
+          </span>
+          <span className="tabular-nums">
+            {plural(lines, 'line')}
+            {isLong && ', scroll to read all'}
+          </span>
+        </div>
+      )}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
+      <section tabIndex={0} aria-label={label} dir="ltr" className="scroll-quiet flex max-h-80 gap-2 overflow-auto px-3 py-2 font-mono text-[0.8125rem] leading-5">
+        {prompt && (
+          <span aria-hidden className="text-faint select-none">
+            {prompt}
+          </span>
+        )}
+        <pre className="min-w-0 flex-1 font-mono wrap-anywhere whitespace-pre-wrap">
+          {text === '' ? <span className="text-faint">empty</span> : <VisibleText text={text} />}
+        </pre>
+      </section>
+    </div>
+  );
+}
+
+function Fields({ fields }: { fields: readonly InputField[] }): ReactNode {
+  return (
+    <dl dir="ltr" className="scroll-quiet max-h-80 space-y-1 overflow-auto rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs">
+      {fields.map((field) => (
+        <div key={field.name} className="flex gap-3">
+          <dt className="shrink-0 text-faint">
+            <VisibleText text={field.name} />
+          </dt>
+          <dd className="min-w-0 flex-1 wrap-anywhere whitespace-pre-wrap">
+            <VisibleText text={field.value} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,139 @@
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
+import type { Call } from '@tendon/protocol';
+import { ArrowDown, LoaderCircle } from 'lucide-react';
+import { type ReactNode, type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useRef } from 'react';
+import { useSession, useView } from '../app/session-context.tsx';
+import { LiveRow, MessageRow, OutboxRow } from './message-row.tsx';
+import { StatusRow } from './status-row.tsx';
+import { type TranscriptRow, transcriptRows } from './transcript-rows.ts';
+
+export interface TranscriptHandle {
+  /** Brings a call's card into sight and gives it the focus, loading older messages when it stands in them. */
+  showCall(call: Call): void;
+  scrollToEnd(): void;
+}
+
+const NEAR_END_PX = 80;
+const NEAR_START_PX = 600;
+
+/**
+ * The messages, only those in sight in the document. Its end is its anchor: what comes while the reader is at the end is followed,
+ * what comes while they read further up moves nothing, and older messages appear above without a jump.
+ */
+export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
+  const session = useSession();
+  const scroller = useRef<HTMLDivElement>(null);
+  const rows = useRows();
+  const hasMore = useView((view) => view.hasMore);
+  const isLoadingOlder = useView((view) => view.loadingOlder);
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => 120,
+    getItemKey: (index) => rows[index]?.key ?? index,
+    overscan: 6,
+    gap: 20,
+    paddingStart: 24,
+    paddingEnd: 24,
+    anchorTo: 'end',
+    followOnAppend: true,
+    scrollEndThreshold: NEAR_END_PX,
+    initialOffset: () => Number.MAX_SAFE_INTEGER,
+  });
+  const isAtEnd = virtualizer.isAtEnd(NEAR_END_PX);
+  useOlder(virtualizer, hasMore && !isLoadingOlder, session.loadOlder.bind(session));
+  useOwnMessages(rows, virtualizer);
+  useImperativeHandle(ref, () => ({
+    showCall: (call) => void showCall(call),
+    scrollToEnd: () => virtualizer.scrollToEnd(),
+  }));
+
+  const showCall = async (call: Call) => {
+    // A call that waits may belong to a message that is pages away.
+    while (!session.view.get().messages.some((message) => message.id === call.messageId) && session.view.get().hasMore) await session.loadOlder();
+    const index = transcriptRows(rowSource(session.view.get())).findIndex((row) => row.key === call.messageId);
+    if (index >= 0) virtualizer.scrollToIndex(index, { align: 'end' });
+    requestAnimationFrame(() => {
+      const card = scroller.current?.querySelector<HTMLElement>(`[data-call="${CSS.escape(call.id)}"]`);
+      card?.scrollIntoView({ block: 'center' });
+      card?.focus({ preventScroll: true });
+    });
+  };
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
+      <section ref={scroller} tabIndex={0} aria-label="Transcript" className="scroll-quiet h-full overflow-x-hidden overflow-y-auto outline-none [overflow-anchor:none]">
+        <div className="relative mx-auto w-full max-w-3xl" style={{ height: virtualizer.getTotalSize() }}>
+          {isLoadingOlder && <LoaderCircle aria-label="Loading older messages" className="absolute inset-x-0 top-2 mx-auto size-4 animate-spin text-faint" />}
+          {virtualizer.getVirtualItems().map((item) => {
+            const row = rows[item.index];
+            return (
+              row && (
+                <div
+                  key={item.key}
+                  ref={virtualizer.measureElement}
+                  data-index={item.index}
+                  className="absolute inset-x-0 top-0 px-4 md:px-6"
+                  style={{ transform: `translateY(${item.start}px)` }}
+                >
+                  <Row row={row} />
+                </div>
+              )
+            );
+          })}
+        </div>
+      </section>
+      {!isAtEnd && (
+        <button
+          type="button"
+          onClick={() => virtualizer.scrollToEnd()}
+          className="absolute inset-x-0 bottom-3 mx-auto flex h-8 w-fit animate-rise items-center gap-1.5 rounded-full border border-line-strong bg-raised px-3 text-xs font-medium text-muted shadow-md hover:text-text pointer-coarse:h-10"
+        >
+          <ArrowDown aria-hidden className="size-3.5" /> Jump to the end
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Row({ row }: { row: TranscriptRow }): ReactNode {
+  switch (row.kind) {
+    case 'message':
+      return <MessageRow message={row.message} />;
+    case 'live':
+      return <LiveRow />;
+    case 'outbox':
+      return <OutboxRow message={row.message} />;
+    case 'status':
+      return <StatusRow />;
+  }
+}
+
+function rowSource(view: { messages: Parameters<typeof transcriptRows>[0]['messages']; outbox: Parameters<typeof transcriptRows>[0]['outbox']; live?: { id: string } }) {
+  return { messages: view.messages, outbox: view.outbox, liveId: view.live?.id };
+}
+
+/** The live message counts by its id only: its growth is no change of the list. */
+function useRows(): readonly TranscriptRow[] {
+  const messages = useView((view) => view.messages);
+  const outbox = useView((view) => view.outbox);
+  const liveId = useView((view) => view.live?.id);
+  return useMemo(() => transcriptRows({ messages, outbox, liveId }), [messages, outbox, liveId]);
+}
+
+function useOlder(virtualizer: Virtualizer<HTMLDivElement, Element>, canLoad: boolean, load: () => Promise<void>): void {
+  const isNearStart = (virtualizer.scrollOffset ?? Number.POSITIVE_INFINITY) < NEAR_START_PX;
+  useEffect(() => {
+    if (canLoad && isNearStart) void load();
+  });
+}
+
+/** Who sends a message wants to see it, wherever they were reading. */
+function useOwnMessages(rows: readonly TranscriptRow[], virtualizer: Virtualizer<HTMLDivElement, Element>): void {
+  const newest = rows.findLast((row) => row.kind === 'outbox')?.key;
+  const scrollToEnd = useCallback(() => virtualizer.scrollToEnd(), [virtualizer]);
+  useEffect(() => {
+    if (newest !== undefined) scrollToEnd();
+  }, [newest, scrollToEnd]);
+}
