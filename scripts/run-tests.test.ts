@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryFolder } from '@tendon/testing';
+import { runSuite, type Tally } from './run-tests.ts';
+
+const HEAD = "import { test, describe, after } from 'node:test';\n";
+
+/** Runs one file of this content as a suite. */
+async function runContent(content: string, fileTimeoutMs = 20_000): Promise<Tally> {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'made-up.test.ts');
+  writeFileSync(file, HEAD + content);
+  const tally = await runSuite({ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs, concurrency: 1 });
+  return { passed: tally.passed, failures: tally.failures.map((failure) => failure.replace(file, 'FILE')) };
+}
+
+test('passing tests are counted, groups are not', async () => {
+  const content = "describe('a group', () => { test('one', () => {}); test('two', () => {}); });\ntest('three', () => {});";
+  assert.deepEqual(await runContent(content), { passed: 3, failures: [] });
+});
+
+test('a failing test is named with its group', async () => {
+  const content = "describe('a group', () => { test('good', () => {}); test('bad', () => { throw new Error('no'); }); });";
+  assert.deepEqual(await runContent(content), { passed: 1, failures: ['FILE: a group > bad'] });
+});
+
+test('a failing subtest counts once', async () => {
+  const content = "test('outer', async (t) => { await t.test('inner', () => { throw new Error('no'); }); });";
+  assert.deepEqual(await runContent(content), { passed: 0, failures: ['FILE: outer > inner'] });
+});
+
+test('a skipped test is a failure', async () => {
+  const content = "test('later', { skip: true }, () => {});\ntest('some day', { todo: true }, () => {});";
+  assert.deepEqual((await runContent(content)).failures, ['FILE: later (skipped: every test must run)', 'FILE: some day (skipped: every test must run)']);
+});
+
+test('a file that leaves something running fails although its tests passed', async () => {
+  const { passed, failures } = await runContent("test('fine', () => { setInterval(() => {}, 1_000); });", 2_000);
+  assert.equal(passed, 1);
+  assert.match(failures.join(), /did not end within 2000 ms/);
+});
+
+test('a file that breaks while it loads fails', async () => {
+  assert.deepEqual((await runContent("throw new Error('broken');")).failures, ['FILE: the process ended with code 1']);
+});
+
+test('a file that ends its own process early fails', async () => {
+  assert.ok((await runContent("test('never', () => process.exit(0));")).failures.length > 0);
+  assert.ok(
+    (await runContent("test('fine', () => {});\ntest('never', async () => { await null; process.exit(0); });\ntest('not reached', () => {});")).failures
+      .length > 0,
+  );
+});
+
+test('a file without a test fails', async () => {
+  assert.deepEqual(await runContent('after(() => {});'), { passed: 0, failures: ['FILE: it holds no test'] });
+});
+
+test('a hook that throws is a failure', async () => {
+  assert.ok((await runContent("test('fine', () => {});\nafter(() => { throw new Error('no'); });")).failures.length > 0);
+});
