@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { testDatabase } from '@tendon/testing';
+import type { Config } from '../config.ts';
+import { Door } from '../http/door.ts';
+import { createLog, type Log } from '../log.ts';
+import { connect, type Database } from '../store/database.ts';
+import { type Auth, type AuthOptions, createAuth } from './auth.ts';
+
+/** An auth over a real database of its own, a clock that tests move, and a log they can read. For tests. */
+export interface AuthRig extends AsyncDisposable {
+  readonly auth: Auth;
+  readonly door: Door;
+  readonly database: Database;
+  readonly log: Log;
+  /** Finished log lines of handled attempts. */
+  readonly lines: Record<string, unknown>[];
+  readonly rawLines: string[];
+  readonly clock: { now: Date };
+  /** A second node on the same database. */
+  another(config?: Partial<AuthOptions['config']>): Promise<Auth>;
+}
+
+export async function authRig(config: Partial<Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey' | 'publicUrl'>> = {}, port = 7420): Promise<AuthRig> {
+  const made = await testDatabase();
+  const rawLines: string[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const log = createLog({
+    level: 'info',
+    pretty: false,
+    destination: {
+      write(line: string) {
+        rawLines.push(line);
+        lines.push(JSON.parse(line) as Record<string, unknown>);
+      },
+    },
+  });
+  const database = connect(made.url, log);
+  const clock = { now: new Date() };
+  const door = new Door({ host: '127.0.0.1', publicUrl: config.publicUrl, allowedOrigins: [] });
+  if (port !== 0) door.listening(port);
+  const secretKey = randomBytes(32);
+  const another = (other: Partial<AuthOptions['config']> = {}) =>
+    createAuth({ config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, ...config, ...other }, pool: database.pool, secretKey, door, log, now: () => clock.now });
+  const auth = await another();
+  return {
+    auth,
+    door,
+    database,
+    log,
+    lines,
+    rawLines,
+    clock,
+    another,
+    async [Symbol.asyncDispose]() {
+      await database.close();
+      await made[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The `name=value` of a `Set-Cookie` line. */
+export function cookiePair(setCookie: string): string {
+  return String(setCookie.split(';')[0]);
+}

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { authRig, cookiePair, type AuthRig } from './auth-rig.ts';
+import { ensureOwner } from './owner.ts';
+import type { Attempt, Decision } from './principal.ts';
+
+const ORIGIN = 'http://127.0.0.1:7420';
+const CLIENT = { name: 'test', version: '1' };
+const GATEWAY = '0192a7c0-0000-7000-8000-000000000001';
+
+function attempt(more: Partial<Attempt>): Attempt {
+  return { headers: {}, address: '127.0.0.1', namespace: '/agent', client: CLIENT, ...more };
+}
+
+function codeOf(decision: Decision): string {
+  return decision.ok ? 'ok' : decision.code;
+}
+
+function tokenOf(link: string): string {
+  return String(new URL(link).searchParams.get('token'));
+}
+
+async function signIn(rig: AuthRig, address = '127.0.0.1'): Promise<string> {
+  const redeemed = await rig.auth.redeemLink({ token: tokenOf(await rig.auth.signInLink()), headers: {}, address });
+  assert.ok(redeemed.ok);
+  return cookiePair(String(redeemed.setCookies[0]));
+}
+
+test('H4: of 100 parallel uses of a link exactly one signs in', async () => {
+  await using rig = await authRig();
+  await rig.auth.warm();
+  for (let round = 0; round < 3; round += 1) {
+    const token = tokenOf(await rig.auth.signInLink());
+    const results = await Promise.all(Array.from({ length: 100 }, (_, index) => rig.auth.redeemLink({ token, headers: {}, address: `10.${round}.0.${index}` })));
+    assert.equal(results.filter((result) => result.ok).length, 1);
+  }
+  const { rows } = await rig.database.pool.query('select count(*)::int as count from auth_sessions');
+  assert.equal(rows[0].count, 3);
+});
+
+test('H4: a link ends after 15 minutes, and only its hash is stored', async () => {
+  await using rig = await authRig();
+  const link = await rig.auth.signInLink();
+  assert.match(link, /^http:\/\/127\.0\.0\.1:7420\/sign-in\?token=[A-Za-z0-9_-]{43}$/);
+  const stored = JSON.stringify((await rig.database.pool.query('select * from sign_in_links')).rows);
+  assert.ok(!stored.includes(tokenOf(link)));
+  rig.clock.now = new Date(rig.clock.now.getTime() + 15 * 60_000);
+  assert.deepEqual(await rig.auth.redeemLink({ token: tokenOf(link), headers: {}, address: '10.0.0.1' }), { ok: false, code: 'unauthorized' });
+  const second = await rig.auth.signInLink();
+  rig.clock.now = new Date(rig.clock.now.getTime() + 15 * 60_000 - 1);
+  assert.equal((await rig.auth.redeemLink({ token: tokenOf(second), headers: {}, address: '10.0.0.1' })).ok, true);
+});
+
+test('H6: the cookie is HttpOnly, Strict, named after the port, and Secure behind https', async () => {
+  await using rig = await authRig();
+  const redeemed = await rig.auth.redeemLink({ token: tokenOf(await rig.auth.signInLink()), headers: {}, address: '10.0.0.1' });
+  assert.ok(redeemed.ok);
+  assert.equal(redeemed.setCookies.length, 1);
+  const [line = ''] = redeemed.setCookies;
+  assert.match(line, /^tendon-7420\.session_token=/);
+  for (const attribute of [/HttpOnly/i, /SameSite=Strict/i, /Path=\//i, /Max-Age=2592000/i]) assert.match(line, attribute);
+  assert.doesNotMatch(line, /Secure/i);
+  await using secure = await authRig({ publicUrl: 'https://tendon.example' });
+  const safe = await secure.auth.redeemLink({ token: tokenOf(await secure.auth.signInLink()), headers: {}, address: '10.0.0.1' });
+  assert.ok(safe.ok);
+  assert.match(String(safe.setCookies[0]), /^__Secure-tendon-443\.session_token=.*Secure/i);
+});
+
+test('H7: a key is created, used, listed and revoked', async () => {
+  await using rig = await authRig();
+  const { key, row } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'script' });
+  assert.match(key, /^tnd_[A-Za-z0-9_-]{43}$/);
+  const accepted = await rig.auth.authenticate(attempt({ token: key }));
+  assert.deepEqual(accepted, { ok: true, principal: { userId: rig.auth.ownerId, path: 'token', credentialId: row.id, kind: 'user', gatewayId: undefined, expiresAt: undefined } });
+  const stored = JSON.stringify((await rig.database.pool.query('select * from api_keys')).rows);
+  assert.ok(!stored.includes(key) && !stored.includes(key.slice(8)));
+  assert.deepEqual((await rig.auth.listKeys(rig.auth.ownerId)).map((listed) => listed.prefix), [key.slice(0, 8)]);
+  assert.equal(await rig.auth.revokeKey(GATEWAY, row.id), false);
+  assert.equal(await rig.auth.revokeKey(rig.auth.ownerId, row.id), true);
+  assert.equal(await rig.auth.revokeKey(rig.auth.ownerId, row.id), false);
+  assert.equal(codeOf(await rig.auth.authenticate(attempt({ token: key }))), 'unauthorized');
+});
+
+test('H7: a key ends by itself, and its use is noted once a minute', async () => {
+  await using rig = await authRig();
+  const start = rig.clock.now.getTime();
+  const { key, row } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'short', expiresAt: new Date(start + 600_000) });
+  const uses: (number | undefined)[] = [];
+  for (const afterMs of [0, 30_000, 59_000, 61_000, 599_999, 600_000]) {
+    rig.clock.now = new Date(start + afterMs);
+    const decision = await rig.auth.authenticate(attempt({ token: key }));
+    assert.equal(decision.ok, afterMs < 600_000);
+    await noted(rig);
+    uses.push((await rig.auth.listKeys(rig.auth.ownerId)).find((listed) => listed.id === row.id)?.lastUsedAt?.getTime());
+  }
+  assert.deepEqual(uses.map((time) => (time ?? 0) - start), [0, 0, 0, 61_000, 599_999, 599_999]);
+});
+
+/** Until the pool has nothing under way: the noting of a use is not waited for by the one who is let in. */
+async function noted(rig: AuthRig): Promise<void> {
+  const { pool } = rig.database;
+  while (pool.idleCount < pool.totalCount || pool.waitingCount > 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("H8: a gateway's key opens /gateway only and carries its machine", async () => {
+  await using rig = await authRig();
+  const { key } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'machine', gatewayId: GATEWAY });
+  const decision = await rig.auth.authenticate(attempt({ token: key, namespace: '/gateway' }));
+  assert.ok(decision.ok);
+  assert.deepEqual([decision.principal.kind, decision.principal.gatewayId], ['gateway', GATEWAY]);
+  assert.equal(codeOf(await rig.auth.authenticate(attempt({ token: key, namespace: '/agent' }))), 'unauthorized');
+  assert.equal(codeOf(await rig.auth.authenticate(attempt({ token: key, namespace: 'http' }))), 'unauthorized');
+});
+
+test('H9: the first credential that is there decides', async () => {
+  await using rig = await authRig({ ownerKey: 'owner-key-owner-key-owner-key-owner-key' });
+  const cookie = await signIn(rig);
+  const headers = { cookie, origin: ORIGIN };
+  const paths = async (more: Partial<Attempt>) => {
+    const decision = await rig.auth.authenticate(attempt(more));
+    return decision.ok ? decision.principal.path : decision.code;
+  };
+  assert.equal(await paths({ token: 'owner-key-owner-key-owner-key-owner-key', headers }), 'token');
+  assert.equal(await paths({ token: 'wrong', headers }), 'unauthorized');
+  assert.equal(await paths({ headers }), 'cookie');
+  assert.equal(await paths({ token: '', headers }), 'cookie');
+  assert.equal(await paths({}), 'unauthorized');
+  const open = await rig.another({ auth: 'disabled' });
+  const decision = await open.authenticate(attempt({ token: 'wrong' }));
+  assert.ok(decision.ok && decision.principal.path === 'disabled' && decision.principal.userId === rig.auth.ownerId);
+});
+
+test('H10: a cookie needs a page of ours, and does not open /gateway', async () => {
+  await using rig = await authRig();
+  const cookie = await signIn(rig);
+  const rows: [Attempt['headers'], Attempt['namespace'], string][] = [
+    [{ cookie, origin: ORIGIN }, '/agent', 'ok'],
+    [{ cookie, origin: 'http://localhost:7420' }, '/agent', 'ok'],
+    [{ cookie, 'sec-fetch-site': 'same-origin' }, '/agent', 'ok'],
+    [{ cookie }, '/agent', 'forbidden_origin'],
+    [{ cookie, 'sec-fetch-site': 'none' }, '/agent', 'forbidden_origin'],
+    [{ cookie, 'sec-fetch-site': 'cross-site' }, 'http', 'forbidden_origin'],
+    [{ cookie, origin: 'https://evil.com' }, '/agent', 'forbidden_origin'],
+    [{ cookie, origin: 'https://evil.com', 'sec-fetch-site': 'same-origin' }, '/agent', 'forbidden_origin'],
+    [{ cookie, origin: 'null' }, '/agent', 'forbidden_origin'],
+    [{ cookie, origin: ORIGIN }, '/gateway', 'unauthorized'],
+    [{ cookie: `${cookie}x`, origin: ORIGIN }, '/agent', 'unauthorized'],
+    [{ cookie: `${cookie.split('=')[0]}=`, origin: ORIGIN }, '/agent', 'unauthorized'],
+    [{ cookie: `${cookie.split('.').slice(0, 2).join('.')}.AAAA`, origin: ORIGIN }, '/agent', 'unauthorized'],
+    [{ cookie: 'other=1', origin: ORIGIN }, '/agent', 'unauthorized'],
+  ];
+  for (const [headers, namespace, expected] of rows) assert.equal(codeOf(await rig.auth.authenticate(attempt({ headers, namespace }))), expected, JSON.stringify({ headers, namespace }));
+});
+
+test('H12: 200 parallel wrong keys from loopback: 20 are looked at, then even the right one waits', async () => {
+  await using rig = await authRig({ ownerKey: 'owner-key-owner-key-owner-key-owner-key' });
+  const decisions = await Promise.all(Array.from({ length: 200 }, (_, index) => rig.auth.authenticate(attempt({ token: `wrong-${index}` }))));
+  assert.equal(decisions.filter((decision) => codeOf(decision) === 'unauthorized').length, 20);
+  assert.equal(decisions.filter((decision) => codeOf(decision) === 'rate_limited').length, 180);
+  const right = attempt({ token: 'owner-key-owner-key-owner-key-owner-key' });
+  const refused = await rig.auth.authenticate(right);
+  assert.ok(!refused.ok && refused.code === 'rate_limited');
+  assert.ok((refused.retryAfterMs ?? 0) > 0 && (refused.retryAfterMs ?? 0) <= 3_000);
+  assert.equal((await rig.auth.authenticate({ ...right, address: '::1' })).ok, true);
+  rig.clock.now = new Date(rig.clock.now.getTime() + Number(refused.retryAfterMs));
+  for (let index = 0; index < 50; index += 1) assert.equal((await rig.auth.authenticate(right)).ok, true);
+});
+
+test('H12: wrong links are limited too', async () => {
+  await using rig = await authRig();
+  const results = await Promise.all(Array.from({ length: 60 }, (_, index) => rig.auth.redeemLink({ token: `wrong-${index}`, headers: {}, address: '127.0.0.1' })));
+  assert.equal(results.filter((result) => !result.ok && result.code === 'rate_limited').length, 40);
+});
+
+test('H13: each attempt makes one line with the facts and without the credential', async () => {
+  await using rig = await authRig({ ownerKey: 'owner-key-owner-key-owner-key-owner-key' });
+  const cookie = await signIn(rig);
+  const { key } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'x', gatewayId: GATEWAY });
+  const rows: [Attempt, string, string][] = [
+    [attempt({ token: 'owner-key-owner-key-owner-key-owner-key' }), 'token', 'accepted'],
+    [attempt({ token: key, namespace: '/gateway' }), 'token', 'accepted'],
+    [attempt({ token: key }), 'token', 'refused'],
+    [attempt({ token: 'canary-canary\n\u001b[2J' }), 'token', 'refused'],
+    [attempt({ headers: { cookie, origin: ORIGIN } }), 'cookie', 'accepted'],
+    [attempt({ headers: { cookie } }), 'cookie', 'refused'],
+    [attempt({ client: { name: 'evil\nname', version: '1' } }), 'none', 'refused'],
+  ];
+  for (const [request, path, outcome] of rows) {
+    rig.lines.length = 0;
+    await rig.auth.authenticate(request);
+    assert.equal(rig.lines.length, 1);
+    const [line = {}] = rig.lines;
+    assert.deepEqual([line['event'], line['path'], line['outcome'], line['address'], line['namespace']], ['auth', path, outcome, '127.0.0.1', request.namespace]);
+    assert.equal(line['client'], `${request.client?.name}/1`);
+    assert.equal(line['user'], outcome === 'accepted' ? rig.auth.ownerId : undefined);
+  }
+  const value = decodeURIComponent(String(cookie.split('=')[1]));
+  for (const secret of [key, value, value.split('.')[0], 'canary-canary', 'owner-key-owner', Buffer.from(key).toString('base64')]) assert.ok(!rig.rawLines.join('').includes(String(secret)));
+});
+
+test('H14: a revoked key and a sign-out are announced with the credential of their connections', async () => {
+  await using rig = await authRig();
+  const told: unknown[] = [];
+  const stop = rig.auth.onRevoked((revoked) => told.push(revoked));
+  const { row } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'x' });
+  await rig.auth.revokeKey(rig.auth.ownerId, row.id);
+  const headers = { cookie: await signIn(rig), origin: ORIGIN };
+  const before = await rig.auth.authenticate(attempt({ headers }));
+  assert.ok(before.ok);
+  const setCookies = await rig.auth.signOut(headers);
+  assert.match(setCookies.join('\n'), /session_token=;.*Max-Age=0/i);
+  assert.deepEqual(told, [
+    { userId: rig.auth.ownerId, credentialId: row.id },
+    { userId: rig.auth.ownerId, credentialId: before.principal.credentialId },
+  ]);
+  assert.equal(codeOf(await rig.auth.authenticate(attempt({ headers }))), 'unauthorized');
+  stop();
+  await rig.auth.revokeKey(rig.auth.ownerId, (await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'y' })).row.id);
+  assert.equal(told.length, 2);
+});
+
+test('H15: ten nodes that start at once make one owner', async () => {
+  await using rig = await authRig();
+  await rig.database.pool.query('delete from users');
+  const ids = await Promise.all(Array.from({ length: 10 }, () => ensureOwner(rig.database.pool)));
+  assert.equal(new Set(ids).size, 1);
+  const { rows } = await rig.database.pool.query(`select id from users where role = 'owner'`);
+  assert.deepEqual(rows, [{ id: ids[0] }]);
+});
+
+test('H15: the owner key is taken over once and stays revoked', async () => {
+  const ownerKey = 'owner-key-owner-key-owner-key-owner-key';
+  await using rig = await authRig({ ownerKey });
+  await rig.another();
+  const keys = await rig.auth.listKeys(rig.auth.ownerId);
+  assert.equal(keys.length, 1);
+  await rig.auth.revokeKey(rig.auth.ownerId, String(keys[0]?.id));
+  const next = await rig.another();
+  assert.equal(codeOf(await next.authenticate(attempt({ token: ownerKey }))), 'unauthorized');
+});
+
+test('H19: a lost database refuses to be tried again, and does not throw', async () => {
+  const rig = await authRig();
+  await rig[Symbol.asyncDispose]();
+  assert.equal(codeOf(await rig.auth.authenticate(attempt({ token: 'some-key' }))), 'shutting_down');
+});
