@@ -44,14 +44,14 @@ function buildProgram(): Command {
 function addServing(program: Command): void {
   const served = (command: Command) =>
     common(command)
-      .option('--host HOST', 'where to listen (TENDON_HOST, 127.0.0.1)')
-      .option('--port PORT', 'which port, 0 for a free one (TENDON_PORT, 7420)')
-      .option('--public-url URL', 'the address that people use (TENDON_PUBLIC_URL)')
-      .option('--database-url URL', 'a PostgreSQL server instead of our own (TENDON_DATABASE_URL)')
-      .option('--model NAME', 'provider/model for new sessions (TENDON_MODEL)')
-      .option('--ready-file PATH', 'write { url, pid, port } there when ready');
+      .option('--host <HOST>', 'where to listen (TENDON_HOST, 127.0.0.1)')
+      .option('--port <PORT>', 'which port, 0 for a free one (TENDON_PORT, 7420)')
+      .option('--public-url <URL>', 'the address that people use (TENDON_PUBLIC_URL)')
+      .option('--database-url <URL>', 'a PostgreSQL server instead of our own (TENDON_DATABASE_URL)')
+      .option('--model <NAME>', 'provider/model for new sessions (TENDON_MODEL)')
+      .option('--ready-file <PATH>', 'write { url, pid, port } there when ready');
   served(program.command('start').description('everything on this machine: server, gateway for a folder, web page; prints a sign-in link'))
-    .option('--workspace DIR', 'the folder that the agent may work in (TENDON_WORKSPACE, the current one)')
+    .option('--workspace <DIR>', 'the folder that the agent may work in (TENDON_WORKSPACE, the current one)')
     .option('--no-open', 'do not open the link in a browser')
     .action(async (flags) => (await import('./commands/start.ts')).start(flags));
   served(program.command('server').description('a server node alone')).action(async (flags) => (await import('./commands/server.ts')).server(flags));
@@ -59,19 +59,19 @@ function addServing(program: Command): void {
 
 function addGateway(program: Command): void {
   common(program.command('gateway').description("this machine's hands for a server elsewhere"))
-    .requiredOption('--server URL', 'the address of the server')
-    .option('--workspace DIR', 'a folder that the agent may work in; may be repeated', (value: string, list: string[] = []) => [...list, value])
-    .option('--name NAME', 'what to call this machine')
-    .option('--ready-file PATH', 'write { url, pid, port } there when connected')
+    .requiredOption('--server <URL>', 'the address of the server')
+    .option('--workspace <DIR>', 'a folder that the agent may work in; may be repeated', (value: string, list: string[] = []) => [...list, value])
+    .option('--name <NAME>', 'what to call this machine')
+    .option('--ready-file <PATH>', 'write { url, pid, port } there when connected')
     .action(async (flags) => (await import('./commands/gateway.ts')).gateway(flags));
 }
 
 function addKeys(program: Command): void {
   const key = program.command('key').description('API keys, for gateways elsewhere and for scripts').exitOverride();
-  const keyed = (command: Command) => common(command).option('--server URL', 'a server elsewhere, with TENDON_API_KEY').exitOverride().configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
+  const keyed = (command: Command) => common(command).option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY').exitOverride().configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
   keyed(key.command('create').argument('<name>', 'what it is for').description('make a key and print it, once'))
-    .option('--gateway-id UUID', 'only for this gateway')
-    .option('--expires-in-days DAYS', 'end it by itself')
+    .option('--gateway-id <UUID>', 'only for this gateway')
+    .option('--expires-in-days <DAYS>', 'end it by itself')
     .action(async (name, flags) => (await import('./commands/key.ts')).createKey(name, flags));
   keyed(key.command('list').description('all your keys')).action(async (flags) => (await import('./commands/key.ts')).listKeys(flags));
   keyed(key.command('revoke').argument('<id>', 'as tendon key list shows it').description('end a key at once')).action(async (id, flags) => (await import('./commands/key.ts')).revokeKey(id, flags));
@@ -79,14 +79,14 @@ function addKeys(program: Command): void {
 
 function addTools(program: Command): void {
   common(program.command('doctor').description('check everything that Tendon needs, and say how to mend it'))
-    .option('--workspace DIR', 'the folder that the agent may work in')
+    .option('--workspace <DIR>', 'the folder that the agent may work in')
     .action(async (flags) => (await import('./commands/doctor.ts')).doctor(flags));
   common(program.command('chat').description('a session in the terminal').argument('[session]', "a session's id; a new one when left out"))
-    .option('--server URL', 'the server; the one of this machine when left out')
-    .option('--model NAME', 'provider/model for a new session')
+    .option('--server <URL>', 'the server; the one of this machine when left out')
+    .option('--model <NAME>', 'provider/model for a new session')
     .action(async (session, flags) => (await import('./commands/chat.ts')).chat(session, flags));
 }
 
 function common(command: Command): Command {
-  return command.option('--home DIR', 'data, keys and logs (TENDON_HOME, ~/.tendon)').option('--log-level LEVEL', 'how much to log (TENDON_LOG_LEVEL, info)');
+  return command.option('--home <DIR>', 'data, keys and logs (TENDON_HOME, ~/.tendon)').option('--log-level <LEVEL>', 'how much to log (TENDON_LOG_LEVEL, info)');
 }
