@@ -26,3 +26,9 @@ createRoot(root).render(
     </AgentProvider>
   </StrictMode>,
 );
+
+// Loaded beside the first look at the page, not before it: opening a menu or the drawer then takes no time.
+const whenIdle = window.requestIdleCallback ?? ((task: () => void) => setTimeout(task, 500));
+whenIdle(() => {
+  void Promise.allSettled([import('./ui/menu-list.tsx'), import('./ui/dialog.tsx')]);
+});

@@ -1,29 +1,37 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
 import { CircleHelp } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { ConnectionBar } from '../connection/connection-bar.tsx';
-import { MachinesPage } from '../machines/machines-page.tsx';
-import { PermissionsPage } from '../permissions/permissions-page.tsx';
 import { documentTitle, needsYou } from '../sessions/session-mark.ts';
-import { Dialog } from '../ui/dialog.tsx';
 import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 import { Announcer } from './announcer.tsx';
 import { composerFocus } from './composer-focus.ts';
 import { DrawerContext } from './drawer-context.ts';
-import { KeyboardHelp } from './keyboard-help.tsx';
 import { NewSessionPage } from './new-session-page.tsx';
 import { NoticeBar } from './notice-bar.tsx';
 import { SessionPage } from './session-page.tsx';
 import { SideBar } from './side-bar.tsx';
-import { SignInPage } from './sign-in-page.tsx';
 import { Toasts } from './toasts.tsx';
 import { useKeys } from './use-keys.ts';
 
+// What is not on the way to a transcript is loaded when it is looked at.
+const MachinesPage = lazy(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage }));
+const PermissionsPage = lazy(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage }));
+const Dialog = lazy(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
+const KeyboardHelp = lazy(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp }));
+const SignInPage = lazy(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage }));
+
 export function App(): ReactNode {
   const connection = useStore(useAgentClient().connection);
-  if (connection.kind === 'failed') return <SignInPage reason={connection.reason} />;
+  if (connection.kind === 'failed') {
+    return (
+      <Suspense>
+        <SignInPage reason={connection.reason} />
+      </Suspense>
+    );
+  }
   return <Shell />;
 }
 
@@ -44,14 +52,20 @@ function Shell(): ReactNode {
             {sideBar}
           </aside>
           <div className="flex min-w-0 flex-1 flex-col">
-            <Pages />
+            <Suspense>
+              <Pages />
+            </Suspense>
           </div>
         </div>
       </div>
-      <Dialog shape="drawer" title="Sessions" isOpen={isDrawerOpen} onClose={() => setDrawerOpen(false)}>
-        {sideBar}
-      </Dialog>
-      <KeyboardHelp isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
+      <Suspense>
+        {isDrawerOpen && (
+          <Dialog shape="drawer" title="Sessions" isOpen onClose={() => setDrawerOpen(false)}>
+            {sideBar}
+          </Dialog>
+        )}
+        {isHelpOpen && <KeyboardHelp isOpen onClose={() => setHelpOpen(false)} />}
+      </Suspense>
       <Toasts />
       <Announcer />
     </DrawerContext>

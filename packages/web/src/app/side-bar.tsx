@@ -4,7 +4,7 @@ import { Link, useLocation } from 'wouter';
 import { ConnectionDot } from '../connection/connection-dot.tsx';
 import { SessionList } from '../sessions/session-list.tsx';
 import { IconButton } from '../ui/button.tsx';
-import { Menu, MenuItem } from '../ui/menu.tsx';
+import { Menu } from '../ui/menu.tsx';
 import { chooseTheme, chosenTheme, type Theme } from './theme.ts';
 
 interface SideBarProps {
@@ -74,20 +74,17 @@ function ThemeMenu(): ReactNode {
     <Menu
       align="end"
       trigger={<IconButton label="Appearance">{THEMES.find((item) => item.theme === current)?.icon}</IconButton>}
-    >
-      {THEMES.map((item) => (
-        <MenuItem
-          key={item.theme}
-          icon={item.icon}
-          isChosen={item.theme === current}
-          onSelect={() => {
-            chooseTheme(item.theme);
-            setCurrent(item.theme);
-          }}
-        >
-          {item.name}
-        </MenuItem>
-      ))}
-    </Menu>
+      entries={THEMES.map((item) => ({
+        kind: 'item',
+        key: item.theme,
+        text: item.name,
+        icon: item.icon,
+        isChosen: item.theme === current,
+        onSelect: () => {
+          chooseTheme(item.theme);
+          setCurrent(item.theme);
+        },
+      }))}
+    />
   );
 }

@@ -1,9 +1,10 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
+import type { Gateway } from '@tendon/protocol';
 import clsx from 'clsx';
 import { ChevronDown, Cpu, Folder } from 'lucide-react';
-import { type ComponentProps, Fragment, type ReactNode } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { useAnswer } from '../connection/use-answer.ts';
-import { Menu, MenuItem, MenuLabel } from '../ui/menu.tsx';
+import { Menu, type MenuEntry } from '../ui/menu.tsx';
 
 /** Where a session's tools run. */
 export interface Place {
@@ -21,17 +22,17 @@ export function ModelPicker({ model, onChoose }: ModelPickerProps): ReactNode {
   const models = answer.status === 'ready' ? answer.data.models : [];
   const current = model ?? (answer.status === 'ready' ? answer.data.default : undefined);
   const name = models.find((item) => item.id === current)?.name ?? current ?? 'Model';
-  return (
-    <Menu trigger={<PickerButton icon={<Cpu />} label={`Model: ${name}`} text={name} />}>
-      <MenuLabel>Model</MenuLabel>
-      {models.map((item) => (
-        <MenuItem key={item.id} hint={item.hint} isChosen={item.id === current} isDisabled={!item.available} onSelect={() => onChoose(item.id)}>
-          {item.name}
-        </MenuItem>
-      ))}
-      {models.length === 0 && <MenuItem isDisabled onSelect={() => undefined}>{answer.status === 'failed' ? answer.error.message : 'Asking the server…'}</MenuItem>}
-    </Menu>
-  );
+  const entries: MenuEntry[] = models.map((item) => ({
+    kind: 'item',
+    key: item.id,
+    text: item.name,
+    hint: item.hint,
+    isChosen: item.id === current,
+    isDisabled: !item.available,
+    onSelect: () => onChoose(item.id),
+  }));
+  if (models.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: answer.status === 'failed' ? answer.error.message : 'Asking the server…' });
+  return <Menu trigger={<PickerButton icon={<Cpu />} label={`Model: ${name}`} text={name} />} entries={[{ kind: 'label', text: 'Model' }, ...entries]} />;
 }
 
 interface PlacePickerProps {
@@ -45,30 +46,25 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
   const folder = gateway?.workspaces.find((item) => item.path === place.workspace)?.name ?? baseName(place.workspace);
   const text = folder ? `${folder}` : (gateway?.name ?? 'No machine');
   const label = gateway ? `Folder: ${text} on ${gateway.name}` : 'Folder: no machine chosen';
-  return (
-    <Menu trigger={<PickerButton icon={<Folder />} label={label} text={text} dot={gateway && (gateway.online ? 'bg-good' : 'bg-warn-dot')} />}>
-      {gateways.map((item) => (
-        <Fragment key={item.id}>
-          <MenuLabel>
-            <span aria-hidden className={clsx('size-2 rounded-full', item.online ? 'bg-good' : 'bg-warn-dot')} />
-            {item.name}
-            {!item.online && ', offline'}
-          </MenuLabel>
-          {item.workspaces.map((workspace) => (
-            <MenuItem
-              key={workspace.path}
-              hint={workspace.path}
-              isChosen={item.id === place.gatewayId && workspace.path === place.workspace}
-              onSelect={() => onChoose({ gatewayId: item.id, workspace: workspace.path })}
-            >
-              {workspace.name}
-            </MenuItem>
-          ))}
-        </Fragment>
-      ))}
-      {gateways.length === 0 && <MenuItem isDisabled onSelect={() => undefined}>No machine is connected</MenuItem>}
-    </Menu>
-  );
+  const entries = gateways.flatMap((item): MenuEntry[] => [
+    { kind: 'label', text: item.online ? item.name : `${item.name}, offline`, dot: dotOf(item) },
+    ...item.workspaces.map(
+      (workspace): MenuEntry => ({
+        kind: 'item',
+        key: `${item.id} ${workspace.path}`,
+        text: workspace.name,
+        hint: workspace.path,
+        isChosen: item.id === place.gatewayId && workspace.path === place.workspace,
+        onSelect: () => onChoose({ gatewayId: item.id, workspace: workspace.path }),
+      }),
+    ),
+  ]);
+  if (gateways.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: 'No machine is connected' });
+  return <Menu trigger={<PickerButton icon={<Folder />} label={label} text={text} dot={gateway && dotOf(gateway)} />} entries={entries} />;
+}
+
+function dotOf(gateway: Gateway): string {
+  return gateway.online ? 'bg-good' : 'bg-warn-dot';
 }
 
 function baseName(path: string | undefined): string | undefined {

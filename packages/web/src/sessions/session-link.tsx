@@ -5,7 +5,7 @@ import { Archive, ArchiveRestore, CircleAlert, CloudOff, Ellipsis, LoaderCircle,
 import { memo, type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { IconButton } from '../ui/button.tsx';
-import { Menu, MenuItem, MenuLine } from '../ui/menu.tsx';
+import { Menu } from '../ui/menu.tsx';
 import { MARK_LABELS, type SessionMark, sessionMark } from './session-mark.ts';
 import { useSessionActions } from './use-session-actions.ts';
 
@@ -48,19 +48,20 @@ export const SessionLink = memo(function SessionLink({ session, isCurrent, onNav
             <Ellipsis />
           </IconButton>
         }
-      >
-        {/* The menu gives the focus back as it closes: the field takes it after that. */}
-        <MenuItem icon={<Pencil />} onSelect={() => setTimeout(() => setRenaming(true))}>
-          Rename
-        </MenuItem>
-        <MenuItem icon={session.archived ? <ArchiveRestore /> : <Archive />} onSelect={() => actions.setArchived(!session.archived)}>
-          {session.archived ? 'Put back' : 'Archive'}
-        </MenuItem>
-        <MenuLine />
-        <MenuItem icon={<Trash2 />} isDangerous onSelect={actions.remove}>
-          Delete
-        </MenuItem>
-      </Menu>
+        entries={[
+          // The menu gives the focus back as it closes: the field takes it after that.
+          { kind: 'item', key: 'rename', text: 'Rename', icon: <Pencil />, onSelect: () => setTimeout(() => setRenaming(true)) },
+          {
+            kind: 'item',
+            key: 'archive',
+            text: session.archived ? 'Put back' : 'Archive',
+            icon: session.archived ? <ArchiveRestore /> : <Archive />,
+            onSelect: () => actions.setArchived(!session.archived),
+          },
+          { kind: 'line' },
+          { kind: 'item', key: 'delete', text: 'Delete', icon: <Trash2 />, isDangerous: true, onSelect: actions.remove },
+        ]}
+      />
     </li>
   );
 });

@@ -1,13 +1,14 @@
 import { ImageOff } from 'lucide-react';
 import { createContext, isValidElement, memo, type ReactNode, useContext, useRef } from 'react';
 import ReactMarkdown, { type Components } from 'react-markdown';
-import remarkGfm from 'remark-gfm';
+
 import remend from 'remend';
 import { CodeBlock } from './code-block.tsx';
+import { readGfm } from './gfm.ts';
 import { type BlockSplit, splitBlocks, wholeOrBlocks } from './markdown-blocks.ts';
 import { safeImage, safeLink } from './safe-url.ts';
 
-const PLUGINS = [remarkGfm];
+const PLUGINS = [readGfm];
 const LiveBlock = createContext(false);
 
 /** Text of a finished message. */
