@@ -243,3 +243,11 @@ test('D8: a server that ends by itself says so and leaves the folder free', asyn
   const again = await start();
   await again.close();
 });
+
+test('D9: a start from existing data makes nothing anew', async () => {
+  const made = statSync(join(home, 'data', 'PG_VERSION'));
+  const server = await start();
+  await server.close();
+  const found = statSync(join(home, 'data', 'PG_VERSION'));
+  assert.deepEqual([found.ino, found.mtimeMs], [made.ino, made.mtimeMs]);
+});

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { v7 } from 'uuid';
+import { publicSession } from '../kernel/index.ts';
+import { commit, done, execute, type Rig, requested, turn } from './contract-rig.ts';
+
+export function readingContract(rig: () => Rig): void {
+  history(rig);
+  events(rig);
+  lists(rig);
+  ownership(rig);
+  machines(rig);
+}
+
+function history(rig: () => Rig): void {
+  test('D18: pages tile the history, the newest brings queue and open calls', async () => {
+    const { store, newSession } = rig();
+    const { id } = await newSession();
+    for (let count = 0; count < 5; count += 1) await turn(store, id);
+    const call = requested();
+    await turn(store, id, [call]);
+    await done({ store, id }, execute('waits'));
+    const newest = await store.page(id, { limit: 5 });
+    assert.deepEqual(
+      newest.messages.map((message) => message.state),
+      ['complete', 'complete', 'complete', 'complete', 'complete', 'queued'],
+    );
+    assert.deepEqual(
+      newest.calls.map((found) => found.id),
+      [call.id],
+    );
+    assert.equal(newest.hasMore, true);
+    const older = await store.page(id, { before: newest.messages[0]?.seq, limit: 100 });
+    assert.equal(older.messages.length, 7);
+    assert.equal(older.hasMore, false);
+    assert.deepEqual(older.calls, []);
+    const seqs = [...older.messages, ...newest.messages].map((message) => message.seq);
+    assert.deepEqual(
+      seqs,
+      seqs.toSorted((one, other) => one - other),
+    );
+    const exact = await store.page(id, { limit: 12 });
+    assert.equal(exact.hasMore, false);
+  });
+
+  test('D18: the model reads only what is newer than it has, with the calls and what their provider wants back', async () => {
+    const { store, newSession } = rig();
+    const { id } = await newSession();
+    await turn(store, id);
+    const known = (await store.historyAfter(id, 0, 100)).messages;
+    assert.equal(known.length, 2);
+    const calls = [requested({ metadata: { signature: 'abc' } }), requested(), requested()];
+    await turn(store, id, calls);
+    await done({ store, id }, execute('waits'));
+    const newer = await store.historyAfter(id, known.at(-1)?.seq ?? 0, 100);
+    assert.deepEqual(
+      newer.messages.map((message) => message.role),
+      ['user', 'assistant'],
+    );
+    assert.deepEqual(
+      newer.calls.map((stored) => stored.call.id),
+      calls.map((call) => call.id),
+    );
+    assert.deepEqual(newer.calls[0]?.metadata, { signature: 'abc' });
+    assert.deepEqual(
+      (await store.historyAfter(id, 0, 1)).messages.map((message) => message.role),
+      ['assistant'],
+    );
+  });
+}
+
+function events(rig: () => Rig): void {
+  test('D18: events are given whole or not at all', async () => {
+    const { store, newSession, database } = rig();
+    const { id } = await newSession();
+    const { change } = await turn(store, id);
+    const { seq } = change.state;
+    assert.deepEqual(
+      (await store.eventsAfter(id, 2, 100))?.map((event) => event.seq),
+      Array.from({ length: seq - 2 }, (_, index) => index + 3),
+    );
+    assert.deepEqual(await store.eventsAfter(id, seq - change.events.length, 100), change.events);
+    assert.deepEqual(await store.eventsAfter(id, seq, 100), []);
+    assert.equal(await store.eventsAfter(id, 0, seq - 1), undefined);
+    assert.equal(await store.eventsAfter(id, seq + 5, 100), undefined);
+    await database.pool.query('delete from session_events where session_id = $1 and seq <= 2', [id]);
+    assert.equal(await store.eventsAfter(id, 1, 100), undefined);
+    assert.notEqual(await store.eventsAfter(id, 2, 100), undefined);
+  });
+}
+
+function lists(rig: () => Rig): void {
+  test('D18: a list shows what each session says of itself, newest first, page by page', async () => {
+    const { store, newPerson, newSession } = rig();
+    const owner = await newPerson();
+    const made = [];
+    for (let count = 0; count < 5; count += 1) made.push(await newSession(owner));
+    await turn(store, made[0]?.id ?? '', [requested(), requested({ kind: 'pause', tool: 'ask_user_questions' })]);
+    const first = await store.list(owner, { limit: 2 });
+    const second = await store.list(owner, { limit: 2, cursor: first.nextCursor });
+    const third = await store.list(owner, { limit: 2, cursor: second.nextCursor });
+    assert.equal(third.nextCursor, undefined);
+    const all = [...first.sessions, ...second.sessions, ...third.sessions];
+    assert.deepEqual(new Set(all.map((session) => session.id)), new Set(made.map((state) => state.id)));
+    const state = await store.load(made[0]?.id ?? '');
+    assert.deepEqual(all[0], state && publicSession(state));
+    assert.deepEqual(all[0]?.waiting, { approvals: 1, answers: 1 });
+    assert.equal((await store.list(owner, { limit: 9, cursor: 'nonsense' })).sessions.length, 5);
+  });
+
+  test('D23: a rule is listed, touched and revoked by its owner alone', async () => {
+    const { store, newPerson, newSession } = rig();
+    const [owner, stranger] = [await newPerson(), await newPerson()];
+    const { id } = await newSession(owner);
+    const call = requested();
+    await turn(store, id, [call]);
+    await done({ store, id }, { type: 'decide', callId: call.id, inputHash: 'hash', decision: 'approve', scope: 'session', by: owner, subject: 'ls' });
+    const [rule] = await store.rules(owner);
+    assert.equal(rule?.sessionId, id);
+    const at = new Date().toISOString();
+    await store.touchRule(rule.id, at);
+    assert.equal((await store.rules(owner))[0]?.lastUsedAt, at);
+    assert.deepEqual(await store.rules(stranger), []);
+    assert.equal(await store.revokeRule(stranger, rule.id), false);
+    assert.equal(await store.revokeRule(owner, rule.id), true);
+    assert.deepEqual(await store.rules(owner), []);
+  });
+}
+
+function ownership(rig: () => Rig): void {
+  test('D19: another person finds nothing and changes nothing', async () => {
+    const { store, newPerson, newSession } = rig();
+    const stranger = await newPerson();
+    const before = await newSession();
+    const outcome = await commit({ store, id: before.id }, execute('mine now'), { ownerId: stranger });
+    assert.equal(!outcome.ok && 'error' in outcome && outcome.error.code, 'not_found');
+    assert.equal(await store.load(before.id, stranger), undefined);
+    assert.equal(await store.delete(before.id, stranger), false);
+    assert.equal((await store.list(stranger, { limit: 10 })).sessions.length, 0);
+    assert.deepEqual(await store.load(before.id, rig().ownerId), before);
+  });
+
+  test('D20: a deleted session is gone with all that belonged to it', async () => {
+    const { store, database, newSession, ownerId } = rig();
+    const { id } = await newSession();
+    const call = requested();
+    await turn(store, id, [call]);
+    assert.equal(await store.delete(id, ownerId), true);
+    assert.equal(await store.delete(id, ownerId), false);
+    assert.equal(await store.load(id), undefined);
+    assert.equal(await store.findCall(call.id), undefined);
+    const left = await database.pool.query('select 1 from messages where session_id = $1 union all select 1 from session_events where session_id = $1', [id]);
+    assert.equal(left.rowCount, 0);
+    const late = await commit({ store, id }, { type: 'stop' });
+    assert.equal(!late.ok && 'error' in late && late.error.code, 'not_found');
+  });
+}
+
+function machines(rig: () => Rig): void {
+  test('D23: a machine belongs to whoever brought it first', async () => {
+    const { store, newPerson, ownerId } = rig();
+    const stranger = await newPerson();
+    const id = v7();
+    const tools = [{ name: 'bash', description: 'Runs.', inputSchema: { type: 'object' }, effect: 'execute', source: 'builtin' }] as const;
+    const gateway = {
+      id,
+      name: 'laptop',
+      platform: 'linux',
+      workspaces: [{ path: '/w', name: 'w' }],
+      tools: [{ name: 'bash', effect: 'execute' }],
+      lastSeenAt: new Date().toISOString(),
+    } as const;
+    const stored = { gateway: { ...gateway, workspaces: [...gateway.workspaces], tools: [...gateway.tools] }, ownerId, tools, instanceId: v7() };
+    assert.equal(await store.put(stored), true);
+    assert.equal(await store.put({ ...stored, ownerId: stranger }), false);
+    assert.deepEqual(await store.find(id, ownerId), stored);
+    assert.equal(await store.find(id, stranger), undefined);
+    assert.deepEqual(await store.list(stranger), []);
+    const later = new Date(Date.now() + 1_000).toISOString();
+    await store.seen(id, later);
+    await store.seen(id, gateway.lastSeenAt);
+    assert.equal((await store.list(ownerId))[0]?.gateway.lastSeenAt, later);
+  });
+
+  test('D23: the open calls of a machine are found across sessions, with whose they are', async () => {
+    const { store, newSession, ownerId } = rig();
+    const gatewayId = v7();
+    const [first, second] = [await newSession(), await newSession()];
+    const [one, other] = [requested({ gatewayId }), requested({ gatewayId })];
+    await turn(store, first.id, [one]);
+    await turn(store, second.id, [other]);
+    assert.deepEqual(
+      (await store.openCallsOf(gatewayId)).map((open) => open.sessionId),
+      [first.id, second.id],
+    );
+    await done({ store, id: first.id }, { type: 'decide', callId: one.id, inputHash: 'hash', decision: 'deny', scope: 'once', by: 'me', subject: '' });
+    assert.deepEqual(
+      (await store.openCallsOf(gatewayId)).map((open) => open.call.call.id),
+      [other.id],
+    );
+    assert.equal((await store.findCall(other.id))?.ownerId, ownerId);
+  });
+}

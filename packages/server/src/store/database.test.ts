@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { testDatabase } from '@tendon/testing';
+import { pino } from 'pino';
+import { StartError } from '../start-error.ts';
+import { connect, type Database } from './database.ts';
+import { isMigrated, migrate } from './migrate.ts';
+
+const log = pino({ level: 'silent' });
+
+async function withEmptyDatabase(work: (databases: Database[]) => Promise<void>): Promise<void> {
+  await using cloned = await testDatabase();
+  const databases = Array.from({ length: 4 }, () => connect(cloned.url, log));
+  try {
+    await databases[0]?.pool.query('drop schema public cascade; drop schema drizzle cascade; create schema public');
+    await work(databases);
+  } finally {
+    await Promise.all(databases.map((database) => database.close()));
+  }
+}
+
+test('D10: nodes that start together migrate once and all succeed', async () => {
+  await withEmptyDatabase(async (databases) => {
+    await Promise.all(databases.map(migrate));
+    const [first] = databases;
+    assert.ok(first);
+    assert.equal(await isMigrated(first), true);
+    const rows = await first.pool.query('select hash from drizzle.__drizzle_migrations');
+    assert.equal(new Set(rows.rows.map((row) => row.hash)).size, rows.rowCount);
+  });
+});
+
+test('D10: a database that a newer Tendon has changed is refused', async () => {
+  await withEmptyDatabase(async ([database]) => {
+    assert.ok(database);
+    await migrate(database);
+    await database.pool.query(`insert into drizzle.__drizzle_migrations (hash, created_at) values ('of the future', 9999999999999)`);
+    await assert.rejects(migrate(database), (error: unknown) => error instanceof StartError && /newer Tendon/.test(error.message));
+    assert.equal(await isMigrated(database), false);
+  });
+});
+
+test('D11: the migrations are one generated chain that ends in the schema', () => {
+  const run = spawnSync(process.execPath, [join(import.meta.dirname, '../../migrations.ts'), 'check'], { encoding: 'utf8' });
+  assert.equal(run.status, 0, run.stderr);
+});
+
+test('D12: a database out of reach is named, its password not', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const address = taken.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  taken.close();
+  await once(taken, 'close');
+  const database = connect(`postgres://me:hunter2@127.0.0.1:${port}/tendon`, log);
+  await assert.rejects(migrate(database), (error: unknown) => {
+    assert.ok(error instanceof StartError);
+    assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port}`));
+    assert.equal(error.message.includes('hunter2'), false);
+    return true;
+  });
+  await database.close();
+});
+
+test('D12: an address that is none is refused in one line', async () => {
+  const database = connect('not an address', log);
+  await assert.rejects(migrate(database), (error: unknown) => error instanceof StartError && !error.message.includes('\n'));
+  await database.close();
+});
+
+test('D12: a statement that takes too long is given up, and the next one runs', async () => {
+  await using cloned = await testDatabase();
+  const database = connect(cloned.url, log);
+  const client = await database.pool.connect();
+  await client.query('set statement_timeout = 20');
+  await assert.rejects(client.query('select pg_sleep(60)'), { code: '57014' });
+  assert.equal((await client.query('select 1')).rowCount, 1);
+  client.release(true);
+  assert.deepEqual((await database.pool.query('show statement_timeout')).rows, [{ statement_timeout: '15s' }]);
+  await database.close();
+});
