@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import type { TransportLimits } from './limits.ts';
 import { guardOutbound } from './outbound-guard.ts';
-import { type EngineConnection, endNow, endSoon, inboundBytes } from './wire.ts';
+import { type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose } from './wire.ts';
 
 /*
  *            track                 join                    leave last namespace
@@ -40,6 +40,7 @@ export class EngineConnections {
   track(connection: EngineConnection): void {
     const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0 };
     this.#tracked.set(connection, tracked);
+    limitPollingClose(connection, this.#limits.closeGraceMs);
     guardOutbound(connection, {
       limitBytes: this.#limits.outboundBytes,
       onOverflow: (waitingBytes) => {

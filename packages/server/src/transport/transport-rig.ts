@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
-import { connect as connectTcp, type AddressInfo, type Socket as NetSocket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, type Socket as NetSocket } from 'node:net';
 import { Writable } from 'node:stream';
 import { AGENT_REQUESTS, type AgentRequestName, GATEWAY_REQUESTS, type GatewayRequestName, type Result, success } from '@tendon/protocol';
 import { pino } from 'pino';
-import { io, type ManagerOptions, type Socket as ClientSocket, type SocketOptions } from 'socket.io-client';
+import { type Socket as ClientSocket, io, type ManagerOptions, type SocketOptions } from 'socket.io-client';
 import WebSocket from 'ws';
 import type { AgentConnection, AgentHandlers, GatewayConnection, GatewayDesk, GatewayHandlers } from '../runner/ports.ts';
 import type { TransportLimits } from './limits.ts';
@@ -73,7 +73,14 @@ export class TransportRig {
   /** Not yet connected: the caller listens first. The token's text is the user's name. */
   client(namespace: '/agent' | '/gateway' | '/', token: string | undefined, options: Partial<ManagerOptions & SocketOptions> = {}): ClientSocket {
     const auth = { protocol: 1, client: { name: 'test client', version: '1.0.0' }, ...(token !== undefined && { token }) };
-    const socket = io(`http://127.0.0.1:${this.port}${namespace}`, { auth, forceNew: true, reconnection: false, autoConnect: false, transports: ['websocket'], ...options });
+    const socket = io(`http://127.0.0.1:${this.port}${namespace}`, {
+      auth,
+      forceNew: true,
+      reconnection: false,
+      autoConnect: false,
+      transports: ['websocket'],
+      ...options,
+    });
     this.#ends.push(() => socket.disconnect());
     return socket;
   }
@@ -118,7 +125,7 @@ export class TransportRig {
   }
 
   logged(event: string): Record<string, unknown>[] {
-    return this.logLines.filter((line) => line['event'] === event);
+    return this.logLines.filter((line) => line.event === event);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

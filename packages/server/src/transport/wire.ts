@@ -40,3 +40,9 @@ export function endSoon(connection: EngineConnection, graceMs: number): void {
   if (!webSocket || webSocket.readyState === WS_CLOSED) return;
   setTimeout(() => webSocket.terminate(), graceMs).unref();
 }
+
+/** A polling session that is closed between two polls waits for the next one; Engine.IO would wait half a minute, and keep the process up for it. */
+export function limitPollingClose(connection: EngineConnection, graceMs: number): void {
+  const transport = connection.transport as unknown as { closeTimeout?: number };
+  if (transport.closeTimeout !== undefined) transport.closeTimeout = graceMs;
+}
