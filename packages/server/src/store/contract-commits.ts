@@ -74,7 +74,7 @@ function changesFollowEachOther(rig: () => Rig): void {
     const begun = await done({ store, id }, execute('work'));
     const ids = Array.from({ length: 100 }, () => v7());
     await Promise.all(
-      ids.map((messageId, index) => done(index % 2 ? store : otherStore, id, execute('more', messageId), { node: index % 2 ? NODE : OTHER_NODE })),
+      ids.map((messageId, index) => done({ store: index % 2 ? store : otherStore, id }, execute('more', messageId), { node: index % 2 ? NODE : OTHER_NODE })),
     );
     const state = await store.load(id);
     assert.deepEqual(new Set(state?.queue.map((queued) => queued.message.id)), new Set(ids));
