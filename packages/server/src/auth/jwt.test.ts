@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { authRig } from './auth-rig.ts';
+import { createJwtVerifier } from './jwt.ts';
+
+const AUDIENCE = 'tendon';
+
+/** An identity provider on real HTTP: publishes one key. */
+async function provider() {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
+  const state = { status: 200 };
+  const server = createServer((_request, response) => response.writeHead(state.status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: [jwk] })));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    issuer,
+    privateKey,
+    jwk,
+    state,
+    config: { issuer, audience: AUDIENCE, jwksUrl: `${issuer}/jwks` },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+interface Claims extends JWTPayload {
+  readonly kid?: string;
+}
+
+function sign(issuer: string, key: CryptoKey | Uint8Array, claims: Claims & { alg?: string } = {}): Promise<string> {
+  const { kid = 'k1', alg = 'ES256', ...payload } = claims;
+  const now = Math.floor(Date.now() / 1_000);
+  return new SignJWT({ iss: issuer, aud: AUDIENCE, sub: 'ann', exp: now + 600, iat: now, ...payload }).setProtectedHeader({ alg, kid }).sign(key);
+}
+
+test('H11: only a JWT with everything right is accepted', async () => {
+  await using idp = await provider();
+  const verify = createJwtVerifier(idp.config);
+  const now = Math.floor(Date.now() / 1_000);
+  const stranger = await generateKeyPair('ES256');
+  const good = await sign(idp.issuer, idp.privateKey);
+  const rows: [string, string, boolean][] = [
+    ['all right', good, true],
+    ['one of several audiences', await sign(idp.issuer, idp.privateKey, { aud: ['other', AUDIENCE] }), true],
+    ['another issuer', await sign('https://evil.example', idp.privateKey), false],
+    ['another audience', await sign(idp.issuer, idp.privateKey, { aud: 'other' }), false],
+    ['expired', await sign(idp.issuer, idp.privateKey, { exp: now - 60 }), false],
+    ['not yet', await sign(idp.issuer, idp.privateKey, { nbf: now + 600 }), false],
+    ['without expiry', await sign(idp.issuer, idp.privateKey, { exp: undefined }), false],
+    ['without subject', await sign(idp.issuer, idp.privateKey, { sub: undefined }), false],
+    ['another key', await sign(idp.issuer, stranger.privateKey), false],
+    ['an unknown key id', await sign(idp.issuer, stranger.privateKey, { kid: 'k2' }), false],
+    ['signed with the public key as a shared secret', await sign(idp.issuer, new TextEncoder().encode(JSON.stringify(idp.jwk)), { alg: 'HS256' }), false],
+    ['unsigned', new UnsecuredJWT({ sub: 'ann' }).setIssuer(idp.issuer).setAudience(AUDIENCE).setExpirationTime('1h').encode(), false],
+    ['changed claims', `${good.split('.')[0]}.${Buffer.from(JSON.stringify({ iss: idp.issuer, aud: AUDIENCE, sub: 'root', exp: now + 600 })).toString('base64url')}.${good.split('.')[2]}`, false],
+    ['noise', 'a.b.c', false],
+  ];
+  for (const [title, token, isAccepted] of rows) assert.equal((await verify(token, new Date())).ok, isAccepted, title);
+});
+
+test('H11: keys that cannot be fetched are a lost dependency, not a wrong token', async () => {
+  await using idp = await provider();
+  idp.state.status = 500;
+  const verify = createJwtVerifier(idp.config);
+  await assert.rejects(verify(await sign(idp.issuer, idp.privateKey), new Date()));
+});
+
+test('H11: each subject is a user of its own, the same at every sign-in and at the same time', async () => {
+  await using idp = await provider();
+  await using rig = await authRig({ jwt: idp.config });
+  const enter = async (sub: string) => {
+    const decision = await rig.auth.authenticate({ token: await sign(idp.issuer, idp.privateKey, { sub, name: `The ${sub}` }), headers: {}, address: '10.0.0.1', namespace: '/agent' });
+    assert.ok(decision.ok);
+    assert.equal(decision.principal.path, 'jwt');
+    assert.ok(decision.principal.expiresAt instanceof Date);
+    return decision.principal.userId;
+  };
+  const ann = await Promise.all([enter('ann'), enter('ann'), enter('ann'), enter('ann')]);
+  assert.equal(new Set(ann).size, 1);
+  assert.notEqual(await enter('bob'), ann[0]);
+  assert.notEqual(ann[0], rig.auth.ownerId);
+  assert.equal(await rig.auth.userName(String(ann[0])), 'The ann');
+});
+
+test('H9: without a configured issuer a JWT is an unknown key', async () => {
+  await using idp = await provider();
+  await using rig = await authRig();
+  const decision = await rig.auth.authenticate({ token: await sign(idp.issuer, idp.privateKey), headers: {}, address: '10.0.0.1', namespace: '/agent' });
+  assert.ok(!decision.ok && decision.code === 'unauthorized');
+  assert.equal(rig.lines.at(-1)?.['path'], 'token');
+});

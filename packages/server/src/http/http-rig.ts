@@ -1,0 +1,91 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type AddressInfo, connect as dial } from 'node:net';
+import { join } from 'node:path';
+import { temporaryFolder } from '@tendon/testing';
+import { type AuthRig, authRig } from '../auth/auth-rig.ts';
+import { createHttp } from './create-http.ts';
+import { createMetrics } from './metrics.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** The HTTP server on a real port with real auth and a small built page. For tests. */
+export interface HttpRig extends AsyncDisposable {
+  readonly auth: AuthRig;
+  readonly port: number;
+  readonly origin: string;
+  readonly webRoot: string;
+  readonly readiness: { ok: boolean };
+  /** One request; `headers` go out as they are, beside a right `Host`. */
+  ask(method: string, path: string, headers?: Record<string, string>, body?: string): Promise<Answer>;
+  /** Sends raw bytes and returns all that comes back until the end. */
+  raw(text: string): Promise<string>;
+}
+
+export const PAGE = '<!doctype html><title>Tendon</title><div id="root"></div>';
+export const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))})`;
+
+export async function httpRig(config: Parameters<typeof authRig>[0] = {}): Promise<HttpRig> {
+  const folder = await temporaryFolder();
+  const webRoot = join(folder.path, 'dist');
+  await mkdir(join(webRoot, 'assets'), { recursive: true });
+  await writeFile(join(folder.path, 'secret.txt'), 'outside');
+  await writeFile(join(webRoot, 'index.html'), PAGE);
+  await writeFile(join(webRoot, 'assets', 'app-1a2b3c.js'), SCRIPT);
+  await writeFile(join(webRoot, 'icon.png'), Buffer.from([0x89, 0x50, 0x4e, 0x47]));
+  const auth = await authRig({ publicUrl: undefined, ...config }, 0);
+  const readiness = { ok: true };
+  const server = createHttp({
+    door: auth.door,
+    auth: auth.auth,
+    webRoot,
+    readiness: async () => ({ ok: readiness.ok, checks: { database: readiness.ok ? 'ok' : 'cannot be reached' } }),
+    metrics: createMetrics([{ name: 'tendon_test', help: 'A test.', read: () => 7 }]),
+    log: auth.log,
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    auth,
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    webRoot,
+    readiness,
+    ask: (method, path, headers = {}, body) => ask({ port, method, path, headers, body }),
+    raw: (text) => raw(port, text),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await auth[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function ask(options: { port: number; method: string; path: string; headers: Record<string, string>; body: string | undefined }): Promise<Answer> {
+  const { port, method, path, headers, body } = options;
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+function raw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = dial({ host: '127.0.0.1', port });
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
+    socket.write(text);
+  });
+}
