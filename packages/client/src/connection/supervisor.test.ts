@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Socket as NetSocket } from 'node:net';
+import { describe, it } from 'node:test';
+import { FakeAgentServer } from '../../test-support/fake-agent-server.ts';
+import { connect, eventually, online, until } from '../../test-support/rig.ts';
+import type { Timers } from '../types.ts';
+
+/** Real timers that know what is still running, and can be told to wait for ever. */
+function countedTimers(): Timers & { readonly running: Set<unknown>; readonly delays: number[] } {
+  const running = new Set<unknown>();
+  const delays: number[] = [];
+  return {
+    running,
+    delays,
+    set(task, delayMs) {
+      delays.push(delayMs);
+      const handle = setTimeout(() => {
+        running.delete(handle);
+        task();
+      }, delayMs);
+      running.add(handle);
+      return handle;
+    },
+    clear(handle) {
+      running.delete(handle);
+      clearTimeout(handle as NodeJS.Timeout);
+    },
+  };
+}
+
+describe('connection over real sockets', () => {
+  it('K3: the handshake carries protocol, client and token', async () => {
+    await using server = await FakeAgentServer.started();
+    using client = connect(server, { token: 'secret' });
+    await online(client);
+    assert.deepEqual(server.handshakes, [{ protocol: 1, client: { name: 'test', version: '1' }, token: 'secret' }]);
+  });
+
+  it('K3: a refusal for good ends in failed, with the reason, and only connectNow tries again', async () => {
+    await using server = await FakeAgentServer.started();
+    server.admit = () => ({ code: 'unsupported_protocol', message: 'too old' });
+    using client = connect(server);
+    const failed = await until(client.connection, (state) => state.kind === 'failed');
+    assert.deepEqual(failed, { kind: 'failed', reason: { code: 'unsupported_protocol', message: 'too old' } });
+    assert.equal(server.handshakes.length, 1);
+    server.admit = () => undefined;
+    client.connectNow();
+    await online(client);
+  });
+
+  it('K2: retryAfterMs of a refusal is waited for, and connectNow cuts it short', async () => {
+    await using server = await FakeAgentServer.started();
+    server.admit = () => ({ code: 'shutting_down', message: 'bye', retryAfterMs: 60_000 });
+    using client = connect(server, { now: () => 1_000 });
+    const waiting = await until(client.connection, (state) => state.kind === 'waiting');
+    assert.deepEqual(waiting, { kind: 'waiting', attempt: 1, retryAt: 61_005, reason: { code: 'shutting_down', message: 'bye' } });
+    server.admit = () => undefined;
+    client.connectNow();
+    await online(client);
+  });
+
+  it('K2: a server that is not there is tried until it is', async () => {
+    const server = await FakeAgentServer.started();
+    await server.stop();
+    using client = connect(server);
+    const waiting = await until(client.connection, (state) => state.kind === 'waiting' && state.attempt >= 3);
+    assert.equal(waiting.kind === 'waiting' && waiting.reason.code, 'unavailable');
+    await server.start();
+    await online(client);
+    await server.stop();
+  });
+
+  it('K4: a token function is called once over 50 reconnects', async () => {
+    await using server = await FakeAgentServer.started();
+    let calls = 0;
+    const token = () => {
+      calls += 1;
+      return Promise.resolve(`token-${calls}`);
+    };
+    using client = connect(server, { token, random: () => 0 });
+    for (let drop = 1; drop <= 50; drop += 1) {
+      await eventually(() => server.handshakes.length === drop && client.connection.get().kind === 'online');
+      server.cut();
+    }
+    await eventually(() => server.handshakes.length === 51);
+    assert.equal(calls, 1);
+    assert.ok(server.handshakes.every((handshake) => handshake.token === 'token-1'));
+  });
+
+  it('K4: an expired token is fetched once more and the connection goes on', async () => {
+    await using server = await FakeAgentServer.started();
+    let calls = 0;
+    let valid = 'token-1';
+    server.admit = ({ token }) => (token === valid ? undefined : { code: 'unauthorized', message: 'expired' });
+    const token = () => {
+      calls += 1;
+      return Promise.resolve(`token-${calls}`);
+    };
+    using client = connect(server, { token });
+    await online(client);
+    valid = 'token-2';
+    server.cut();
+    await eventually(() => server.handshakes.length === 3 && client.connection.get().kind === 'online');
+    assert.equal(calls, 2);
+    assert.deepEqual(
+      server.handshakes.map((handshake) => handshake.token),
+      ['token-1', 'token-1', 'token-2'],
+    );
+  });
+
+  it('K4: a token that is refused, renewed and refused again ends it: no loop', async () => {
+    await using server = await FakeAgentServer.started();
+    let calls = 0;
+    server.admit = () => ({ code: 'unauthorized', message: 'no' });
+    using client = connect(server, {
+      token: () => {
+        calls += 1;
+        return Promise.resolve('useless');
+      },
+    });
+    await until(client.connection, (state) => state.kind === 'failed');
+    assert.deepEqual([calls, server.handshakes.length], [2, 2]);
+  });
+
+  it('K4: a fixed token or a cookie that is refused is not tried again', async () => {
+    await using server = await FakeAgentServer.started();
+    server.admit = () => ({ code: 'unauthorized', message: 'no' });
+    using client = connect(server);
+    await until(client.connection, (state) => state.kind === 'failed');
+    assert.equal(server.handshakes.length, 1);
+  });
+
+  it('K4: a token function that fails is asked again after a pause', async () => {
+    await using server = await FakeAgentServer.started();
+    let calls = 0;
+    const token = () => {
+      calls += 1;
+      return calls < 3 ? Promise.reject(new Error('offline')) : Promise.resolve('good');
+    };
+    using client = connect(server, { token });
+    await online(client);
+    assert.equal(calls, 3);
+  });
+
+  it('K5: a request without an answer is settled, and a connection on which nothing is heard is made anew', async () => {
+    await using server = await FakeAgentServer.started();
+    using client = connect(server, { requestTimeoutMs: 60 });
+    await online(client);
+    await until(client.sessions, (view) => view.status === 'ready');
+    server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
+    const result = await client.request('model:list', {});
+    assert.equal(!result.ok && result.error.code, 'unavailable');
+    await eventually(() => server.handshakes.length === 2 && client.connection.get().kind === 'online');
+  });
+
+  it('K5: a slow server that is otherwise heard keeps its connection', async () => {
+    await using server = await FakeAgentServer.started();
+    using client = connect(server, { requestTimeoutMs: 80 });
+    await online(client);
+    server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
+    const chatter = setInterval(() => server.broadcast('server:notice', { code: 'hello', message: '' }), 10);
+    const result = await client.request('model:list', {});
+    clearInterval(chatter);
+    assert.equal(!result.ok && result.error.code, 'unavailable');
+    assert.equal(client.connection.get().kind, 'online');
+    assert.equal(server.handshakes.length, 1);
+  });
+
+  it('K5: a request that is open when the connection goes answers at once', async () => {
+    await using server = await FakeAgentServer.started();
+    using client = connect(server);
+    await online(client);
+    server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
+    const open = client.request('model:list', {});
+    await eventually(() => server.seen('model:list').length === 1);
+    server.cut();
+    const result = await open;
+    assert.equal(!result.ok && result.error.code, 'unavailable');
+  });
+
+  it('K6: close leaves no timer and no socket, whenever it comes, and may come twice', async () => {
+    await using server = await FakeAgentServer.started();
+    const session = server.session();
+    for (const moment of ['at once', 'online', 'waiting'] as const) {
+      const timers = countedTimers();
+      const client = connect(server, { timers });
+      const opened = client.open(session.id);
+      opened.send('hello');
+      if (moment !== 'at once') await until(opened.view, (view) => view.phase === 'ready');
+      if (moment === 'waiting') {
+        server.admit = () => ({ code: 'rate_limited', message: 'later', retryAfterMs: 60_000 });
+        server.cut();
+        await until(client.connection, (state) => state.kind === 'waiting');
+      }
+      opened.release();
+      client.close();
+      client.close();
+      assert.equal(client.connection.get().kind, 'closed');
+      await eventually(() => server.sockets.length === 0);
+      assert.equal(timers.running.size, 0, moment);
+    }
+  });
+
+  it('K6: closing while the transport is being opened leaves nothing behind', async () => {
+    const sockets = new Set<NetSocket>();
+    const mute = createServer((socket) => sockets.add(socket.on('error', () => undefined).resume()));
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const timers = countedTimers();
+    const client = connect({ url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}` }, { timers });
+    await eventually(() => sockets.size > 0);
+    client.close();
+    assert.equal(timers.running.size, 0);
+    await eventually(() => [...sockets].every((socket) => socket.readableEnded || socket.destroyed));
+    for (const socket of sockets) socket.destroy();
+    mute.close();
+  });
+});
