@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'packages/web/dist');
 const stamp = join(dist, '.sources');
+const vite = join(dirname(createRequire(join(root, 'packages/web/package.json')).resolve('vite/package.json')), 'bin/vite.js');
 
 /** Everything the page is made of. The hash is over contents: a fresh clone or a switched branch changes times without changing anything. */
 const SOURCES = ['packages/{web,client,protocol}/src/**/*', 'packages/web/*.{html,ts,json}', 'packages/web/public/**/*', 'package-lock.json'];
@@ -37,7 +39,7 @@ function build(wanted: string): number {
   const fresh = join(root, 'packages/web/node_modules', `.page-${process.pid}`);
   mkdirSync(fresh, { recursive: true });
   try {
-    const { status } = spawnSync('vite', ['build', '--outDir', fresh, '--emptyOutDir', '--logLevel', 'warn'], {
+    const { status } = spawnSync(process.execPath, [vite, 'build', '--outDir', fresh, '--emptyOutDir', '--logLevel', 'warn'], {
       cwd: join(root, 'packages/web'),
       stdio: 'inherit',
     });
