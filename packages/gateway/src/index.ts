@@ -1,4 +1,5 @@
 export { type GatewayHandle, type GatewayOptions, startGateway } from './gateway.ts';
 export type { LinkRefusal, LinkState } from './link/connection.ts';
+export { readGatewayId } from './machine-identity.ts';
 export { GatewayStartError } from './start-error.ts';
 export { registryBuilds } from './tools/registry.ts';
