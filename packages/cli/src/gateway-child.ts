@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { childMessageSchema, type ParentMessage } from './gateway-messages.ts';
 
 /**
  * Keeps one `tendon gateway` process running beside the server:
  *
- *   starting ── "online" ──► online ── exits ──► waiting (backoff) ──► starting
+ *   starting ── "identify", answered with its key ──► dialing ── "online" ──► online ── exits ──► waiting (backoff) ──► starting
  *      └── exits ──► waiting            any ── close ──► closed
  *      └── exits with 2 (its settings are wrong) ──► given up
  *
@@ -15,6 +16,8 @@ export interface GatewayChildOptions {
   readonly serverUrl: string;
   readonly home: string;
   readonly workspace: string;
+  /** The key for the machine of this id. */
+  readonly credential: (gatewayId: string) => Promise<string>;
   readonly onNotice: (message: string) => void;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
@@ -70,11 +73,25 @@ export class GatewayChild {
       env: environmentFor(process.env),
     });
     this.#child = child;
-    child.on('message', (message) => {
-      if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'online') this.#firstOnline.resolve(true);
-    });
+    child.on('message', (message) => void this.#heard(child, message));
     child.on('error', (error) => this.#options.onNotice(`the gateway could not be started: ${error.message}`));
     child.once('close', (code, signal) => this.#ended(code, signal, performance.now() - startedAt));
+  }
+
+  async #heard(child: ChildProcess, message: unknown): Promise<void> {
+    const parsed = childMessageSchema.safeParse(message);
+    if (!parsed.success) return;
+    if (parsed.data.type === 'online') {
+      this.#firstOnline.resolve(true);
+      return;
+    }
+    try {
+      const key = await this.#options.credential(parsed.data.gatewayId);
+      if (child.connected) child.send({ type: 'credential', key } satisfies ParentMessage, () => undefined);
+    } catch (error) {
+      this.#options.onNotice(`the gateway got no key: ${error instanceof Error ? error.message : String(error)}`);
+      child.kill('SIGTERM');
+    }
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null, livedMs: number): void {

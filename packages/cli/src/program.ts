@@ -13,7 +13,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     }
     if (isStartError(error)) {
       fail(error.message);
-      process.exit(error.exitCode);
+      process.exit(2);
     }
     fail(`something unexpected went wrong: ${error instanceof Error ? error.message : String(error)} (TENDON_LOG_LEVEL=debug shows more)`);
     if (process.env['TENDON_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
@@ -21,9 +21,9 @@ export async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** By name too: another copy of the class (the gateway's) says the same thing. */
-function isStartError(error: unknown): error is Error & { exitCode: number } {
-  return error instanceof StartError || (error instanceof Error && error.name === 'StartError' && 'exitCode' in error && typeof error.exitCode === 'number');
+/** By name for the gateway's: its class is not loaded unless a gateway runs. */
+function isStartError(error: unknown): error is Error {
+  return error instanceof StartError || (error instanceof Error && error.name === 'GatewayStartError');
 }
 
 function buildProgram(): Command {

@@ -1,7 +1,7 @@
-import { hostname } from 'node:os';
-import { createLog, StartError } from '@tendon/server/settings';
+import type { GatewayHandle } from '@tendon/gateway';
+import { type Config, createLog, StartError } from '@tendon/server/settings';
 import { requireUrl } from '../control-client.ts';
-import { readGatewayCredential } from '../gateway-credential.ts';
+import { type ChildMessage, parentMessageSchema } from '../gateway-messages.ts';
 import { RunningParts } from '../lifecycle.ts';
 import { note } from '../output.ts';
 import { ReadyFile } from '../ready-file.ts';
@@ -9,7 +9,7 @@ import { requireFolder, requireSettings, type SettingFlags } from '../settings.t
 import { VERSION } from '../version.ts';
 
 export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
-  readonly server?: string;
+  readonly server: string;
   readonly workspace?: readonly string[];
   readonly name?: string;
   readonly readyFile?: string;
@@ -17,19 +17,14 @@ export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
 
 /**
  * `tendon gateway`: this machine's hands for a server elsewhere, until a signal ends it. Started by `tendon start` it has an IPC channel:
- * it says there when it is online, and ends when the channel closes, which happens however its parent dies.
+ * it gets its key there, says when it is online, and ends when the channel closes, which happens however its parent dies.
  */
 export async function gateway(flags: GatewayFlags): Promise<void> {
   const { workspace: given, ...settingFlags } = flags;
   const config = await requireSettings(settingFlags);
   const workspaces = given?.length ? given : [config.workspace];
   for (const folder of workspaces) requireFolder('TENDON_WORKSPACE', folder);
-  if (flags.server === undefined) throw new StartError('--server is missing: give the address of the server, such as https://tendon.example');
   const serverUrl = requireUrl(flags.server);
-  const credential = config.apiKey === undefined ? await readGatewayCredential(config.home) : undefined;
-  const token = config.apiKey ?? credential?.key;
-  if (token === undefined) throw new StartError('TENDON_API_KEY is missing: make a key on the server with "tendon key create NAME", and give it here');
-
   const isChild = process.send !== undefined;
   const running = new RunningParts(undefined, { ignoreInterrupt: isChild });
   if (isChild) process.once('disconnect', () => running.exit(0));
@@ -37,13 +32,51 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
     const readyFile = new ReadyFile(flags.readyFile);
     await readyFile.prepare();
     running.add(() => readyFile.remove());
-    const { startGateway } = await import('@tendon/gateway');
+    const { readGatewayId, startGateway } = await import('@tendon/gateway');
+    const token = isChild ? await askParent(await readGatewayId(config.home, flags.name)) : requireKey(config);
     const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY });
-    const handle = await startGateway({ serverUrl, token, home: config.home, name: flags.name ?? hostname(), workspaces: [...workspaces], log, version: VERSION, gatewayId: credential?.gatewayId });
+    const handle = await startGateway({ serverUrl, token, home: config.home, workspaces: [...workspaces], log, version: VERSION, ...(flags.name === undefined ? {} : { name: flags.name }) });
     running.add(() => handle.close());
-    await handle.ready();
-    process.send?.({ type: 'online', gatewayId: handle.gatewayId });
-    if (!isChild) note(`This machine is connected to ${serverUrl}; it works in ${workspaces.join(', ')}`);
+    await requireOnline(handle);
+    tellParent({ type: 'online', gatewayId: handle.gatewayId });
+    if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
     await readyFile.write({ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) });
+    running.endWith(refused(handle), 'The server no longer accepts this machine: its key was revoked, or its version does not fit.');
+  });
+}
+
+function requireKey(config: Config): string {
+  if (config.apiKey !== undefined) return config.apiKey;
+  throw new StartError('TENDON_API_KEY is missing: make a key on the server with "tendon key create NAME", and give it here');
+}
+
+async function requireOnline(handle: GatewayHandle): Promise<void> {
+  const state = await handle.ready();
+  if (state.kind === 'failed') throw new StartError(`the server refused this machine (${state.reason.code}): ${state.reason.message}`);
+}
+
+/** Settles when the server refuses this machine for good. */
+function refused(handle: GatewayHandle): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = handle.subscribe((state) => {
+      if (state.kind !== 'failed') return;
+      stop();
+      resolve();
+    });
+  });
+}
+
+function tellParent(message: ChildMessage): void {
+  process.send?.(message);
+}
+
+/** Our key, from the process that started us. Waits for as long as the channel is open. */
+function askParent(gatewayId: string): Promise<string> {
+  return new Promise((resolve) => {
+    process.on('message', (message) => {
+      const parsed = parentMessageSchema.safeParse(message);
+      if (parsed.success) resolve(parsed.data.key);
+    });
+    tellParent({ type: 'identify', gatewayId });
   });
 }

@@ -40,8 +40,8 @@ export async function start(flags: StartFlags): Promise<void> {
     greet(server.url, link, config.auth === 'disabled');
     if (flags.open !== false && process.stdout.isTTY && canOpenBrowser(process.env, process.stderr.isTTY)) openBrowser(link);
 
-    await ensureGatewayCredential(config.home, clientOf(local, controlKey));
-    const gateway = new GatewayChild({ serverUrl: local, home: config.home, workspace: config.workspace, onNotice: note });
+    const credential = async (gatewayId: string) => (await ensureGatewayCredential(config.home, gatewayId, clientOf(local, controlKey))).key;
+    const gateway = new GatewayChild({ serverUrl: local, home: config.home, workspace: config.workspace, credential, onNotice: note });
     running.add(() => gateway.close());
     const isOnline = await Promise.race([gateway.online(), new Promise<boolean>((resolve) => setTimeout(resolve, GATEWAY_LIMIT_MS, false).unref())]);
     if (!isOnline) note('The gateway of this machine is not connected yet; the page shows when it is.');
