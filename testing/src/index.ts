@@ -1,9 +1,15 @@
+export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
 export { findChromium } from './chromium.ts';
+export { type HeldCommand, heldCommand, isRunning, ledgerLines, runs, untilEnded } from './command-gate.ts';
+export { type DatabaseCount, DatabaseMeter } from './database-meter.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export type { ModelRequest } from './model/recorded-request.ts';
 export { calls, epochMs, type Reply, readTokenStamps, type ScriptedCall, type Step, says, stampedTokens, thinks, waitsFor } from './model/script.ts';
 export { ScriptedModel } from './model/scripted-model.ts';
+export { DIALECTS, modelEnvironment, type NodeRig, type NodeRigOptions, nodeRig } from './node-rig.ts';
+export { type Exit, type ProcessRig, processRig, startTendon, type TendonCommand, type TendonProcess } from './process-rig.ts';
+export { resultText, SessionView, textOf, type TurnFailed } from './session-view.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 export { type TestDatabase, testDatabase } from './test-database.ts';
 export { type Condition, emits, until, within } from './until.ts';

@@ -23,7 +23,7 @@ interface Link {
  * What stalls, swallows or delays holds for connections made later as well, until `resume()`.
  */
 export class LossyProxy implements AsyncDisposable {
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   readonly #links = new Set<Link>();
   readonly #stalled = new Set<Direction>();
   #server: Server | undefined;
@@ -52,6 +52,11 @@ export class LossyProxy implements AsyncDisposable {
 
   get connections(): number {
     return this.#links.size;
+  }
+
+  /** From now on new connections lead to this port: for a target that must know the proxy's address before it starts. */
+  aim(port: number): void {
+    this.#target = { ...this.#target, port };
   }
 
   /** Resolves when the next connection has been made. */

@@ -32,6 +32,8 @@ export interface ServerHandle {
 export interface ServerParts {
   /** Folder of the built page. */
   readonly webRoot: string;
+  /** How long a model may stay silent; `ModelConfig` says what holds when it is left out. */
+  readonly modelTimeouts?: Pick<ModelConfig, 'firstChunkTimeoutMs' | 'idleTimeoutMs'>;
 }
 
 interface Storage {
@@ -80,7 +82,7 @@ async function startOn(storage: Storage, { config, log, parts }: { config: Confi
   const http = createHttp({ door, auth, webRoot: parts.webRoot, readiness: () => readiness(database, state), metrics, log });
   const transport = createTransport({ httpServer: http, checkDoor: (request) => doorVerdict(door, request), authenticate: (attempt) => signIn(auth, attempt), isDraining: () => state.isDraining, log });
   const store = createStore(database);
-  const models = createModels(modelConfig(config));
+  const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
   const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log, isSoleOwner: embedded !== undefined });
   auth.onRevoked(({ credentialId }) => transport.disconnectCredential(credentialId));
   transport.serve(runner);

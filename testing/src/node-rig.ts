@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { GatewayHandle } from '@tendon/gateway';
+import type { AgentRequest } from '@tendon/protocol';
+import type { ServerHandle, ServerParts } from '@tendon/server';
+import type { QueryResultRow } from 'pg';
+import { AgentSocket } from './agent-socket.ts';
+import { LossyProxy } from './lossy-proxy.ts';
+import type { ModelRequest } from './model/recorded-request.ts';
+import { ScriptedModel } from './model/scripted-model.ts';
+import { SessionView } from './session-view.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { testDatabase } from './test-database.ts';
+import { within } from './until.ts';
+
+/** The names under which the scripted model is asked, one for each way of speaking to it. */
+export const DIALECTS = [
+  { name: 'OpenAI-compatible', model: 'compatible/scripted' },
+  { name: 'Anthropic', model: 'anthropic/claude-scripted' },
+] as const;
+
+export interface NodeRigOptions {
+  /** A gateway comes with it unless this is false. */
+  readonly hasGateway?: boolean;
+  /** The gateway reaches the server through a proxy that can cut. */
+  readonly isProxied?: boolean;
+  readonly modelTimeouts?: ServerParts['modelTimeouts'];
+  /** Changes the database's address, for a meter in between. */
+  readonly throughDatabase?: (url: string) => Promise<{ readonly url: string } & AsyncDisposable>;
+}
+
+/** A server, a gateway and a scripted model in this process, all on real sockets, with a database and a workspace of their own. */
+export interface NodeRig extends AsyncDisposable {
+  readonly server: ServerHandle;
+  /** Past the proxy. */
+  readonly url: string;
+  readonly model: ScriptedModel;
+  /** The owner's. */
+  readonly key: string;
+  readonly home: string;
+  readonly workspace: string;
+  readonly gateway: GatewayHandle | undefined;
+  readonly proxy: LossyProxy;
+  /** A socket of the owner, or of whoever the key belongs to. Closed with the rig. */
+  connect(options?: { readonly key?: string; readonly name?: string }): Promise<AgentSocket>;
+  /** A new session on a socket of its own. */
+  open(options?: AgentRequest<'session:create'>): Promise<SessionView>;
+  startGateway(): Promise<GatewayHandle>;
+  /** The next request to the model with a number above `after`. */
+  modelRequest(after: number): Promise<ModelRequest>;
+  sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Another person, with a key. */
+  addUser(): Promise<{ readonly userId: string; readonly key: string }>;
+}
+
+export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryFolder());
+  const workspaceFolder = stack.use(await temporaryFolder());
+  const model = stack.use(await ScriptedModel.start());
+  const database = stack.use(await testDatabase());
+  const metered = options.throughDatabase === undefined ? database : stack.use(await options.throughDatabase(database.url));
+  const proxy = stack.use(await LossyProxy.start({ port: 1 }));
+  const home = join(folder.path, 'home');
+  const server = await startServer({ home, databaseUrl: metered.url, model, proxy: options.isProxied ? proxy : undefined, modelTimeouts: options.modelTimeouts });
+  stack.defer(() => server.close());
+  proxy.aim(server.port);
+  const url = `http://127.0.0.1:${server.port}`;
+  const { key } = await server.auth.createKey({ userId: server.ownerId, name: 'tests' });
+  const sockets = stack.adopt(new Set<AgentSocket>(), async (open) => open.forEach((socket) => socket.close()));
+  const connect: NodeRig['connect'] = async (who = {}) => {
+    const socket = await AgentSocket.connect({ url, key: who.key ?? key, ...(who.name === undefined ? {} : { name: who.name }) });
+    sockets.add(socket);
+    return socket;
+  };
+  const gateways = stack.adopt(new Set<GatewayHandle>(), async (open) => void (await Promise.all([...open].map((handle) => handle.close()))));
+  const place = { serverUrl: options.isProxied ? proxy.url : url, token: key, home, workspace: workspaceFolder.path };
+  const startGateway = async (): Promise<GatewayHandle> => {
+    const handle = await startedGateway(place);
+    gateways.add(handle);
+    return handle;
+  };
+  const gateway = options.hasGateway === false ? undefined : await startGateway();
+  const kept = stack.move();
+  return {
+    ...{ server, url, model, key, home, workspace: workspaceFolder.path, gateway, proxy, connect, startGateway },
+    open: async (session) => SessionView.create(await connect(), session),
+    modelRequest: (after) => requestAfter(model, after),
+    sql: (text, values) => queryOnce(database.url, text, values ?? []),
+    addUser: () => addUser(server, database.url),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+interface ServerSetup {
+  readonly home: string;
+  readonly databaseUrl: string;
+  readonly model: ScriptedModel;
+  readonly proxy: LossyProxy | undefined;
+  readonly modelTimeouts: ServerParts['modelTimeouts'];
+}
+
+/** Loaded when first needed: most tests that import this package want no server. */
+async function startServer({ home, databaseUrl, model, proxy, modelTimeouts }: ServerSetup): Promise<ServerHandle> {
+  const { createLog, loadConfig, startServer: start } = await import('@tendon/server');
+  const { prepareHome } = await import('@tendon/server/settings');
+  await prepareHome(home);
+  const loaded = loadConfig({ env: { ...modelEnvironment(model), TENDON_HOME: home, TENDON_PORT: '0', TENDON_DATABASE_URL: databaseUrl, ...(proxy ? { TENDON_PUBLIC_URL: proxy.url } : {}) } });
+  if (!loaded.ok) throw new Error(loaded.faults.join('\n'));
+  return start(loaded.config, createLog({ level: 'error', pretty: false }), { webRoot: join(home, 'no-page'), ...(modelTimeouts ? { modelTimeouts } : {}) });
+}
+
+/** What makes both dialects lead to the scripted model. */
+export function modelEnvironment(model: ScriptedModel): Record<string, string> {
+  return { TENDON_COMPATIBLE_URL: model.url, ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'scripted-key', TENDON_MODEL: DIALECTS[0].model };
+}
+
+async function startedGateway(place: { serverUrl: string; token: string; home: string; workspace: string }): Promise<GatewayHandle> {
+  const { startGateway } = await import('@tendon/gateway');
+  const { pino } = await import('pino');
+  const { serverUrl, token, home, workspace } = place;
+  const handle = await startGateway({ serverUrl, token, home, name: hostname(), workspaces: [workspace], log: pino({ level: 'error' }), version: '0.0.0' });
+  const state = await within('the gateway to be online', handle.ready());
+  if (state.kind !== 'online') throw new Error(`the gateway is ${JSON.stringify(state)}`);
+  return handle;
+}
+
+async function requestAfter(model: ScriptedModel, after: number): Promise<ModelRequest> {
+  let request = model.requests[after];
+  while (!request || request.number <= after) request = await within(`model request ${after + 1}`, model.nextRequest());
+  return request;
+}
+
+async function queryOnce<Row extends QueryResultRow>(url: string, text: string, values: readonly unknown[]): Promise<Row[]> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return (await client.query<Row>(text, [...values])).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function addUser(server: ServerHandle, databaseUrl: string): Promise<{ userId: string; key: string }> {
+  const userId = randomUUID();
+  await queryOnce(databaseUrl, `insert into users (id, name, email) values ($1, 'Another', $2)`, [userId, `${userId}@local.invalid`]);
+  const { key } = await server.auth.createKey({ userId, name: 'tests' });
+  return { userId, key };
+}
