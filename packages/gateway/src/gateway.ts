@@ -66,7 +66,11 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
   const name = options.name === undefined || options.name === '' ? hostname() : options.name;
   const folders = await openGatewayFolders(options.home, name);
   const lock = takeOwnerLock(folders.lock);
-  if (!lock) throw new GatewayStartError('already_running', `Another gateway named ${JSON.stringify(name)} already runs from ${folders.home}. Stop it, or give this one another name.`);
+  if (!lock)
+    throw new GatewayStartError(
+      'already_running',
+      `Another gateway named ${JSON.stringify(name)} already runs from ${folders.home}. Stop it, or give this one another name.`,
+    );
   try {
     const policy = await PolicyFile.open(folders.policy, options.log);
     const workspaces = await openWorkspaces(options.workspaces, folders.home);
@@ -82,9 +86,13 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
 
 function checkOptions(options: GatewayOptions): void {
   if (!/^https?:$/.test(URL.parse(options.serverUrl)?.protocol ?? '')) {
-    throw new GatewayStartError('invalid_options', `${JSON.stringify(options.serverUrl)} is not the address of a server. Give one that begins with http:// or https://.`);
+    throw new GatewayStartError(
+      'invalid_options',
+      `${JSON.stringify(options.serverUrl)} is not the address of a server. Give one that begins with http:// or https://.`,
+    );
   }
-  if (options.token === '') throw new GatewayStartError('invalid_options', 'The gateway has no key for its server. Set TENDON_API_KEY, or make a key with: tendon key create.');
+  if (options.token === '')
+    throw new GatewayStartError('invalid_options', 'The gateway has no key for its server. Set TENDON_API_KEY, or make a key with: tendon key create.');
   if (options.workspaces.length === 0) throw new GatewayStartError('invalid_options', 'The gateway has no workspace. Name at least one folder.');
 }
 
@@ -132,7 +140,14 @@ class Gateway implements GatewayHandle {
       log: options.log,
       random: Math.random,
     });
-    this.#desk = new CallDesk({ ...parts, registry: sharedRegistry(), background: this.#background, log: options.log, now: () => new Date(), reports: this.#reports() });
+    this.#desk = new CallDesk({
+      ...parts,
+      registry: sharedRegistry(),
+      background: this.#background,
+      log: options.log,
+      now: () => new Date(),
+      reports: this.#reports(),
+    });
     this.#link = this.#makeLink(options);
     this.#ready = new Promise((resolve) => {
       const stop = this.#link.subscribe((state) => {
@@ -189,11 +204,23 @@ class Gateway implements GatewayHandle {
   #makeLink(options: GatewayOptions & { name: string }): LinkSupervisor {
     const { instanceId } = this.#parts.journal;
     const workspaces = this.#parts.workspaces.map(({ root, name }) => ({ path: root, name: name.slice(0, 255) }));
-    const about = { gatewayId: this.gatewayId, instanceId, name: options.name.slice(0, LIMITS.titleLength), platform: `${process.platform}-${process.arch}`, version: options.version, workspaces };
+    const about = {
+      gatewayId: this.gatewayId,
+      instanceId,
+      name: options.name.slice(0, LIMITS.titleLength),
+      platform: `${process.platform}-${process.arch}`,
+      version: options.version,
+      workspaces,
+    };
     return new LinkSupervisor({
       socket: { serverUrl: options.serverUrl, token: options.token, version: options.version },
       openSocket: openGatewaySocket,
-      greet: (socket) => greetServer(socket, { hello: { ...about, tools: [...sharedRegistry().announced], calls: this.#desk.book.report() }, desk: this.#desk, outbox: this.#outbox }),
+      greet: (socket) =>
+        greetServer(socket, {
+          hello: { ...about, tools: [...sharedRegistry().announced], calls: this.#desk.book.report() },
+          desk: this.#desk,
+          outbox: this.#outbox,
+        }),
       command: (name, payload, answer) => this.#command(name, payload, answer),
       log: options.log,
       nowMs: () => performance.now(),
@@ -207,7 +234,10 @@ class Gateway implements GatewayHandle {
       answer(await this.#desk.dispatch(payload));
     } catch (error) {
       this.#log.error({ err: error }, 'a dispatch could not be handled');
-      answer({ accepted: false, error: { code: 'internal', message: "The gateway failed on this dispatch. Nothing was run; the gateway's log has the details." } });
+      answer({
+        accepted: false,
+        error: { code: 'internal', message: "The gateway failed on this dispatch. Nothing was run; the gateway's log has the details." },
+      });
     }
   }
 

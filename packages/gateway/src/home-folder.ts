@@ -22,9 +22,19 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
       await chmod(folder, 0o700);
     }
   } catch (error) {
-    throw new GatewayStartError('home_unusable', `The folder ${own} cannot be made or protected (${errorCode(error) ?? 'unknown error'}). Set TENDON_HOME to a folder of your own.`, { cause: error });
+    throw new GatewayStartError(
+      'home_unusable',
+      `The folder ${own} cannot be made or protected (${errorCode(error) ?? 'unknown error'}). Set TENDON_HOME to a folder of your own.`,
+      { cause: error },
+    );
   }
-  return { home: root, identity: join(own, 'identity.json'), journal: join(own, 'journal'), lock: join(own, 'lock'), policy: join(root, 'gateway-policy.json') };
+  return {
+    home: root,
+    identity: join(own, 'identity.json'),
+    journal: join(own, 'journal'),
+    lock: join(own, 'lock'),
+    policy: join(root, 'gateway-policy.json'),
+  };
 }
 
 /** A machine's name as the name of one folder, whatever characters it has. */

@@ -29,5 +29,7 @@ async function makeIdentity(path: string, gatewayId: string): Promise<string> {
 }
 
 function unreadable(path: string, cause: unknown): GatewayStartError {
-  return new GatewayStartError('identity_unreadable', `The identity file ${path} cannot be read. Restore it, or remove it to make this a new machine.`, { cause });
+  return new GatewayStartError('identity_unreadable', `The identity file ${path} cannot be read. Restore it, or remove it to make this a new machine.`, {
+    cause,
+  });
 }

@@ -1,6 +1,15 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GATEWAY_REQUESTS, type GatewayAnswer, type GatewayCommand, type GatewayData, type GatewayRequest, type GatewayRequestName, type ToolResult, validate } from '@tendon/protocol';
+import {
+  GATEWAY_REQUESTS,
+  type GatewayAnswer,
+  type GatewayCommand,
+  type GatewayData,
+  type GatewayRequest,
+  type GatewayRequestName,
+  type ToolResult,
+  validate,
+} from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import { Server, type Socket } from 'socket.io';
 import { v7 as newId } from 'uuid';

@@ -1,4 +1,4 @@
-import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, textResult, type ToolResult, validate } from '@tendon/protocol';
+import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Journal } from '../journal/journal.ts';
 import type { Background } from '../tools/background.ts';
@@ -49,9 +49,11 @@ export class CallDesk {
     const known = this.book.get(callId);
     if (known?.kind === 'finished') this.#options.reports.finished(callId, known.result);
     if (known) return ACCEPTED;
-    if (this.#options.journal.isForgotten(callId)) return this.#refuse(callId, { code: 'already_over', message: 'This call is over and its result was acknowledged. It is not run again.' });
+    if (this.#options.journal.isForgotten(callId))
+      return this.#refuse(callId, { code: 'already_over', message: 'This call is over and its result was acknowledged. It is not run again.' });
     if (this.#isClosing) return this.#refuse(callId, { code: 'shutting_down', message: 'The gateway on this machine is stopping. Try again when it is back.' });
-    if (this.book.activeCount() >= MAX_ACTIVE) return this.#refuse(callId, { code: 'busy', message: `This machine already runs ${MAX_ACTIVE} calls. Wait for one to end.` });
+    if (this.book.activeCount() >= MAX_ACTIVE)
+      return this.#refuse(callId, { code: 'busy', message: `This machine already runs ${MAX_ACTIVE} calls. Wait for one to end.` });
     const content = checkContent(this.#options, shape.value);
     if (!content.ok) return this.#refuse(callId, content.refusal);
     return this.#begin(content.value);
@@ -60,13 +62,14 @@ export class CallDesk {
   /** Ends a call, or makes sure that it never starts. Safe to repeat. */
   cancel(payload: unknown): void {
     const checked = validate(GATEWAY_COMMANDS['tool:cancel'].payload, payload);
-    if (!checked.ok) return this.#options.log.warn({ error: checked.error.message }, 'a cancellation with a wrong shape was left out');
+    if (!checked.ok) {
+      this.#options.log.warn({ error: checked.error.message }, 'a cancellation with a wrong shape was left out');
+      return;
+    }
     const { callId } = checked.data;
+    if (this.book.abort(callId, { kind: 'cancelled' }) || this.#options.journal.isForgotten(callId)) return;
     const known = this.book.get(callId);
-    if (known?.kind === 'finished') return this.#options.reports.finished(callId, known.result);
-    if (known) return void this.book.abort(callId, { kind: 'cancelled' });
-    if (this.#options.journal.isForgotten(callId)) return;
-    const result = textResult('cancelled', 'Stopped before it had started.');
+    const result = known?.kind === 'finished' ? known.result : textResult('cancelled', 'Stopped before it had started.');
     this.book.set(callId, { kind: 'finished', result });
     this.#options.reports.finished(callId, result);
   }
@@ -116,7 +119,10 @@ export class CallDesk {
     const { callId, tool, inputHash } = call.command;
     const appended = await this.#options.journal.append({ kind: 'started', callId, tool, inputHash, at: this.#options.now().toISOString() });
     if (appended.ok) return undefined;
-    return { code: 'journal_unavailable', message: `Nothing was run, because this machine could not note it down first: ${appended.reason}. Free some disk space, then try again.` };
+    return {
+      code: 'journal_unavailable',
+      message: `Nothing was run, because this machine could not note it down first: ${appended.reason}. Free some disk space, then try again.`,
+    };
   }
 
   async #run(call: RunnableCall, abort: AbortController): Promise<void> {
@@ -131,10 +137,14 @@ export class CallDesk {
     clearTimeout(sayStarted);
     if (!isRead) {
       const appended = await this.#options.journal.append({ kind: 'done', callId, result });
-      if (!appended.ok) this.#options.log.error({ callId, reason: appended.reason }, 'a result could not be journaled: it is sent, but would be unknown after a crash');
+      if (!appended.ok)
+        this.#options.log.error({ callId, reason: appended.reason }, 'a result could not be journaled: it is sent, but would be unknown after a crash');
     }
     this.book.set(callId, { kind: 'finished', result });
-    this.#options.log.info({ callId, tool, status: result.status, error: result.error?.code, durationMs: Math.round(performance.now() - startedAt) }, 'a call is over');
+    this.#options.log.info(
+      { callId, tool, status: result.status, error: result.error?.code, durationMs: Math.round(performance.now() - startedAt) },
+      'a call is over',
+    );
     this.#options.reports.finished(callId, result);
   }
 

@@ -43,7 +43,8 @@ export function checkContent(options: CheckOptions, command: Command): Checked<R
   }
   const prepared = options.registry.prepare(command.tool, command.input);
   if (!prepared.ok) return refuse(prepared.code, prepared.message);
-  if (ownHash(options.gatewayId, command) !== command.inputHash) return refuse('hash_mismatch', 'What was sent is not what was approved: its hash differs. Nothing was run. Ask for the call again.');
+  if (ownHash(options.gatewayId, command) !== command.inputHash)
+    return refuse('hash_mismatch', 'What was sent is not what was approved: its hash differs. Nothing was run. Ask for the call again.');
   return { ok: true, value: { command, workspace, prepared: prepared.call } };
 }
 
@@ -66,9 +67,13 @@ export async function checkPolicy(options: CheckOptions, call: RunnableCall): Pr
     workspace: call.workspace.root,
   });
   const which = rule ? `rule ${JSON.stringify(rule)}` : 'default';
-  if (action === 'deny') return { code: 'denied_by_machine', message: `This machine's own policy forbids it (${which}). Only its owner can change that, on the machine.` };
+  if (action === 'deny')
+    return { code: 'denied_by_machine', message: `This machine's own policy forbids it (${which}). Only its owner can change that, on the machine.` };
   if (action === 'ask' && call.command.grant.by !== 'user') {
-    return { code: 'approval_needed', message: `This machine's own policy wants a person to approve this each time (${which}). Ask for it again with an approval.` };
+    return {
+      code: 'approval_needed',
+      message: `This machine's own policy wants a person to approve this each time (${which}). Ask for it again with an approval.`,
+    };
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { idSchema, toolResultSchema, type ToolResult } from '@tendon/protocol';
+import { idSchema, type ToolResult, toolResultSchema } from '@tendon/protocol';
 import { z } from 'zod';
 import type { ProcessIdentity } from '../tools/process-table.ts';
 

@@ -25,7 +25,14 @@ export type LinkState =
   /** `failures`: tries in a row that ended without a stable connection. */
   | { readonly kind: 'connecting'; readonly attempt: number; readonly failures: number }
   | { readonly kind: 'online'; readonly attempt: number; readonly failures: number; readonly sinceMs: number }
-  | { readonly kind: 'waiting'; readonly attempt: number; readonly failures: number; readonly delayMs: number; readonly nextTryAtMs: number; readonly cause: string }
+  | {
+      readonly kind: 'waiting';
+      readonly attempt: number;
+      readonly failures: number;
+      readonly delayMs: number;
+      readonly nextTryAtMs: number;
+      readonly cause: string;
+    }
   | { readonly kind: 'failed'; readonly attempt: number; readonly reason: LinkRefusal };
 
 export type LinkInput =
@@ -59,7 +66,11 @@ export function nextLinkState(state: LinkState, input: LinkInput, around: Surrou
   return state.kind === 'connecting' ? { kind: 'online', attempt: state.attempt, failures: state.failures, sinceMs: around.nowMs } : state;
 }
 
-function waitingAfter(state: Extract<LinkState, { kind: 'connecting' | 'online' }>, input: Extract<LinkInput, { type: 'lost' }>, around: Surroundings): LinkState {
+function waitingAfter(
+  state: Extract<LinkState, { kind: 'connecting' | 'online' }>,
+  input: Extract<LinkInput, { type: 'lost' }>,
+  around: Surroundings,
+): LinkState {
   const wasStable = state.kind === 'online' && around.nowMs - state.sinceMs >= BACKOFF.stableMs;
   const failures = (wasStable ? 0 : state.failures) + 1;
   const delayMs = retryDelayMs(failures, around.random, input.retryAfterMs);

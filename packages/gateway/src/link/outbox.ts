@@ -127,11 +127,14 @@ export class Outbox {
   #later(item: Item, retryAfterMs: number | undefined): void {
     item.state = 'delayed';
     item.failures += 1;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      if (item.state === 'delayed') item.state = 'waiting';
-      this.pump();
-    }, retryDelayMs(item.failures, this.#options.random(), retryAfterMs));
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        if (item.state === 'delayed') item.state = 'waiting';
+        this.pump();
+      },
+      retryDelayMs(item.failures, this.#options.random(), retryAfterMs),
+    );
     this.#timers.add(timer);
   }
 

@@ -3,7 +3,10 @@ import { type LinkInput, type LinkRefusal, type LinkState, nextLinkState } from 
 import type { GatewaySocket, OpenSocket, SocketEnd, SocketOptions } from './gateway-socket.ts';
 
 /** What greets the server on a fresh socket. Only when it is `ready` is the link online. */
-export type Greeting = { readonly kind: 'ready' } | { readonly kind: 'retry'; readonly cause: string; readonly retryAfterMs?: number | undefined } | { readonly kind: 'refused'; readonly reason: LinkRefusal };
+export type Greeting =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'retry'; readonly cause: string; readonly retryAfterMs?: number | undefined }
+  | { readonly kind: 'refused'; readonly reason: LinkRefusal };
 
 export interface SupervisorOptions {
   readonly socket: SocketOptions;
@@ -111,7 +114,8 @@ export class LinkSupervisor {
   #tell(state: LinkState): void {
     const { log } = this.#options;
     if (state.kind === 'online') log.info({ attempt: state.attempt }, 'connected to the server');
-    else if (state.kind === 'waiting') log.warn({ attempt: state.attempt, delayMs: state.delayMs, cause: state.cause }, 'no connection to the server: trying again later');
+    else if (state.kind === 'waiting')
+      log.warn({ attempt: state.attempt, delayMs: state.delayMs, cause: state.cause }, 'no connection to the server: trying again later');
     else if (state.kind === 'failed') log.error({ code: state.reason.code, reason: state.reason.message }, 'the server refuses this gateway');
   }
 }

@@ -26,7 +26,8 @@ export class PolicyFile {
   /** Errors: `GatewayStartError` when the file is there and cannot be understood. */
   static async open(path: string, log: Logger): Promise<PolicyFile> {
     const loaded = await load(path, await stampOf(path));
-    if ('fault' in loaded) throw new GatewayStartError('policy_broken', `The policy file ${path} ${loaded.fault}. Mend it, or remove it to allow what the server's users approve.`);
+    if ('fault' in loaded)
+      throw new GatewayStartError('policy_broken', `The policy file ${path} ${loaded.fault}. Mend it, or remove it to allow what the server's users approve.`);
     return new PolicyFile(path, log, loaded);
   }
 
@@ -35,7 +36,8 @@ export class PolicyFile {
     const stamp = await stampOf(this.path);
     if (stamp !== this.#loaded.stamp) {
       this.#loaded = await load(this.path, stamp);
-      if ('fault' in this.#loaded) this.#log.error({ path: this.path, fault: this.#loaded.fault }, 'the policy file is broken: every call is refused until it is mended');
+      if ('fault' in this.#loaded)
+        this.#log.error({ path: this.path, fault: this.#loaded.fault }, 'the policy file is broken: every call is refused until it is mended');
       else this.#log.info({ path: this.path, rules: this.#loaded.policy.rules.length }, 'the policy file was read again');
     }
     if ('fault' in this.#loaded) return { ok: false, message: "This machine's policy file is broken, so it refuses every call. Its owner must mend the file." };

@@ -24,7 +24,10 @@ export const bash: LocalTool<'bash'> = {
   name: 'bash',
   async run(input, context) {
     if (utf8Bytes(input.command) > COMMAND_BYTES) {
-      throw new ToolFault('too_large', `The command has more than ${COMMAND_BYTES} bytes, which is more than a shell can be given. Write it to a file and run that.`);
+      throw new ToolFault(
+        'too_large',
+        `The command has more than ${COMMAND_BYTES} bytes, which is more than a shell can be given. Write it to a file and run that.`,
+      );
     }
     if (input.command.includes('\0')) throw new ToolFault('invalid_input', 'The command contains a NUL character. Leave it out.');
     const folder = await locateFolder(context.workspace, input.cwd);
@@ -61,7 +64,7 @@ async function runCommand(what: { command: string; folder: string }, context: To
 }
 
 function start(what: { command: string; folder: string }, pipe: OutputPipe, callId: string): ChildProcess {
-  return spawn('bash', ['-c', what.command], {
+  return spawn('bash', ['-c', '--', what.command], {
     cwd: what.folder,
     env: shellEnvironment(process.env, callId),
     detached: true,

@@ -1,12 +1,12 @@
-import { textResult, type ToolInput, type ToolResult } from '@tendon/protocol';
+import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
 import type { PathQueue } from './path-queue.ts';
 import { replaceFile } from './replace-file.ts';
 import { readWholeText } from './text-file.ts';
 import type { LocalTool } from './tool.ts';
-import { queueKey } from './write-file.ts';
 import type { Workspace } from './workspace.ts';
+import { queueKey } from './write-file.ts';
 
 const NAMED_LINES = 20;
 
@@ -15,12 +15,13 @@ type EditInput = ToolInput<'edit_file'>;
 export function editFileTool(queue: PathQueue): LocalTool<'edit_file'> {
   return {
     name: 'edit_file',
-    run: (input, context) => queue.run(queueKey(context, input.path), () => edit(context.workspace, input)),
+    run: async (input, context) => queue.run(queueKey(context, input.path), () => edit(context.workspace, input)),
   };
 }
 
 async function edit(workspace: Workspace, input: EditInput): Promise<ToolResult> {
-  if (input.oldText === input.newText) throw new ToolFault('invalid_input', 'oldText and newText are the same, so nothing would change. Give the text as it should become.');
+  if (input.oldText === input.newText)
+    throw new ToolFault('invalid_input', 'oldText and newText are the same, so nothing would change. Give the text as it should become.');
   const file = await readWholeText(workspace, input.path);
   const change = applyEdit(file.text, input);
   await replaceFile(workspace, { path: input.path, data: Buffer.from(change.text, 'utf8'), expected: file.stamp });
@@ -84,13 +85,22 @@ function named(lines: readonly number[]): string {
 /** Looks once more with all white space set equal, because that is the usual mistake. */
 function notFound(text: string, input: EditInput): ToolFault {
   const line = looseLine(text, input.oldText);
-  const hint = line === undefined ? 'Read the file again and copy the text exactly.' : `Line ${line} has it with other white space. Copy the text exactly as read_file shows it after the tab.`;
+  const hint =
+    line === undefined
+      ? 'Read the file again and copy the text exactly.'
+      : `Line ${line} has it with other white space. Copy the text exactly as read_file shows it after the tab.`;
   return new ToolFault('not_found_in_file', `The old text does not stand in ${JSON.stringify(input.path)}. ${hint}`);
 }
 
 function looseLine(text: string, oldText: string): number | undefined {
-  const wanted = oldText.split('\n').map(loose).filter((line) => line !== '');
-  const have = text.split('\n').map((line, index) => ({ text: loose(line), number: index + 1 })).filter((line) => line.text !== '');
+  const wanted = oldText
+    .split('\n')
+    .map(loose)
+    .filter((line) => line !== '');
+  const have = text
+    .split('\n')
+    .map((line, index) => ({ text: loose(line), number: index + 1 }))
+    .filter((line) => line.text !== '');
   if (wanted.length === 0) return undefined;
   const start = have.findIndex((_, index) => wanted.every((line, step) => have[index + step]?.text === line));
   return have[start]?.number;

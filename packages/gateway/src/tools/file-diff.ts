@@ -1,5 +1,5 @@
 import type { ToolMeta } from '@tendon/protocol';
-import { createTwoFilesPatch } from 'diff';
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 
 /** A diff over this length is left out: the card shows the counts, and the file can be read. */
 const MAX_DIFF_UNITS = 256 * 1024;
@@ -8,7 +8,11 @@ const MAX_DIFF_MS = 300;
 
 /** Unified diff and line counts of a change, for `meta`. The diff is left out when it would be too long or take too long. */
 export function diffMeta(path: string, before: string, after: string): ToolMeta {
-  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, before, after, undefined, undefined, { context: 3, timeout: MAX_DIFF_MS });
+  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, before, after, undefined, undefined, {
+    context: 3,
+    timeout: MAX_DIFF_MS,
+    headerOptions: FILE_HEADERS_ONLY,
+  });
   if (patch === undefined) return {};
   const lines = patch.split('\n').slice(headerLines(patch));
   const counts = { added: lines.filter((line) => line.startsWith('+')).length, removed: lines.filter((line) => line.startsWith('-')).length };

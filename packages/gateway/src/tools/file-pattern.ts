@@ -8,7 +8,8 @@ import { ToolFault } from './faults.ts';
 export function pathMatcher(pattern: string): (path: string) => boolean {
   if (pattern.includes('\0')) throw new ToolFault('invalid_input', 'The pattern contains a NUL character. Leave it out.');
   const whole = pattern.replace(/^\.\//, '');
-  if (posix.isAbsolute(whole)) throw new ToolFault('invalid_input', `The pattern ${JSON.stringify(pattern)} begins with a slash. Give it relative to the folder, and the folder as path.`);
+  if (posix.isAbsolute(whole))
+    throw new ToolFault('invalid_input', `The pattern ${JSON.stringify(pattern)} begins with a slash. Give it relative to the folder, and the folder as path.`);
   const deep = whole.includes('/') ? whole : `**/${whole}`;
   return (path) => posix.matchesGlob(path, deep);
 }

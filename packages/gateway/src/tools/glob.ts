@@ -32,14 +32,21 @@ export const glob: LocalTool<'glob'> = {
     if (found.length === 0) return textResult('succeeded', `No file matches ${JSON.stringify(input.pattern)}.`);
     const sorted = await newestFirst(folder, found);
     const lines = sorted.slice(0, MAX_FILES).map((path) => shownPath(relative(context.workspace.root, join(folder, path))));
-    if (sorted.length > MAX_FILES) lines.push(`[${isCut ? 'More than ' : ''}${sorted.length - MAX_FILES} further files match. Narrow the pattern or give a folder.]`);
+    if (sorted.length > MAX_FILES)
+      lines.push(`[${isCut ? 'More than ' : ''}${sorted.length - MAX_FILES} further files match. Narrow the pattern or give a folder.]`);
     return textResult('succeeded', lines.join('\n'), { files: sorted.length });
   },
 };
 
 async function newestFirst(folder: string, paths: readonly string[]): Promise<string[]> {
   const dated = await Promise.all(
-    paths.map(async (path) => ({ path, changedAt: await lstat(join(folder, path)).then((info) => info.mtimeMs, () => 0) })),
+    paths.map(async (path) => ({
+      path,
+      changedAt: await lstat(join(folder, path)).then(
+        (info) => info.mtimeMs,
+        () => 0,
+      ),
+    })),
   );
   return dated.sort((a, b) => b.changedAt - a.changedAt || (a.path < b.path ? -1 : 1)).map(({ path }) => path);
 }

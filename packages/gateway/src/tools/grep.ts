@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { textResult, type ToolInput } from '@tendon/protocol';
+import { type ToolInput, textResult } from '@tendon/protocol';
 import { z } from 'zod';
 import { pathMatcher, searchScope } from './file-pattern.ts';
 import { shownPath } from './glob.ts';
@@ -54,7 +54,10 @@ function searchArguments(input: ToolInput<'grep'>): string[] {
 }
 
 function takeRecord(findings: Findings, record: Buffer | undefined): boolean {
-  if (record === undefined) return findings.matches(findings.currentPath) ? addLine(findings, `${findings.place(findings.currentPath)}:?:[a matching line that is too long to show]`) : true;
+  if (record === undefined)
+    return findings.matches(findings.currentPath)
+      ? addLine(findings, `${findings.place(findings.currentPath)}:?:[a matching line that is too long to show]`)
+      : true;
   const value: unknown = JSON.parse(record.toString('utf8'));
   const begin = beginSchema.safeParse(value);
   if (begin.success) findings.currentPath = pathOf(begin.data.data.path);

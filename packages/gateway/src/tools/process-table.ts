@@ -61,7 +61,9 @@ export async function carriesMarker(pid: number, callId: string): Promise<boolea
 
 /** Who `pid` is right now; undefined when there is no such process. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  const row = hasProc ? parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')) : (await listWithPs()).find((candidate) => candidate.pid === pid);
+  const row = hasProc
+    ? parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))
+    : (await listWithPs()).find((candidate) => candidate.pid === pid);
   return row && !row.isZombie ? { pid, startedAt: row.startedAt, bootId: bootId() } : undefined;
 }
 

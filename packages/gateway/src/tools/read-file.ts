@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { textResult, type ToolInput, type ToolResult } from '@tendon/protocol';
+import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import { checkIsText, probe } from './text-file.ts';
 import type { LocalTool } from './tool.ts';
@@ -65,7 +65,10 @@ type Ending = { kind: 'range_end' } | { kind: 'file_end' } | { kind: 'cut'; size
 
 function answer(input: ToolInput<'read_file'>, reading: Reading, ending: Ending): ToolResult {
   if (reading.shown.length === 0) {
-    throw new ToolFault('out_of_range', `${JSON.stringify(input.path)} has ${reading.line - 1} lines; line ${input.startLine ?? 1} does not exist. Ask for a line up to ${reading.line - 1}.`);
+    throw new ToolFault(
+      'out_of_range',
+      `${JSON.stringify(input.path)} has ${reading.line - 1} lines; line ${input.startLine ?? 1} does not exist. Ask for a line up to ${reading.line - 1}.`,
+    );
   }
   const notes: string[] = [];
   if (ending.kind === 'cut') {

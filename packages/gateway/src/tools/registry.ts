@@ -1,4 +1,4 @@
-import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolResult, type ToolEffect, validate } from '@tendon/protocol';
+import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
 import { z } from 'zod';
 import { bash } from './bash.ts';
 import { editFileTool } from './edit-file.ts';
@@ -8,7 +8,7 @@ import { grep } from './grep.ts';
 import { PathQueue } from './path-queue.ts';
 import { readFile } from './read-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
-import { wordsInside, type Workspace } from './workspace.ts';
+import { type Workspace, wordsInside } from './workspace.ts';
 import { writeFileTool } from './write-file.ts';
 
 /** A tool with its input checked already: calling it runs it. */
@@ -19,7 +19,9 @@ export interface PreparedCall {
   run(context: ToolContext): Promise<ToolResult>;
 }
 
-export type Preparation = { readonly ok: true; readonly call: PreparedCall } | { readonly ok: false; readonly code: 'unknown_tool' | 'invalid_input'; readonly message: string };
+export type Preparation =
+  | { readonly ok: true; readonly call: PreparedCall }
+  | { readonly ok: false; readonly code: 'unknown_tool' | 'invalid_input'; readonly message: string };
 
 /** The tools of this machine. One per gateway, made at its start and kept over every reconnect. */
 export interface ToolRegistry {
@@ -38,21 +40,15 @@ export function registryBuilds(): number {
 export function buildRegistry(): ToolRegistry {
   builds += 1;
   const queue = new PathQueue();
-  const entries = [
-    entry(readFile),
-    entry(writeFileTool(queue)),
-    entry(editFileTool(queue)),
-    entry(bash),
-    entry(glob),
-    entry(grep),
-  ];
+  const entries = [entry(readFile), entry(writeFileTool(queue)), entry(editFileTool(queue)), entry(bash), entry(glob), entry(grep)];
   const byName = new Map(entries.map((item) => [item.announced.name, item]));
   const names = [...byName.keys()].join(', ');
   return {
     announced: entries.map((item) => item.announced),
     prepare(tool, input) {
       const known = byName.get(tool);
-      if (!known) return { ok: false, code: 'unknown_tool', message: `This machine has no tool named ${JSON.stringify(tool.slice(0, 100))}. It has: ${names}.` };
+      if (!known)
+        return { ok: false, code: 'unknown_tool', message: `This machine has no tool named ${JSON.stringify(tool.slice(0, 100))}. It has: ${names}.` };
       return known.prepare(input);
     },
   };

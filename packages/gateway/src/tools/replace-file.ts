@@ -23,11 +23,14 @@ export interface Replacement {
  * Mode and owner of an existing file are kept; missing folders are made. Errors: `ToolFault`.
  */
 export async function replaceFile(workspace: Workspace, replacement: Replacement): Promise<{ created: boolean }> {
-  const { folder, name, exists } = await openTarget(workspace, replacement.path);
+  const { folder, name, exists } = await openTarget(workspace, replacement.path).catch((error: unknown) => {
+    throw error instanceof ToolFault ? error : fileFault(replacement.path, error);
+  });
   const draft = folder.child(`.tendon-${randomBytes(9).toString('hex')}.tmp`);
   try {
     const before = exists ? await lstat(folder.child(name)) : undefined;
-    if (before && !before.isFile()) throw new ToolFault('changed_meanwhile', `${JSON.stringify(replacement.path)} was exchanged while it was written. Try again.`);
+    if (before && !before.isFile())
+      throw new ToolFault('changed_meanwhile', `${JSON.stringify(replacement.path)} was exchanged while it was written. Try again.`);
     await writeDraft(draft, replacement.data, before);
     if (replacement.expected) await checkUnchanged(folder.child(name), replacement.path, replacement.expected);
     await rename(draft, folder.child(name));

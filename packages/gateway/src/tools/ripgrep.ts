@@ -41,7 +41,8 @@ export async function search(context: ToolContext, what: Search): Promise<void> 
     child.once('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
   });
   // 0: found, 1: nothing found, 2: a fault, though some files may have been searched.
-  if (exitCode === 2 && !isEnough && !splitter.hasRecords) throw new ToolFault('search_failed', `The search could not be done: ${faultText.trim().slice(0, 2_000)}`);
+  if (exitCode === 2 && !isEnough && !splitter.hasRecords)
+    throw new ToolFault('search_failed', `The search could not be done: ${faultText.trim().slice(0, 2_000)}`);
 }
 
 /** Cuts a stream of bytes at an end mark, in bounded memory. */

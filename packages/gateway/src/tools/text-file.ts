@@ -19,7 +19,10 @@ export function checkIsText(path: string, probe: Uint8Array, sizeBytes: number):
     throw new ToolFault('not_utf8', `${JSON.stringify(path)} is UTF-16 text. Convert it first, for example with: iconv -f UTF-16 -t UTF-8.`);
   }
   if (probe.subarray(0, PROBE_BYTES).includes(0)) {
-    throw new ToolFault('binary_file', `${JSON.stringify(path)} is a binary file of ${sizeBytes} bytes, not text. Use bash with a tool for its format (file, xxd, strings).`);
+    throw new ToolFault(
+      'binary_file',
+      `${JSON.stringify(path)} is a binary file of ${sizeBytes} bytes, not text. Use bash with a tool for its format (file, xxd, strings).`,
+    );
   }
 }
 
@@ -33,7 +36,8 @@ export async function readWholeText(workspace: Workspace, path: string): Promise
   const { handle } = await openForReading(workspace, path);
   try {
     const { ino, size, mtimeMs } = await handle.stat();
-    if (size > EDITABLE_BYTES) throw new ToolFault('too_large', `${JSON.stringify(path)} has ${size} bytes; at most ${EDITABLE_BYTES} can be edited. Use bash (sed) for this file.`);
+    if (size > EDITABLE_BYTES)
+      throw new ToolFault('too_large', `${JSON.stringify(path)} has ${size} bytes; at most ${EDITABLE_BYTES} can be edited. Use bash (sed) for this file.`);
     const bytes = await handle.readFile();
     checkIsText(path, bytes, size);
     return { text: decode(path, bytes), stamp: { ino, size, mtimeMs } };
@@ -46,6 +50,10 @@ function decode(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    throw new ToolFault('not_utf8', `${JSON.stringify(path)} is not UTF-8 text, and editing it as such would damage it. Convert it first with iconv, or use bash.`, { cause: error });
+    throw new ToolFault(
+      'not_utf8',
+      `${JSON.stringify(path)} is not UTF-8 text, and editing it as such would damage it. Convert it first with iconv, or use bash.`,
+      { cause: error },
+    );
   }
 }

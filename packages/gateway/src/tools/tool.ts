@@ -42,7 +42,8 @@ export function endedEarly(reason: EndReason, output: string, meta: ToolResult['
 }
 
 function endLine(reason: EndReason): string {
-  if (reason.kind === 'timeout') return `Ended after its time limit of ${reason.limitMs} ms, with everything it had started. Give a longer timeoutMs, or do it in smaller steps.`;
+  if (reason.kind === 'timeout')
+    return `Ended after its time limit of ${reason.limitMs} ms, with everything it had started. Give a longer timeoutMs, or do it in smaller steps.`;
   if (reason.kind === 'closing') return 'Ended because the gateway on this machine was stopped.';
   return 'Cancelled while it ran.';
 }

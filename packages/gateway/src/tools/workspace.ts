@@ -39,12 +39,17 @@ export async function openWorkspace(given: string, home: string): Promise<Worksp
     const root = await realpath(given);
     if (!(await stat(root)).isDirectory()) throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} is not a folder. Name a folder.`);
     const forbidden = await realpath(home);
-    if (isWithin(forbidden, root)) throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} lies in the gateway's own folder. Name another folder.`);
+    if (isWithin(forbidden, root))
+      throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} lies in the gateway's own folder. Name another folder.`);
     const hasProc = process.platform === 'linux';
     return { root, given: normalize(given).replace(/(?<=.)\/+$/, ''), name: basename(root) || root, forbidden, hasProc };
   } catch (error) {
     if (error instanceof ToolFault) throw error;
-    throw new ToolFault('workspace_missing', `The workspace ${JSON.stringify(given)} cannot be opened (${errorCode(error) ?? 'unknown error'}). Create the folder or name another.`, { cause: error });
+    throw new ToolFault(
+      'workspace_missing',
+      `The workspace ${JSON.stringify(given)} cannot be opened (${errorCode(error) ?? 'unknown error'}). Create the folder or name another.`,
+      { cause: error },
+    );
   }
 }
 
@@ -78,7 +83,10 @@ function outside(workspace: Workspace, path: string): ToolFault {
 export function checkPlace(workspace: Workspace, truePath: string, asked: string): void {
   if (!isWithin(workspace.root, truePath)) throw outside(workspace, asked);
   if (isWithin(workspace.forbidden, truePath)) {
-    throw new ToolFault('forbidden_path', `${JSON.stringify(asked)} belongs to the gateway's own folder, which no tool may read or change. Choose another path.`);
+    throw new ToolFault(
+      'forbidden_path',
+      `${JSON.stringify(asked)} belongs to the gateway's own folder, which no tool may read or change. Choose another path.`,
+    );
   }
 }
 
@@ -140,7 +148,8 @@ export async function locateFolder(workspace: Workspace, path: string | undefine
   const asked = path ?? '.';
   const place = await locate(workspace, asked);
   try {
-    if (!(await place.handle.stat()).isDirectory()) throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Name a folder of the workspace.`);
+    if (!(await place.handle.stat()).isDirectory())
+      throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Name a folder of the workspace.`);
     return place.path;
   } finally {
     await place.handle.close();

@@ -5,12 +5,12 @@ import type { PathQueue } from './path-queue.ts';
 import { replaceFile } from './replace-file.ts';
 import { readWholeText } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
-import { wordsInside, type Workspace } from './workspace.ts';
+import { type Workspace, wordsInside } from './workspace.ts';
 
 export function writeFileTool(queue: PathQueue): LocalTool<'write_file'> {
   return {
     name: 'write_file',
-    run: (input, context) => queue.run(queueKey(context, input.path), () => write(context.workspace, input)),
+    run: async (input, context) => queue.run(queueKey(context, input.path), () => write(context.workspace, input)),
   };
 }
 

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { applyEdit } from './edit-file.ts';
+import { ToolFault } from './faults.ts';
+import { openBench, textOf } from './tool-bench.test.ts';
+
+test('G22: lines are numbered, ranges are exact, CRLF and a missing last newline do not matter', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'a'), 'one\r\ntwo\nthree');
+  assert.equal(textOf(await bench.run('read_file', { path: 'a' })), '     1\tone\n     2\ttwo\n     3\tthree');
+  assert.equal(textOf(await bench.run('read_file', { path: 'a', startLine: 2, endLine: 2 })), '     2\ttwo');
+  assert.equal(textOf(await bench.run('read_file', { path: 'a', startLine: 3, endLine: 900 })), '     3\tthree');
+  const beyond = await bench.run('read_file', { path: 'a', startLine: 4 });
+  assert.equal(beyond.error?.code, 'out_of_range');
+  assert.match(textOf(beyond), /3 lines/);
+  assert.equal((await bench.run('read_file', { path: 'a', startLine: 3, endLine: 2 })).error?.code, 'invalid_input');
+  await writeFile(join(bench.root, 'empty'), '');
+  assert.match(textOf(await bench.run('read_file', { path: 'empty' })), /empty/);
+  assert.equal((await bench.run('read_file', { path: 'missing' })).error?.code, 'not_found');
+});
+
+test('G22: a long file is cut, and asking as it says gives the rest', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'long'), Array.from({ length: 5_000 }, (_, index) => `line ${index + 1}`).join('\n'));
+  const seen: string[] = [];
+  for (let startLine: number | undefined = 1; startLine !== undefined; ) {
+    const text = textOf(await bench.run('read_file', { path: 'long', startLine }));
+    seen.push(...text.split('\n').filter((line) => line.includes('\tline ')));
+    const next: string | undefined = /startLine (\d+)/.exec(text)?.[1];
+    startLine = next === undefined ? undefined : Number(next);
+  }
+  assert.equal(seen.length, 5_000);
+  assert.equal(seen[4_999], '  5000\tline 5000');
+});
+
+test('G22: binary, UTF-16, broken UTF-8 and endless lines are told', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'binary'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2]));
+  await writeFile(join(bench.root, 'utf16'), Buffer.from('\ufeffhello', 'utf16le'));
+  await writeFile(join(bench.root, 'latin1'), Buffer.from([0x67, 0x72, 0xfc, 0x6e]));
+  await writeFile(join(bench.root, 'one line'), `${'x'.repeat(3_000_000)}\nnext`);
+  assert.equal((await bench.run('read_file', { path: 'binary' })).error?.code, 'binary_file');
+  assert.match(textOf(await bench.run('read_file', { path: 'utf16' })), /iconv/);
+  assert.match(textOf(await bench.run('read_file', { path: 'latin1' })), /gr\uFFFDn\n\[Some bytes/);
+  const long = textOf(await bench.run('read_file', { path: 'one line' }));
+  assert.ok(long.length < 10_000);
+  assert.match(long, /more characters in this line\]\n {5}2\tnext$/);
+});
+
+test('G23: a file is replaced in one step, keeps its mode, and nothing else is left', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'script.sh');
+  await writeFile(path, 'old\n');
+  await chmod(path, 0o754);
+  const before = await stat(path);
+  const result = await bench.run('write_file', { path: 'script.sh', content: 'new\nlines\n' });
+  assert.equal((await stat(path)).mode, before.mode);
+  assert.notEqual((await stat(path)).ino, before.ino);
+  assert.deepEqual([result.meta?.added, result.meta?.removed], [2, 1]);
+  assert.match(result.meta?.diff ?? '', /^--- a\/script\.sh\n\+\+\+ b\/script\.sh\n@@ /);
+  await bench.run('write_file', { path: 'deep/er/new file', content: '' });
+  assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'deep', 'script.sh']);
+  assert.equal((await bench.run('write_file', { path: 'script.sh/below', content: '' })).error?.code, 'not_found');
+  assert.equal((await bench.run('write_file', { path: 'x'.repeat(300), content: '' })).error?.code, 'name_too_long');
+  assert.equal((await bench.run('write_file', { path: 'nul\0', content: '' })).error?.code, 'invalid_path');
+});
+
+test('G24: one occurrence is replaced; none and several are told apart, with their lines', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'code.ts');
+  await writeFile(path, 'const a = 1;\n  const b = 2;\nconst a = 1;\n');
+  const several = await bench.run('edit_file', { path: 'code.ts', oldText: 'const a', newText: 'let a' });
+  assert.equal(several.error?.code, 'found_several_times');
+  assert.match(textOf(several), /2 times .* lines 1, 3/);
+  const loose = await bench.run('edit_file', { path: 'code.ts', oldText: '\tconst b  = 2;', newText: 'x' });
+  assert.equal(loose.error?.code, 'not_found_in_file');
+  assert.match(textOf(loose), /Line 2 has it with other white space/);
+  assert.equal((await bench.run('edit_file', { path: 'code.ts', oldText: 'nowhere', newText: 'x' })).error?.code, 'not_found_in_file');
+  assert.equal((await bench.run('edit_file', { path: 'code.ts', oldText: 'a', newText: 'a' })).error?.code, 'invalid_input');
+  assert.equal((await bench.run('edit_file', { path: 'missing', oldText: 'a', newText: 'b' })).error?.code, 'not_found');
+  const one = await bench.run('edit_file', { path: 'code.ts', oldText: 'const b = 2;', newText: 'const b = 3;\n  const c = 4;' });
+  assert.deepEqual([one.status, one.meta?.added, one.meta?.removed], ['succeeded', 2, 1]);
+  const all = await bench.run('edit_file', { path: 'code.ts', oldText: 'const a', newText: '$& let', replaceAll: true });
+  assert.equal(all.status, 'succeeded');
+  assert.equal(await readFile(path, 'utf8'), '$& let = 1;\n  const b = 3;\n  const c = 4;\n$& let = 1;\n');
+});
+
+test('G24: CRLF and a byte order mark stay as they are', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'dos.txt');
+  await writeFile(path, '\ufeffone\r\ntwo\r\nthree\r\n');
+  assert.equal((await bench.run('edit_file', { path: 'dos.txt', oldText: 'one\ntwo', newText: 'one\nand\ntwo' })).status, 'succeeded');
+  assert.equal(await readFile(path, 'utf8'), '\ufeffone\r\nand\r\ntwo\r\nthree\r\n');
+  await writeFile(path, Buffer.from([0x61, 0xff, 0x62]));
+  assert.equal((await bench.run('edit_file', { path: 'dos.txt', oldText: 'a', newText: 'b' })).error?.code, 'not_utf8');
+  assert.deepEqual(await readFile(path), Buffer.from([0x61, 0xff, 0x62]));
+});
+
+test('G24: fifty edits of one file at once all arrive', async () => {
+  await using bench = await openBench();
+  await mkdir(join(bench.root, 'd'));
+  await writeFile(join(bench.root, 'd', 'list'), Array.from({ length: 50 }, (_, index) => `<${index}>`).join('\n'));
+  const results = await Promise.all(
+    Array.from({ length: 50 }, (_, index) =>
+      bench.run('edit_file', { path: index % 2 ? 'd/list' : './d/../d/list', oldText: `<${index}>`, newText: `[${index}]` }),
+    ),
+  );
+  assert.deepEqual(results.filter((result) => result.status !== 'succeeded').map(textOf), []);
+  assert.doesNotMatch(await readFile(join(bench.root, 'd', 'list'), 'utf8'), /</);
+});
+
+test('G24: for any text and piece, an edit changes exactly that piece or says why not', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n', '\r\n', ' ', '\u{1F98A}'), maxLength: 40 });
+  const details = fc.check(
+    fc.property(
+      text,
+      text.filter((piece) => piece !== ''),
+      text,
+      (whole, oldText, newText) => {
+        const count = whole.split(oldText).length - 1;
+        try {
+          const change = applyEdit(whole, { path: 'p', oldText, newText, replaceAll: true });
+          if (!whole.includes('\r\n')) assert.equal(change.text, whole.split(oldText).join(newText));
+          if (count > 0) assert.equal(change.lines.length, count);
+          assert.ok(change.lines.every((line, index) => line >= (change.lines[index - 1] ?? 1) && line <= whole.split('\n').length));
+        } catch (error) {
+          assert.ok(error instanceof ToolFault && count === 0);
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  assert.ok(!details.failed, `seed ${details.seed}: ${JSON.stringify(details.counterexample)}`);
+});

@@ -1,0 +1,68 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ToolResult } from '@tendon/protocol';
+import { v7 as newId } from 'uuid';
+import { BackgroundProcesses } from './background.ts';
+import type { ProcessIdentity } from './process-table.ts';
+import { buildRegistry } from './registry.ts';
+import type { EndReason } from './tool.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
+
+/** Real folders and the real tools, without a link: a workspace with awkward characters in its name, and what lies outside of it. */
+export interface ToolBench extends AsyncDisposable {
+  readonly workspace: Workspace;
+  readonly root: string;
+  readonly outside: string;
+  readonly home: string;
+  readonly spawned: ProcessIdentity[];
+  readonly live: string[];
+  run(tool: string, input: unknown, how?: { abort?: AbortController; callId?: string; onOutput?: (text: string) => void }): Promise<ToolResult>;
+}
+
+export async function openBench(): Promise<ToolBench> {
+  const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon tools ')));
+  const root = join(base, 'work "quoted" \u00fc\u{1F98A}');
+  const outside = join(base, 'outside');
+  const home = join(root, '.tendon');
+  for (const folder of [root, outside, home]) await mkdir(folder);
+  const workspace = await openWorkspace(root, home);
+  const registry = buildRegistry();
+  const background = new BackgroundProcesses();
+  const spawned: ProcessIdentity[] = [];
+  const live: string[] = [];
+  return {
+    workspace,
+    root,
+    outside,
+    home,
+    spawned,
+    live,
+    async run(tool, input, how = {}) {
+      const prepared = registry.prepare(tool, input);
+      if (!prepared.ok) throw new Error(prepared.message);
+      const take = (text: string): void => {
+        live.push(text);
+        how.onOutput?.(text);
+      };
+      return prepared.call.run({
+        callId: how.callId ?? newId(),
+        workspace,
+        signal: (how.abort ?? new AbortController()).signal,
+        onOutput: take,
+        onSpawned: (leader) => spawned.push(leader),
+        background,
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await background.close();
+      await rm(base, { recursive: true, force: true });
+    },
+  };
+}
+
+export const cancelled: EndReason = { kind: 'cancelled' };
+
+export function textOf(result: ToolResult): string {
+  return result.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}

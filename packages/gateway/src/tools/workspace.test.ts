@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ToolFault } from './faults.ts';
+import { openBench, textOf } from './tool-bench.test.ts';
+import { openForReading, openWorkspace } from './workspace.ts';
+
+test('G20: no path leads out, for reading or for writing, and the refusal names it', async () => {
+  await using bench = await openBench();
+  const { root, outside } = bench;
+  await writeFile(join(outside, 'canary'), 'CANARY');
+  await mkdir(join(root, 'sub'));
+  await mkdir(`${root}-evil`);
+  await writeFile(join(`${root}-evil`, 'canary'), 'CANARY');
+  await symlink(outside, join(root, 'folder link'));
+  await symlink(join(outside, 'canary'), join(root, 'file link'));
+  await symlink('../../outside', join(root, 'sub', 'relative link'));
+  await symlink('/proc/self/root', join(root, 'proc link'));
+  const paths = [
+    '../outside/canary',
+    'sub/../../outside/canary',
+    './../outside/canary',
+    join(outside, 'canary'),
+    '/etc/passwd',
+    '//etc/passwd',
+    `${root}/../outside/canary`,
+    `${root}-evil/canary`,
+    'folder link/canary',
+    'file link',
+    'sub/relative link/canary',
+    'proc link/etc/passwd',
+    'sub/../folder link/canary',
+    '..',
+    `${'../'.repeat(40)}etc/passwd`,
+  ];
+  for (const path of paths) {
+    for (const [tool, input] of [
+      ['read_file', { path }],
+      ['write_file', { path, content: 'OWNED' }],
+      ['edit_file', { path, oldText: 'CANARY', newText: 'OWNED' }],
+    ] as const) {
+      const result = await bench.run(tool, input);
+      assert.equal(result.status, 'failed', `${tool} ${path}`);
+      assert.doesNotMatch(textOf(result), /CANARY/);
+      assert.ok(['outside_workspace', 'not_found', 'is_folder'].includes(result.error?.code ?? ''), `${tool} ${path}: ${result.error?.code}`);
+    }
+  }
+  const refusal = await bench.run('read_file', { path: 'file link' });
+  assert.equal(refusal.error?.code, 'outside_workspace');
+  assert.ok(textOf(refusal).includes('"file link"') && textOf(refusal).includes(JSON.stringify(root)));
+  for (const folder of ['folder link', '..', outside]) {
+    for (const tool of ['glob', 'grep', 'bash']) {
+      const result = await bench.run(tool, tool === 'bash' ? { command: 'cat canary', cwd: folder } : { pattern: 'CANARY', path: folder });
+      assert.equal(result.error?.code, 'outside_workspace', `${tool} in ${folder}`);
+    }
+  }
+  assert.equal(await readFile(join(outside, 'canary'), 'utf8'), 'CANARY');
+  assert.deepEqual(await readdir(outside), ['canary']);
+});
+
+test('G20: paths that stay inside work: detours, absolute ones, links, any name', async () => {
+  await using bench = await openBench();
+  const { root } = bench;
+  const names = ['plain', 'with space', "it's", 'say "hi"', 'new\nline', '\u{1F98A} fox', '-rf', 'ü/ö/ä', '..dots', '...', '$(touch x)', 'a\\b'];
+  for (const path of names) {
+    assert.equal((await bench.run('write_file', { path, content: `content of ${path}` })).status, 'succeeded', path);
+    assert.ok(textOf(await bench.run('read_file', { path: join(root, path) })).includes('content of'), path);
+    assert.equal(await readFile(join(root, path), 'utf8'), `content of ${path}`);
+  }
+  await symlink('plain', join(root, 'inner link'));
+  await symlink('ü', join(root, 'folder link'));
+  assert.match(textOf(await bench.run('read_file', { path: 'ü/../inner link' })), /content of plain/);
+  assert.match(textOf(await bench.run('read_file', { path: 'folder link/ö/ä' })), /content of/);
+  assert.equal((await bench.run('write_file', { path: 'inner link', content: 'through the link' })).status, 'succeeded');
+  assert.equal(await readFile(join(root, 'plain'), 'utf8'), 'through the link');
+});
+
+test('G20: the gateway’s own folder is closed to every tool, even inside the workspace and through a link', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.home, 'gateway-policy.json'), '{"version":1,"rules":[]}');
+  await symlink('.tendon', join(bench.root, 'alias'));
+  for (const path of ['.tendon/gateway-policy.json', 'alias/gateway-policy.json', join(bench.home, 'gateway-policy.json'), '.tendon/new']) {
+    assert.equal((await bench.run('write_file', { path, content: 'x' })).error?.code, 'forbidden_path', path);
+    if (!path.endsWith('new')) assert.equal((await bench.run('read_file', { path })).error?.code, 'forbidden_path', path);
+  }
+  assert.doesNotMatch(textOf(await bench.run('glob', { pattern: '**/*policy*' })), /gateway-policy\.json$/m);
+  assert.match(textOf(await bench.run('grep', { pattern: 'version' })), /Nothing matches/);
+  assert.deepEqual(await readdir(bench.home), ['gateway-policy.json']);
+});
+
+test('G21: folders, pipes and devices are refused by name and never block', async () => {
+  await using bench = await openBench();
+  execFileSync('mkfifo', [join(bench.root, 'pipe')]);
+  await symlink('/dev/zero', join(bench.root, 'zero'));
+  await mkdir(join(bench.root, 'folder'));
+  for (const [path, code] of [
+    ['pipe', 'not_a_file'],
+    ['zero', 'outside_workspace'],
+    ['folder', 'is_folder'],
+    ['.', 'is_folder'],
+  ] as const) {
+    assert.equal((await bench.run('read_file', { path })).error?.code, code, path);
+    assert.equal((await bench.run('write_file', { path, content: 'x' })).error?.code, code, path);
+    assert.ok(textOf(await bench.run('read_file', { path })).includes(JSON.stringify(path)));
+  }
+});
+
+test('G20: a folder exchanged for a link during the walk never lets a read or a write out', async () => {
+  await using bench = await openBench();
+  const { root, outside } = bench;
+  await writeFile(join(outside, 'file'), 'CANARY');
+  await mkdir(join(root, 'real'));
+  await writeFile(join(root, 'real', 'file'), 'inside');
+  await symlink(outside, join(root, 'link'));
+  const stop = { now: false };
+  const swapping = (async () => {
+    while (!stop.now) {
+      await rename(join(root, 'real'), join(root, 'swap')).catch(() => undefined);
+      await rename(join(root, 'link'), join(root, 'real')).catch(() => undefined);
+      await rename(join(root, 'real'), join(root, 'link')).catch(() => undefined);
+      await rename(join(root, 'swap'), join(root, 'real')).catch(() => undefined);
+    }
+  })();
+  try {
+    for (let round = 0; round < 300; round += 1) {
+      assert.doesNotMatch(textOf(await bench.run('read_file', { path: 'real/file' })), /CANARY/);
+      await bench.run('write_file', { path: 'real/written', content: 'x' });
+    }
+  } finally {
+    stop.now = true;
+    await swapping;
+  }
+  assert.deepEqual(await readdir(outside), ['file']);
+});
+
+test('G20: without /proc the same paths are refused', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.outside, 'canary'), 'CANARY');
+  await writeFile(join(bench.root, 'fine'), 'fine');
+  await symlink(join(bench.outside, 'canary'), join(bench.root, 'file link'));
+  const plain = { ...bench.workspace, hasProc: false };
+  const place = await openForReading(plain, 'fine');
+  assert.equal(await place.handle.readFile('utf8'), 'fine');
+  await place.handle.close();
+  for (const path of ['file link', '../outside/canary', '/etc/passwd']) {
+    await assert.rejects(openForReading(plain, path), (error: unknown) => error instanceof ToolFault && error.code === 'outside_workspace', path);
+  }
+  execFileSync('mkfifo', [join(bench.root, 'pipe')]);
+  await assert.rejects(openForReading(plain, 'pipe'), (error: unknown) => error instanceof ToolFault && error.code === 'not_a_file');
+});
+
+test('G20: a hard link is broken by a write, not written through', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.outside, 'file'), 'CANARY');
+  await link(join(bench.outside, 'file'), join(bench.root, 'hard'));
+  await bench.run('write_file', { path: 'hard', content: 'mine' });
+  assert.equal(await readFile(join(bench.outside, 'file'), 'utf8'), 'CANARY');
+});
+
+test('G32: a workspace that is missing, a file, or the gateway’s own folder is refused in one line', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'file'), '');
+  for (const folder of [join(bench.root, 'missing'), join(bench.root, 'file'), bench.home]) {
+    await assert.rejects(
+      openWorkspace(folder, bench.home),
+      (error: unknown) => error instanceof ToolFault && error.message.includes(folder.slice(-6)) && !error.message.includes('\n'),
+    );
+  }
+  await rm(join(bench.root, 'file'));
+});
