@@ -56,7 +56,7 @@ export class Machines {
   }
 
   async list(ownerId: string): Promise<Gateway[]> {
-    const stored = await this.#options.store.list(ownerId);
+    const stored = await this.#options.store.machinesOf(ownerId);
     return stored.map((gateway) => this.#view(gateway, this.#online.has(gateway.gateway.id)));
   }
 
@@ -75,7 +75,7 @@ export class Machines {
 
   async #preferred(ownerId: string): Promise<StoredGateway | undefined> {
     for (const machine of this.#online.values()) if (machine.stored.ownerId === ownerId) return machine.stored;
-    const known = await this.#options.store.list(ownerId);
+    const known = await this.#options.store.machinesOf(ownerId);
     return known.toSorted((a, b) => b.gateway.lastSeenAt.localeCompare(a.gateway.lastSeenAt))[0];
   }
 

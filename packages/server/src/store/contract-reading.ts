@@ -175,11 +175,11 @@ function machines(rig: () => Rig): void {
     assert.equal(await store.put({ ...stored, ownerId: stranger }), false);
     assert.deepEqual(await store.find(id, ownerId), stored);
     assert.equal(await store.find(id, stranger), undefined);
-    assert.deepEqual(await store.list(stranger), []);
+    assert.deepEqual(await store.machinesOf(stranger), []);
     const later = new Date(Date.now() + 1_000).toISOString();
     await store.seen(id, later);
     await store.seen(id, gateway.lastSeenAt);
-    assert.equal((await store.list(ownerId))[0]?.gateway.lastSeenAt, later);
+    assert.equal((await store.machinesOf(ownerId))[0]?.gateway.lastSeenAt, later);
   });
 
   test('D23: the open calls of a machine are found across sessions, with whose they are', async () => {

@@ -4,7 +4,7 @@ import type { CommitParts } from './committer.ts';
 import type { Database } from './database.ts';
 import { GatewayRows } from './gateway-rows.ts';
 import { SessionRows } from './session-rows.ts';
-import type { GatewayStore, SessionStore, StoredGateway } from './session-store.ts';
+import type { GatewayStore, SessionStore } from './session-store.ts';
 
 export type Store = SessionStore & GatewayStore;
 
@@ -13,13 +13,6 @@ export function createStore(database: Database, options: Partial<Pick<CommitPart
   const clock = { now: () => new Date().toISOString(), newId: v7, random: Math.random, pause: (ms: number) => pause(ms) };
   const sessions = new SessionRows({ ...clock, ...options, database });
   const gateways = new GatewayRows(database);
-
-  // The ports share this name: with a page it is about sessions, without one about machines.
-  function list(ownerId: string, page: Parameters<SessionStore['list']>[1]): ReturnType<SessionStore['list']>;
-  function list(ownerId: string): Promise<readonly StoredGateway[]>;
-  function list(ownerId: string, page?: Parameters<SessionStore['list']>[1]) {
-    return page ? sessions.list(ownerId, page) : gateways.list(ownerId);
-  }
 
   return {
     create: (session) => sessions.create(session),
@@ -30,7 +23,7 @@ export function createStore(database: Database, options: Partial<Pick<CommitPart
     renew: (node, leases) => sessions.renew(node, leases),
     release: (lease) => sessions.release(lease),
     load: (sessionId, ownerId) => sessions.load(sessionId, ownerId),
-    list,
+    list: (ownerId, page) => sessions.list(ownerId, page),
     delete: (sessionId, ownerId) => sessions.delete(sessionId, ownerId),
     page: (sessionId, range) => sessions.page(sessionId, range),
     eventsAfter: (sessionId, seq, limit) => sessions.eventsAfter(sessionId, seq, limit),
@@ -40,6 +33,7 @@ export function createStore(database: Database, options: Partial<Pick<CommitPart
     rules: (ownerId) => sessions.rules(ownerId),
     revokeRule: (ownerId, ruleId) => sessions.revokeRule(ownerId, ruleId),
     touchRule: (ruleId, at) => sessions.touchRule(ruleId, at),
+    machinesOf: (ownerId) => gateways.machinesOf(ownerId),
     put: (gateway) => gateways.put(gateway),
     find: (gatewayId, ownerId) => gateways.find(gatewayId, ownerId),
     seen: (gatewayId, at) => gateways.seen(gatewayId, at),

@@ -32,7 +32,7 @@ export class GatewayRows implements GatewayStore {
     return (await touch(this.#database, putGateway, values)) === 1;
   }
 
-  async list(ownerId: string): Promise<readonly StoredGateway[]> {
+  async machinesOf(ownerId: string): Promise<readonly StoredGateway[]> {
     const rows = await run<{ gateway: GatewayRow }>(this.#database, listGateways, [ownerId, null]);
     return rows.map((row) => toGateway(row.gateway));
   }

@@ -107,7 +107,7 @@ export interface StoredGateway {
 export interface GatewayStore {
   /** False when the id belongs to another user: nothing is written then. */
   put(gateway: StoredGateway): Promise<boolean>;
-  list(ownerId: string): Promise<readonly StoredGateway[]>;
+  machinesOf(ownerId: string): Promise<readonly StoredGateway[]>;
   find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined>;
   seen(gatewayId: string, at: string): Promise<void>;
 }
