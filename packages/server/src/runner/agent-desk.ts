@@ -6,6 +6,7 @@ import type { HistoryCache } from './history-cache.ts';
 import type { Machines } from './machines.ts';
 import type { ModelPort } from './model/model-port.ts';
 import type { OutputTails } from './output-tails.ts';
+import { boundedEvents, boundedPage } from './page-bound.ts';
 import type { AgentConnection, AgentHandlers, Fanout } from './ports.ts';
 import type { SessionActor } from './session-actor.ts';
 
@@ -113,8 +114,8 @@ async function attach(options: AgentDeskOptions, connection: AgentConnection, pa
   return actor.serially(async () => {
     const state = await store.load(sessionId, connection.userId);
     if (!state) return refusal('not_found', NO_SESSION);
-    const events = afterSeq === undefined || afterSeq > state.seq ? undefined : await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS);
-    const page = events ? { messages: [], calls: [], hasMore: false } : await store.page(sessionId, { limit: LIMITS.attachPage });
+    const events = afterSeq === undefined || afterSeq > state.seq ? undefined : boundedEvents(await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS));
+    const page = events ? { messages: [], calls: [], hasMore: false } : boundedPage(await store.page(sessionId, { limit: LIMITS.attachPage }));
     options.models.warmUp(state.model);
     connection.joinSession(sessionId);
     const live = actor.live(state);
@@ -134,7 +135,7 @@ async function attach(options: AgentDeskOptions, connection: AgentConnection, pa
 
 async function readHistory(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:history'>): Promise<Result<AgentData<'session:history'>>> {
   if (!(await options.store.load(payload.sessionId, userId))) return refusal('not_found', NO_SESSION);
-  const page = await options.store.page(payload.sessionId, { before: payload.before, limit: payload.limit ?? LIMITS.attachPage });
+  const page = boundedPage(await options.store.page(payload.sessionId, { before: payload.before, limit: payload.limit ?? LIMITS.attachPage }));
   return success({ messages: [...page.messages], calls: [...page.calls], hasMore: page.hasMore });
 }
 
