@@ -18,7 +18,7 @@ function call(messageId: string, size: number): Call {
 test('R8: a page keeps its newest messages with their calls and says that there is more', () => {
   const messages = [message(1), message(2), message(3)];
   const calls = [call('m1', 600), call('m2', 600), call('m3', 600)];
-  const page = boundedPage({ messages, calls, hasMore: false }, 2_000);
+  const page = boundedPage({ messages, calls, hasMore: false }, 2_500);
   assert.deepEqual(page.messages.map(({ id }) => id), ['m2', 'm3']);
   assert.deepEqual(page.calls.map(({ messageId }) => messageId), ['m2', 'm3']);
   assert.equal(page.hasMore, true);
