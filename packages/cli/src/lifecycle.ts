@@ -34,6 +34,7 @@ export class RunningParts {
       await start();
     } catch (error) {
       if (this.#isStopping) return;
+      this.#isStopping = true;
       await this.#closeAll();
       throw error;
     }

@@ -18,16 +18,21 @@ export class ReadyFile {
     this.#path = path === undefined ? undefined : resolve(path);
   }
 
-  /** Removes what an earlier process left behind. Throws StartError when the place cannot be written. */
+  /** Tries the place out, and removes what an earlier process left there. Throws StartError when the place cannot be written. */
   async prepare(): Promise<void> {
     if (this.#path === undefined) return;
-    await this.#guarded(this.#path, (path) => rm(path, { force: true }));
+    await this.#guarded(this.#path, async (path) => {
+      const draft = draftOf(path);
+      await writeFile(draft, '', { mode: 0o600, flag: 'wx' });
+      await rm(draft);
+      await rm(path, { force: true });
+    });
   }
 
   async write(facts: ReadyFacts): Promise<void> {
     if (this.#path === undefined) return;
     await this.#guarded(this.#path, async (path) => {
-      const draft = `${path}.${randomBytes(6).toString('hex')}`;
+      const draft = draftOf(path);
       await writeFile(draft, `${JSON.stringify(facts)}\n`, { mode: 0o600, flag: 'wx' });
       await rename(draft, path);
     });
@@ -42,4 +47,8 @@ export class ReadyFile {
       throw new StartError(`--ready-file is "${path}", which cannot be written (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'}): give a path in a folder of your own`, { cause });
     });
   }
+}
+
+function draftOf(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}`;
 }

@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TemporaryFolder, temporaryFolder } from '@tendon/testing';
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One run of `tendon` as a real process. For tests. */
+export interface CliRun {
+  readonly child: ChildProcess;
+  readonly done: Promise<Outcome>;
+  /** Resolves when standard output or error has this; rejects when the process ends before. */
+  said(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+export interface CliRig extends AsyncDisposable {
+  readonly home: string;
+  readonly workspace: string;
+  run(args: readonly string[], env?: Record<string, string>): CliRun;
+}
+
+/** A home and a workspace of its own; every process that was started is gone at the end. */
+export async function cliRig(): Promise<CliRig> {
+  const folder: TemporaryFolder = await temporaryFolder();
+  const home = join(folder.path, 'home');
+  const workspace = join(folder.path, 'work');
+  await mkdir(workspace);
+  const runs: CliRun[] = [];
+  return {
+    home,
+    workspace,
+    run(args, env = {}) {
+      const started = startCli(args, { PATH: String(process.env['PATH']), HOME: folder.path, TENDON_HOME: home, TENDON_WORKSPACE: workspace, ...env });
+      runs.push(started);
+      return started;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { child, done } of runs) {
+        if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+        await done;
+      }
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function startCli(args: readonly string[], env: Record<string, string>): CliRun {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const text = { stdout: '', stderr: '' };
+  const waiting = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      text[name] += chunk;
+      for (const look of waiting) look();
+    });
+  }
+  const done = new Promise<Outcome>((resolve) => child.on('close', (code, signal) => resolve({ code, signal, ...text })));
+  const said = (pattern: RegExp) =>
+    new Promise<RegExpExecArray>((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(text.stdout) ?? pattern.exec(text.stderr);
+        if (!found) return;
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+      void done.then((outcome) => reject(new Error(`ended with ${outcome.code} before saying ${pattern}: ${outcome.stdout}${outcome.stderr}`)));
+    });
+  return { child, done, said };
+}
