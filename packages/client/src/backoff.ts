@@ -1,5 +1,5 @@
-export const FIRST_DELAY_MS = 500;
-export const LONGEST_DELAY_MS = 30_000;
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 30_000;
 
 /**
  * How long to wait before try number `attempt` + 1, in ms: exponential with full jitter, so that a thousand clients cut off by one

@@ -80,7 +80,7 @@ async function play(steps: readonly (keyof typeof STEPS)[]): Promise<void> {
   await using server = await FakeAgentServer.started();
   const session = server.session();
   session.pageSize = 1_000;
-  const options = { storage: memoryOutbox(), requestTimeoutMs: 50 };
+  const options = { storage: memoryOutbox(), requestTimeoutMs: 150 };
   const start = () => {
     const client = connect(server, options);
     client.open(session.id);

@@ -146,7 +146,7 @@ describe('connection over real sockets', () => {
 
   it('K5: a request without an answer is settled, and a connection on which nothing is heard is made anew', async () => {
     await using server = await FakeAgentServer.started();
-    using client = connect(server, { requestTimeoutMs: 60 });
+    using client = connect(server, { requestTimeoutMs: 150 });
     await online(client);
     await until(client.sessions, (view) => view.status === 'ready');
     server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
@@ -157,7 +157,7 @@ describe('connection over real sockets', () => {
 
   it('K5: a slow server that is otherwise heard keeps its connection', async () => {
     await using server = await FakeAgentServer.started();
-    using client = connect(server, { requestTimeoutMs: 80 });
+    using client = connect(server, { requestTimeoutMs: 300 });
     await online(client);
     server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
     const chatter = setInterval(() => server.broadcast('server:notice', { code: 'hello', message: '' }), 10);

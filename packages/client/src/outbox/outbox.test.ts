@@ -194,7 +194,7 @@ describe('outbox over real sockets', () => {
       losses -= 1;
       return 'lose';
     };
-    using client = connect(server, { requestTimeoutMs: 40, random: () => 0 });
+    using client = connect(server, { requestTimeoutMs: 100, random: () => 0 });
     await online(client);
     // Without its events only acknowledgements can tell that a message has arrived.
     server.intercept = (name) => (name === 'session:attach' ? refusal('unavailable') : undefined);
