@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import pg from 'pg';
-import { commit, done, execute, openRig, type Rig } from './contract-rig.ts';
+import { commit, completed, done, execute, openRig, type Rig } from './contract-rig.ts';
 import { cutAfterNextAnswer } from './cut-proxy.ts';
 
 export function faultContract(rig: () => Rig): void {
@@ -21,6 +21,22 @@ export function faultContract(rig: () => Rig): void {
     assert.deepEqual(await store.load(before.id), before);
     assert.equal((await store.page(before.id, { limit: 5 })).messages.length, 0);
     await done({ store, id: before.id }, execute('again'));
+  });
+
+  test('D15: a lease that is taken between decision and writing voids the writing', async () => {
+    const { store, database, newSession } = rig();
+    const { id } = await newSession();
+    const begun = await done({ store, id }, execute('work'));
+    const taker = new pg.Client(database.url);
+    await taker.connect();
+    await taker.query('begin');
+    await taker.query(`update sessions set lease_node = 'taker', lease_epoch = lease_epoch + 1 where id = $1`, [id]);
+    const late = commit({ store, id }, completed(begun.change.state), { fence: begun.lease });
+    await whenWaiting(taker);
+    await taker.query('commit');
+    assert.deepEqual(await late, { ok: false, fenced: true });
+    assert.equal((await store.load(id))?.seq, begun.change.state.seq);
+    await taker.end();
   });
 
   test('D13: an answer lost after the commit is an error to the caller, and the whole change stands', async () => {
@@ -62,6 +78,14 @@ export function faultContract(rig: () => Rig): void {
   });
 }
 
+async function whenWaiting(client: pg.Client): Promise<void> {
+  for (;;) {
+    const waiting = await client.query(`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+    if (waiting.rowCount) return;
+    await client.query('select pg_stat_clear_snapshot()');
+  }
+}
+
 /** Ends the one connection that waits for a lock here. */
 async function killWaiting(client: pg.Client): Promise<void> {
   for (;;) {
@@ -69,5 +93,6 @@ async function killWaiting(client: pg.Client): Promise<void> {
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and pid <> pg_backend_pid()`,
     );
     if (killed.rowCount) return;
+    await client.query('select pg_stat_clear_snapshot()');
   }
 }

@@ -9,8 +9,8 @@ import type { Database } from './database.ts';
 import { GUARDS } from './guards.ts';
 
 const FOLDER = join(import.meta.dirname, 'migrations');
-/** Any number, the same in every node: "tendon" in ASCII. */
-const LOCK = '0x74656e646f6e';
+/** Any number, the same in every node: "tendon" in ASCII, in decimal because PostgreSQL 15 reads no other. */
+const LOCK = '127978992594798';
 
 /**
  * Brings the tables up to date, once, however many nodes start together: drizzle's migrator takes no lock of its own. A database
