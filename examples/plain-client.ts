@@ -200,6 +200,7 @@ socket.on('connect_error', (error: Error & { data?: { code?: string; message?: s
 });
 socket.on('disconnect', (reason) => {
   isFollowing = false;
+  if (reason === 'io client disconnect') return;
   print(`\n[connection lost: ${reason}]`);
   if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 1_000);
 });
