@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 import { changeParameters, type LeaseMove } from './parameters.ts';
 import { run } from './queries.ts';
 import { type CallRow, type MessageRow, type SessionRow, toState, toStoredCall, toStoredMessage } from './rows.ts';
-import type { Committed, CommitOutcome, CommitRequest, Decide, Lease } from './session-store.ts';
+import type { CommitOutcome, CommitRequest, Committed, Decide, Lease } from './session-store.ts';
 import { loadSession } from './sql/load-session.ts';
 import { writeChange } from './sql/write-change.ts';
 

@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import { type Input, type InputOf, type RequestedCall, type SessionState, transition } from '../kernel/index.ts';
 import { createStore, type Store } from './create-store.ts';
 import { connect, type Database } from './database.ts';
-import type { Committed, CommitOutcome, CommitRequest } from './session-store.ts';
+import type { CommitOutcome, CommitRequest, Committed } from './session-store.ts';
 
 /** What the contract suite works with: two nodes on one database, and a person with one session. */
 export interface Rig extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { env } from 'node:process';
 import { testDatabase } from '@tendon/testing';
-import { pino } from 'pino';
 import pg from 'pg';
+import { pino } from 'pino';
 import { v7 } from 'uuid';
 import { type ContractDatabase, storeContract } from './contract.ts';
 import { connect } from './database.ts';

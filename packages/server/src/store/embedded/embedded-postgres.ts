@@ -8,10 +8,10 @@ import type { Logger } from 'pino';
 import { StartError } from '../../start-error.ts';
 import { type Account, chooseAccount } from './account.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
-import { checkCluster, CLEAN_ENVIRONMENT, createCluster, damaged, DATABASE_USER, giveTo, ownerOf, placeOf } from './cluster.ts';
+import { CLEAN_ENVIRONMENT, checkCluster, createCluster, DATABASE_USER, damaged, giveTo, ownerOf, placeOf } from './cluster.ts';
 import { type DeathWatch, watchOwnDeath } from './death-watch.ts';
-import { type OwnerLock, takeOwnership } from './owner-lock.ts';
 import { stopOrphans } from './orphan.ts';
+import { type OwnerLock, takeOwnership } from './owner-lock.ts';
 import { SETTINGS } from './settings.ts';
 import { type SocketFolder, socketFolder } from './socket-folder.ts';
 
