@@ -26,7 +26,8 @@ const UNKNOWN_OUTCOME = 'The machine lost track of this call: it started, and no
 const LOST_JOURNAL = 'The machine has come back without its journal. Whether this call ran is not known.';
 
 /** What machines say, made into inputs to their sessions. */
-export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk {
+export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pick<Departures, 'settled'> {
+  const departures = new Departures();
   const handlers: GatewayHandlers = {
     'gateway:hello': (connection, hello) => onHello(options, connection, hello),
     'tool:started': (connection, { callId }) => onReport(options, connection, callId, (instanceId) => ({ type: 'call_started', callId, instanceId })),
@@ -37,7 +38,21 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk {
       return answer;
     },
   };
-  return { handlers, disconnected: (connection) => void onDisconnected(options, connection) };
+  return { handlers, disconnected: (connection) => departures.add(onDisconnected(options, connection)), settled: () => departures.settled() };
+}
+
+/** What is still being written about machines that have left, so that the database is not closed under it. */
+class Departures {
+  readonly #open = new Set<Promise<void>>();
+
+  add(departure: Promise<void>): void {
+    this.#open.add(departure);
+    void departure.finally(() => this.#open.delete(departure));
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#open);
+  }
 }
 
 async function onHello(options: GatewayDeskOptions, connection: GatewayConnection, hello: Hello): Promise<Result<GatewayData<'gateway:hello'>>> {

@@ -88,9 +88,10 @@ export function createRunner(options: RunnerOptions): Runner {
     onClaimed: (lease) => void actorOf(lease.sessionId).poke(lease).catch((error: unknown) => log.error({ err: error }, 'a claimed session could not be taken up')),
   });
   const desk = { store, machines, tails, history, fanout, now, newId, actorOf, pokeLater, log, models };
+  const gateways = createGatewayDesk(desk);
   return {
     agent: createAgentHandlers(desk),
-    gateways: createGatewayDesk(desk),
+    gateways,
     start: async () => {
       if (options.isSoleOwner) await store.releaseAll();
       keeper.start();
@@ -100,6 +101,7 @@ export function createRunner(options: RunnerOptions): Runner {
       await keeper.close();
       clock.close();
       await Promise.all([...actors.values()].map((actor) => actor.close()));
+      await gateways.settled();
       const leases = [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : []));
       await Promise.allSettled(leases.map((lease) => store.release(lease)));
     },
