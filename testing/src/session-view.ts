@@ -92,6 +92,11 @@ export class SessionView {
     }
   }
 
+  /** For a socket that did not make the change: resolves when it has been told everything up to this event. */
+  untilSeq(seq: number): Promise<true> {
+    return this.socket.until(`event ${seq}`, () => (this.events.at(-1)?.seq ?? 0) >= seq);
+  }
+
   untilCall(state: CallState, tool?: string): Promise<Call> {
     return this.socket.until(`a call that is ${state}`, () => this.calls.find((call) => call.state === state && (tool === undefined || call.tool === tool)));
   }
