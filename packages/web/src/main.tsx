@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { config } from 'zod';
 import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
+import { ErrorBoundary } from './app/error-boundary.tsx';
 
 // Compiled validators need eval, which the page's policy does not allow: asking for it would be reported as a violation.
 config({ jitless: true });
@@ -21,9 +22,11 @@ const client = new AgentClient({
 
 createRoot(root).render(
   <StrictMode>
-    <AgentProvider client={client}>
-      <App />
-    </AgentProvider>
+    <ErrorBoundary>
+      <AgentProvider client={client}>
+        <App />
+      </AgentProvider>
+    </ErrorBoundary>
   </StrictMode>,
 );
 

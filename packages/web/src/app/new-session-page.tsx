@@ -72,9 +72,9 @@ function Suggestions({ items, onChoose }: { items: readonly Suggestion[]; onChoo
   return (
     <section aria-label="Things to try">
       <h3 className="mb-2 px-1 text-xs font-medium text-faint">Things to try</h3>
-      <ul className="grid gap-2 sm:grid-cols-3">
+      <ul className="grid gap-2 sm:grid-cols-6">
         {items.map((item) => (
-          <li key={item.text}>
+          <li key={item.text} className="sm:col-span-2 sm:nth-[n+4]:col-span-3">
             <button
               type="button"
               onClick={() => onChoose(item.text)}

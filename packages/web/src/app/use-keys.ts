@@ -1,11 +1,5 @@
 import { useEffect, useRef } from 'react';
-
-/** `a`, `Shift+a`, `?`, `Escape`: what a key press is called. Undefined when a modifier makes it the browser's own. */
-export function keyName(event: Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey' | 'altKey'>): string | undefined {
-  if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return event.shiftKey && /^[a-z]$/.test(key) ? `Shift+${key}` : key;
-}
+import { keyName } from './key-name.ts';
 
 /** Keys must never act while a person types, nor under an open dialog or menu. */
 function isElsewhere(target: EventTarget | null): boolean {

@@ -36,12 +36,7 @@ export function AlwaysPanel({ call, gateway, isReady, onBack, onSend }: AlwaysPa
       </dl>
       {call.tool !== 'bash' && call.effect === 'write' && <p className="text-xs text-muted">The rule is about this file, whatever the change to it.</p>}
       <div className="flex flex-wrap gap-2">
-        <Button
-          // biome-ignore lint/a11y/noAutofocus: the person has just asked for this choice
-          autoFocus
-          aria-disabled={!isReady}
-          onClick={() => onSend({ decision: 'approve', scope: 'session' })}
-        >
+        <Button autoFocus aria-disabled={!isReady} onClick={() => onSend({ decision: 'approve', scope: 'session' })}>
           In this session
         </Button>
         <Button aria-disabled={!isReady} onClick={() => onSend({ decision: 'approve', scope: 'always' })}>

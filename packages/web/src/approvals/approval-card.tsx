@@ -6,7 +6,6 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
-import { callTitle, titleText } from '../tool-call/call-title.ts';
 import { InputDisplay } from '../tool-call/input-display.tsx';
 import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button, Key } from '../ui/button.tsx';
@@ -39,9 +38,8 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const guard = useApprovalGuard(`${call.id}:${call.inputHash}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
-  const title = titleText(callTitle(call));
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
-  useEffect(() => announce(`Needs your approval: ${title}`), [title]);
+  useEffect(() => announce('The agent needs your approval.'), []);
 
   const send = (decision: CallDecision) => {
     if (state.kind === 'sending' || (decision.decision === 'approve' && !guard.check())) return;

@@ -31,7 +31,8 @@ export function ModelPicker({ model, onChoose }: ModelPickerProps): ReactNode {
     isDisabled: !item.available,
     onSelect: () => onChoose(item.id),
   }));
-  if (models.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: answer.status === 'failed' ? answer.error.message : 'Asking the server…' });
+  if (models.length === 0)
+    entries.push({ kind: 'item', key: 'none', isDisabled: true, text: answer.status === 'failed' ? answer.error.message : 'Asking the server…' });
   return <Menu trigger={<PickerButton icon={<Cpu />} label={`Model: ${name}`} text={name} />} entries={[{ kind: 'label', text: 'Model' }, ...entries]} />;
 }
 
@@ -46,7 +47,8 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
   const folder = gateway?.workspaces.find((item) => item.path === place.workspace)?.name ?? baseName(place.workspace);
   const text = folder ? `${folder}` : (gateway?.name ?? 'No machine');
   const label = gateway ? `Folder: ${text} on ${gateway.name}` : 'Folder: no machine chosen';
-  const entries = gateways.flatMap((item): MenuEntry[] => [
+  const onlineFirst = [...gateways].sort((a, b) => Number(b.online) - Number(a.online));
+  const entries = onlineFirst.flatMap((item): MenuEntry[] => [
     { kind: 'label', text: item.online ? item.name : `${item.name}, offline`, dot: dotOf(item) },
     ...item.workspaces.map(
       (workspace): MenuEntry => ({

@@ -1,5 +1,5 @@
-import type { AgentRequest } from '@tendon/protocol';
 import { useAgentClient } from '@tendon/client/react';
+import type { AgentRequest } from '@tendon/protocol';
 import { type ReactNode, type Ref, useImperativeHandle, useRef, useState } from 'react';
 import { useSession, useView } from '../app/session-context.tsx';
 import { isWorking } from '../sessions/session-mark.ts';

@@ -17,10 +17,10 @@ export function ConnectionBar(): ReactNode {
         {word}
       </div>
       {bar && state.kind !== 'failed' && (
-        <div className="flex shrink-0 flex-wrap items-center justify-center gap-x-3 gap-y-1 border-b border-warn-line bg-warn-soft px-4 py-1.5 text-sm text-warn">
+        <div className="flex shrink-0 items-center gap-3 border-b sm:justify-center border-warn-line bg-warn-soft px-4 py-1.5 text-sm text-warn">
           <WifiOff aria-hidden className="size-4 shrink-0" />
-          <span className="min-w-0 tabular-nums wrap-anywhere">{bar}</span>
-          <span className="text-xs opacity-90 max-sm:hidden">What you write is kept and sent when the server is back.</span>
+          <span className="min-w-0 tabular-nums wrap-anywhere max-sm:flex-1">{bar}</span>
+          <span className="text-xs opacity-90 max-md:hidden">What you write is kept and sent when the server is back.</span>
           {state.kind === 'waiting' && (
             <Button size="sm" onClick={() => client.connectNow()}>
               Try now

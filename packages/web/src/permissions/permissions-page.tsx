@@ -32,7 +32,9 @@ export function PermissionsPage(): ReactNode {
           )}
           {answer.status === 'ready' && answer.data.rules.length === 0 && (
             <EmptyState icon={<ShieldCheck />} title="Nothing is allowed for good">
-              <p>The agent asks before it changes anything. With “Always…” on a request you store a rule for exactly that command or file; it then stands here.</p>
+              <p>
+                The agent asks before it changes anything. With “Always…” on a request you store a rule for exactly that command or file; it then stands here.
+              </p>
             </EmptyState>
           )}
           {answer.status === 'ready' && answer.data.rules.length > 0 && (

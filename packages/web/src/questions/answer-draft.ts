@@ -9,7 +9,7 @@ export interface AnswerDraft {
 
 export const EMPTY_DRAFT: AnswerDraft = { index: 0, answers: [] };
 /** What the model reads for a question that was left out. */
-export const SKIPPED = '(skipped)';
+const SKIPPED = '(skipped)';
 
 export function give(draft: AnswerDraft, answer: string): AnswerDraft {
   const answers = [...draft.answers];

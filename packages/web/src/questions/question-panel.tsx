@@ -32,9 +32,7 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
     if (option !== undefined) advance(give({ ...draft, index }, option));
   };
   useKeys(Object.fromEntries(['1', '2', '3', '4', '5', '6', '7', '8', '9'].map((key) => [key, () => choose(key)])));
-  useEffect(() => {
-    if (question) announce(`The agent asks: ${question.question}`);
-  }, [question]);
+  useEffect(() => announce('The agent has a question for you.'), []);
 
   if (!question) return <Notice tone="warn">The agent asked something that cannot be shown. Stop it to go on.</Notice>;
   return (
@@ -61,7 +59,15 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
       />
       {sending.kind === 'refused' && (
         <div className="px-4 pb-4">
-          <Notice action={<Button size="sm" onClick={() => advance({ ...draft, index: questions.length })}>Send again</Button>}>{sending.error.message}</Notice>
+          <Notice
+            action={
+              <Button size="sm" onClick={() => advance({ ...draft, index: questions.length })}>
+                Send again
+              </Button>
+            }
+          >
+            {sending.error.message}
+          </Notice>
         </div>
       )}
     </div>

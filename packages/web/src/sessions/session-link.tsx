@@ -1,7 +1,7 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
 import { LIMITS, type Session } from '@tendon/protocol';
 import clsx from 'clsx';
-import { Archive, ArchiveRestore, CircleAlert, CloudOff, Ellipsis, LoaderCircle, Pencil, Trash2 } from 'lucide-react';
+import { Archive, ArchiveRestore, CircleAlert, CloudOff, Ellipsis, LoaderCircle, MessageCircleQuestionMark, Pencil, Trash2 } from 'lucide-react';
 import { memo, type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { IconButton } from '../ui/button.tsx';
@@ -28,22 +28,22 @@ export const SessionLink = memo(function SessionLink({ session, isCurrent, onNav
     );
   }
   return (
-    <li className={clsx('group/session flex items-center rounded-lg', isCurrent ? 'bg-hover' : 'hover:bg-hover')}>
+    <li className={clsx('group/session relative flex items-center rounded-lg', isCurrent ? 'bg-hover' : 'hover:bg-hover')}>
       <Link
         href={`/s/${session.id}`}
         onClick={onNavigate}
         aria-current={isCurrent ? 'page' : undefined}
-        className="flex h-8 min-w-0 flex-1 items-center gap-2 rounded-lg ps-2.5 pe-1 text-sm pointer-coarse:h-11"
+        className="flex h-8 min-w-0 flex-1 items-center gap-2 rounded-lg px-2.5 text-sm group-focus-within/session:pe-9 group-hover/session:pe-9 pointer-coarse:h-11 pointer-coarse:pe-11"
       >
         <bdi className={clsx('min-w-0 flex-1 truncate', mark === 'needs_you' && 'font-medium')}>{session.title}</bdi>
-        <MarkIcon mark={mark} />
+        <MarkIcon mark={mark} count={session.waiting.approvals + session.waiting.answers} />
       </Link>
       <Menu
         align="end"
         trigger={
           <IconButton
             label={`More for ${session.title}`}
-            className="size-7 opacity-0 group-hover/session:opacity-100 focus-visible:opacity-100 data-[state=open]:opacity-100 pointer-coarse:opacity-100"
+            className="absolute end-0.5 size-7 opacity-0 group-hover/session:opacity-100 focus-visible:opacity-100 data-[state=open]:opacity-100 pointer-coarse:opacity-100"
           >
             <Ellipsis />
           </IconButton>
@@ -66,12 +66,19 @@ export const SessionLink = memo(function SessionLink({ session, isCurrent, onNav
   );
 });
 
-function MarkIcon({ mark }: { mark: SessionMark }): ReactNode {
+function MarkIcon({ mark, count }: { mark: SessionMark; count: number }): ReactNode {
   if (mark === 'quiet') return null;
   return (
     <span title={MARK_LABELS[mark]} className="flex shrink-0 items-center">
       <span className="sr-only">{MARK_LABELS[mark]}</span>
-      {mark === 'needs_you' && <span aria-hidden className="rounded-full bg-warn-soft px-1.5 text-[0.6875rem] leading-4.5 font-medium text-warn ring-1 ring-warn-line">Needs you</span>}
+      {mark === 'needs_you' && (
+        <span
+          aria-hidden
+          className="flex items-center gap-1 rounded-full bg-warn-soft px-1.5 text-[0.6875rem] leading-4.5 font-medium text-warn tabular-nums ring-1 ring-warn-line"
+        >
+          <MessageCircleQuestionMark className="size-3" /> {count}
+        </span>
+      )}
       {(mark === 'thinking' || mark === 'stopping') && <LoaderCircle aria-hidden className="size-3.5 animate-spin text-faint" />}
       {mark === 'waiting_for_machine' && <CloudOff aria-hidden className="size-3.5 text-warn" />}
       {mark === 'failed' && <CircleAlert aria-hidden className="size-3.5 text-bad" />}

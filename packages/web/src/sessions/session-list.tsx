@@ -48,7 +48,9 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
         {sessions.status === 'failed' && <Notice>{sessions.error?.message ?? 'The list of sessions did not come.'}</Notice>}
         {sessions.status === 'loading' && sessions.items.length === 0 && <ListSkeleton />}
         {sessions.status === 'ready' && shown.length === 0 && (
-          <p className="px-3 py-6 text-center text-sm text-faint">{query.trim() === '' ? (isArchive ? 'Nothing is archived.' : 'No sessions yet.') : 'Nothing found.'}</p>
+          <p className="px-3 py-6 text-center text-sm text-faint">
+            {query.trim() === '' ? (isArchive ? 'Nothing is archived.' : 'No sessions yet.') : 'Nothing found.'}
+          </p>
         )}
         {groups.map((group) => (
           <section key={group.label} aria-label={group.label}>

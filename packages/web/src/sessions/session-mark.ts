@@ -30,7 +30,7 @@ export function isWorking(session: Session): boolean {
 }
 
 /** Only a machine that is known to be away counts; one that was never heard of says nothing. */
-export function isMachineAway(session: Session, gateways: readonly Gateway[]): boolean {
+function isMachineAway(session: Session, gateways: readonly Gateway[]): boolean {
   const gateway = gateways.find((candidate) => candidate.id === session.gatewayId);
   return gateway !== undefined && !gateway.online;
 }

@@ -1,11 +1,11 @@
 import type { Call } from '@tendon/protocol';
 import { type ReactNode, useMemo } from 'react';
 import { Notice } from '../ui/notice.tsx';
+import { textField } from './call-input.ts';
 import { resultParts } from './call-state.ts';
 import { plural } from './call-title.ts';
 import { linesOfUnifiedDiff } from './diff-lines.ts';
 import { DiffView } from './diff-view.tsx';
-import { textField } from './call-input.ts';
 import { Terminal } from './terminal.tsx';
 
 /** What came of a call: its diff, or its text in terminal colours, and its images. */

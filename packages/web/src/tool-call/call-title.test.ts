@@ -22,7 +22,15 @@ test('U15: a call is titled in words', () => {
   assert.equal(shown('bash', { command: 'cd x\nmake' }), 'Run cd x …');
   assert.equal(shown('glob', { pattern: '**/*.ts' }), 'Find **/*.ts');
   assert.equal(shown('grep', { pattern: 'foo', path: 'src' }), 'Search for foo, in src');
-  assert.equal(shown('update_plan', { steps: [{ title: 'a', status: 'done' }, { title: 'b', status: 'todo' }] }), 'Plan, 1 of 2 done');
+  assert.equal(
+    shown('update_plan', {
+      steps: [
+        { title: 'a', status: 'done' },
+        { title: 'b', status: 'todo' },
+      ],
+    }),
+    'Plan, 1 of 2 done',
+  );
   assert.equal(shown('mcp_do', {}), 'Use mcp_do');
 });
 
@@ -78,7 +86,10 @@ test('U18: only raster images from the answer itself are drawn', () => {
     { type: 'resource' as const, resource: { uri: 'file:///x', blob: 'AA' } },
   ];
   const parts = resultParts(call('shot', {}, { result: { status: 'succeeded', content } }));
-  assert.deepEqual(parts.images.map((image) => image.source), ['data:image/png;base64,AAAA']);
+  assert.deepEqual(
+    parts.images.map((image) => image.source),
+    ['data:image/png;base64,AAAA'],
+  );
   assert.equal(parts.text, 'seen');
   assert.deepEqual(parts.others, ['image/svg+xml', 'image/png', 'file:///x']);
 });

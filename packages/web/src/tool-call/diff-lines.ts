@@ -33,7 +33,9 @@ export function linesOfUnifiedDiff(diff: string): DiffLine[] {
 export function linesOfEdit(oldText: string, newText: string): DiffLine[] {
   const patch = structuredPatch('', '', oldText, newText, undefined, undefined, { context: 3, timeout: DIFF_TIMEOUT_MS });
   if (!patch) return [...oldText.split('\n').map(removedLine), ...newText.split('\n').map(addedLine)];
-  return patch.hunks.flatMap((hunk, index) => linesOfHunk(hunk, index > 0));
+  const lines = patch.hunks.flatMap((hunk, index) => linesOfHunk(hunk, index > 0));
+  // The pieces of an edit seldom end with a line: that says nothing, unless it is what the edit changes.
+  return oldText.endsWith('\n') === newText.endsWith('\n') ? lines.filter((line) => line.kind !== 'gap' || line.text === '') : lines;
 }
 
 function removedLine(text: string, index: number): DiffLine {

@@ -13,7 +13,7 @@ export const InputDisplay = memo(function InputDisplay({ tool, input }: { tool: 
   const hidden = useMemo(() => countHidden(shownText(view)), [view]);
   return (
     <div className="space-y-2">
-      {hidden > 0 && <Notice tone="warn">{plural(hidden, 'hidden character')} in this input, marked below with their code points.</Notice>}
+      {hidden > 0 && <Notice tone="warn">{plural(hidden, 'hidden character')} in this input, marked below by code point.</Notice>}
       <MainPart view={view} />
       {view.rest.length > 0 && <Fields fields={view.rest} />}
     </div>
@@ -39,7 +39,7 @@ interface ExactTextProps {
   readonly path?: string;
 }
 
-export function ExactText({ text, label, prompt, path }: ExactTextProps): ReactNode {
+function ExactText({ text, label, prompt, path }: ExactTextProps): ReactNode {
   const lines = lineCount(text);
   const isLong = lines > 12;
   return (
@@ -55,8 +55,13 @@ export function ExactText({ text, label, prompt, path }: ExactTextProps): ReactN
           </span>
         </div>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-      <section tabIndex={0} aria-label={label} dir="ltr" className="scroll-quiet flex max-h-80 gap-2 overflow-auto px-3 py-2 font-mono text-[0.8125rem] leading-5">
+      <section
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+        tabIndex={0}
+        aria-label={label}
+        dir="ltr"
+        className="scroll-quiet flex max-h-80 gap-2 overflow-auto px-3 py-2 font-mono text-[0.8125rem] leading-5"
+      >
         {prompt && (
           <span aria-hidden className="text-faint select-none">
             {prompt}

@@ -23,7 +23,12 @@ test('U16: cursor moves, titles, links and clipboard writes are taken out', () =
 
 test('U16: other control characters and bidi overrides are shown, not obeyed', () => {
   assert.equal(cleanTerminalText('a\u0000b\u0007c\u007fd\u202ee\u009bf'), 'a␀b␇c␡d\ufffde\ufffdf');
-  assert.equal(terminalSpans('x\u001b').map((span) => span.text).join(''), 'x');
+  assert.equal(
+    terminalSpans('x\u001b')
+      .map((span) => span.text)
+      .join(''),
+    'x',
+  );
 });
 
 test('U16: a progress bar shows its last state, a backspace takes one character', () => {

@@ -29,12 +29,7 @@ const CONTROLS = /[\u0000-\u0007\u000b\u000c\u000e-\u001a\u001c-\u001f\u007f-\u0
 /** Makes output safe and readable: only colours, newlines and tabs keep a meaning; a carriage return rewrites its line as a terminal does. */
 export function cleanTerminalText(text: string): string {
   const plain = text.replace(STRINGS, '').replace(PRIVATE_STYLES, '').replace(MOVES, '').replace(OTHER_ESCAPES, '');
-  return plain
-    .replace(/\r+\n/g, '\n')
-    .split('\n')
-    .map(settleLine)
-    .join('\n')
-    .replace(CONTROLS, controlPicture);
+  return plain.replace(/\r+\n/g, '\n').split('\n').map(settleLine).join('\n').replace(CONTROLS, controlPicture);
 }
 
 /** Progress bars write one line over and over: the last writing is what stands there. */

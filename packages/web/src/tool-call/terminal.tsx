@@ -34,17 +34,16 @@ export const Terminal = memo(function Terminal({ text, droppedBytes = 0, isLive 
           {droppedBytes > 0 && <span>{plural(droppedBytes, 'byte')} before this are no longer kept</span>}
         </div>
       )}
-      <pre
+      <section
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
         tabIndex={0}
-        role="region"
         aria-label={label}
         dir="ltr"
         className="scroll-quiet max-h-96 overflow-auto px-3 py-2 font-mono text-xs wrap-anywhere whitespace-pre-wrap"
       >
         {isEmpty ? <span className="text-faint">{isLive ? 'No output yet.' : 'No output.'}</span> : spans.map(drawSpan)}
         {isLive && <span aria-hidden className="ms-0.5 inline-block h-3.5 w-1.5 translate-y-0.5 animate-breathe bg-muted" />}
-      </pre>
+      </section>
       {!isEmpty && !isLive && (
         <div className="absolute end-1 top-1 rounded-lg bg-panel opacity-0 transition-opacity group-hover/terminal:opacity-100 focus-within:opacity-100">
           <CopyButton text={cleanTerminalText(text)} label="Copy output" className="size-7" />
@@ -65,7 +64,6 @@ function drawSpan(span: TerminalSpan, index: number): ReactNode {
     span.isInverse && 'bg-text text-bg',
   );
   return (
-    // biome-ignore lint/suspicious/noArrayIndexKey: spans of one text never move
     <span key={index} className={className} style={coloursOf(span)}>
       {span.text}
     </span>

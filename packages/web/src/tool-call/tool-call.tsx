@@ -25,7 +25,7 @@ function KnownCall({ call }: { call: Call }): ReactNode {
   return <ToolCard call={call} gateway={gateway} />;
 }
 
-export function useGateway(id: string | undefined): Gateway | undefined {
+function useGateway(id: string | undefined): Gateway | undefined {
   const gateways = useStore(useAgentClient().gateways);
   return gateways.find((gateway) => gateway.id === id);
 }

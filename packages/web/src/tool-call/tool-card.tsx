@@ -91,8 +91,8 @@ function CardBody({ call, gateway }: ToolCardProps): ReactNode {
 function UnknownNotice({ gateway }: { gateway: Gateway | undefined }): ReactNode {
   return (
     <Notice tone="warn">
-      It started on {gateway?.name ?? 'the machine'}, and no one can say whether it finished. It has not been run again. Look at what it was to change before you ask
-      for it once more; the agent has been told the same.
+      It started on {gateway?.name ?? 'the machine'}, and no one can say whether it finished. It has not been run again. Look at what it was to change before
+      you ask for it once more; the agent has been told the same.
     </Notice>
   );
 }

@@ -21,7 +21,7 @@ export const MessageRow = memo(function MessageRow({ message }: { message: Messa
   const text = messageText(message);
   if (message.role === 'user') {
     return (
-      <article aria-label="You" className="group/message flex flex-col items-end gap-1">
+      <article aria-label="You" className="group/message relative flex flex-col items-end">
         <UserBubble text={text} parts={message.parts} />
         <MessageFoot text={text} createdAt={message.createdAt} />
       </article>
@@ -29,7 +29,7 @@ export const MessageRow = memo(function MessageRow({ message }: { message: Messa
   }
   const hasText = text.trim() !== '';
   return (
-    <article aria-label="Agent" className="group/message">
+    <article aria-label="Agent" className="group/message relative">
       <div className="space-y-3">
         {message.parts.map((part, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a message never move
@@ -94,7 +94,11 @@ export const OutboxRow = memo(function OutboxRow({ message }: { message: OutboxM
       {message.state === 'waiting' && (
         <p className="flex items-center gap-1.5 text-xs text-faint">
           <Clock3 aria-hidden className="size-3.5" /> Waiting to be sent
-          <button type="button" className="rounded font-medium text-muted underline-offset-2 hover:underline" onClick={() => session.discardOutbox(message.messageId)}>
+          <button
+            type="button"
+            className="rounded font-medium text-muted underline-offset-2 hover:underline"
+            onClick={() => session.discardOutbox(message.messageId)}
+          >
             Discard
           </button>
         </p>
@@ -140,13 +144,14 @@ function AttachmentChip({ name }: { name: string }): ReactNode {
   );
 }
 
+/** Stands in the gap below its message, so that showing it moves nothing. */
 function MessageFoot({ text, createdAt }: { text: string; createdAt: string }): ReactNode {
   return (
-    <div className="flex h-7 items-center gap-1 text-xs text-faint opacity-0 transition-opacity group-hover/message:opacity-100 focus-within:opacity-100">
+    <div className="pointer-events-none absolute top-full z-10 flex h-6 items-center gap-1 text-xs text-faint opacity-0 transition-opacity group-hover/message:pointer-events-auto group-hover/message:opacity-100 focus-within:pointer-events-auto focus-within:opacity-100">
       <time dateTime={createdAt} className="tabular-nums">
         {TIME.format(new Date(createdAt))}
       </time>
-      <CopyButton text={text} label="Copy message" className="size-7" />
+      <CopyButton text={text} label="Copy message" className="size-6 pointer-coarse:size-6" />
     </div>
   );
 }

@@ -32,7 +32,7 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
     estimateSize: () => 120,
     getItemKey: (index) => rows[index]?.key ?? index,
     overscan: 6,
-    gap: 20,
+    gap: 26,
     paddingStart: 24,
     paddingEnd: 24,
     anchorTo: 'end',
@@ -43,6 +43,7 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
   const isAtEnd = virtualizer.isAtEnd(NEAR_END_PX);
   useOlder(virtualizer, hasMore && !isLoadingOlder, session.loadOlder.bind(session));
   useOwnMessages(rows, virtualizer);
+  useEndKeptInSight(scroller, virtualizer);
   useImperativeHandle(ref, () => ({
     showCall: (call) => void showCall(call),
     scrollToEnd: () => virtualizer.scrollToEnd(),
@@ -62,8 +63,13 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
 
   return (
     <div className="relative min-h-0 flex-1">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-      <section ref={scroller} tabIndex={0} aria-label="Transcript" className="scroll-quiet h-full overflow-x-hidden overflow-y-auto outline-none [overflow-anchor:none]">
+      <section
+        ref={scroller}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+        tabIndex={0}
+        aria-label="Transcript"
+        className="scroll-quiet h-full overflow-x-hidden overflow-y-auto outline-none [overflow-anchor:none]"
+      >
         <div className="relative mx-auto w-full max-w-3xl" style={{ height: virtualizer.getTotalSize() }}>
           {isLoadingOlder && <LoaderCircle aria-label="Loading older messages" className="absolute inset-x-0 top-2 mx-auto size-4 animate-spin text-faint" />}
           {virtualizer.getVirtualItems().map((item) => {
@@ -110,7 +116,11 @@ function Row({ row }: { row: TranscriptRow }): ReactNode {
   }
 }
 
-function rowSource(view: { messages: Parameters<typeof transcriptRows>[0]['messages']; outbox: Parameters<typeof transcriptRows>[0]['outbox']; live?: { id: string } }) {
+function rowSource(view: {
+  messages: Parameters<typeof transcriptRows>[0]['messages'];
+  outbox: Parameters<typeof transcriptRows>[0]['outbox'];
+  live?: { id: string };
+}) {
   return { messages: view.messages, outbox: view.outbox, liveId: view.live?.id };
 }
 
@@ -127,6 +137,27 @@ function useOlder(virtualizer: Virtualizer<HTMLDivElement, Element>, canLoad: bo
   useEffect(() => {
     if (canLoad && isNearStart) void load();
   });
+}
+
+/** A window that gets smaller (a growing composer, a keyboard, a bar) must not push the end out of sight. */
+function useEndKeptInSight(scroller: { readonly current: HTMLElement | null }, virtualizer: Virtualizer<HTMLDivElement, Element>): void {
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return undefined;
+    let wasAtEnd = true;
+    const remember = () => {
+      wasAtEnd = virtualizer.isAtEnd(NEAR_END_PX);
+    };
+    const observer = new ResizeObserver(() => {
+      if (wasAtEnd) virtualizer.scrollToEnd();
+    });
+    element.addEventListener('scroll', remember, { passive: true });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', remember);
+    };
+  }, [scroller, virtualizer]);
 }
 
 /** Who sends a message wants to see it, wherever they were reading. */

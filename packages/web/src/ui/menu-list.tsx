@@ -16,7 +16,6 @@ export function MenuList({ trigger, entries, align }: Required<MenuProps>): Reac
           className="scroll-quiet z-50 max-h-(--radix-dropdown-menu-content-available-height) max-w-[min(24rem,calc(100vw-1.5rem))] min-w-44 animate-rise overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-lg"
         >
           {entries.map((entry, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: labels and lines have no name of their own
             <Entry key={entry.kind === 'item' ? entry.key : index} entry={entry} />
           ))}
         </DropdownMenu.Content>
