@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly workspaces: readonly string[];
   readonly log: Logger;
   readonly version: string;
+  /** Source of the jitter between tries, in [0, 1); `Math.random` when left out. */
+  readonly random?: () => number;
 }
 
 export interface GatewayHandle {
@@ -138,7 +140,7 @@ class Gateway implements GatewayHandle {
       giveUp: (cause) => this.#link.giveUp(cause),
       acknowledged: (callId) => void this.#desk.forget(callId),
       log: options.log,
-      random: Math.random,
+      random: options.random ?? Math.random,
     });
     this.#desk = new CallDesk({
       ...parts,
@@ -224,7 +226,7 @@ class Gateway implements GatewayHandle {
       command: (name, payload, answer) => this.#command(name, payload, answer),
       log: options.log,
       nowMs: () => performance.now(),
-      random: Math.random,
+      random: options.random ?? Math.random,
     });
   }
 

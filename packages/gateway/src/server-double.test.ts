@@ -116,7 +116,7 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
       }),
     emit: (name, payload) => {
       if (!current) throw new Error('no gateway is connected');
-      return current.timeout(10_000).emitWithAck(name, payload);
+      return current.timeout(3_000).emitWithAck(name, payload);
     },
     async call(tool, input, more) {
       const command = commandFor(record.hellos.at(-1), { tool, input, more });

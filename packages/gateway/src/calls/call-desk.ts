@@ -8,7 +8,7 @@ import { CallBook } from './call-book.ts';
 import { type CheckOptions, checkContent, checkPolicy, checkShape, type Refusal, type RunnableCall } from './check-call.ts';
 
 export interface CallDeskOptions extends CheckOptions {
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, 'append' | 'entries' | 'entry' | 'isForgotten'>;
   readonly background: Background;
   readonly log: Logger;
   readonly now: () => Date;

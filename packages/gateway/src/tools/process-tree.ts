@@ -49,12 +49,17 @@ function addDescendants(rows: readonly ProcessRow[], found: Set<number>): void {
 
 /** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. */
 export async function killCallProcesses(call: CallProcesses, graceMs: number = GRACE_MS): Promise<void> {
-  const known = new Set(await findCallProcesses(call));
-  signalAll(known, 'SIGTERM');
+  const known = new Set<number>();
+  const told = new Set<number>();
   const deadline = performance.now() + graceMs;
   while (performance.now() < deadline) {
     const alive = await stillAlive(call, known);
     if (alive.length === 0) return;
+    // Also those that were started since the last look. A stopped process hears TERM only when it goes on.
+    const untold = alive.filter((pid) => !told.has(pid));
+    signalAll(untold, 'SIGTERM');
+    signalAll(untold, 'SIGCONT');
+    for (const pid of untold) told.add(pid);
     await delay(LOOK_EVERY_MS);
   }
   for (let round = 0; round < KILL_ROUNDS; round += 1) {

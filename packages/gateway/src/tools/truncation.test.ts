@@ -23,7 +23,7 @@ test('G30: any result fits the limit afterwards and still has the protocol’s s
       assert.ok(!words.includes('\\u0000') && words.isWellFormed());
       assert.equal(fitted.meta?.exitCode, 0);
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
   assert.ok(!details.failed, `seed ${details.seed}: ${String(details.errorInstance)}`);
 });

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { access, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type GatewayRequest, type ToolResult, textResult } from '@tendon/protocol';
+import { pino } from 'pino';
+import { v7 as newId } from 'uuid';
+import { Journal } from '../journal/journal.ts';
+import type { JournalLine } from '../journal/journal-lines.ts';
+import { PolicyFile } from '../policy/policy-file.ts';
+import { commandFor } from '../server-double.test.ts';
+import { BackgroundProcesses } from '../tools/background.ts';
+import { buildRegistry } from '../tools/registry.ts';
+import { openWorkspace } from '../tools/workspace.ts';
+import { CallBook } from './call-book.ts';
+import { CallDesk, type CallDeskOptions } from './call-desk.ts';
+
+const log = pino({ level: 'silent' });
+
+/** A desk over real folders, with a journal that can be listened to. */
+async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async () => undefined) {
+  const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon desk ')));
+  for (const folder of ['work', 'home']) await mkdir(join(base, folder));
+  const journal = await Journal.open({ path: join(base, 'home', 'journal'), log, newId });
+  const workspace = await openWorkspace(join(base, 'work'), join(base, 'home'));
+  const finished: [string, ToolResult][] = [];
+  const waiters = new Set<() => void>();
+  const gatewayId = newId();
+  const options: CallDeskOptions = {
+    gatewayId,
+    workspaces: [workspace],
+    registry: buildRegistry(),
+    policy: await PolicyFile.open(join(base, 'home', 'gateway-policy.json'), log),
+    journal: {
+      entries: () => journal.entries(),
+      entry: (callId) => journal.entry(callId),
+      isForgotten: (callId) => journal.isForgotten(callId),
+      append: async (line) => {
+        await onAppend(line);
+        return journal.append(line);
+      },
+    },
+    background: new BackgroundProcesses(),
+    log,
+    now: () => new Date(0),
+    reports: {
+      started: () => undefined,
+      output: () => undefined,
+      finished: (callId, result) => {
+        finished.push([callId, result]);
+        for (const wake of waiters) wake();
+      },
+    },
+  };
+  const desk = new CallDesk(options);
+  const hello = { gatewayId, workspaces: [{ path: workspace.root, name: 'work' }] } as GatewayRequest<'gateway:hello'>;
+  return {
+    desk,
+    journal,
+    finished,
+    root: workspace.root,
+    command: (tool: string, input: unknown) => commandFor(hello, { tool, input }),
+    end: () => new Promise<void>((resolve) => waiters.add(resolve)),
+    async [Symbol.asyncDispose]() {
+      await desk.close();
+      await journal.close();
+      await rm(base, { recursive: true, force: true });
+    },
+  };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+test('G15: started is on the disk before the effect, done before the report', async () => {
+  const order: string[] = [];
+  const place: { root?: string; finished?: unknown[] } = {};
+  await using rig = await openDesk(async (line) => {
+    order.push(`${line.kind}, file ${await exists(join(place.root ?? '', 'effect'))}, reported ${place.finished?.length}`);
+  });
+  place.root = rig.root;
+  place.finished = rig.finished;
+  const end = rig.end();
+  assert.deepEqual(await rig.desk.dispatch(rig.command('write_file', { path: 'effect', content: '' })), { accepted: true });
+  await end;
+  assert.deepEqual(order, ['started, file false, reported 0', 'done, file true, reported 0']);
+});
+
+test('G15: what cannot be written down is not started, while reading still works', async () => {
+  await using rig = await openDesk();
+  await rig.journal.close();
+  const refused = await rig.desk.dispatch(rig.command('bash', { command: 'touch effect' }));
+  assert.ok(!refused.accepted && refused.error.code === 'journal_unavailable');
+  assert.equal(await exists(join(rig.root, 'effect')), false);
+  const end = rig.end();
+  assert.deepEqual(await rig.desk.dispatch(rig.command('glob', { pattern: '*' })), { accepted: true });
+  await end;
+  assert.equal(rig.finished[0]?.[1].status, 'succeeded');
+});
+
+test('G12: a call that is over and acknowledged is not run again', async () => {
+  await using rig = await openDesk();
+  const command = rig.command('bash', { command: 'echo' });
+  const end = rig.end();
+  await rig.desk.dispatch(command);
+  await end;
+  await rig.desk.forget(command.callId);
+  await rig.desk.forget(command.callId);
+  const again = await rig.desk.dispatch(command);
+  assert.ok(!again.accepted && again.error.code === 'already_over');
+});
+
+test('G14: a cancel between the dispatch and its start keeps the call from starting', async () => {
+  const cancel: { now?: () => void } = {};
+  await using rig = await openDesk(async (line) => {
+    if (line.kind === 'started') cancel.now?.();
+  });
+  const command = rig.command('bash', { command: 'touch effect' });
+  cancel.now = () => rig.desk.cancel({ callId: command.callId });
+  const end = rig.end();
+  await rig.desk.dispatch(command);
+  await end;
+  assert.equal(rig.finished[0]?.[1].status, 'cancelled');
+  assert.equal(await exists(join(rig.root, 'effect')), false);
+});
+
+test('G10: over a hundred calls at once, and a desk that closes, are refused with the reason', async () => {
+  await using rig = await openDesk();
+  const answers = await Promise.all(Array.from({ length: 101 }, () => rig.desk.dispatch(rig.command('bash', { command: 'sleep 600' }))));
+  const refused = answers.filter((answer) => !answer.accepted);
+  assert.deepEqual(
+    refused.map((answer) => !answer.accepted && answer.error.code),
+    ['busy'],
+  );
+  const closing = rig.desk.close();
+  const late = await rig.desk.dispatch(rig.command('glob', { pattern: '*' }));
+  assert.ok(!late.accepted && late.error.code === 'shutting_down');
+  await closing;
+  assert.equal(rig.finished.length, 100);
+});
+
+test('G6: results beyond what a hello can hold are told as still running, never as finished without a result', () => {
+  const book = new CallBook();
+  for (let index = 0; index < 5; index += 1) book.set(`call ${index}`, { kind: 'finished', result: textResult('succeeded', 'x'.repeat(900_000)) });
+  book.set('lost', { kind: 'finished', result: textResult('unknown', 'x') });
+  const report = book.report();
+  assert.deepEqual(
+    report.map((call) => [call.state, call.result !== undefined]),
+    [
+      ['finished', true],
+      ['finished', true],
+      ['running', false],
+      ['running', false],
+      ['running', false],
+      ['running', false],
+    ],
+  );
+});

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { v7 as newId } from 'uuid';
+import { startGateway } from '../index.ts';
+import { commandFor, startServerDouble } from '../server-double.test.ts';
+import { identify } from '../tools/process-table.ts';
+import { findCallProcesses } from '../tools/process-tree.ts';
+import { Journal } from './journal.ts';
+import { settleLeftovers } from './leftovers.ts';
+
+const log = pino({ level: 'silent' });
+
+async function folders(): Promise<{ base: string; work: string; home: string } & AsyncDisposable> {
+  const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon crash ')));
+  const work = join(base, 'work');
+  await mkdir(work);
+  return { base, work, home: join(base, 'home'), [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true }) };
+}
+
+/** A gateway in a process of its own, so that it can be killed as a whole. */
+function spawnGateway(options: { serverUrl: string; home: string; workspaces: string[] }): ChildProcess {
+  const program = `
+    import { pino } from 'pino';
+    import { startGateway } from ${JSON.stringify(new URL('../index.ts', import.meta.url).href)};
+    const options = JSON.parse(process.env.GATEWAY_OPTIONS);
+    await startGateway({ ...options, token: 'key', name: 'crashing', version: '0', log: pino({ level: 'silent' }), random: () => 0.01 });`;
+  return spawn(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: new URL('..', import.meta.url),
+    env: { ...process.env, GATEWAY_OPTIONS: JSON.stringify(options) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+test('G16: killed in mid-command: unknown after the restart, not run twice, and nothing of it is left', async () => {
+  await using place = await folders();
+  await using server = await startServerDouble();
+  const options = { serverUrl: server.url, home: place.home, workspaces: [place.work] };
+  const first = spawnGateway(options);
+  await server.until(() => server.hellos.length === 1);
+  const command = commandFor(server.hellos[0], {
+    tool: 'bash',
+    input: { command: 'echo start >> ledger; setsid sleep 600 & trap "" TERM; echo ready; while :; do sleep 0.1; done' },
+  });
+  await server.emit('tool:call', command);
+  const finished = commandFor(server.hellos[0], { tool: 'write_file', input: { path: 'done', content: '' } });
+  await server.emit('tool:call', finished);
+  await server.until(() => server.results.has(finished.callId));
+  await server.until(() => server.outputs.some((output) => output.text.includes('ready')));
+  const leaderLines = (await readFile(join(place.home, 'gateway', 'crashing', 'journal'), 'utf8')).split('\n').filter((line) => line.includes('"running"'));
+  const { leader } = JSON.parse(leaderLines[0] ?? '{}');
+  const exit = once(first, 'exit');
+  first.kill('SIGKILL');
+  await exit;
+  assert.ok((await findCallProcesses({ callId: command.callId, leader })).length >= 2, 'the command outlived its gateway');
+
+  const second = await startGateway({ ...options, token: 'key', name: 'crashing', version: '0', log });
+  await second.ready();
+  const hello = server.hellos.at(-1);
+  assert.equal(hello?.instanceId, server.hellos[0]?.instanceId);
+  const reported = hello?.calls.find((call) => call.callId === command.callId);
+  assert.deepEqual([reported?.state, reported?.result?.status], ['unknown', 'unknown']);
+  assert.deepEqual(await findCallProcesses({ callId: command.callId, leader }), []);
+  assert.deepEqual(await server.emit('tool:call', command), { accepted: true });
+  await server.until(() => server.results.has(command.callId));
+  assert.equal(server.results.get(command.callId)?.[0]?.status, 'unknown');
+  assert.equal(await readFile(join(place.work, 'ledger'), 'utf8'), 'start\n');
+  await second.close();
+});
+
+test('G16: killed after the result was written down, before it was acknowledged: the result is reported', async () => {
+  await using place = await folders();
+  await using server = await startServerDouble({ result: () => 'silent' });
+  const options = { serverUrl: server.url, home: place.home, workspaces: [place.work] };
+  const first = spawnGateway(options);
+  await server.until(() => server.hellos.length === 1);
+  const command = commandFor(server.hellos[0], { tool: 'bash', input: { command: 'echo once | tee -a ledger' } });
+  await server.emit('tool:call', command);
+  await server.until(() => server.results.has(command.callId));
+  const exit = once(first, 'exit');
+  first.kill('SIGKILL');
+  await exit;
+  const second = await startGateway({ ...options, token: 'key', name: 'crashing', version: '0', log });
+  await second.ready();
+  const reported = server.hellos.at(-1)?.calls[0];
+  assert.deepEqual([reported?.callId, reported?.state, reported?.result?.content], [command.callId, 'finished', [{ type: 'text', text: 'once\n' }]]);
+  assert.equal(await readFile(join(place.work, 'ledger'), 'utf8'), 'once\n');
+  await second.close();
+});
+
+test('G18: a killed owner leaves no lock behind, a living one refuses every other process', async () => {
+  await using place = await folders();
+  await using server = await startServerDouble();
+  const options = { serverUrl: server.url, home: place.home, workspaces: [place.work] };
+  const owner = spawnGateway(options);
+  await server.until(() => server.hellos.length === 1);
+  const mine = { ...options, token: 'key', name: 'crashing', version: '0', log };
+  await assert.rejects(startGateway(mine), { code: 'already_running' });
+  const exit = once(owner, 'exit');
+  owner.kill('SIGKILL');
+  await exit;
+  await (await startGateway(mine)).close();
+});
+
+test('G16: a process number that belongs to someone else by now is not signalled', async () => {
+  await using place = await folders();
+  const stranger = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+  const identity = await identify(stranger.pid ?? 0);
+  assert.ok(identity);
+  await mkdir(place.home);
+  const journal = await Journal.open({ path: join(place.home, 'journal'), log, newId });
+  for (const leader of [
+    { ...identity, startedAt: '1' },
+    { ...identity, bootId: 'an earlier boot' },
+  ]) {
+    const callId = newId();
+    await journal.append({ kind: 'started', callId, tool: 'bash', inputHash: 'h', at: new Date(0).toISOString() });
+    await journal.append({ kind: 'running', callId, leader });
+  }
+  await settleLeftovers(journal, log);
+  assert.deepEqual(
+    [...journal.entries()].map((entry) => entry.result?.status),
+    ['unknown', 'unknown'],
+  );
+  assert.deepEqual(await identify(stranger.pid ?? 0), identity, 'the stranger lives');
+  const callId = newId();
+  await journal.append({ kind: 'started', callId, tool: 'bash', inputHash: 'h', at: new Date(0).toISOString() });
+  await journal.append({ kind: 'running', callId, leader: identity });
+  const exit = once(stranger, 'exit');
+  await settleLeftovers(journal, log);
+  await exit;
+  await journal.close();
+});
