@@ -160,7 +160,10 @@ export const deltaSchema = z.object({
   kind: z.enum(['text', 'reasoning', 'tool_input', 'tool_output']),
   /** Place of `text` in the part, in UTF-16 units. */
   offset: z.number().int().nonnegative(),
+  /** May be empty: the first delta of a part tells that the part has begun. */
   text: z.string(),
+  /** With `tool_input`: the id that the call will have. */
+  callId: idSchema.optional(),
 });
 
 export const titleSchema = z.string().min(1).max(LIMITS.titleLength);

@@ -61,7 +61,7 @@ function grownPart(part: Part | undefined, delta: Delta, fresh: string): Part {
   if (part && 'text' in part) return { ...part, text: part.text + fresh };
   if (part) return part;
   if (delta.kind === 'text' || delta.kind === 'reasoning') return { type: delta.kind, text: fresh };
-  return { type: 'tool_call', callId: '' };
+  return { type: 'tool_call', callId: delta.callId ?? '' };
 }
 
 /** The part of the text that lies behind `end`. */

@@ -81,6 +81,15 @@ test('R3: a snapshot ends where the next delta begins', async () => {
   assert.equal(sent.at(-1)?.offset, 6);
 });
 
+test('R1: a part that stays empty is told too, so that the next one is no gap', async () => {
+  const { stream: live, sent } = stream();
+  live.partStarted(0, { type: 'reasoning' });
+  live.partStarted(1, { type: 'text' });
+  live.append(1, 'hello');
+  await nextTick();
+  assert.deepEqual(sent.map(({ part, text }) => [part, text]), [[0, ''], [1, 'hello']]);
+});
+
 test('R3: a call that is being written has its id in the snapshot and is not part of what is kept', () => {
   const { stream: live } = stream();
   live.partStarted(0, { type: 'text' });

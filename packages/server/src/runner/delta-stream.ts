@@ -5,7 +5,7 @@ interface OpenPart {
   /** Made when the model begins a call, so that its streaming input already has the id it will keep. */
   readonly callId?: string;
   text: string;
-  /** How much of `text` clients have been sent, in UTF-16 units. */
+  /** How much of `text` clients have been sent, in UTF-16 units; -1 before they know of the part. */
   sent: number;
 }
 
@@ -38,7 +38,8 @@ export class DeltaStream {
 
   partStarted(index: number, part: { type: 'text' | 'reasoning' } | { type: 'tool_call'; tool: string }): void {
     this.#parts[index] =
-      part.type === 'tool_call' ? { kind: 'tool_input', callId: this.#options.newId(), text: '', sent: 0 } : { kind: part.type, text: '', sent: 0 };
+      part.type === 'tool_call' ? { kind: 'tool_input', callId: this.#options.newId(), text: '', sent: -1 } : { kind: part.type, text: '', sent: -1 };
+    this.#schedule();
   }
 
   append(index: number, text: string): void {
@@ -46,6 +47,10 @@ export class DeltaStream {
     if (!part || this.#mode === 'closed') return;
     part.text += text;
     this.version += 1;
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#isScheduled || this.#mode !== 'open') return;
     this.#isScheduled = true;
     setImmediate(() => {
@@ -60,7 +65,9 @@ export class DeltaStream {
     this.#parts.forEach((part, index) => {
       if (part.sent === part.text.length) return;
       const { sessionId, messageId } = this.#options;
-      const delta: Delta = { sessionId, messageId, part: index, kind: part.kind, offset: part.sent, text: part.text.slice(part.sent) };
+      const offset = Math.max(0, part.sent);
+      const call = part.callId === undefined ? {} : { callId: part.callId };
+      const delta: Delta = { sessionId, messageId, part: index, kind: part.kind, offset, text: part.text.slice(offset), ...call };
       part.sent = part.text.length;
       this.#options.emit(delta);
     });
