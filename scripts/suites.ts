@@ -7,7 +7,7 @@ export function runUnitTests(): Promise<Tally> {
   // first what starts databases: it takes longest, and the quick ones fill the gaps
   const slow = testFiles('packages/server/src/{store,auth}/**/*.test.ts');
   const files = testFiles('packages/*/src/**/*.test.ts', 'packages/protocol/fixtures/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts');
-  return runSuite({ name: 'unit tests', files: [...new Set([...slow, ...files])], testTimeoutMs: 30_000, fileTimeoutMs: 60_000, concurrency: CONCURRENCY });
+  return runSuite({ name: 'unit tests', files: [...new Set([...slow, ...files])], testTimeoutMs: 60_000, fileTimeoutMs: 150_000, concurrency: CONCURRENCY });
 }
 
 /** What crosses packages, slowest last. Browsers and killed processes get the machine to themselves. */
