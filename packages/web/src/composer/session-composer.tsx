@@ -2,6 +2,7 @@ import { useAgentClient } from '@tendon/client/react';
 import type { AgentRequest } from '@tendon/protocol';
 import { type ReactNode, type Ref, useImperativeHandle, useRef, useState } from 'react';
 import { useSession, useView } from '../app/session-context.tsx';
+import { useKeys } from '../app/use-keys.ts';
 import { isWorking } from '../sessions/session-mark.ts';
 import { Notice } from '../ui/notice.tsx';
 import { Composer, type ComposerHandle } from './composer.tsx';
@@ -38,6 +39,7 @@ export function SessionComposer({ ref, onLeave }: SessionComposerProps): ReactNo
     if (shown?.status === 'running' || shown?.status === 'waiting_for_tools') void stop();
     else onLeave();
   };
+  useKeys({ Escape: onEscape });
   return (
     <div>
       {error !== undefined && (

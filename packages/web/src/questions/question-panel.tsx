@@ -109,7 +109,7 @@ function QuestionForm({ question, given, isSending, isLast, onGive, onSkip, onBa
                 onClick={() => onGive(option.label)}
                 className="flex w-full items-start gap-3 rounded-lg border border-line px-3 py-2 text-start text-sm transition-colors hover:border-line-strong hover:bg-hover aria-pressed:border-accent aria-pressed:bg-accent-soft"
               >
-                <span className="mt-0.5 text-muted">
+                <span className="mt-0.5 text-muted pointer-coarse:hidden">
                   <Key>{index + 1}</Key>
                 </span>
                 <span className="min-w-0 flex-1 wrap-anywhere">

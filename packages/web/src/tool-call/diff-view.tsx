@@ -19,7 +19,7 @@ export const DiffView = memo(function DiffView({ lines, path, hasNumbers = true 
   const removed = lines.filter((line) => line.kind === 'removed').length;
   return (
     <div className="overflow-hidden rounded-lg border border-line bg-raised">
-      <div className="flex items-center gap-3 border-b border-line bg-panel ps-3 pe-1 text-xs">
+      <div className="flex items-center gap-3 border-b border-line bg-panel ps-3 pe-3 text-xs sm:pe-1">
         <span dir="ltr" className="min-w-0 flex-1 truncate py-2 font-mono">
           <VisibleText text={path} />
         </span>
