@@ -6,5 +6,5 @@ import { runUnitTests } from './suites.ts';
 
 process.chdir(`${import.meta.dirname}/..`);
 const statics = await runStaticChecks();
-const units = await runUnitTests();
+const units = await runUnitTests('quick');
 process.exitCode = closingLine(sum([statics, units]));

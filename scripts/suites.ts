@@ -3,11 +3,17 @@ import { runSuite, type Suite, type Tally, testFiles } from './run-tests.ts';
 /** Two cores are what the budgets are made for. */
 const CONCURRENCY = 2;
 
-export function runUnitTests(): Promise<Tally> {
-  // first what starts databases: it takes longest, and the quick ones fill the gaps
-  const slow = testFiles('packages/server/src/{store,auth}/**/*.test.ts');
-  const files = testFiles('packages/*/src/**/*.test.ts', 'packages/protocol/fixtures/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts');
-  return runSuite({ name: 'unit tests', files: [...new Set([...slow, ...files])], testTimeoutMs: 60_000, fileTimeoutMs: 150_000, concurrency: CONCURRENCY });
+/** Tests beside the code that start PostgreSQL or the product: too slow for a check that is run all day. */
+const HEAVY = ['packages/cli/src/**/*.test.ts', 'packages/server/src/{store,auth}/**/*.test.ts'];
+const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
+
+/** `quick` leaves the heavy ones to `npm test`. The heavy ones start first and the quick ones fill the gaps. */
+export function runUnitTests(which: 'all' | 'quick'): Promise<Tally> {
+  const heavy = testFiles(...HEAVY);
+  const quick = testFiles(...ALL).filter((file) => !heavy.includes(file));
+  const files = which === 'all' ? [...heavy, ...quick] : quick;
+  const name = which === 'all' ? 'unit tests' : `unit tests (without ${heavy.length} files that start PostgreSQL or the product: npm test runs those)`;
+  return runSuite({ name, files, testTimeoutMs: 60_000, fileTimeoutMs: 150_000, concurrency: CONCURRENCY });
 }
 
 /** What crosses packages, slowest last. Browsers and killed processes get the machine to themselves. */
