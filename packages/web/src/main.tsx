@@ -1,15 +1,12 @@
+import './without-eval.ts';
 import './styles.css';
 import { AgentClient, webStorageOutbox } from '@tendon/client';
 import { AgentProvider } from '@tendon/client/react';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { config } from 'zod';
 import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
 import { ErrorBoundary } from './app/error-boundary.tsx';
-
-// Compiled validators need eval, which the page's policy does not allow: asking for it would be reported as a violation.
-config({ jitless: true });
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
