@@ -65,6 +65,8 @@ interface Parts {
  */
 export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
   checkOptions(options);
+  if (isUnprotected(options.serverUrl))
+    options.log.warn({ serverUrl: new URL(options.serverUrl).origin }, 'the key and everything else travels unencrypted to this server: use https');
   const name = options.name === undefined || options.name === '' ? hostname() : options.name;
   const folders = await openGatewayFolders(options.home, name);
   const lock = takeOwnerLock(folders.lock);
@@ -84,6 +86,11 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     lock.close();
     throw error;
   }
+}
+
+function isUnprotected(serverUrl: string): boolean {
+  const { protocol, hostname: host } = new URL(serverUrl);
+  return protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
 }
 
 function checkOptions(options: GatewayOptions): void {

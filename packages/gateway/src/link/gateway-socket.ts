@@ -18,8 +18,10 @@ export interface SocketEvents {
 export interface GatewaySocket {
   /** Resolves with the raw acknowledgement. Rejects when it does not come in time or the connection ends before. */
   request<Name extends GatewayRequestName>(name: Name, payload: GatewayRequest<Name>, timeoutMs: number): Promise<unknown>;
-  /** Sends without waiting; dropped when the connection is busy or gone. */
-  hint<Name extends GatewayRequestName>(name: Name, payload: GatewayRequest<Name>): void;
+  /** Whether what is sent now leaves at once, instead of queueing up behind a slow connection. */
+  readonly isWritable: boolean;
+  /** Sends what may be lost: dropped when there is no connection. */
+  hint<Name extends 'tool:started' | 'tool:output'>(name: Name, payload: GatewayRequest<Name>): void;
   /** Nothing is heard of it afterwards. May be called twice. */
   close(): void;
 }
@@ -75,7 +77,15 @@ export const openGatewaySocket: OpenSocket = (options, events) => {
   });
   return {
     request: (name, payload, timeoutMs) => socket.timeout(timeoutMs).emitWithAck(name, payload),
-    hint: (name, payload) => void (socket.connected && socket.volatile.emit(name, payload, () => undefined)),
+    get isWritable() {
+      return socket.connected && socket.io.engine.transport.writable && socket.io.engine.writeBuffer.length === 0;
+    },
+    hint(name, payload) {
+      if (!socket.connected) return;
+      // Only `tool:output` goes without an acknowledgement; what the other one says is not needed.
+      if (name === 'tool:output') socket.emit(name, payload);
+      else socket.emit(name, payload, () => undefined);
+    },
     close: () => end(undefined),
   };
 };

@@ -19,6 +19,7 @@ function rig(answer: (callId: string, seen: number) => unknown) {
       const value = answer(packet.callId, sent.filter((one) => one.callId === packet.callId).length);
       return value instanceof Error ? Promise.reject(value) : Promise.resolve(value);
     },
+    isWritable: true,
     hint: () => undefined,
     close: () => undefined,
   };

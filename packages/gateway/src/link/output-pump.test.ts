@@ -13,6 +13,7 @@ function rig() {
   const packets: Packet[] = [];
   const socket: GatewaySocket = {
     request: () => Promise.reject(new Error('not used')),
+    isWritable: true,
     hint: (_name, payload) => packets.push(payload as Packet),
     close: () => undefined,
   };
@@ -63,5 +64,30 @@ test('G8: a flood keeps its newest part, at the right offset, in bounded memory'
   assert.ok(packet && packet.text.length <= 64 * 1024);
   assert.equal(all.slice(packet.offset), packet.text);
   assert.ok(packet.text.isWellFormed());
+  pump.close();
+});
+
+test('G8: a slow connection is waited for, and nothing is lost below the bound', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const packets: Packet[] = [];
+  const line = { isWritable: false };
+  const socket: GatewaySocket = {
+    request: () => Promise.reject(new Error('not used')),
+    get isWritable() {
+      return line.isWritable;
+    },
+    hint: (_name, payload) => packets.push(payload as Packet),
+    close: () => undefined,
+  };
+  const pump = new OutputPump(() => socket);
+  for (const text of ['a', 'b', 'c']) {
+    pump.add('x', text);
+    mock.timers.tick(30);
+  }
+  assert.deepEqual(packets, []);
+  line.isWritable = true;
+  mock.timers.tick(30);
+  assert.deepEqual(packets, [{ callId: 'x', offset: 0, text: 'abc' }]);
   pump.close();
 });

@@ -57,7 +57,9 @@ export class OutputPump {
     this.#timer = undefined;
     const [next] = this.#pending.keys();
     if (next === undefined) return;
-    this.#send(next);
+    // A slow connection is waited for: meanwhile the pieces grow together, up to their bound.
+    const socket = this.#online();
+    if (!socket || socket.isWritable) this.#send(next);
     if (this.#pending.size > 0) this.#timer = setTimeout(() => this.#tick(), TICK_MS);
   }
 

@@ -20,6 +20,7 @@ function rig(greeting: () => Greeting = () => ({ kind: 'ready' }), random: () =>
     sockets.push(fake);
     const socket: GatewaySocket = {
       request: () => Promise.reject(new Error('not used')),
+      isWritable: true,
       hint: () => undefined,
       close: () => Object.assign(fake, { isClosed: true }),
     };

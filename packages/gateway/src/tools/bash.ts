@@ -47,7 +47,8 @@ async function runCommand(what: { command: string; folder: string }, context: To
     pipe.close();
     return endedEarly(endReason(context.signal), '');
   }
-  const child = start(what, pipe, context.callId);
+  const child = startSurely(what, pipe, context.callId);
+  if (child instanceof Error) return notStarted(child);
   const ended = endOf(child);
   pipe.handedOver();
   const leader = await leaderOf(child, context);
@@ -61,6 +62,17 @@ async function runCommand(what: { command: string; folder: string }, context: To
   else pipe.close();
   if (end instanceof Error) return notStarted(end);
   return shellResult(end, { context, output: keeper.finish(), isHeld, durationMs: Math.round(performance.now() - startedAt) });
+}
+
+/** Some faults are thrown and not told as an event, such as an environment too large for the system. */
+function startSurely(what: { command: string; folder: string }, pipe: OutputPipe, callId: string): ChildProcess | Error {
+  try {
+    return start(what, pipe, callId);
+  } catch (error) {
+    pipe.handedOver();
+    pipe.close();
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 function start(what: { command: string; folder: string }, pipe: OutputPipe, callId: string): ChildProcess {
