@@ -117,8 +117,9 @@ async function attach(options: AgentDeskOptions, connection: AgentConnection, pa
     const events = afterSeq === undefined || afterSeq > state.seq ? undefined : boundedEvents(await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS));
     const page = events ? { messages: [], calls: [], hasMore: false } : boundedPage(await store.page(sessionId, { limit: LIMITS.attachPage }));
     options.models.warmUp(state.model);
-    connection.joinSession(sessionId);
+    // The snapshot first: what it flushes goes to those who were here before, and the newcomer's first delta is the one that follows it.
     const live = actor.live(state);
+    connection.joinSession(sessionId);
     const outputs = options.tails.ofSession(sessionId);
     return success({
       session: publicSession(state),
