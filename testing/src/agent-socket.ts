@@ -13,6 +13,9 @@ import {
 import { io, type Socket } from 'socket.io-client';
 import { until, within } from './until.ts';
 
+/** Only met when something is wrong: generous, for machines that are busy with other things. */
+const DEADLINE_MS = 20_000;
+
 /** One event as it came. */
 export type Notice = { readonly [Name in AgentNoticeName]: { readonly name: Name; readonly notice: AgentNotices[Name] } }[AgentNoticeName];
 
@@ -59,7 +62,7 @@ export class AgentSocket implements AsyncDisposable {
     socket.once('connect', resolve);
     socket.once('connect_error', (error: Error & { data?: HandshakeRefusal }) => reject(new Error(`refused: ${error.message}`, { cause: error.data })));
     try {
-      await within('the socket to connect', promise);
+      await within('the socket to connect', promise, DEADLINE_MS);
       return agent;
     } catch (error) {
       socket.disconnect();
@@ -77,7 +80,7 @@ export class AgentSocket implements AsyncDisposable {
     const gone = this.ended.then((reason): never => {
       throw new Error(`the connection ended (${reason}) before ${name} was acknowledged`);
     });
-    return within(`the acknowledgement of ${name}`, Promise.race([answer, gone]), 20_000);
+    return within(`the acknowledgement of ${name}`, Promise.race([answer, gone]), DEADLINE_MS);
   }
 
   /** The acknowledgement's data; a refusal throws. */
@@ -93,8 +96,8 @@ export class AgentSocket implements AsyncDisposable {
   }
 
   /** Resolves as soon as `check`, asked after every event, has an answer. */
-  until<T>(what: string, check: () => T | undefined | false, deadlineMs?: number): Promise<T> {
-    return until({ what, check, on: (listener) => this.onNotice(listener), ...(deadlineMs === undefined ? {} : { deadlineMs }) });
+  until<T>(what: string, check: () => T | undefined | false, deadlineMs = DEADLINE_MS): Promise<T> {
+    return until({ what, check, on: (listener) => this.onNotice(listener), deadlineMs });
   }
 
   /** Calls the listener after every event; answers with the way to stop that. */

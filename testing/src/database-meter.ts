@@ -2,13 +2,6 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-export interface DatabaseCount {
-  /** Statements that were sent: simple queries, and executions of prepared ones. */
-  readonly statements: number;
-  /** Rows that came back. */
-  readonly rows: number;
-}
-
 /**
  * Stands between a server and its PostgreSQL and counts, from outside, what goes over the wire
  * (https://www.postgresql.org/docs/current/protocol-message-formats.html: after the first, every message is a letter and a length).
@@ -17,9 +10,9 @@ export class DatabaseMeter implements AsyncDisposable {
   readonly url: string;
   readonly #server: ReturnType<typeof createServer>;
   readonly #sockets: Set<Socket>;
-  readonly #count: { statements: number; rows: number };
+  readonly #count: Map<string, number>;
 
-  private constructor(server: ReturnType<typeof createServer>, parts: { url: string; sockets: Set<Socket>; count: { statements: number; rows: number } }) {
+  private constructor(server: ReturnType<typeof createServer>, parts: { url: string; sockets: Set<Socket>; count: Map<string, number> }) {
     this.#server = server;
     this.url = parts.url;
     this.#sockets = parts.sockets;
@@ -30,7 +23,7 @@ export class DatabaseMeter implements AsyncDisposable {
   static async start(target: string): Promise<DatabaseMeter> {
     const url = new URL(target);
     const path = join(url.searchParams.get('host') ?? '', '.s.PGSQL.5432');
-    const count = { statements: 0, rows: 0 };
+    const count = new Map<string, number>();
     const sockets = new Set<Socket>();
     const server = createServer((near) => {
       const far = createConnection(path);
@@ -39,14 +32,11 @@ export class DatabaseMeter implements AsyncDisposable {
         socket.on('error', () => undefined);
         socket.once('close', () => sockets.delete(socket));
       }
-      const asked = messageReader(true, (type) => {
-        if (type === 'Q' || type === 'E') count.statements += 1;
-      });
-      const answered = messageReader(false, (type) => {
-        if (type === 'D') count.rows += 1;
+      const asked = messageReader((type, body) => {
+        const name = statementName(type, body);
+        if (name !== undefined) count.set(name, (count.get(name) ?? 0) + 1);
       });
       near.on('data', asked);
-      far.on('data', answered);
       near.pipe(far);
       far.pipe(near);
     });
@@ -58,9 +48,9 @@ export class DatabaseMeter implements AsyncDisposable {
     return new DatabaseMeter(server, { url: url.href, sockets, count });
   }
 
-  /** So far. */
-  get count(): DatabaseCount {
-    return { ...this.#count };
+  /** How often each statement was sent so far, by its name; the unnamed ones together. */
+  get count(): ReadonlyMap<string, number> {
+    return new Map(this.#count);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,10 +60,18 @@ export class DatabaseMeter implements AsyncDisposable {
   }
 }
 
-/** Calls `onMessage` with the letter of each message of a byte stream. A client's first message has no letter. */
-function messageReader(hasStartup: boolean, onMessage: (type: string) => void): (chunk: Buffer) => void {
+/** A simple query, or the name of the prepared statement that is bound: after the portal's name, both end with a zero. */
+function statementName(type: string, body: Buffer): string | undefined {
+  if (type === 'Q') return '';
+  if (type !== 'B') return undefined;
+  const start = body.indexOf(0) + 1;
+  return body.toString('utf8', start, body.indexOf(0, start));
+}
+
+/** Calls `onMessage` with the letter and the body of each message of a client. Its first message has no letter. */
+function messageReader(onMessage: (type: string, body: Buffer) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0);
-  let isFirst = hasStartup;
+  let isFirst = true;
   return (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     for (;;) {
@@ -81,7 +79,7 @@ function messageReader(hasStartup: boolean, onMessage: (type: string) => void): 
       if (rest.length < head + 4) return;
       const size = head + rest.readUInt32BE(head);
       if (rest.length < size) return;
-      if (!isFirst) onMessage(String.fromCharCode(rest[0] ?? 0));
+      if (!isFirst) onMessage(String.fromCharCode(rest[0] ?? 0), rest.subarray(head + 4, size));
       isFirst = false;
       rest = rest.subarray(size);
     }

@@ -1,7 +1,7 @@
 export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
 export { findChromium } from './chromium.ts';
 export { type HeldCommand, heldCommand, isRunning, ledgerLines, runs, untilEnded } from './command-gate.ts';
-export { type DatabaseCount, DatabaseMeter } from './database-meter.ts';
+export { DatabaseMeter } from './database-meter.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export type { ModelRequest } from './model/recorded-request.ts';
