@@ -28,12 +28,31 @@ const START = ['start', '--port', '0', '--no-open'];
 const ROWS: readonly Row[] = [
   { title: 'a wrong variable', args: ['start'], env: { TENDON_PORT: 'abc' }, says: /TENDON_PORT is "abc": give a whole number/ },
   { title: 'a wrong flag', args: ['server', '--port', '99999'], says: /TENDON_PORT \(from a flag\) is "99999": give a whole number/ },
-  { title: 'two wrong variables', args: ['start'], env: { TENDON_PORT: 'abc', TENDON_AUTH: 'no' }, says: /TENDON_PORT is "abc".*and 1 more: see tendon doctor/ },
-  { title: 'a short owner key', args: START, env: { TENDON_OWNER_KEY: 's3cret' }, says: /TENDON_OWNER_KEY is "\(hidden, 6 characters\)": give at least 32 characters/ },
-  { title: 'no sign-in beyond loopback', args: START, env: { TENDON_AUTH: 'disabled', TENDON_HOST: '0.0.0.0' }, says: /TENDON_AUTH is "disabled" while TENDON_HOST is "0\.0\.0\.0"/ },
+  {
+    title: 'two wrong variables',
+    args: ['start'],
+    env: { TENDON_PORT: 'abc', TENDON_AUTH: 'no' },
+    says: /TENDON_PORT is "abc".*and 1 more: see tendon doctor/,
+  },
+  {
+    title: 'a short owner key',
+    args: START,
+    env: { TENDON_OWNER_KEY: 's3cret' },
+    says: /TENDON_OWNER_KEY is "\(hidden, 6 characters\)": give at least 32 characters/,
+  },
+  {
+    title: 'no sign-in beyond loopback',
+    args: START,
+    env: { TENDON_AUTH: 'disabled', TENDON_HOST: '0.0.0.0' },
+    says: /TENDON_AUTH is "disabled" while TENDON_HOST is "0\.0\.0\.0"/,
+  },
   { title: 'an unknown option', args: ['start', '--nope'], says: /unknown option '--nope'/ },
   { title: 'an unknown command', args: ['strat'], says: /unknown command 'strat'/ },
-  { title: 'a missing workspace', args: [...START, '--workspace', '/nowhere/at/all'], says: /TENDON_WORKSPACE is "\/nowhere\/at\/all", and there is no such folder/ },
+  {
+    title: 'a missing workspace',
+    args: [...START, '--workspace', '/nowhere/at/all'],
+    says: /TENDON_WORKSPACE is "\/nowhere\/at\/all", and there is no such folder/,
+  },
   { title: 'a file as workspace', args: [...START, '--workspace', '/etc/passwd'], says: /"\/etc\/passwd", which is not a folder/ },
   { title: 'a file as home', args: [...START, '--home', '/etc/passwd'], says: /TENDON_HOME is "\/etc\/passwd", which/ },
   {
@@ -45,7 +64,12 @@ const ROWS: readonly Row[] = [
       await writeFile(join(home, 'config.json'), '{');
     },
   },
-  { title: 'an unreachable database', args: START, env: { TENDON_DATABASE_URL: 'postgres://me:s3cret@127.0.0.1:1/x' }, says: /127\.0\.0\.1:1 cannot be reached.*TENDON_DATABASE_URL/ },
+  {
+    title: 'an unreachable database',
+    args: START,
+    env: { TENDON_DATABASE_URL: 'postgres://me:s3cret@127.0.0.1:1/x' },
+    says: /127\.0\.0\.1:1 cannot be reached.*TENDON_DATABASE_URL/,
+  },
   {
     title: 'a corrupted data folder',
     args: START,
@@ -58,9 +82,19 @@ const ROWS: readonly Row[] = [
   { title: 'a ready file that cannot be written', args: [...START, '--ready-file', '/nowhere/ready.json'], says: /--ready-file is "\/nowhere\/ready\.json"/ },
   { title: 'a gateway without a key', args: ['gateway', '--server', 'http://127.0.0.1:1'], says: /TENDON_API_KEY is missing/ },
   { title: 'a gateway without a server', args: ['gateway'], says: /--server/ },
-  { title: 'a gateway with a wrong server', args: ['gateway', '--server', 'localhost'], env: { TENDON_API_KEY: 'x'.repeat(40) }, says: /--server is "localhost": give an address/ },
+  {
+    title: 'a gateway with a wrong server',
+    args: ['gateway', '--server', 'localhost'],
+    env: { TENDON_API_KEY: 'x'.repeat(40) },
+    says: /--server is "localhost": give an address/,
+  },
   { title: 'a key id that is none', args: ['key', 'revoke', 'x'], says: /"x" is no key's id/ },
-  { title: 'a server that is not there', args: ['key', 'list', '--server', 'http://127.0.0.1:1'], env: { TENDON_API_KEY: 'x'.repeat(40) }, says: /http:\/\/127\.0\.0\.1:1 cannot be reached/ },
+  {
+    title: 'a server that is not there',
+    args: ['key', 'list', '--server', 'http://127.0.0.1:1'],
+    env: { TENDON_API_KEY: 'x'.repeat(40) },
+    says: /http:\/\/127\.0\.0\.1:1 cannot be reached/,
+  },
   { title: 'a server elsewhere without a key', args: ['key', 'list', '--server', 'http://127.0.0.1:1'], says: /TENDON_API_KEY is missing/ },
   { title: 'a wrong number of days', args: ['key', 'create', 'x', '--expires-in-days', 'soon'], says: /--expires-in-days is "soon"/ },
 ];

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TemporaryFolder, temporaryFolder } from '@tendon/testing';
+import { type TemporaryFolder, temporaryFolder, within } from '@tendon/testing';
 
 export interface Outcome {
   readonly code: number | null;
@@ -21,7 +21,8 @@ export interface CliRun {
 export interface CliRig extends AsyncDisposable {
   readonly home: string;
   readonly workspace: string;
-  run(args: readonly string[], env?: Record<string, string>): CliRun;
+  /** `input` is all of its standard input. */
+  run(args: readonly string[], env?: Record<string, string>, input?: string): CliRun;
 }
 
 /** A home and a workspace of its own; every process that was started is gone at the end. */
@@ -34,23 +35,24 @@ export async function cliRig(): Promise<CliRig> {
   return {
     home,
     workspace,
-    run(args, env = {}) {
-      const started = startCli(args, { PATH: String(process.env['PATH']), HOME: folder.path, TENDON_HOME: home, TENDON_WORKSPACE: workspace, ...env });
+    run(args, env = {}, input = '') {
+      const started = startCli(args, { PATH: String(process.env['PATH']), HOME: folder.path, TENDON_HOME: home, TENDON_WORKSPACE: workspace, ...env }, input);
       runs.push(started);
       return started;
     },
     async [Symbol.asyncDispose]() {
-      for (const { child, done } of runs) {
+      for (const { child, done } of runs.reverse()) {
         if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-        await done;
+        await within(`the end of ${child.spawnargs.slice(2).join(' ')}`, done, 15_000);
       }
       await folder[Symbol.asyncDispose]();
     },
   };
 }
 
-function startCli(args: readonly string[], env: Record<string, string>): CliRun {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function startCli(args: readonly string[], env: Record<string, string>, input: string): CliRun {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => undefined).end(input);
   const text = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

@@ -26,12 +26,17 @@ export async function withServer<T>(config: Config, serverUrl: string | undefine
   }
   const running = runningServer(config.home);
   if (running) {
-    if (running.url === undefined || running.controlKey === undefined) throw new StartError(`Tendon is just starting on ${config.home} (process ${running.pid}): try again in a moment`);
+    if (running.url === undefined || running.controlKey === undefined)
+      throw new StartError(`Tendon is just starting on ${config.home} (process ${running.pid}): try again in a moment`);
     return work(clientOf(running.url, running.controlKey));
   }
   const { startServer } = await import('@tendon/server');
   const controlKey = newControlKey();
-  const server = await startServer({ ...config, host: '127.0.0.1', port: 0, publicUrl: undefined, controlKey }, createLog({ level: 'error', pretty: process.stderr.isTTY }), { webRoot: WEB_ROOT });
+  const server = await startServer(
+    { ...config, host: '127.0.0.1', port: 0, publicUrl: undefined, controlKey },
+    createLog({ level: 'error', pretty: process.stderr.isTTY }),
+    { webRoot: WEB_ROOT },
+  );
   try {
     return await work(clientOf(server.url, controlKey));
   } finally {

@@ -113,7 +113,10 @@ export class GatewayChild {
 function environmentFor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(env)) {
-    const isSecret = /^TENDON_(?!LOG_LEVEL$)/.test(name) || /^(?:OPENAI|ANTHROPIC|GOOGLE|AZURE|MISTRAL|GROQ|OPENROUTER)_.*(?:KEY|TOKEN|SECRET)/.test(name) || name === 'GOOGLE_GENERATIVE_AI_API_KEY';
+    const isSecret =
+      /^TENDON_(?!LOG_LEVEL$)/.test(name) ||
+      /^(?:OPENAI|ANTHROPIC|GOOGLE|AZURE|MISTRAL|GROQ|OPENROUTER)_.*(?:KEY|TOKEN|SECRET)/.test(name) ||
+      name === 'GOOGLE_GENERATIVE_AI_API_KEY';
     if (!isSecret) kept[name] = value;
   }
   return kept;

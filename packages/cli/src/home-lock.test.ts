@@ -28,7 +28,13 @@ test('O7: the lock of a dead process, of a reused number and a damaged file are 
   const child = spawn(process.execPath, ['-e', '0']);
   await new Promise((resolve) => child.once('exit', resolve));
   await mkdir(join(folder.path, 'run'));
-  for (const content of [JSON.stringify({ pid: child.pid, startedAt: 'x' }), JSON.stringify({ pid: process.pid, startedAt: 'another boot:1' }), '{', '', '{"pid":-1}']) {
+  for (const content of [
+    JSON.stringify({ pid: child.pid, startedAt: 'x' }),
+    JSON.stringify({ pid: process.pid, startedAt: 'another boot:1' }),
+    '{',
+    '',
+    '{"pid":-1}',
+  ]) {
     await writeFile(join(folder.path, 'run', 'server.json'), content);
     assert.equal(runningServer(folder.path), undefined, content);
     const taken = HomeLock.take(folder.path);

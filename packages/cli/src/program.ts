@@ -68,13 +68,19 @@ function addGateway(program: Command): void {
 
 function addKeys(program: Command): void {
   const key = program.command('key').description('API keys, for gateways elsewhere and for scripts').exitOverride();
-  const keyed = (command: Command) => common(command).option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY').exitOverride().configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
+  const keyed = (command: Command) =>
+    common(command)
+      .option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY')
+      .exitOverride()
+      .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
   keyed(key.command('create').argument('<name>', 'what it is for').description('make a key and print it, once'))
     .option('--gateway-id <UUID>', 'only for this gateway')
     .option('--expires-in-days <DAYS>', 'end it by itself')
     .action(async (name, flags) => (await import('./commands/key.ts')).createKey(name, flags));
   keyed(key.command('list').description('all your keys')).action(async (flags) => (await import('./commands/key.ts')).listKeys(flags));
-  keyed(key.command('revoke').argument('<id>', 'as tendon key list shows it').description('end a key at once')).action(async (id, flags) => (await import('./commands/key.ts')).revokeKey(id, flags));
+  keyed(key.command('revoke').argument('<id>', 'as tendon key list shows it').description('end a key at once')).action(async (id, flags) =>
+    (await import('./commands/key.ts')).revokeKey(id, flags),
+  );
 }
 
 function addTools(program: Command): void {
@@ -88,5 +94,7 @@ function addTools(program: Command): void {
 }
 
 function common(command: Command): Command {
-  return command.option('--home <DIR>', 'data, keys and logs (TENDON_HOME, ~/.tendon)').option('--log-level <LEVEL>', 'how much to log (TENDON_LOG_LEVEL, info)');
+  return command
+    .option('--home <DIR>', 'data, keys and logs (TENDON_HOME, ~/.tendon)')
+    .option('--log-level <LEVEL>', 'how much to log (TENDON_LOG_LEVEL, info)');
 }

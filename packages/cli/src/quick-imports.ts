@@ -9,7 +9,8 @@ export function installQuickImports(): void {
   registerHooks({
     resolve(specifier, context, next) {
       const parent = context.parentURL;
-      if (parent === undefined || !specifier.startsWith('.') || !specifier.endsWith('.js') || !parent.includes('/node_modules/drizzle-orm/')) return next(specifier, context);
+      if (parent === undefined || !specifier.startsWith('.') || !specifier.endsWith('.js') || !parent.includes('/node_modules/drizzle-orm/'))
+        return next(specifier, context);
       return { url: new URL(specifier, parent).href, format: 'module', shortCircuit: true };
     },
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm, rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { StartError } from '@tendon/server/settings';
 
@@ -44,7 +44,10 @@ export class ReadyFile {
 
   async #guarded(path: string, work: (path: string) => Promise<void>): Promise<void> {
     await work(path).catch((cause: unknown) => {
-      throw new StartError(`--ready-file is "${path}", which cannot be written (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'}): give a path in a folder of your own`, { cause });
+      throw new StartError(
+        `--ready-file is "${path}", which cannot be written (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'}): give a path in a folder of your own`,
+        { cause },
+      );
     });
   }
 }

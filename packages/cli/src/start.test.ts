@@ -14,7 +14,11 @@ const SECRET = 'owner-secret-owner-secret-owner-secret';
 
 before(async () => {
   rig = await cliRig();
-  started = rig.run(['start', '--port', '0', '--no-open', '--ready-file', readyPath()], { TENDON_OWNER_KEY: SECRET, OPENAI_API_KEY: SECRET, TENDON_MODEL: 'demo' });
+  started = rig.run(['start', '--port', '0', '--no-open', '--ready-file', readyPath()], {
+    TENDON_OWNER_KEY: SECRET,
+    OPENAI_API_KEY: SECRET,
+    TENDON_MODEL: 'demo',
+  });
   ready = await readyFacts(started);
 });
 after(() => rig[Symbol.asyncDispose]());

@@ -11,7 +11,9 @@ export const WEB_ROOT = join(WEB, 'dist');
 /** Builds the web page when it is not there yet (a fresh clone). Says how to do it by hand when that fails; the server runs without it. */
 export async function ensureWebBuilt(): Promise<void> {
   if (existsSync(join(WEB_ROOT, 'index.html'))) return;
-  const vite = [join(WEB, 'node_modules'), join(WEB, '..', '..', 'node_modules')].map((folder) => join(folder, 'vite', 'bin', 'vite.js')).find((path) => existsSync(path));
+  const vite = [join(WEB, 'node_modules'), join(WEB, '..', '..', 'node_modules')]
+    .map((folder) => join(folder, 'vite', 'bin', 'vite.js'))
+    .find((path) => existsSync(path));
   if (vite === undefined) return note('The web page is not built, and Vite is not installed: run "npm ci" and "npm run build", then start again.');
   note('Building the web page (only at the first start) ...');
   const output: Buffer[] = [];

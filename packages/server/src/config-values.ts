@@ -7,7 +7,10 @@ export const port = z
   .transform(Number)
   .refine((value) => value <= 65_535, 'give a whole number from 0 to 65535');
 
-export const host = z.string().regex(/^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.]+\]?)$/, 'give a host name or an IP address, without scheme and port').transform((value) => value.replace(/^\[|\]$/g, '').toLowerCase());
+export const host = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.]+\]?)$/, 'give a host name or an IP address, without scheme and port')
+  .transform((value) => value.replace(/^\[|\]$/g, '').toLowerCase());
 
 export const text = z.string();
 
@@ -26,16 +29,24 @@ export const originText = z.string().transform((value, context) => {
 
 export const originList = z
   .string()
-  .transform((value) => value.split(',').map((part) => part.trim()).filter((part) => part !== ''))
-  .pipe(z.array(z.string()).transform((parts, context) => {
-    const origins: string[] = [];
-    for (const part of parts) {
-      const origin = parseOrigin(part);
-      if (origin === undefined) context.addIssue({ code: 'custom', message: `"${part}" is not an origin; give addresses such as https://tendon.example, comma separated` });
-      else origins.push(origin);
-    }
-    return origins;
-  }));
+  .transform((value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .pipe(
+    z.array(z.string()).transform((parts, context) => {
+      const origins: string[] = [];
+      for (const part of parts) {
+        const origin = parseOrigin(part);
+        if (origin === undefined)
+          context.addIssue({ code: 'custom', message: `"${part}" is not an origin; give addresses such as https://tendon.example, comma separated` });
+        else origins.push(origin);
+      }
+      return origins;
+    }),
+  );
 
 export function urlOf(protocols: readonly string[], example: string) {
   return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `give an address such as ${example}`);
@@ -43,7 +54,12 @@ export function urlOf(protocols: readonly string[], example: string) {
 
 export const httpUrl = (example: string) => urlOf(['http:', 'https:'], example).transform((value) => value.replace(/\/+$/, ''));
 
-export const secretKey = z.string().refine((value) => /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, 'base64').length === 32, 'give 32 bytes as base64, as printed by: openssl rand -base64 32');
+export const secretKey = z
+  .string()
+  .refine(
+    (value) => /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, 'base64').length === 32,
+    'give 32 bytes as base64, as printed by: openssl rand -base64 32',
+  );
 
 export const modelName = z.string().regex(/^(?:demo|[a-z0-9-]+\/\S+)$/, 'give provider/model, such as anthropic/claude-sonnet-4-5, or demo');
 

@@ -21,8 +21,26 @@ test('O1: nothing given means the defaults of the table', () => {
   const loaded = load({});
   const config = configOf(loaded);
   assert.deepEqual(
-    { home: config.home, workspace: config.workspace, host: config.host, port: config.port, relayPort: config.relayPort, auth: config.auth, desktop: config.desktop, logLevel: config.logLevel },
-    { home: join(homedir(), '.tendon'), workspace: '/somewhere', host: '127.0.0.1', port: 7420, relayPort: 7421, auth: 'required', desktop: false, logLevel: 'info' },
+    {
+      home: config.home,
+      workspace: config.workspace,
+      host: config.host,
+      port: config.port,
+      relayPort: config.relayPort,
+      auth: config.auth,
+      desktop: config.desktop,
+      logLevel: config.logLevel,
+    },
+    {
+      home: join(homedir(), '.tendon'),
+      workspace: '/somewhere',
+      host: '127.0.0.1',
+      port: 7420,
+      relayPort: 7421,
+      auth: 'required',
+      desktop: false,
+      logLevel: 'info',
+    },
   );
   assert.ok(loaded.origins.every((origin) => origin.source === 'default'));
 });
@@ -72,7 +90,7 @@ const WRONG: readonly [VariableName, string, RegExp][] = [
   ['TENDON_REDIS_URL', 'http://x', /redis:\/\//],
   ['TENDON_AUTH', 'off', /required or disabled/],
   ['TENDON_OWNER_KEY', 'short', /at least 32 characters/],
-  ['TENDON_OWNER_KEY', 'x'.repeat(40) + ' y', /without spaces/],
+  ['TENDON_OWNER_KEY', `${'x'.repeat(40)} y`, /without spaces/],
   ['TENDON_SECRET_KEY', 'AAAA', /32 bytes as base64/],
   ['TENDON_JWT_JWKS_URL', 'file:///etc/passwd', /https:\/\//],
   ['TENDON_DESKTOP', 'maybe', /on or off/],
@@ -140,7 +158,14 @@ for (const [host, publicUrl, isAllowed] of LISTENING) {
 
 test('O12: secrets are hidden in what doctor shows', () => {
   const secret = 'very-secret-value-very-secret-value-1';
-  const loaded = load({ TENDON_OWNER_KEY: secret, OPENAI_API_KEY: secret, TENDON_API_KEY: secret, TENDON_DATABASE_URL: `postgres://me:${secret}@db/x`, TENDON_COMPATIBLE_KEY: secret, ANTHROPIC_API_KEY: secret });
+  const loaded = load({
+    TENDON_OWNER_KEY: secret,
+    OPENAI_API_KEY: secret,
+    TENDON_API_KEY: secret,
+    TENDON_DATABASE_URL: `postgres://me:${secret}@db/x`,
+    TENDON_COMPATIBLE_KEY: secret,
+    ANTHROPIC_API_KEY: secret,
+  });
   assert.ok(!JSON.stringify(loaded.origins).includes(secret));
   assert.match(String(loaded.origins.find((origin) => origin.name === 'TENDON_OWNER_KEY')?.shown), /hidden, 37 characters/);
 });

@@ -21,7 +21,14 @@ const VARIABLES = {
   TENDON_DATABASE_URL: { schema: urlOf(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name'), isSecret: true },
   TENDON_REDIS_URL: { schema: urlOf(['redis:', 'rediss:'], 'redis://host:6379'), isSecret: true },
   TENDON_AUTH: { schema: z.enum(['required', 'disabled'], 'give required or disabled') },
-  TENDON_OWNER_KEY: { schema: z.string().min(32, 'give at least 32 characters').max(512, 'give at most 512 characters').regex(/^[\x21-\x7e]+$/, 'give printable characters without spaces'), isSecret: true },
+  TENDON_OWNER_KEY: {
+    schema: z
+      .string()
+      .min(32, 'give at least 32 characters')
+      .max(512, 'give at most 512 characters')
+      .regex(/^[\x21-\x7e]+$/, 'give printable characters without spaces'),
+    isSecret: true,
+  },
   TENDON_API_KEY: { schema: text.max(16_384, 'give a key'), isSecret: true },
   TENDON_SECRET_KEY: { schema: secretKey, isSecret: true },
   TENDON_JWT_ISSUER: { schema: text },
@@ -191,7 +198,8 @@ function parseHomeFile(content: string | undefined, faults: string[]): Record<st
   }
   const values: Record<string, string> = {};
   for (const [name, entry] of Object.entries(parsed.data)) {
-    if (!isVariable(name) || name === 'TENDON_HOME') faults.push(`config.json in TENDON_HOME has "${printable(name)}": this is no variable it may set, see tendon doctor for the names`);
+    if (!isVariable(name) || name === 'TENDON_HOME')
+      faults.push(`config.json in TENDON_HOME has "${printable(name)}": this is no variable it may set, see tendon doctor for the names`);
     else values[name] = String(entry);
   }
   return values;
@@ -238,13 +246,16 @@ function jwtOf(given: Given): JwtConfig | undefined {
 function checkTogether(config: Config, given: Given): string[] {
   const faults: string[] = [];
   if (config.auth === 'disabled' && !isLoopbackHost(config.host)) {
-    faults.push(`TENDON_AUTH is "disabled" while TENDON_HOST is "${config.host}": anyone who reaches it could run commands; set TENDON_AUTH=required or TENDON_HOST=127.0.0.1`);
+    faults.push(
+      `TENDON_AUTH is "disabled" while TENDON_HOST is "${config.host}": anyone who reaches it could run commands; set TENDON_AUTH=required or TENDON_HOST=127.0.0.1`,
+    );
   }
   if (config.auth === 'disabled' && config.publicUrl !== undefined && !isLoopbackHost(new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, ''))) {
     faults.push(`TENDON_AUTH is "disabled" while TENDON_PUBLIC_URL is "${config.publicUrl}": set TENDON_AUTH=required, or take TENDON_PUBLIC_URL away`);
   }
   const jwtNames = (['TENDON_JWT_ISSUER', 'TENDON_JWT_AUDIENCE', 'TENDON_JWT_JWKS_URL'] as const).filter((name) => given[name] === undefined);
-  if (jwtNames.length === 1 || jwtNames.length === 2) faults.push(`${jwtNames.join(' and ')} missing: JWTs need TENDON_JWT_ISSUER, TENDON_JWT_AUDIENCE and TENDON_JWT_JWKS_URL together`);
+  if (jwtNames.length === 1 || jwtNames.length === 2)
+    faults.push(`${jwtNames.join(' and ')} missing: JWTs need TENDON_JWT_ISSUER, TENDON_JWT_AUDIENCE and TENDON_JWT_JWKS_URL together`);
   return faults;
 }
 

@@ -12,7 +12,8 @@ export async function prepareHome(home: string): Promise<string | undefined> {
     await mkdir(home, { recursive: true, mode: 0o700 });
     const found = await stat(home);
     if (!found.isDirectory()) throw new StartError(`TENDON_HOME is "${home}", which is not a folder: give another one`);
-    if (process.getuid && found.uid !== process.getuid()) throw new StartError(`TENDON_HOME is "${home}", which belongs to another user: give a folder of your own`);
+    if (process.getuid && found.uid !== process.getuid())
+      throw new StartError(`TENDON_HOME is "${home}", which belongs to another user: give a folder of your own`);
     if ((found.mode & 0o077) === 0) return undefined;
     await chmod(home, 0o700);
     return `${home} was open to other users of this machine; it is yours alone now (0700)`;
@@ -67,7 +68,8 @@ async function readKeyFile(path: string): Promise<Buffer | undefined> {
     throw new StartError(`${path} cannot be read (${codeOf(error)}): mend its permissions`, { cause: error });
   }
   const key = Buffer.from(content.trim(), 'base64');
-  if (key.length !== 32) throw new StartError(`${path} is damaged: put back a copy, or remove it (people then sign in again, and stored secrets must be entered again)`);
+  if (key.length !== 32)
+    throw new StartError(`${path} is damaged: put back a copy, or remove it (people then sign in again, and stored secrets must be entered again)`);
   return key;
 }
 

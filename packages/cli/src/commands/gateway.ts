@@ -35,7 +35,15 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
     const { readGatewayId, startGateway } = await import('@tendon/gateway');
     const token = isChild ? await askParent(await readGatewayId(config.home, flags.name)) : requireKey(config);
     const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY });
-    const handle = await startGateway({ serverUrl, token, home: config.home, workspaces: [...workspaces], log, version: VERSION, ...(flags.name === undefined ? {} : { name: flags.name }) });
+    const handle = await startGateway({
+      serverUrl,
+      token,
+      home: config.home,
+      workspaces: [...workspaces],
+      log,
+      version: VERSION,
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+    });
     running.add(() => handle.close());
     await requireOnline(handle);
     tellParent({ type: 'online', gatewayId: handle.gatewayId });

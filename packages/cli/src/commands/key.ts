@@ -22,9 +22,14 @@ const keySchema = z.looseObject({
 /** `tendon key create NAME`: the key alone on standard output, so that scripts can take it. */
 export async function createKey(name: string, flags: KeyFlags & { readonly gatewayId?: string; readonly expiresInDays?: string }): Promise<void> {
   const days = flags.expiresInDays;
-  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) throw new StartError(`--expires-in-days is "${days.slice(0, 20)}": give a number of days from 1 to 3650`);
+  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
+    throw new StartError(`--expires-in-days is "${days.slice(0, 20)}": give a number of days from 1 to 3650`);
   const config = await requireSettings(flags);
-  const body = { name, ...(flags.gatewayId === undefined ? {} : { gatewayId: flags.gatewayId }), ...(days === undefined ? {} : { expiresInDays: Number(days) }) };
+  const body = {
+    name,
+    ...(flags.gatewayId === undefined ? {} : { gatewayId: flags.gatewayId }),
+    ...(days === undefined ? {} : { expiresInDays: Number(days) }),
+  };
   const made = await withServer(config, flags.server, (server) => server.call('POST', '/api/keys', body));
   const { key, id } = z.object({ key: z.string(), id: z.string() }).parse(made);
   print(key);
@@ -37,7 +42,15 @@ export async function listKeys(flags: KeyFlags): Promise<void> {
   const answer = await withServer(config, flags.server, (server) => server.call('GET', '/api/keys'));
   const { keys } = z.object({ keys: z.array(keySchema) }).parse(answer);
   if (keys.length === 0) return note('There are no keys. Make one with: tendon key create NAME');
-  const rows = keys.map((key) => [key.id, `${key.prefix}...`, key.kind, stateOf(key), day(key.createdAt), key.lastUsedAt === undefined ? 'never' : day(key.lastUsedAt), key.name.replace(/\p{Cc}/gu, '?')]);
+  const rows = keys.map((key) => [
+    key.id,
+    `${key.prefix}...`,
+    key.kind,
+    stateOf(key),
+    day(key.createdAt),
+    key.lastUsedAt === undefined ? 'never' : day(key.lastUsedAt),
+    key.name.replace(/\p{Cc}/gu, '?'),
+  ]);
   print(table([['ID', 'KEY', 'KIND', 'STATE', 'CREATED', 'LAST USED', 'NAME'], ...rows]));
 }
 

@@ -12,7 +12,10 @@ import { WEB_ROOT } from '../web-build.ts';
 export async function server(flags: SettingFlags & { readonly readyFile?: string }): Promise<void> {
   const config = await requireSettings(flags);
   const taken = HomeLock.take(config.home);
-  if (!taken.ok) throw new StartError(`Tendon already runs${taken.owner.url === undefined ? '' : ` at ${taken.owner.url}`} on ${config.home} (process ${taken.owner.pid}): stop it, or give another home (--home DIR)`);
+  if (!taken.ok)
+    throw new StartError(
+      `Tendon already runs${taken.owner.url === undefined ? '' : ` at ${taken.owner.url}`} on ${config.home} (process ${taken.owner.pid}): stop it, or give another home (--home DIR)`,
+    );
   const running = new RunningParts();
   running.add(async () => taken.lock.release());
   await running.orUndo(async () => {

@@ -68,8 +68,11 @@ function greet(url: string, link: string, isOpen: boolean): void {
 
 /** A second start on the same home: where the first one is, with a fresh link for the person who asks. */
 async function alreadyRuns(home: string, owner: HomeLockFacts): Promise<StartError> {
-  if (owner.url === undefined || owner.controlKey === undefined) return new StartError(`Tendon is already starting on ${home} (process ${owner.pid}): wait for it, or stop it first`);
-  const answer = await clientOf(owner.url, owner.controlKey).call('POST', '/api/sign-in-links').catch(() => undefined);
+  if (owner.url === undefined || owner.controlKey === undefined)
+    return new StartError(`Tendon is already starting on ${home} (process ${owner.pid}): wait for it, or stop it first`);
+  const answer = await clientOf(owner.url, owner.controlKey)
+    .call('POST', '/api/sign-in-links')
+    .catch(() => undefined);
   const link = typeof answer === 'object' && answer !== null && 'url' in answer ? `; sign in: ${String(answer.url)}` : '';
   return new StartError(`Tendon already runs at ${owner.url} on ${home} (process ${owner.pid})${link}`);
 }

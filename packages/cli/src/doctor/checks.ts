@@ -32,12 +32,18 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
 function checkNode(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   const detail = `${process.versions.node} (${process.platform} ${process.arch})`;
-  return major >= 24 ? { subject: 'node', state: 'ok', detail } : { subject: 'node', state: 'broken', detail, mend: 'Tendon needs Node 24: run "npm ci", then use npx tendon or npm start.' };
+  return major >= 24
+    ? { subject: 'node', state: 'ok', detail }
+    : { subject: 'node', state: 'broken', detail, mend: 'Tendon needs Node 24: run "npm ci", then use npx tendon or npm start.' };
 }
 
 function checkHome(config: Config): Finding {
   const running = runningServer(config.home);
-  return { subject: 'home', state: 'ok', detail: running?.url === undefined ? `${config.home}, no server runs on it` : `${config.home}, a server runs at ${running.url} (process ${running.pid})` };
+  return {
+    subject: 'home',
+    state: 'ok',
+    detail: running?.url === undefined ? `${config.home}, no server runs on it` : `${config.home}, a server runs at ${running.url} (process ${running.pid})`,
+  };
 }
 
 async function checkPort(config: Config): Promise<Finding> {
@@ -49,20 +55,34 @@ async function checkPort(config: Config): Promise<Finding> {
     probe.listen({ host: config.host, port: config.port }, () => probe.close(() => resolve(undefined)));
   });
   if (code === undefined) return { subject, state: 'ok', detail: `${config.host}:${config.port} is free` };
-  return { subject, state: 'broken', detail: `${config.host}:${config.port} cannot be used (${code})`, mend: 'Stop the program that uses it, or set TENDON_PORT (0 picks a free one) or TENDON_HOST.' };
+  return {
+    subject,
+    state: 'broken',
+    detail: `${config.host}:${config.port} cannot be used (${code})`,
+    mend: 'Stop the program that uses it, or set TENDON_PORT (0 picks a free one) or TENDON_HOST.',
+  };
 }
 
 async function checkDatabase(config: Config): Promise<Finding> {
   const subject = 'database';
   if (config.databaseUrl === undefined) {
     const path = join(config.home, 'db');
-    return { subject, state: 'ok', detail: existsSync(path) ? `embedded PostgreSQL, data in ${path}` : `embedded PostgreSQL, made in ${path} at the first start` };
+    return {
+      subject,
+      state: 'ok',
+      detail: existsSync(path) ? `embedded PostgreSQL, data in ${path}` : `embedded PostgreSQL, made in ${path} at the first start`,
+    };
   }
   const { hostname, port } = new URL(config.databaseUrl);
   const address = `${hostname || 'localhost'}:${port || '5432'}`;
   const isThere = await canConnect(hostname.replace(/^\[|\]$/g, '') || 'localhost', Number(port || 5432));
   if (isThere) return { subject, state: 'ok', detail: `something answers at ${address}` };
-  return { subject, state: 'broken', detail: `nothing answers at ${address}`, mend: 'Start that PostgreSQL, or mend TENDON_DATABASE_URL, or take it away to use our own.' };
+  return {
+    subject,
+    state: 'broken',
+    detail: `nothing answers at ${address}`,
+    mend: 'Start that PostgreSQL, or mend TENDON_DATABASE_URL, or take it away to use our own.',
+  };
 }
 
 function checkRedis(config: Config): Finding {
@@ -77,10 +97,20 @@ async function checkModel(config: Config): Promise<Finding> {
     return { subject, state: 'broken', detail: `${config.model} needs ${missing}`, mend: `Set ${missing}, or choose another model with TENDON_MODEL.` };
   }
   const { providers } = config;
-  const known = Object.entries({ Anthropic: providers.anthropicKey, OpenAI: providers.openaiKey, Google: providers.googleKey, 'a compatible server': providers.compatibleUrl }).filter(([, value]) => value !== undefined);
+  const known = Object.entries({
+    Anthropic: providers.anthropicKey,
+    OpenAI: providers.openaiKey,
+    Google: providers.googleKey,
+    'a compatible server': providers.compatibleUrl,
+  }).filter(([, value]) => value !== undefined);
   if (known.length > 0) return { subject, state: 'ok', detail: `keys for ${known.map(([name]) => name).join(', ')}` };
   if (config.model === undefined && (await canConnect('127.0.0.1', 11_434))) return { subject, state: 'ok', detail: 'Ollama runs on this machine' };
-  return { subject, state: 'missing', detail: 'demo, a small script that needs no network', mend: 'For a real model set ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY or TENDON_COMPATIBLE_URL, or start Ollama.' };
+  return {
+    subject,
+    state: 'missing',
+    detail: 'demo, a small script that needs no network',
+    mend: 'For a real model set ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY or TENDON_COMPATIBLE_URL, or start Ollama.',
+  };
 }
 
 function missingKey({ providers }: Config, provider: string): string | undefined {
@@ -92,11 +122,16 @@ function missingKey({ providers }: Config, provider: string): string | undefined
 
 function checkWeb(): Finding {
   const isBuilt = existsSync(join(WEB_ROOT, 'index.html'));
-  return isBuilt ? { subject: 'web page', state: 'ok', detail: 'built' } : { subject: 'web page', state: 'missing', detail: 'not built yet', mend: 'tendon start builds it; by hand: npm run build.' };
+  return isBuilt
+    ? { subject: 'web page', state: 'ok', detail: 'built' }
+    : { subject: 'web page', state: 'missing', detail: 'not built yet', mend: 'tendon start builds it; by hand: npm run build.' };
 }
 
 async function checkSearch(): Promise<Finding> {
-  const path = await import('@vscode/ripgrep').then((ripgrep) => ripgrep.rgPath, () => undefined);
+  const path = await import('@vscode/ripgrep').then(
+    (ripgrep) => ripgrep.rgPath,
+    () => undefined,
+  );
   const version = path === undefined ? undefined : await firstLine(path, ['--version']);
   if (version !== undefined) return { subject: 'search', state: 'ok', detail: version };
   return { subject: 'search', state: 'broken', detail: 'ripgrep does not run, so glob and grep will not', mend: 'Run npm ci again.' };

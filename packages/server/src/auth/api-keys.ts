@@ -55,7 +55,17 @@ export class ApiKeys {
     const { rows } = await this.#pool.query<Row>(
       `insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at, expires_at)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${COLUMNS}`,
-      [uuidv7(), request.userId, request.name, request.gatewayId === undefined ? 'user' : 'gateway', request.gatewayId ?? null, hashCredential(key), displayPrefix(key), now, request.expiresAt ?? null],
+      [
+        uuidv7(),
+        request.userId,
+        request.name,
+        request.gatewayId === undefined ? 'user' : 'gateway',
+        request.gatewayId ?? null,
+        hashCredential(key),
+        displayPrefix(key),
+        now,
+        request.expiresAt ?? null,
+      ],
     );
     return { key, row: fromRow(one(rows)) };
   }
@@ -79,7 +89,11 @@ export class ApiKeys {
 
   /** Notes the use of a key, at most once a minute. */
   async noteUse(id: string, now: Date): Promise<void> {
-    await this.#pool.query('update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $3)', [id, now, new Date(now.getTime() - USE_NOTED_EVERY_MS)]);
+    await this.#pool.query('update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $3)', [
+      id,
+      now,
+      new Date(now.getTime() - USE_NOTED_EVERY_MS),
+    ]);
   }
 
   /** All keys of a user, newest first, revoked ones included. */

@@ -17,7 +17,10 @@ test('H12: three mistakes, then one more each second, never more than three save
   assert.equal(limits.take('token', 'a').ok, true);
   assert.equal(limits.take('token', 'a').ok, false);
   clock.now = 1_000_000;
-  assert.deepEqual([1, 2, 3, 4].map(() => limits.take('token', 'a').ok), [true, true, true, false]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => limits.take('token', 'a').ok),
+    [true, true, true, false],
+  );
 });
 
 test('H12: kinds and addresses do not touch each other; right ones are given back', () => {

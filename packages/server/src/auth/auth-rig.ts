@@ -40,7 +40,14 @@ export async function authRig(config: Partial<Pick<Config, 'auth' | 'ownerKey' |
   if (port !== 0) door.listening(port);
   const secretKey = randomBytes(32);
   const another = (other: Partial<AuthOptions['config']> = {}) =>
-    createAuth({ config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, ...config, ...other }, pool: database.pool, secretKey, door, log, now: () => clock.now });
+    createAuth({
+      config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, ...config, ...other },
+      pool: database.pool,
+      secretKey,
+      door,
+      log,
+      now: () => clock.now,
+    });
   const auth = await another();
   return {
     auth,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { authRig, cookiePair, type AuthRig } from './auth-rig.ts';
+import { type AuthRig, authRig, cookiePair } from './auth-rig.ts';
 import { ensureOwner } from './owner.ts';
 import type { Attempt, Decision } from './principal.ts';
 
@@ -31,7 +31,9 @@ test('H4: of 100 parallel uses of a link exactly one signs in', async () => {
   await rig.auth.warm();
   for (let round = 0; round < 3; round += 1) {
     const token = tokenOf(await rig.auth.signInLink());
-    const results = await Promise.all(Array.from({ length: 100 }, (_, index) => rig.auth.redeemLink({ token, headers: {}, address: `10.${round}.0.${index}` })));
+    const results = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => rig.auth.redeemLink({ token, headers: {}, address: `10.${round}.0.${index}` })),
+    );
     assert.equal(results.filter((result) => result.ok).length, 1);
   }
   const { rows } = await rig.database.pool.query('select count(*)::int as count from auth_sessions');
@@ -71,10 +73,16 @@ test('H7: a key is created, used, listed and revoked', async () => {
   const { key, row } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'script' });
   assert.match(key, /^tnd_[A-Za-z0-9_-]{43}$/);
   const accepted = await rig.auth.authenticate(attempt({ token: key }));
-  assert.deepEqual(accepted, { ok: true, principal: { userId: rig.auth.ownerId, path: 'token', credentialId: row.id, kind: 'user', gatewayId: undefined, expiresAt: undefined } });
+  assert.deepEqual(accepted, {
+    ok: true,
+    principal: { userId: rig.auth.ownerId, path: 'token', credentialId: row.id, kind: 'user', gatewayId: undefined, expiresAt: undefined },
+  });
   const stored = JSON.stringify((await rig.database.pool.query('select * from api_keys')).rows);
   assert.ok(!stored.includes(key) && !stored.includes(key.slice(8)));
-  assert.deepEqual((await rig.auth.listKeys(rig.auth.ownerId)).map((listed) => listed.prefix), [key.slice(0, 8)]);
+  assert.deepEqual(
+    (await rig.auth.listKeys(rig.auth.ownerId)).map((listed) => listed.prefix),
+    [key.slice(0, 8)],
+  );
   assert.equal(await rig.auth.revokeKey(GATEWAY, row.id), false);
   assert.equal(await rig.auth.revokeKey(rig.auth.ownerId, row.id), true);
   assert.equal(await rig.auth.revokeKey(rig.auth.ownerId, row.id), false);
@@ -93,7 +101,10 @@ test('H7: a key ends by itself, and its use is noted once a minute', async () =>
     await noted(rig);
     uses.push((await rig.auth.listKeys(rig.auth.ownerId)).find((listed) => listed.id === row.id)?.lastUsedAt?.getTime());
   }
-  assert.deepEqual(uses.map((time) => (time ?? 0) - start), [0, 0, 0, 61_000, 599_999, 599_999]);
+  assert.deepEqual(
+    uses.map((time) => (time ?? 0) - start),
+    [0, 0, 0, 61_000, 599_999, 599_999],
+  );
 });
 
 /** Until the pool has nothing under way: the noting of a use is not waited for by the one who is let in. */
@@ -149,7 +160,8 @@ test('H10: a cookie needs a page of ours, and does not open /gateway', async () 
     [{ cookie: `${cookie.split('.').slice(0, 2).join('.')}.AAAA`, origin: ORIGIN }, '/agent', 'unauthorized'],
     [{ cookie: 'other=1', origin: ORIGIN }, '/agent', 'unauthorized'],
   ];
-  for (const [headers, namespace, expected] of rows) assert.equal(codeOf(await rig.auth.authenticate(attempt({ headers, namespace }))), expected, JSON.stringify({ headers, namespace }));
+  for (const [headers, namespace, expected] of rows)
+    assert.equal(codeOf(await rig.auth.authenticate(attempt({ headers, namespace }))), expected, JSON.stringify({ headers, namespace }));
 });
 
 test('H12: 200 parallel wrong keys from loopback: 20 are looked at, then even the right one waits', async () => {
@@ -168,7 +180,9 @@ test('H12: 200 parallel wrong keys from loopback: 20 are looked at, then even th
 
 test('H12: wrong links are limited too', async () => {
   await using rig = await authRig();
-  const results = await Promise.all(Array.from({ length: 60 }, (_, index) => rig.auth.redeemLink({ token: `wrong-${index}`, headers: {}, address: '127.0.0.1' })));
+  const results = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => rig.auth.redeemLink({ token: `wrong-${index}`, headers: {}, address: '127.0.0.1' })),
+  );
   assert.equal(results.filter((result) => !result.ok && result.code === 'rate_limited').length, 40);
 });
 
@@ -190,12 +204,16 @@ test('H13: each attempt makes one line with the facts and without the credential
     await rig.auth.authenticate(request);
     assert.equal(rig.lines.length, 1);
     const [line = {}] = rig.lines;
-    assert.deepEqual([line['event'], line['path'], line['outcome'], line['address'], line['namespace']], ['auth', path, outcome, '127.0.0.1', request.namespace]);
+    assert.deepEqual(
+      [line['event'], line['path'], line['outcome'], line['address'], line['namespace']],
+      ['auth', path, outcome, '127.0.0.1', request.namespace],
+    );
     assert.equal(line['client'], `${request.client?.name}/1`);
     assert.equal(line['user'], outcome === 'accepted' ? rig.auth.ownerId : undefined);
   }
   const value = decodeURIComponent(String(cookie.split('=')[1]));
-  for (const secret of [key, value, value.split('.')[0], 'canary-canary', 'owner-key-owner', Buffer.from(key).toString('base64')]) assert.ok(!rig.rawLines.join('').includes(String(secret)));
+  for (const secret of [key, value, value.split('.')[0], 'canary-canary', 'owner-key-owner', Buffer.from(key).toString('base64')])
+    assert.ok(!rig.rawLines.join('').includes(String(secret)));
 });
 
 test('H14: a revoked key and a sign-out are announced with the credential of their connections', async () => {

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
-import { ApiKeys, type ApiKeyRow, type NewApiKey } from './api-keys.ts';
+import { type ApiKeyRow, ApiKeys, type NewApiKey } from './api-keys.ts';
 import { AttemptLimiter } from './attempt-limiter.ts';
 import { authenticate, type Origins } from './authenticate.ts';
 import { createJwtVerifier } from './jwt.ts';
@@ -69,7 +69,9 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   if (config.ownerKey !== undefined) await keys.importKey({ userId: ownerId, name: 'TENDON_OWNER_KEY', key: config.ownerKey }, now());
   const verifyJwt = config.jwt && createJwtVerifier(config.jwt);
   const listeners = new Set<RevocationListener>();
-  const tell: RevocationListener = (revoked) => listeners.forEach((listener) => listener(revoked));
+  const tell: RevocationListener = (revoked) => {
+    for (const listener of listeners) listener(revoked);
+  };
 
   return {
     ownerId,

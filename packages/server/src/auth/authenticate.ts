@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { ApiKeys } from './api-keys.ts';
@@ -7,7 +8,6 @@ import type { JwtVerifier } from './jwt.ts';
 import { ensureProviderUser } from './owner.ts';
 import type { People } from './people.ts';
 import { type Attempt, type CredentialPath, type Decision, refuse } from './principal.ts';
-import type { Pool } from 'pg';
 
 /** The addresses that pages may come from. */
 export interface Origins {
@@ -73,7 +73,8 @@ async function checkToken(parts: AuthenticatorParts, attempt: Attempt, token: st
   const now = parts.now();
   const key = await parts.keys.find(token, now);
   if (key) {
-    if (key.kind === 'gateway' && attempt.namespace !== '/gateway') return { path: 'token', decision: refuse('unauthorized', 'a gateway key opens /gateway only') };
+    if (key.kind === 'gateway' && attempt.namespace !== '/gateway')
+      return { path: 'token', decision: refuse('unauthorized', 'a gateway key opens /gateway only') };
     void parts.keys.noteUse(key.id, now).catch((error: unknown) => parts.log.warn({ component: 'auth', err: error }, 'the use of a key was not noted'));
     const { userId, kind, gatewayId, expiresAt } = key;
     return { path: 'token', decision: { ok: true, principal: { userId, path: 'token', credentialId: key.id, kind, gatewayId, expiresAt } } };
@@ -119,5 +120,8 @@ function report(log: Log, attempt: Attempt, { path, decision }: Verdict): void {
     return;
   }
   const { userId, credentialId, kind, gatewayId } = decision.principal;
-  log[path === 'disabled' ? 'warn' : 'info']({ ...common, outcome: 'accepted', user: userId, credentialId, kind, gatewayId }, path === 'disabled' ? 'accepted without a credential: TENDON_AUTH is disabled' : 'accepted');
+  log[path === 'disabled' ? 'warn' : 'info'](
+    { ...common, outcome: 'accepted', user: userId, credentialId, kind, gatewayId },
+    path === 'disabled' ? 'accepted without a credential: TENDON_AUTH is disabled' : 'accepted',
+  );
 }

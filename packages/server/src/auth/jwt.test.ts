@@ -13,7 +13,9 @@ async function provider() {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
   const state = { status: 200 };
-  const server = createServer((_request, response) => response.writeHead(state.status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: [jwk] })));
+  const server = createServer((_request, response) =>
+    response.writeHead(state.status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: [jwk] })),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
@@ -58,7 +60,11 @@ test('H11: only a JWT with everything right is accepted', async () => {
     ['an unknown key id', await sign(idp.issuer, stranger.privateKey, { kid: 'k2' }), false],
     ['signed with the public key as a shared secret', await sign(idp.issuer, new TextEncoder().encode(JSON.stringify(idp.jwk)), { alg: 'HS256' }), false],
     ['unsigned', new UnsecuredJWT({ sub: 'ann' }).setIssuer(idp.issuer).setAudience(AUDIENCE).setExpirationTime('1h').encode(), false],
-    ['changed claims', `${good.split('.')[0]}.${Buffer.from(JSON.stringify({ iss: idp.issuer, aud: AUDIENCE, sub: 'root', exp: now + 600 })).toString('base64url')}.${good.split('.')[2]}`, false],
+    [
+      'changed claims',
+      `${good.split('.')[0]}.${Buffer.from(JSON.stringify({ iss: idp.issuer, aud: AUDIENCE, sub: 'root', exp: now + 600 })).toString('base64url')}.${good.split('.')[2]}`,
+      false,
+    ],
     ['noise', 'a.b.c', false],
   ];
   for (const [title, token, isAccepted] of rows) assert.equal((await verify(token, new Date())).ok, isAccepted, title);
@@ -75,7 +81,12 @@ test('H11: each subject is a user of its own, the same at every sign-in and at t
   await using idp = await provider();
   await using rig = await authRig({ jwt: idp.config });
   const enter = async (sub: string) => {
-    const decision = await rig.auth.authenticate({ token: await sign(idp.issuer, idp.privateKey, { sub, name: `The ${sub}` }), headers: {}, address: '10.0.0.1', namespace: '/agent' });
+    const decision = await rig.auth.authenticate({
+      token: await sign(idp.issuer, idp.privateKey, { sub, name: `The ${sub}` }),
+      headers: {},
+      address: '10.0.0.1',
+      namespace: '/agent',
+    });
     assert.ok(decision.ok);
     assert.equal(decision.principal.path, 'jwt');
     assert.ok(decision.principal.expiresAt instanceof Date);

@@ -28,7 +28,12 @@ export interface Attempt {
 
 export type Decision =
   | { readonly ok: true; readonly principal: Principal }
-  | { readonly ok: false; readonly code: HandshakeCode; /** For the log, not for the caller. */ readonly reason: string; readonly retryAfterMs?: number | undefined };
+  | {
+      readonly ok: false;
+      readonly code: HandshakeCode /** For the log, not for the caller. */;
+      readonly reason: string;
+      readonly retryAfterMs?: number | undefined;
+    };
 
 export function refuse(code: HandshakeCode, reason: string, retryAfterMs?: number): Decision {
   return { ok: false, code, reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };

@@ -24,7 +24,11 @@ export class SignInLinks {
   async create(userId: string, now: Date): Promise<string> {
     const token = newLinkToken(this.#random);
     await this.#pool.query('delete from sign_in_links where expires_at < $1', [new Date(now.getTime() - 24 * 3_600_000)]);
-    await this.#pool.query('insert into sign_in_links (hash, user_id, expires_at) values ($1, $2, $3)', [hashCredential(token), userId, new Date(now.getTime() + LINK_LIFETIME_MS)]);
+    await this.#pool.query('insert into sign_in_links (hash, user_id, expires_at) values ($1, $2, $3)', [
+      hashCredential(token),
+      userId,
+      new Date(now.getTime() + LINK_LIFETIME_MS),
+    ]);
     return token;
   }
 

@@ -3,8 +3,8 @@ import type { HttpBindings } from '@hono/node-server';
 import { HANDSHAKE_CODES } from '@tendon/protocol';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import type { Auth } from '../auth/auth.ts';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
+import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Door } from './door.ts';
 
@@ -29,12 +29,13 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
   app.get('/api/me', async (context) => {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
-    if (principal.path === 'cookie') for (const line of (await auth.extendSession(context.env.incoming.headers))?.setCookies ?? []) context.header('Set-Cookie', line, { append: true });
+    if (principal.path === 'cookie')
+      for (const line of (await auth.extendSession(context.env.incoming.headers))?.setCookies ?? []) context.header('Set-Cookie', line, { append: true });
     return context.json({ user: { id: principal.userId, name: (await auth.userName(principal.userId)) ?? '' }, via: principal.path });
   });
 
   app.post('/api/auth/sign-out', async (context) => {
-    if (!isOwnPage(context.env.incoming, door)) return fault(context, 403, 'forbidden_origin', HANDSHAKE_CODES.forbidden_origin.text);
+    if (!isOwnPage(context.env.incoming, door)) return fault(context, 403, { code: 'forbidden_origin', message: HANDSHAKE_CODES.forbidden_origin.text });
     for (const line of await auth.signOut(context.env.incoming.headers)) context.header('Set-Cookie', line, { append: true });
     return context.json({ ok: true });
   });
@@ -49,9 +50,13 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
     const body = await readJson(context.env.incoming);
-    if (!body.ok) return fault(context, 413, 'too_large', `The request has more than ${BODY_BYTES / 1_024} KiB.`);
+    if (!body.ok) return fault(context, 413, { code: 'too_large', message: `The request has more than ${BODY_BYTES / 1_024} KiB.` });
     const request = newKeySchema.safeParse(body.value);
-    if (!request.success) return fault(context, 400, 'invalid_payload', request.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+    if (!request.success)
+      return fault(context, 400, {
+        code: 'invalid_payload',
+        message: request.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+      });
     const { name, gatewayId, expiresInDays } = request.data;
     const expiresAt = expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 24 * 3_600_000);
     const { key, row } = await auth.createKey({ userId: principal.userId, name, gatewayId, expiresAt });
@@ -62,32 +67,42 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
     const id = z.uuid().safeParse(context.req.param('id'));
-    if (!id.success || !(await auth.revokeKey(principal.userId, id.data))) return fault(context, 404, 'not_found', 'There is no live key with this id.');
+    if (!id.success || !(await auth.revokeKey(principal.userId, id.data)))
+      return fault(context, 404, { code: 'not_found', message: 'There is no live key with this id.' });
     return context.json({ ok: true });
   });
 
   app.post('/api/sign-in-links', async (context) => {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
-    if (principal.credentialId !== 'control') return fault(context, 404, 'not_found', 'There is nothing at this address.');
+    if (principal.credentialId !== 'control') return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });
     return context.json({ url: await auth.signInLink() }, 201);
   });
 
-  app.all('/api/*', (context) => fault(context, 404, 'not_found', 'There is nothing at this address.'));
+  app.all('/api/*', (context) => fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' }));
 }
 
 /** Who sent this request, or the answer that refuses it. */
 export async function identify(context: RouteContext, auth: Auth): Promise<Principal | Response> {
   const { incoming } = context.env;
-  const decision = await auth.authenticate({ token: bearer(incoming), headers: incoming.headers, address: incoming.socket.remoteAddress ?? '', namespace: 'http' });
+  const decision = await auth.authenticate({
+    token: bearer(incoming),
+    headers: incoming.headers,
+    address: incoming.socket.remoteAddress ?? '',
+    namespace: 'http',
+  });
   if (decision.ok) return decision.principal;
   if (decision.code === 'rate_limited') context.header('Retry-After', String(Math.ceil((decision.retryAfterMs ?? 1_000) / 1_000)));
   const status = ({ unauthorized: 401, forbidden_origin: 403, rate_limited: 429, shutting_down: 503, unsupported_protocol: 400 } as const)[decision.code];
-  return fault(context, status, decision.code, HANDSHAKE_CODES[decision.code].text);
+  return fault(context, status, { code: decision.code, message: HANDSHAKE_CODES[decision.code].text });
 }
 
-export function fault(context: RouteContext, status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 503, code: string, message: string): Response {
-  return context.json({ error: { code, message } }, status);
+export function fault(
+  context: RouteContext,
+  status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 503,
+  error: { readonly code: string; readonly message: string },
+): Response {
+  return context.json({ error }, status);
 }
 
 /**

@@ -73,7 +73,9 @@ for (const row of DOOR_TABLE) {
   test(`H1: an upgrade, ${row.title}: ${row.fault === undefined ? 'passed on' : 'refused'}`, async () => {
     if (row.fault === undefined) return;
     const upgrade = ['Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
-    const answer = await rig.raw(rawRequest(row, 'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', upgrade).replace('Connection: close', 'Connection: Upgrade'));
+    const answer = await rig.raw(
+      rawRequest(row, 'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', upgrade).replace('Connection: close', 'Connection: Upgrade'),
+    );
     assert.match(answer, /^HTTP\/1\.1 (?:400|403|421) /);
   });
 }
@@ -89,7 +91,8 @@ test('H3: every answer carries the security headers, refusals included', async (
     for (const [method, path] of ROUTES) {
       const answer = await rig.ask(method, path, headers);
       const policy = String(answer.headers['content-security-policy']);
-      for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]) assert.ok(policy.includes(part), `${method} ${path}: ${policy}`);
+      for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"])
+        assert.ok(policy.includes(part), `${method} ${path}: ${policy}`);
       assert.ok(!policy.includes("script-src 'self' 'unsafe"));
       assert.equal(answer.headers['x-content-type-options'], 'nosniff');
       assert.equal(answer.headers['referrer-policy'], 'no-referrer');
@@ -118,7 +121,11 @@ test('H4: a link signs in, once; then a plain page says how to get a new one', a
 test('H5: looking ahead does not use a link up', async () => {
   const link = new URL(await rig.auth.auth.signInLink());
   const path = `${link.pathname}${link.search}`;
-  for (const [method, headers] of [['HEAD', {}], ['GET', { 'Sec-Purpose': 'prefetch;prerender' }], ['GET', { Purpose: 'prefetch' }]] as const) {
+  for (const [method, headers] of [
+    ['HEAD', {}],
+    ['GET', { 'Sec-Purpose': 'prefetch;prerender' }],
+    ['GET', { Purpose: 'prefetch' }],
+  ] as const) {
     const answer = await rig.ask(method, path, headers);
     assert.equal(answer.status, 204);
     assert.equal(answer.headers['set-cookie'], undefined);
@@ -138,7 +145,12 @@ test('H6: no answer of any route contains the cookie or the key, in any encoding
     Buffer.from(secret).toString('hex'),
     ...(['hex', 'base64', 'base64url'] as const).map((encoding) => createHash('sha256').update(secret).digest(encoding)),
   ]);
-  const carriers: Record<string, string>[] = [{ Cookie: cookie, 'Sec-Fetch-Site': 'same-origin' }, { Cookie: cookie, Origin: rig.origin }, bearer, { Authorization: `Bearer ${CONTROL_KEY}` }];
+  const carriers: Record<string, string>[] = [
+    { Cookie: cookie, 'Sec-Fetch-Site': 'same-origin' },
+    { Cookie: cookie, Origin: rig.origin },
+    bearer,
+    { Authorization: `Bearer ${CONTROL_KEY}` },
+  ];
   for (const headers of carriers) {
     for (const [method, path] of ROUTES.filter(([, path]) => path !== '/api/auth/sign-out')) {
       const { 'set-cookie': _set, ...shown } = (await rig.ask(method, path, headers)).headers;
@@ -150,7 +162,7 @@ test('H6: no answer of any route contains the cookie or the key, in any encoding
 });
 
 test('H7: keys are made, listed and revoked over HTTP; the key is shown once', async () => {
-  const made = await rig.ask('POST', '/api/keys', { ...bearer, 'Content-Type': 'application/json' }, JSON.stringify({ name: 'script' }));
+  const made = await rig.post('/api/keys', { ...bearer, 'Content-Type': 'application/json' }, JSON.stringify({ name: 'script' }));
   assert.equal(made.status, 201);
   assert.equal(made.headers['cache-control'], 'no-store');
   const { key, id } = json(made) as { key: string; id: string };
@@ -164,7 +176,7 @@ test('H7: keys are made, listed and revoked over HTTP; the key is shown once', a
 
 test('H7: a wrong request for a key names what is wrong', async () => {
   for (const body of ['', '{', '[]', '{}', '{"name":""}', '{"name":"x","gatewayId":"1"}', '{"name":"x","expiresInDays":0}', `{"name":"${'x'.repeat(101)}"}`]) {
-    const answer = await rig.ask('POST', '/api/keys', bearer, body);
+    const answer = await rig.post('/api/keys', bearer, body);
     assert.equal(answer.status, 400, body);
     assert.equal((json(answer)['error'] as { code: string }).code, 'invalid_payload');
   }
@@ -183,7 +195,7 @@ test('H10: changing something with the cookie needs a page of ours', async () =>
     [{ Cookie: cookie, Origin: rig.origin }, 201],
     [{ Cookie: cookie, 'Sec-Fetch-Site': 'same-origin' }, 201],
   ];
-  for (const [headers, status] of rows) assert.equal((await rig.ask('POST', '/api/keys', headers, '{"name":"x"}')).status, status, JSON.stringify(headers));
+  for (const [headers, status] of rows) assert.equal((await rig.post('/api/keys', headers, '{"name":"x"}')).status, status, JSON.stringify(headers));
   assert.equal((await rig.ask('POST', '/api/auth/sign-out', { Cookie: cookie })).status, 403);
   assert.equal((await rig.ask('GET', '/api/me', { Cookie: cookie, Origin: rig.origin })).status, 200);
   const out = await rig.ask('POST', '/api/auth/sign-out', { Cookie: cookie, Origin: rig.origin });
@@ -211,7 +223,15 @@ test('H12: wrong keys over HTTP get 429 with Retry-After', async () => {
 
 test('H16: unknown and closed API routes are 404, also signed in', async () => {
   const cookie = await signIn();
-  for (const path of ['/api/auth/session-token', '/api/auth/get-session', '/api/auth/sign-up/email', '/api/auth/sign-in/email', '/api/auth/list-sessions', '/api/auth/openBrowserSession', '/api/nothing']) {
+  for (const path of [
+    '/api/auth/session-token',
+    '/api/auth/get-session',
+    '/api/auth/sign-up/email',
+    '/api/auth/sign-in/email',
+    '/api/auth/list-sessions',
+    '/api/auth/openBrowserSession',
+    '/api/nothing',
+  ]) {
     for (const method of ['GET', 'POST']) {
       const answer = await rig.ask(method, path, { Cookie: cookie, Origin: rig.origin });
       assert.equal(answer.status, 404, `${method} ${path}`);
@@ -222,9 +242,9 @@ test('H16: unknown and closed API routes are 404, also signed in', async () => {
 
 test('H16: a body over the limit is 413, a broken request 400, a fault shows nothing from within', async () => {
   const large = JSON.stringify({ name: 'x'.repeat(2_000_000) });
-  assert.equal((await rig.ask('POST', '/api/keys', { ...bearer, 'Content-Length': String(large.length) }, large)).status, 413);
-  assert.equal((await rig.ask('POST', '/api/keys', { ...bearer, 'Transfer-Encoding': 'chunked' }, large)).status, 413);
-  assert.equal((await rig.ask('POST', '/api/keys', { ...bearer, 'Transfer-Encoding': 'chunked' }, '{"name":"x"}')).status, 201);
+  assert.equal((await rig.post('/api/keys', { ...bearer, 'Content-Length': String(large.length) }, large)).status, 413);
+  assert.equal((await rig.post('/api/keys', { ...bearer, 'Transfer-Encoding': 'chunked' }, large)).status, 413);
+  assert.equal((await rig.post('/api/keys', { ...bearer, 'Transfer-Encoding': 'chunked' }, '{"name":"x"}')).status, 201);
   assert.match(await rig.raw('NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 /);
   await using broken = await httpRig({ ownerKey: OWNER_KEY });
   await broken.auth.database.pool.query('alter table users rename to users_gone');
@@ -264,7 +284,18 @@ test('H17: the page, its assets and its paths', async () => {
 
 test('H17: a missing asset is 404, and nothing outside the folder is reachable', async () => {
   for (const path of ['/assets/gone.js', '/assets/', '/favicon.ico']) assert.equal((await rig.ask('GET', path)).status, 404, path);
-  for (const path of ['/../secret.txt', '/assets/../../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/assets/..%2f..%2fsecret.txt', '/%00', '/..\\secret.txt', '//etc/passwd', '/%', '/assets/%ff']) {
+  for (const path of [
+    '/../secret.txt',
+    '/assets/../../secret.txt',
+    '/%2e%2e/secret.txt',
+    '/..%2fsecret.txt',
+    '/assets/..%2f..%2fsecret.txt',
+    '/%00',
+    '/..\\secret.txt',
+    '//etc/passwd',
+    '/%',
+    '/assets/%ff',
+  ]) {
     const answer = await rig.raw(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${rig.port}\r\nConnection: close\r\n\r\n`);
     assert.doesNotMatch(answer, /outside|root:/, path);
     assert.doesNotMatch(answer, /^HTTP\/1\.1 5/, path);

@@ -33,10 +33,19 @@ const REQUEST_TIMEOUT_MS = 30_000;
  */
 export function createHttp(options: HttpOptions): Server {
   const listener = getRequestListener(routes(options).fetch, { overrideGlobalObjects: false });
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 10_000, maxHeaderSize: 16 * 1_024, connectionsCheckingInterval: 2_000 }, (request, response) => {
-    const refused = refuseAtDoor(options.door, request, response);
-    if (!refused) void listener(request, response);
-  });
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: 10_000,
+      maxHeaderSize: 16 * 1_024,
+      connectionsCheckingInterval: 2_000,
+    },
+    (request, response) => {
+      const refused = refuseAtDoor(options.door, request, response);
+      if (!refused) void listener(request, response);
+    },
+  );
   server.on('listening', () => {
     const address = server.address();
     if (typeof address === 'object' && address !== null) options.door.listening(address.port);
@@ -54,7 +63,12 @@ function refuseAtDoor(door: Door, request: IncomingMessage, response: ServerResp
   const check = door.check(request);
   if (check.ok) return false;
   const status = check.fault === 'host' ? 421 : 403;
-  response.writeHead(status, { ...securityHeaders({ publicOrigin: () => 'http:' }, undefined), 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', Connection: 'close' });
+  response.writeHead(status, {
+    ...securityHeaders({ publicOrigin: () => 'http:' }, undefined),
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Cache-Control': 'no-store',
+    Connection: 'close',
+  });
   response.end(request.method === 'HEAD' ? undefined : `${check.message}\n`);
   return true;
 }
@@ -78,7 +92,7 @@ function routes(options: HttpOptions): Hono<HttpEnv> {
   });
   app.onError((error, context) => {
     options.log.error({ component: 'http', method: context.req.method, route: new URL(context.req.url).pathname, err: error }, 'a request failed');
-    return fault(context, 500, 'internal', "Something broke in the server. Its log has the details.");
+    return fault(context, 500, { code: 'internal', message: 'Something broke in the server. Its log has the details.' });
   });
   app.get('/healthz', (context) => context.json({ ok: true }, 200, { 'Cache-Control': 'no-store' }));
   app.get('/readyz', async (context) => {
@@ -97,14 +111,19 @@ function routes(options: HttpOptions): Hono<HttpEnv> {
   addApiRoutes(app, auth, door);
   const files = new StaticFiles(options.webRoot);
   app.get('*', (context) => page(context, files));
-  app.all('*', (context) => fault(context, 405, 'not_found', 'There is nothing at this address for this method.'));
+  app.all('*', (context) => fault(context, 405, { code: 'not_found', message: 'There is nothing at this address for this method.' }));
   return app;
 }
 
 /** From this machine and not through a proxy: a proxy in front of us makes every stranger look like loopback. */
 function isDirectLoopback(request: IncomingMessage): boolean {
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
-  return isLoopbackHost(address) && request.headers['x-forwarded-for'] === undefined && request.headers['forwarded'] === undefined && request.headers['via'] === undefined;
+  return (
+    isLoopbackHost(address) &&
+    request.headers['x-forwarded-for'] === undefined &&
+    request.headers['forwarded'] === undefined &&
+    request.headers['via'] === undefined
+  );
 }
 
 const RENEW = 'Run "tendon start" again in the terminal where Tendon runs, or restart it: it prints a new link. A link works once, for 15 minutes.';
@@ -113,7 +132,8 @@ const RENEW = 'Run "tendon start" again in the terminal where Tendon runs, or re
 async function signIn(context: Context<HttpEnv>, auth: Auth): Promise<Response> {
   const { incoming } = context.env;
   context.header('Cache-Control', 'no-store');
-  if (context.req.method !== 'GET' || incoming.headers['sec-purpose'] !== undefined || incoming.headers['purpose'] === 'prefetch') return context.body(null, 204);
+  if (context.req.method !== 'GET' || incoming.headers['sec-purpose'] !== undefined || incoming.headers['purpose'] === 'prefetch')
+    return context.body(null, 204);
   const token = context.req.query('token') ?? '';
   if (token === '') return context.html(plainPage('Sign in to Tendon', [RENEW]), 401);
   const redemption = await auth.redeemLink({ token, headers: incoming.headers, address: incoming.socket.remoteAddress ?? '' });
@@ -121,7 +141,8 @@ async function signIn(context: Context<HttpEnv>, auth: Auth): Promise<Response> 
     for (const line of redemption.setCookies) context.header('Set-Cookie', line, { append: true });
     return context.redirect('/', 303);
   }
-  if (redemption.code === 'unauthorized') return context.html(plainPage('This sign-in link no longer works', ['It has been used, it has expired, or it is not complete.', RENEW]), 401);
+  if (redemption.code === 'unauthorized')
+    return context.html(plainPage('This sign-in link no longer works', ['It has been used, it has expired, or it is not complete.', RENEW]), 401);
   context.header('Retry-After', String(Math.ceil(redemption.retryAfterMs / 1_000)));
   return context.html(plainPage('Too many attempts', ['Wait a minute, then open the link again.']), 429);
 }
@@ -129,7 +150,8 @@ async function signIn(context: Context<HttpEnv>, auth: Auth): Promise<Response> 
 async function page(context: Context<HttpEnv>, files: StaticFiles): Promise<Response> {
   const { pathname } = new URL(context.req.url);
   const answer = await files.answer(pathname, { accepts: context.req.header('accept-encoding') ?? '', ifNoneMatch: context.req.header('if-none-match') });
-  if (answer === 'not_built') return context.html(plainPage('The web page is not built yet', ['Run "npm run build" in the folder of Tendon, then reload this page.']), 503);
-  if (answer === 'not_found') return fault(context, 404, 'not_found', 'There is nothing at this address.');
+  if (answer === 'not_built')
+    return context.html(plainPage('The web page is not built yet', ['Run "npm run build" in the folder of Tendon, then reload this page.']), 503);
+  if (answer === 'not_found') return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });
   return context.newResponse(answer.body ?? null, answer.status, answer.headers);
 }

@@ -21,7 +21,8 @@ export interface HttpRig extends AsyncDisposable {
   readonly webRoot: string;
   readonly readiness: { ok: boolean };
   /** One request; `headers` go out as they are, beside a right `Host`. */
-  ask(method: string, path: string, headers?: Record<string, string>, body?: string): Promise<Answer>;
+  ask(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
+  post(path: string, headers: Record<string, string>, body: string): Promise<Answer>;
   /** Sends raw bytes and returns all that comes back until the end. */
   raw(text: string): Promise<string>;
 }
@@ -55,7 +56,8 @@ export async function httpRig(config: Parameters<typeof authRig>[0] = {}): Promi
     origin: `http://127.0.0.1:${port}`,
     webRoot,
     readiness,
-    ask: (method, path, headers = {}, body) => ask({ port, method, path, headers, body }),
+    ask: (method, path, headers = {}) => ask({ port, method, path, headers, body: undefined }),
+    post: (path, headers, body) => ask({ port, method: 'POST', path, headers, body }),
     raw: (text) => raw(port, text),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

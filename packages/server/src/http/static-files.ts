@@ -57,7 +57,10 @@ export class StaticFiles {
   }
 
   /** The file of this URL path, `index.html` for the page's own paths, or why there is none. */
-  async answer(pathname: string, headers: { readonly accepts: string; readonly ifNoneMatch: string | undefined }): Promise<StaticAnswer | 'not_built' | 'not_found'> {
+  async answer(
+    pathname: string,
+    headers: { readonly accepts: string; readonly ifNoneMatch: string | undefined },
+  ): Promise<StaticAnswer | 'not_built' | 'not_found'> {
     const list = await this.#current();
     if (!list) return 'not_built';
     const name = list.files.has(pathname) ? pathname : isPagePath(pathname) ? INDEX : undefined;
@@ -73,7 +76,10 @@ export class StaticFiles {
   }
 
   async #current() {
-    const stamp = await stat(join(this.#root, 'index.html')).then((found) => found.mtimeMs, () => undefined);
+    const stamp = await stat(join(this.#root, 'index.html')).then(
+      (found) => found.mtimeMs,
+      () => undefined,
+    );
     if (stamp === undefined) {
       this.#list = undefined;
       return undefined;
@@ -100,7 +106,13 @@ function isPagePath(pathname: string): boolean {
 
 async function load(path: string): Promise<StoredFile> {
   const plain = new Uint8Array(await readFile(path));
-  return { path, plain, etag: createHash('sha256').update(plain).digest('base64url').slice(0, 22), type: TYPES[extname(path)] ?? 'application/octet-stream', packed: new Map() };
+  return {
+    path,
+    plain,
+    etag: createHash('sha256').update(plain).digest('base64url').slice(0, 22),
+    type: TYPES[extname(path)] ?? 'application/octet-stream',
+    packed: new Map(),
+  };
 }
 
 async function respond(name: string, file: StoredFile, request: { readonly accepts: string; readonly ifNoneMatch: string | undefined }): Promise<StaticAnswer> {
@@ -120,7 +132,9 @@ async function respond(name: string, file: StoredFile, request: { readonly accep
 function pack(file: StoredFile, encoding: Encoding): Promise<Uint8Array<ArrayBuffer>> {
   let packed = file.packed.get(encoding);
   if (!packed) {
-    packed = (encoding === 'br' ? brotli(file.plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } }) : deflate(file.plain)).then((bytes) => new Uint8Array(bytes));
+    packed = (encoding === 'br' ? brotli(file.plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } }) : deflate(file.plain)).then(
+      (bytes) => new Uint8Array(bytes),
+    );
     file.packed.set(encoding, packed);
     packed.catch(() => file.packed.delete(encoding));
   }
@@ -133,6 +147,12 @@ function isText(type: string): boolean {
 
 /** RFC 9110 12.5.3, as far as two encodings need it: an encoding with `q=0` is not wanted. */
 function choose(accepts: string): Encoding | undefined {
-  const wanted = new Set(accepts.split(',').map((part) => part.trim().toLowerCase()).filter((part) => !/;\s*q=0(?:\.0+)?$/.test(part)).map((part) => part.split(';')[0]));
+  const wanted = new Set(
+    accepts
+      .split(',')
+      .map((part) => part.trim().toLowerCase())
+      .filter((part) => !/;\s*q=0(?:\.0+)?$/.test(part))
+      .map((part) => part.split(';')[0]),
+  );
   return wanted.has('br') ? 'br' : wanted.has('gzip') ? 'gzip' : undefined;
 }

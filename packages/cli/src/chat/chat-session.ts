@@ -1,0 +1,137 @@
+import type { AgentClient, SessionClient, SessionView } from '@tendon/client';
+import type { Answers } from '@tendon/protocol';
+import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
+import { subjectOf, TranscriptWriter } from './transcript-writer.ts';
+import { visibleText } from './visible-text.ts';
+
+/**
+ * One session in the terminal. What a typed line means depends on what the session waits for:
+ *
+ *   nothing ──► a message     approval ──► y / a / n [reason]     question ──► its answer, one question after the other
+ */
+export interface ChatOutput {
+  /** Adds text. */
+  write(text: string): void;
+}
+
+type Answer = { readonly ok: true } | { readonly ok: false; readonly error: { readonly message: string } };
+
+export class ChatSession {
+  readonly #session: SessionClient;
+  readonly #writer: TranscriptWriter;
+  readonly #own = new Set<string>();
+  readonly #output: ChatOutput;
+  readonly #unsubscribe: () => void;
+  #announced = '';
+  #answered = '';
+  #answers: Answers['answers'] = [];
+
+  constructor(client: AgentClient, sessionId: string, output: ChatOutput) {
+    this.#session = client.open(sessionId);
+    this.#output = output;
+    this.#writer = new TranscriptWriter((messageId) => this.#own.has(messageId));
+    this.#unsubscribe = this.#session.view.subscribe(() => this.#show());
+    this.#show();
+  }
+
+  get view(): SessionView {
+    return this.#session.view.get();
+  }
+
+  /** What waits for the person, less what they have just answered and the server has not shown yet. */
+  get pending(): Pending {
+    const pending = pendingOf(this.view);
+    return pending.kind !== 'nothing' && pending.call.id === this.#answered ? { kind: 'nothing' } : pending;
+  }
+
+  /** Deleted, or refused for good. */
+  get isOver(): boolean {
+    const { phase } = this.view;
+    return phase === 'gone' || phase === 'failed';
+  }
+
+  get isBusy(): boolean {
+    const { phase, session, outbox, messages } = this.view;
+    if (phase === 'loading' || outbox.length > 0 || (session !== undefined && session.status !== 'idle')) return true;
+    return messages.some((message) => message.state === 'queued') || !this.#lastIsHandled();
+  }
+
+  /** Whether the session has begun with what was typed last: the view learns of it a little later. */
+  #lastIsHandled(): boolean {
+    const last = [...this.#own].at(-1);
+    if (last === undefined) return true;
+    const { messages, session } = this.view;
+    const index = messages.findIndex((message) => message.id === last);
+    return index >= 0 && (messages.slice(index + 1).some((message) => message.role === 'assistant') || session?.lastError !== undefined);
+  }
+
+  /** Calls the listener after every change, with the text of it written. */
+  subscribe(listener: () => void): () => void {
+    return this.#session.view.subscribe(listener);
+  }
+
+  async line(text: string): Promise<void> {
+    const { pending } = this;
+    if (pending.kind === 'approval') return this.#decide(pending, text);
+    if (pending.kind === 'question') return this.#answer(pending, text);
+    if (text.trim() !== '') this.#own.add(this.#session.send(text));
+  }
+
+  async stop(): Promise<void> {
+    this.#tell(await this.#session.stop());
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#session.release();
+  }
+
+  async #decide(pending: Extract<Pending, { kind: 'approval' }>, text: string): Promise<void> {
+    const decision = approvalOf(text);
+    if (!decision) return this.#output.write('Type y (run it once), a (always run exactly this), or n and a reason (do not run it).\n');
+    await this.#settle(pending.call.id, () => this.#session.decide(pending.call, decision));
+  }
+
+  async #answer(pending: Extract<Pending, { kind: 'question' }>, text: string): Promise<void> {
+    const question = pending.questions[this.#answers.length];
+    if (question && text.trim() !== '') this.#answers.push(answerTo(question, text));
+    if (this.#answers.length < pending.questions.length) return this.#ask(pending);
+    const answers = this.#answers;
+    this.#answers = [];
+    await this.#settle(pending.call.id, () => this.#session.answer(pending.call, { answers }));
+  }
+
+  async #settle(callId: string, send: () => Promise<Answer>): Promise<void> {
+    this.#answered = callId;
+    const result = await send();
+    if (!result.ok) this.#answered = '';
+    this.#tell(result);
+  }
+
+  #show(): void {
+    const { view } = this;
+    this.#output.write(this.#writer.update(view));
+    if (this.isOver) this.#output.write(`\n(${visibleText(view.error?.message ?? 'this session is gone')})\n`);
+    const { pending } = this;
+    const key = pending.kind === 'nothing' ? '' : pending.call.id;
+    if (key === this.#announced) return;
+    this.#announced = key;
+    this.#answers = [];
+    if (pending.kind === 'approval')
+      this.#output.write(
+        `\nRun this on ${view.session?.workspace ?? 'your machine'}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  [a] always  [n] no, with a reason if you like\n`,
+      );
+    if (pending.kind === 'question') this.#ask(pending);
+  }
+
+  #ask(pending: Extract<Pending, { kind: 'question' }>): void {
+    const question = pending.questions[this.#answers.length];
+    if (!question) return;
+    const options = (question.options ?? []).map((option, index) => `  ${index + 1}. ${visibleText(option.label)}\n`);
+    this.#output.write(`\n${visibleText(question.question)}\n${options.join('')}`);
+  }
+
+  #tell(result: Answer): void {
+    if (!result.ok) this.#output.write(`(${visibleText(result.error.message)})\n`);
+  }
+}
