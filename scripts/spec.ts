@@ -34,9 +34,9 @@ export interface Citation {
   readonly file: string;
 }
 
-/** Rules that titles of tests begin with: `G7: ...`, or several as `G7, G8: ...`. */
+/** Rules that titles of tests begin with: `G7: ...`, or several as `G7, G8: ...` or `G7 G8: ...`. */
 export function readCitations(files: readonly string[]): Citation[] {
-  const title = /\b(?:test|it|describe|suite)(?:\.only)?\(\s*['"`]([A-Z]+\d+(?:\s*(?:,|and|\/)\s*[A-Z]+\d+)*):/g;
+  const title = /\b(?:test|it|describe|suite)(?:\.only)?\(\s*['"`]([A-Z]+\d+(?:[\s,/]+(?:and\s+)?[A-Z]+\d+)*):/g;
   return files.flatMap((file) =>
     [...readFileSync(join(root, file), 'utf8').matchAll(title)].flatMap((match) => (match[1]?.match(/[A-Z]+\d+/g) ?? []).map((id) => ({ id, file }))),
   );
