@@ -3,21 +3,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { note } from './output.ts';
 
-const WEB = join(import.meta.dirname, '..', '..', 'web');
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 
 /** Where the built page stands. */
-export const WEB_ROOT = join(WEB, 'dist');
+export const WEB_ROOT = join(ROOT, 'packages', 'web', 'dist');
 
 /** Builds the web page when it is not there yet (a fresh clone). Says how to do it by hand when that fails; the server runs without it. */
 export async function ensureWebBuilt(): Promise<void> {
   if (existsSync(join(WEB_ROOT, 'index.html'))) return;
-  const vite = [join(WEB, 'node_modules'), join(WEB, '..', '..', 'node_modules')]
-    .map((folder) => join(folder, 'vite', 'bin', 'vite.js'))
-    .find((path) => existsSync(path));
-  if (vite === undefined) return note('The web page is not built, and Vite is not installed: run "npm ci" and "npm run build", then start again.');
   note('Building the web page (only at the first start) ...');
   const output: Buffer[] = [];
-  const child = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: WEB, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(ROOT, 'scripts', 'build-web.ts')], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
   const code = await new Promise<number | null>((resolve) => {
@@ -26,5 +22,5 @@ export async function ensureWebBuilt(): Promise<void> {
   });
   if (code === 0) return;
   const last = Buffer.concat(output).toString('utf8').trim().split('\n').slice(-5).join('\n');
-  note(`The web page could not be built; run "npm run build" to see why. The last lines:\n${last}`);
+  note(`The web page could not be built; run "npm ci" and "npm run build" to see why. The last lines:\n${last}`);
 }
