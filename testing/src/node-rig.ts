@@ -63,12 +63,20 @@ export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
   const metered = options.throughDatabase === undefined ? database : stack.use(await options.throughDatabase(database.url));
   const proxy = stack.use(await LossyProxy.start({ port: 1 }));
   const home = join(folder.path, 'home');
-  const server = await startServer({ home, databaseUrl: metered.url, model, proxy: options.isProxied ? proxy : undefined, modelTimeouts: options.modelTimeouts });
+  const server = await startServer({
+    home,
+    databaseUrl: metered.url,
+    model,
+    proxy: options.isProxied ? proxy : undefined,
+    modelTimeouts: options.modelTimeouts,
+  });
   stack.defer(() => server.close());
   proxy.aim(server.port);
   const url = `http://127.0.0.1:${server.port}`;
   const { key } = await server.auth.createKey({ userId: server.ownerId, name: 'tests' });
-  const sockets = stack.adopt(new Set<AgentSocket>(), async (open) => open.forEach((socket) => socket.close()));
+  const sockets = stack.adopt(new Set<AgentSocket>(), async (open) => {
+    for (const socket of open) socket.close();
+  });
   const connect: NodeRig['connect'] = async (who = {}) => {
     const socket = await AgentSocket.connect({ url, key: who.key ?? key, ...(who.name === undefined ? {} : { name: who.name }) });
     sockets.add(socket);
@@ -106,7 +114,15 @@ async function startServer({ home, databaseUrl, model, proxy, modelTimeouts }: S
   const { createLog, loadConfig, startServer: start } = await import('@tendon/server');
   const { prepareHome } = await import('@tendon/server/settings');
   await prepareHome(home);
-  const loaded = loadConfig({ env: { ...modelEnvironment(model), TENDON_HOME: home, TENDON_PORT: '0', TENDON_DATABASE_URL: databaseUrl, ...(proxy ? { TENDON_PUBLIC_URL: proxy.url } : {}) } });
+  const loaded = loadConfig({
+    env: {
+      ...modelEnvironment(model),
+      TENDON_HOME: home,
+      TENDON_PORT: '0',
+      TENDON_DATABASE_URL: databaseUrl,
+      ...(proxy ? { TENDON_PUBLIC_URL: proxy.url } : {}),
+    },
+  });
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'));
   return start(loaded.config, createLog({ level: 'error', pretty: false }), { webRoot: join(home, 'no-page'), ...(modelTimeouts ? { modelTimeouts } : {}) });
 }

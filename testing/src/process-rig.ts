@@ -39,7 +39,10 @@ export interface TendonCommand {
 /** Starts `tendon …args` and resolves when its ready file is there. Rejects, with what it printed, when it ends before. */
 export async function startTendon({ args, env, scratch }: TendonCommand): Promise<TendonProcess> {
   const readyFile = join(scratch, `ready-${randomBytes(6).toString('hex')}.json`);
-  const child = spawn(process.execPath, [MAIN, ...args, '--ready-file', readyFile], { env: { ...bareEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, ...args, '--ready-file', readyFile], {
+    env: { ...bareEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
@@ -100,7 +103,9 @@ export async function processRig(): Promise<ProcessRig> {
   const [home = '', gatewayHome = '', workspace = '', scratch = ''] = folders.map((folder) => folder.path);
   const model = stack.use(await ScriptedModel.start());
   const processes = stack.adopt(new Set<TendonProcess>(), async (all) => void (await Promise.all([...all].map((one) => one[Symbol.asyncDispose]()))));
-  const sockets = stack.adopt(new Set<AgentSocket>(), async (all) => all.forEach((socket) => socket.close()));
+  const sockets = stack.adopt(new Set<AgentSocket>(), async (all) => {
+    for (const socket of all) socket.close();
+  });
   const key = `tdn_${randomBytes(24).toString('hex')}`;
   let port = 0;
   const run = async (args: readonly string[], env: Readonly<Record<string, string>>): Promise<TendonProcess> => {
@@ -121,7 +126,8 @@ export async function processRig(): Promise<ProcessRig> {
       port = started.port;
       return started;
     },
-    startGateway: (more = {}) => run(['gateway', '--server', more.serverUrl ?? url(), '--workspace', workspace], { TENDON_HOME: gatewayHome, TENDON_API_KEY: more.key ?? key }),
+    startGateway: (more = {}) =>
+      run(['gateway', '--server', more.serverUrl ?? url(), '--workspace', workspace], { TENDON_HOME: gatewayHome, TENDON_API_KEY: more.key ?? key }),
     connect: async (name) => {
       const socket = await AgentSocket.connect({ url: url(), key, ...(name === undefined ? {} : { name }) });
       sockets.add(socket);

@@ -35,12 +35,16 @@ export class SessionView {
 
   /** Durable events: those of the attach, then those that came. */
   get events(): SessionEvent[] {
-    const came = this.socket.received.slice(this.#from).flatMap((entry) => (entry.name === 'session:event' && entry.notice.sessionId === this.id ? [entry.notice] : []));
+    const came = this.socket.received
+      .slice(this.#from)
+      .flatMap((entry) => (entry.name === 'session:event' && entry.notice.sessionId === this.id ? [entry.notice] : []));
     return [...(this.attached.events ?? []), ...came];
   }
 
   get deltas(): Delta[] {
-    return this.socket.received.slice(this.#from).flatMap((entry) => (entry.name === 'session:delta' && entry.notice.sessionId === this.id ? [entry.notice] : []));
+    return this.socket.received
+      .slice(this.#from)
+      .flatMap((entry) => (entry.name === 'session:delta' && entry.notice.sessionId === this.id ? [entry.notice] : []));
   }
 
   get session(): Session {
@@ -84,7 +88,8 @@ export class SessionView {
 
   /** Resolves when the newest known status is this one. After the acknowledgement of a request its events are here already. */
   async untilStatus(status: SessionStatus, deadlineMs?: number): Promise<Session> {
-    const what = (): string => `session ${this.id} to be ${status}; it is ${this.session.status}, calls: ${this.calls.map((call) => `${call.tool} ${call.state}`).join(', ')}`;
+    const what = (): string =>
+      `session ${this.id} to be ${status}; it is ${this.session.status}, calls: ${this.calls.map((call) => `${call.tool} ${call.state}`).join(', ')}`;
     try {
       return await this.socket.until(`the status ${status}`, () => this.session.status === status && this.session, deadlineMs);
     } catch (cause) {
@@ -108,7 +113,10 @@ export class SessionView {
   /** Resolves when the deltas of a kind hold this text. */
   untilDelta(kind: Delta['kind'], text: string): Promise<string> {
     return this.socket.until(`a ${kind} delta with ${text}`, () => {
-      const together = this.deltas.filter((delta) => delta.kind === kind).map((delta) => delta.text).join('');
+      const together = this.deltas
+        .filter((delta) => delta.kind === kind)
+        .map((delta) => delta.text)
+        .join('');
       return together.includes(text) && together;
     });
   }

@@ -36,10 +36,13 @@ for (const dialect of DIALECTS) {
         { type: 'text', text: 'forty-two' },
       ]);
       assert.deepEqual([session.streamed(answer.id, 0), session.streamed(answer.id, 1)], ['let me see', 'forty-two']);
-      assert.deepEqual([answer.usage, session.session.usage], [
-        { inputTokens: 21, outputTokens: 8 },
-        { inputTokens: 21, outputTokens: 8 },
-      ]);
+      assert.deepEqual(
+        [answer.usage, session.session.usage],
+        [
+          { inputTokens: 21, outputTokens: 8 },
+          { inputTokens: 21, outputTokens: 8 },
+        ],
+      );
     });
 
     test('M4: the next request carries the conversation so far', async () => {
@@ -52,7 +55,10 @@ for (const dialect of DIALECTS) {
       await session.untilStatus('idle');
       const said = JSON.stringify((await rig.modelRequest(before)).messages);
       const places = ['first question', 'first answer', 'second question'].map((text) => said.indexOf(text));
-      assert.ok(places.every((place, index) => place > (places[index - 1] ?? -1)), `in order: ${places.join(', ')}`);
+      assert.ok(
+        places.every((place, index) => place > (places[index - 1] ?? -1)),
+        `in order: ${places.join(', ')}`,
+      );
       assert.equal(said.split('second question').length, 2, 'nothing stands there twice');
     });
   });
@@ -76,7 +82,13 @@ test('S14: the list and its summaries tell of the new session and its title', as
   await session.say('Sort my holiday pictures\nby year, please');
   await session.untilStatus('idle');
   const summary = await watcher.until('the summary of the idle session', () =>
-    watcher.received.findLast((entry) => entry.name === 'session:summary' && entry.notice.session.id === session.id && entry.notice.session.status === 'idle' && entry.notice.session.seq === session.session.seq),
+    watcher.received.findLast(
+      (entry) =>
+        entry.name === 'session:summary' &&
+        entry.notice.session.id === session.id &&
+        entry.notice.session.status === 'idle' &&
+        entry.notice.session.seq === session.session.seq,
+    ),
   );
   const { sessions } = await watcher.ask('session:list', {});
   const listed = sessions.find((candidate) => candidate.id === session.id);

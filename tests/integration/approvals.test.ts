@@ -57,7 +57,12 @@ test('C9: a decision on another hash is a conflict, and nothing starts', async (
   rig.model.script([runs('echo ran > hash.txt')], says('no'));
   await session.say('do it');
   const call = await session.untilCall('awaiting_approval');
-  const answer = await session.socket.request('tool:decide', { sessionId: session.id, callId: call.id, inputHash: `${call.inputHash.slice(0, -2)}xx`, decision: 'approve' });
+  const answer = await session.socket.request('tool:decide', {
+    sessionId: session.id,
+    callId: call.id,
+    inputHash: `${call.inputHash.slice(0, -2)}xx`,
+    decision: 'approve',
+  });
   assert.equal(!answer.ok && answer.error.code, 'conflict');
   assert.equal((await session.socket.ask('session:attach', { sessionId: session.id })).calls[0]?.state, 'awaiting_approval');
   await session.decide(call, 'deny');

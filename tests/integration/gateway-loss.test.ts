@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { heldCommand, isRunning, ledgerLines, nodeRig, resultText, runs, type SessionView, says, startTendon, temporaryFolder, untilEnded } from '@tendon/testing';
+import {
+  heldCommand,
+  isRunning,
+  ledgerLines,
+  nodeRig,
+  resultText,
+  runs,
+  type SessionView,
+  says,
+  startTendon,
+  temporaryFolder,
+  untilEnded,
+} from '@tendon/testing';
 
 /** Resolves when the session's socket has been told that the machine is online, or is not. */
 function untilOnline(session: SessionView, online: boolean): Promise<unknown> {
-  return session.socket.until(`the machine to be ${online ? 'online' : 'offline'}`, () => session.socket.received.findLast((entry) => entry.name === 'gateway:presence')?.notice.gateway.online === online);
+  return session.socket.until(
+    `the machine to be ${online ? 'online' : 'offline'}`,
+    () => session.socket.received.findLast((entry) => entry.name === 'gateway:presence')?.notice.gateway.online === online,
+  );
 }
 
 describe('a machine that loses its connection in the middle of a command', () => {

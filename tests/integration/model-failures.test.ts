@@ -19,10 +19,20 @@ const FAILURES: readonly Failing[] = [
   { title: 'M10: a wrong key (401)', replies: [{ status: 401, message: 'bad key' }], code: 'model_unauthorized' },
   { title: 'M9: a rate limit (429) that does not pass', replies: Array<Reply>(3).fill({ status: 429, headers: AT_ONCE }), code: 'model_rate_limited' },
   { title: 'M9: a broken server (500) that stays broken', replies: Array<Reply>(3).fill({ status: 500, headers: AT_ONCE }), code: 'model_unavailable' },
-  { title: 'M6: an error in mid-stream', replies: [{ steps: [...says('half of'), { do: 'error', message: 'overloaded' }] }], code: 'model_unavailable', partial: 'half of' },
+  {
+    title: 'M6: an error in mid-stream',
+    replies: [{ steps: [...says('half of'), { do: 'error', message: 'overloaded' }] }],
+    code: 'model_unavailable',
+    partial: 'half of',
+  },
   { title: 'M8: silence in mid-stream', replies: [{ steps: [...says('half of'), { do: 'hang' }] }], code: 'model_timeout', partial: 'half of' },
   { title: 'M8: silence from the start', replies: [{ steps: [{ do: 'hang' }] }], code: 'model_timeout' },
-  { title: 'M7: a stream that ends without its last words', replies: [{ steps: [...says('half of'), { do: 'end' }] }], code: 'model_bad_response', partial: 'half of' },
+  {
+    title: 'M7: a stream that ends without its last words',
+    replies: [{ steps: [...says('half of'), { do: 'end' }] }],
+    code: 'model_bad_response',
+    partial: 'half of',
+  },
 ];
 
 async function failsWith(session: SessionView, { code, partial }: Failing): Promise<void> {

@@ -35,7 +35,10 @@ test('P12: a script that knows only the protocol asks, approves, sees it run and
 
 test('P12: a failing model ends the script with its words and without a zero', async () => {
   rig.model.script({ status: 401, message: 'bad key' });
-  await assert.rejects(plainClient('fail, please'), (error: Error & { code?: number; stdout?: string }) => error.code === 1 && /model_unauthorized/.test(error.stdout ?? ''));
+  await assert.rejects(
+    plainClient('fail, please'),
+    (error: Error & { code?: number; stdout?: string }) => error.code === 1 && /model_unauthorized/.test(error.stdout ?? ''),
+  );
 });
 
 test('O10: the whole product ends in order, its machine too', async () => {

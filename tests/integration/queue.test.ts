@@ -109,10 +109,12 @@ test('S2: twenty messages from four sockets at once are all answered, once each 
   rig.model.otherwise((request) => says(`answer ${request.number}`));
   const sockets = await Promise.all([1, 2, 3, 4].map(() => rig.connect()));
   const texts = Array.from({ length: 20 }, (_, index) => `message ${index}`);
-  await Promise.all(
-    texts.map((text, index) => sockets[index % 4]?.ask('agent:execute', { sessionId: session.id, messageId: randomUUID(), text })),
+  await Promise.all(texts.map((text, index) => sockets[index % 4]?.ask('agent:execute', { sessionId: session.id, messageId: randomUUID(), text })));
+  await session.socket.until(
+    'all answers',
+    () => session.session.status === 'idle' && session.messages.filter((message) => message.role === 'assistant').length === 20,
+    20_000,
   );
-  await session.socket.until('all answers', () => session.session.status === 'idle' && session.messages.filter((message) => message.role === 'assistant').length === 20, 20_000);
   const asked = session.messages.filter((message) => message.role === 'user').map((message) => textOf(message));
   assert.deepEqual(asked.toSorted(), texts.toSorted());
   assert.ok(session.messages.every((message, index) => message.role === (index % 2 === 0 ? 'user' : 'assistant')));

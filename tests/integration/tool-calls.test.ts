@@ -29,7 +29,10 @@ for (const dialect of DIALECTS) {
       const session = await rig.open({ model: dialect.model });
       const before = rig.model.requests.length;
       const ledger = `parallel-${dialect.name}.txt`;
-      rig.model.script([calls(...['a', 'b', 'c'].map((name) => ({ name: 'bash', input: { command: `echo ${name} >> ${ledger}; echo out-${name}` } })))], says('All three.'));
+      rig.model.script(
+        [calls(...['a', 'b', 'c'].map((name) => ({ name: 'bash', input: { command: `echo ${name} >> ${ledger}; echo out-${name}` } })))],
+        says('All three.'),
+      );
       await session.say('three at once');
       await session.socket.until('three calls', () => session.calls.length === 3);
       const [a, b, c] = session.calls;
@@ -48,7 +51,14 @@ for (const dialect of DIALECTS) {
     });
 
     test('C2: an unknown tool and an input that is no JSON never run, and the model is told why', async () => {
-      const { over } = await turnWith(dialect.model, calls({ name: 'format_disk', input: { disk: 'c' } }, { name: 'bash', input: '{"command": "echo x > bad.txt' }, { name: 'bash', input: { cmd: 'echo x > bad.txt' } }));
+      const { over } = await turnWith(
+        dialect.model,
+        calls(
+          { name: 'format_disk', input: { disk: 'c' } },
+          { name: 'bash', input: '{"command": "echo x > bad.txt' },
+          { name: 'bash', input: { cmd: 'echo x > bad.txt' } },
+        ),
+      );
       assert.deepEqual(
         over.map((call) => [call.state, call.result?.error?.code]),
         [
@@ -71,7 +81,10 @@ for (const dialect of DIALECTS) {
 
     test('C3: reading runs without asking, and its text reaches the model', async () => {
       await writeFile(join(rig.workspace, 'poem.txt'), 'roses are red\n');
-      const { over } = await turnWith(dialect.model, calls({ name: 'read_file', input: { path: 'poem.txt' } }, { name: 'grep', input: { pattern: 'roses' } }, { name: 'glob', input: { pattern: '*.txt' } }));
+      const { over } = await turnWith(
+        dialect.model,
+        calls({ name: 'read_file', input: { path: 'poem.txt' } }, { name: 'grep', input: { pattern: 'roses' } }, { name: 'glob', input: { pattern: '*.txt' } }),
+      );
       assert.deepEqual(
         over.map((call) => call.state),
         ['succeeded', 'succeeded', 'succeeded'],
@@ -93,7 +106,10 @@ test('G24: an edit whose text is not there says so and changes nothing; one that
 });
 
 test('G20: a path that leaves the workspace is refused by name, also after an approval', async () => {
-  const { over } = await turnWith(DIALECTS[0].model, calls({ name: 'write_file', input: { path: '../outside.txt', content: 'x' } }, { name: 'read_file', input: { path: '/etc/passwd' } }));
+  const { over } = await turnWith(
+    DIALECTS[0].model,
+    calls({ name: 'write_file', input: { path: '../outside.txt', content: 'x' } }, { name: 'read_file', input: { path: '/etc/passwd' } }),
+  );
   assert.deepEqual(
     over.map((call) => call.state),
     ['failed', 'failed'],

@@ -52,7 +52,10 @@ test("D19: whatever a stranger asks about another person's session, call, rule o
   assert.equal(session.events.length, before, 'nothing has changed');
   await session.decide(call, 'deny');
   await session.untilStatus('idle');
-  assert.deepEqual((await other.ask('session:list', {})).sessions.map((candidate) => candidate.id), [own.session.id]);
+  assert.deepEqual(
+    (await other.ask('session:list', {})).sessions.map((candidate) => candidate.id),
+    [own.session.id],
+  );
   assert.deepEqual(await other.ask('gateway:list', {}), { gateways: [] });
   const heard = JSON.stringify(other.received);
   for (const secret of [session.id, call.id, messageId]) assert.equal(heard.includes(secret), false);
@@ -85,7 +88,10 @@ test('T13: a socket that has left a session hears no more of its events', async 
   await session.untilStatus('idle');
   await leaver.ask('session:list', {});
   assert.deepEqual(
-    leaver.received.slice(heard).map((entry) => entry.name).filter((name) => name !== 'session:summary'),
+    leaver.received
+      .slice(heard)
+      .map((entry) => entry.name)
+      .filter((name) => name !== 'session:summary'),
     [],
   );
 });
