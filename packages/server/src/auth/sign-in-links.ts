@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { hashCredential, newLinkToken, type RandomBytes } from './credentials.ts';
 
-export const LINK_LIFETIME_MS = 15 * 60_000;
+const LINK_LIFETIME_MS = 15 * 60_000;
 
 /**
  * Links that sign a person in once:
