@@ -77,18 +77,18 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
           <div className="flex flex-wrap items-center gap-2">
             <Button
               variant="primary"
-              aria-label="Approve"
+              aria-keyshortcuts={isCurrent ? 'A' : undefined}
               aria-disabled={!guard.isArmed || state.kind === 'sending'}
               className="max-sm:flex-1"
               onClick={() => send({ decision: 'approve' })}
             >
-              {state.kind === 'sending' ? 'Sending…' : 'Approve'} {isCurrent && <Key>A</Key>}
+              {state.kind === 'sending' ? 'Sending…' : 'Approve'} {isCurrent && <Key isHint>A</Key>}
             </Button>
-            <Button aria-label="Deny" className="max-sm:flex-1" onClick={() => setPanel('deny')}>
-              Deny {isCurrent && <Key>D</Key>}
+            <Button aria-keyshortcuts={isCurrent ? 'D' : undefined} className="max-sm:flex-1" onClick={() => setPanel('deny')}>
+              Deny {isCurrent && <Key isHint>D</Key>}
             </Button>
-            <Button variant="ghost" aria-label="Always…" className={clsx('sm:ms-auto')} onClick={() => setPanel('always')}>
-              Always… {isCurrent && <Key>⇧A</Key>}
+            <Button variant="ghost" aria-keyshortcuts={isCurrent ? 'Shift+A' : undefined} className={clsx('sm:ms-auto')} onClick={() => setPanel('always')}>
+              Always… {isCurrent && <Key isHint>⇧A</Key>}
             </Button>
           </div>
         )}

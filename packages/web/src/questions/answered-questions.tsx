@@ -12,12 +12,12 @@ export function AnsweredQuestions({ call }: { call: Call }): ReactNode {
       <dl className="space-y-2.5">
         {shown.map((item, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the answers of one call never move
-          <div key={index} className="flex gap-2.5 text-sm">
-            <MessageCircleQuestionMark aria-hidden className="mt-0.5 size-4 shrink-0 text-faint" />
-            <div className="min-w-0 wrap-anywhere whitespace-pre-wrap">
-              <dt className="text-muted">{item.question}</dt>
-              <dd className="font-medium">{item.answer || 'Answered'}</dd>
-            </div>
+          <div key={index} className="relative ps-6.5 text-sm wrap-anywhere whitespace-pre-wrap">
+            <dt className="text-muted">
+              <MessageCircleQuestionMark aria-hidden className="absolute start-0 top-0.5 size-4 text-faint" />
+              {item.question}
+            </dt>
+            <dd className="font-medium">{item.answer || 'Answered'}</dd>
           </div>
         ))}
       </dl>

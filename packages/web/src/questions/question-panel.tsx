@@ -105,12 +105,11 @@ function QuestionForm({ question, given, isSending, isLast, onGive, onSkip, onBa
                 type="button"
                 disabled={isSending}
                 aria-pressed={option.label === given}
-                aria-label={option.label}
                 onClick={() => onGive(option.label)}
                 className="flex w-full items-start gap-3 rounded-lg border border-line px-3 py-2 text-start text-sm transition-colors hover:border-line-strong hover:bg-hover aria-pressed:border-accent aria-pressed:bg-accent-soft"
               >
                 <span className="mt-0.5 text-muted pointer-coarse:hidden">
-                  <Key>{index + 1}</Key>
+                  <Key isHint>{index + 1}</Key>
                 </span>
                 <span className="min-w-0 flex-1 wrap-anywhere">
                   {option.label}

@@ -52,9 +52,18 @@ export function IconButton({ label, className, ...rest }: IconButtonProps): Reac
   );
 }
 
-export function Key({ children }: { children: ReactNode }): ReactNode {
+interface KeyProps {
+  readonly children: ReactNode;
+  /** Beside the words of a button, whose name it is no part of. */
+  readonly isHint?: boolean;
+}
+
+export function Key({ children, isHint = false }: KeyProps): ReactNode {
   return (
-    <kbd className="inline-flex h-4.5 min-w-4.5 items-center justify-center rounded border border-current/25 px-1 font-sans text-[0.6875rem] leading-none opacity-80 pointer-coarse:hidden">
+    <kbd
+      aria-hidden={isHint || undefined}
+      className="inline-flex h-4.5 min-w-4.5 items-center justify-center rounded border border-current/25 px-1 font-sans text-[0.6875rem] leading-none pointer-coarse:hidden"
+    >
       {children}
     </kbd>
   );
