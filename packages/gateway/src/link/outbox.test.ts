@@ -87,3 +87,22 @@ test('G7: one result that waits does not hold the others back', async () => {
   outbox.close();
   outbox.close();
 });
+
+test('G7: a result whose acknowledgement never comes is sent again on the next connection, and counted once', async () => {
+  const first: { answer?: (value: unknown) => void } = {};
+  const { outbox, sent, acknowledged } = rig((_, seen) =>
+    seen === 1
+      ? new Promise((resolve) => {
+          first.answer = resolve;
+        })
+      : OK,
+  );
+  outbox.add('a', textResult('succeeded', 'x'));
+  outbox.add('a', textResult('succeeded', 'x'));
+  assert.equal(sent.length, 1);
+  outbox.restart();
+  await outbox.flushed(5_000);
+  first.answer?.(OK);
+  await turn();
+  assert.deepEqual([sent.length, acknowledged], [2, ['a']]);
+});

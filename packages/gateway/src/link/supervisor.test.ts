@@ -127,3 +127,14 @@ test('G6: the link is online only when the greeting is answered', async () => {
   assert.equal(link.state.kind, 'online');
   link.stop();
 });
+
+test('G1: a stop while it waits leaves no timer behind', () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const { link, sockets } = rig();
+  link.start();
+  for (let round = 0; round < 3; round += 1) sockets[0]?.events.ended({ kind: 'lost', cause: 'x', retryAfterMs: 60_000 });
+  assert.equal(timers(), before + 1);
+  link.stop();
+  assert.equal(timers(), before);
+});

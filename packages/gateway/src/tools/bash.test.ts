@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { v7 as newId } from 'uuid';
+import { identify } from './process-table.ts';
 import { findCallProcesses } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
 import { cancelled, openBench, type ToolBench, textOf } from './tool-bench.test.ts';
@@ -79,16 +80,20 @@ test('G26: a background child that holds the output open neither keeps the call 
   assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
 });
 
+/** Each process of these writes its own number into `pids`, so that what is left is looked for without the code under test. */
 const TREES: [string, string][] = [
-  ['a plain sleep', 'echo ready; sleep 600'],
-  ['children of children', '(bash -c "bash -c \'sleep 600\' & sleep 600" & wait) & echo ready; wait'],
-  ['one that ignores TERM', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'],
-  ['a child that ignores TERM, under a shell that obeys', 'bash -c \'trap "" TERM; echo ready; while :; do sleep 0.1; done\' & wait'],
-  ['a child in a session of its own', 'setsid bash -c "echo ready; sleep 600" & wait'],
-  ['a daemon: own session, adopted, ignoring TERM and HUP', '(setsid bash -c \'trap "" TERM HUP; echo ready; while :; do sleep 0.1; done\' &) ; sleep 600'],
-  ['a child that cleared its environment, still in the group', 'env -i bash -c "echo ready; sleep 600" & wait'],
-  ['a stopped child', 'sleep 600 & kill -STOP $!; echo ready; wait'],
-  ['a background child that holds the output', 'sleep 600 & echo ready; sleep 600'],
+  ['a plain sleep', 'echo $$ >> pids; echo ready; exec sleep 600'],
+  ['children of children', '(bash -c "bash -c \'echo \\$\\$ >> pids; echo ready; sleep 600\' & echo \\$\\$ >> pids; sleep 600" & wait) & wait'],
+  ['one that ignores TERM', 'echo $$ >> pids; trap "" TERM; echo ready; while :; do sleep 0.1; done'],
+  ['a child that ignores TERM, under a shell that obeys', 'bash -c \'trap "" TERM; echo $$ >> pids; echo ready; while :; do sleep 0.1; done\' & wait'],
+  ['a child in a session of its own', "setsid bash -c 'echo $$ >> pids; echo ready; sleep 600' & wait"],
+  [
+    'a daemon: own session, adopted, ignoring TERM and HUP',
+    '(setsid bash -c \'trap "" TERM HUP; echo $$ >> pids; echo ready; while :; do sleep 0.1; done\' &) ; sleep 600',
+  ],
+  ['a child that cleared its environment, still in the group', "env -i bash -c 'echo $$ >> pids; echo ready; sleep 600' & wait"],
+  ['a stopped child', "bash -c 'echo $$ >> pids; echo ready; kill -STOP $$' & wait"],
+  ['a background child that holds the output', "bash -c 'echo $$ >> pids; echo ready; sleep 600' & sleep 600"],
 ];
 
 for (const [name, command] of TREES) {
@@ -98,6 +103,9 @@ for (const [name, command] of TREES) {
     assert.equal(result.status, 'cancelled');
     assert.match(textOf(result), /ready[\s\S]*Cancelled/);
     assert.deepEqual(left, []);
+    const pids = (await readFile(join(bench.root, 'pids'), 'utf8')).trim().split('\n').map(Number);
+    assert.ok(pids.length > 0);
+    for (const pid of pids) assert.equal(await identify(pid), undefined, `${pid} still lives`);
   });
 }
 

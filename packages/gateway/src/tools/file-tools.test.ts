@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { applyEdit } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
+import { replaceFile } from './replace-file.ts';
+import { readWholeText } from './text-file.ts';
 import { openBench, textOf } from './tool-bench.test.ts';
 
 test('G22: lines are numbered, ranges are exact, CRLF and a missing last newline do not matter', async () => {
@@ -110,6 +112,17 @@ test('G24: fifty edits of one file at once all arrive', async () => {
   );
   assert.deepEqual(results.filter((result) => result.status !== 'succeeded').map(textOf), []);
   assert.doesNotMatch(await readFile(join(bench.root, 'd', 'list'), 'utf8'), /</);
+});
+
+test('G24: a file that someone else changes during an edit is left as they made it', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'f'), 'theirs, first');
+  const { stamp } = await readWholeText(bench.workspace, 'f');
+  await writeFile(join(bench.root, 'f'), 'theirs, second');
+  const mine = replaceFile(bench.workspace, { path: 'f', data: Buffer.from('mine'), expected: stamp });
+  await assert.rejects(mine, (error: unknown) => error instanceof ToolFault && error.code === 'changed_meanwhile');
+  assert.equal(await readFile(join(bench.root, 'f'), 'utf8'), 'theirs, second');
+  assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'f']);
 });
 
 test('G24: for any text and piece, an edit changes exactly that piece or says why not', () => {
