@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, afterEach, test } from 'node:test';
+import { calls, heldCommand, ledgerLines, runs, says } from '@tendon/testing';
+import { browserRig, eventually } from './browser-rig.ts';
+
+const rig = await browserRig();
+after(() => rig[Symbol.asyncDispose]());
+afterEach((test) => rig.endDevices(test));
+
+/** The last thing that the model was sent, as text. */
+function lastRequest(): string {
+  return JSON.stringify(rig.model.requests.at(-1)?.messages);
+}
+
+test('U9, C3: the demo model is asked, its command approved, its output seen while it runs, and the answer read', async () => {
+  const device = await rig.device();
+  await device.open();
+  await device.button(/^Model:/).click();
+  await device.page.getByRole('menuitem', { name: /Demo/ }).click();
+  const held = await heldCommand(rig.workspace);
+  await device.say(`run ${held.command}`);
+  await device.approval.getByText(held.command).waitFor();
+  assert.equal(held.starts(), 0, 'nothing runs before the approval');
+  await device.button('Approve').click();
+  await device.calls.getByText('up', { exact: true }).waitFor();
+  assert.equal(await device.calls.getAttribute('data-state'), 'running');
+  await held.letEnd('and over');
+  await device.answered('finished with exit code 0').getByText('and over').waitFor();
+  await device.isIdle();
+  assert.equal(held.starts(), 1);
+});
+
+test('U13, C10: a denial reaches the model with its reason, and nothing runs', async () => {
+  const device = await rig.device();
+  await device.open();
+  rig.model.script([...says('I clean up.'), runs('touch denied.txt')], says('Then I leave it.'));
+  await device.say('clean up');
+  await device.button('Deny').click();
+  await device.page.getByRole('textbox', { name: 'Reason' }).fill('not in this folder');
+  await device.page.keyboard.press('Enter');
+  await device.answered('Then I leave it.').waitFor();
+  assert.match(lastRequest(), /not in this folder/);
+  const card = device.calls.filter({ hasText: 'touch denied.txt' });
+  assert.equal(await card.getAttribute('data-state'), 'denied');
+  await card.getByRole('button').first().click();
+  await card.getByText('Denied, from Chrome on Linux').waitFor();
+  await card.getByText('“not in this folder”').waitFor();
+  assert.equal(existsSync(join(rig.workspace, 'denied.txt')), false);
+});
+
+test('U12, C4: Always stores the rule that it shows; the same command is not asked about again until the rule is revoked', async () => {
+  const device = await rig.device();
+  await device.open();
+  const command = 'echo once >> always.ledger';
+  const ledger = join(rig.workspace, 'always.ledger');
+  rig.model.script([runs(command)], says('First.'), [runs(command)], says('Second.'), [runs(`${command} `)], says('Third.'), [runs(command)]);
+  await device.say('one');
+  await device.button('Always…').click();
+  await device.page.getByTestId('rule').getByText(command, { exact: true }).waitFor();
+  await device.button('Always').click();
+  await device.answered('First.').waitFor();
+  await device.say('two');
+  await device.answered('Second.').waitFor();
+  assert.equal(ledgerLines(ledger), 2);
+  await device.say('three, one space longer');
+  await device.button('Approve').click();
+  await device.answered('Third.').waitFor();
+
+  const session = device.path;
+  await device.link('Permissions').click();
+  const rule = device.page.getByRole('listitem').filter({ hasText: command });
+  await rule.getByText('Last used').waitFor();
+  await rule.getByRole('button', { name: 'Revoke' }).click();
+  await device.page.getByText('Nothing is allowed for good').waitFor();
+  await device.open(session);
+  await device.say('four');
+  await device.approval.getByText(command, { exact: true }).waitFor();
+  assert.equal(ledgerLines(ledger), 3);
+});
+
+test('U13, C5: what is approved on one page is over on the other, which says from where', async () => {
+  const laptop = await rig.device();
+  const phone = await rig.device({
+    userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Version/19.0 Mobile/15E148 Safari/604.1',
+  });
+  await laptop.open();
+  const held = await heldCommand(rig.workspace);
+  rig.model.script([...says('On it.'), held.step], says('Both saw it.'));
+  await laptop.say('do it');
+  await laptop.approval.waitFor();
+  await phone.open(laptop.path);
+  await phone.button('Approve').click();
+  await laptop.calls.getByText('Approved, from Safari on iPhone').waitFor();
+  await laptop.calls.getByText('up', { exact: true }).waitFor();
+  await phone.calls.getByText('up', { exact: true }).waitFor();
+  await held.letEnd('the same for both');
+  for (const device of [laptop, phone]) {
+    await device.answered('Both saw it.').waitFor();
+    await device.calls.getByText('the same for both').waitFor();
+  }
+  rig.model.script(says('To the laptop.'));
+  await phone.say('from the phone');
+  await laptop.said('from the phone').waitFor();
+  await laptop.answered('To the laptop.').waitFor();
+  assert.equal(await laptop.transcript.textContent(), await phone.transcript.textContent());
+});
+
+test('U11: several calls that wait are decided together', async () => {
+  const device = await rig.device();
+  await device.open();
+  rig.model.script([calls(...['one', 'two', 'three'].map((name) => ({ name: 'bash', input: { command: `echo ${name} > ${name}.txt` } })))], says('All three.'));
+  await device.say('three files');
+  await device.page.getByRole('group', { name: 'Calls waiting for you' }).getByText('3 calls wait for you').waitFor();
+  await device.button('Approve all 3').click();
+  await device.answered('All three.').waitFor();
+  for (const name of ['one', 'two', 'three']) assert.equal(await readFile(join(rig.workspace, `${name}.txt`), 'utf8'), `${name}\n`);
+});
+
+test('U19: an edit is approved by its diff, and the diff of what was done stays with it', async () => {
+  await writeFile(join(rig.workspace, 'app.ts'), 'const a = 1;\nconst b = 2;\nconst c = 3;\n');
+  const device = await rig.device();
+  await device.open();
+  rig.model.script(
+    [calls({ name: 'edit_file', input: { path: 'app.ts', oldText: 'const b = 2;', newText: 'const b = 20;\nconst bb = 21;' } })],
+    says('Edited.'),
+  );
+  await device.say('change b');
+  const preview = device.approval.getByRole('region', { name: 'Changes to app.ts' });
+  await preview.getByText('const bb = 21;').waitFor();
+  assert.deepEqual(await preview.getByRole('row').allTextContents(), ['−const b = 2;', '+const b = 20;', '+const bb = 21;']);
+  await device.button('Approve').click();
+  await device.answered('Edited.').waitFor();
+  const card = device.page.getByRole('region', { name: 'Edit app.ts, +2 −1' });
+  const done = card.getByRole('region', { name: 'Changes to app.ts' });
+  await eventually(async () => assert.ok(((await done.last().textContent()) ?? '').includes('const c = 3;')));
+  assert.equal(await readFile(join(rig.workspace, 'app.ts'), 'utf8'), 'const a = 1;\nconst b = 20;\nconst bb = 21;\nconst c = 3;\n');
+});
+
+test('U24: a session is led from its first word to its end with the keyboard alone', async () => {
+  const device = await rig.device();
+  await device.open();
+  const { keyboard } = device.page;
+  rig.model.script([runs('echo first')], [runs('echo second')], says('Done with keys.'), [runs('echo third')], says('As you say.'));
+  await keyboard.press('/');
+  await keyboard.type('work with keys');
+  await keyboard.press('Enter');
+  await device.approval.getByText('echo first').waitFor();
+  await keyboard.press('Escape');
+  await device.approval.locator('[aria-disabled=false]', { hasText: 'Approve' }).waitFor();
+  await keyboard.press('a');
+  await device.approval.getByText('echo second').waitFor();
+  await device.approval.locator('[aria-disabled=false]', { hasText: 'Approve' }).waitFor();
+  // by Tab from the card: its command, then Approve
+  await device.approval.focus();
+  await keyboard.press('Tab');
+  await keyboard.press('Tab');
+  assert.equal(await device.page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Approve');
+  await keyboard.press('Enter');
+  await device.answered('Done with keys.').waitFor();
+  await keyboard.press('/');
+  await keyboard.type('once more');
+  await keyboard.press('Enter');
+  await device.approval.getByText('echo third').waitFor();
+  await keyboard.press('Escape');
+  await keyboard.press('d');
+  await keyboard.type('add a reason');
+  await keyboard.press('Enter');
+  await device.answered('As you say.').waitFor();
+  assert.match(lastRequest(), /add a reason/);
+  await keyboard.press('Escape');
+  await keyboard.press('?');
+  const help = device.page.getByRole('dialog', { name: 'Keyboard' });
+  await help.getByText('Approve the waiting call').waitFor();
+  await keyboard.press('Escape');
+  await help.waitFor({ state: 'detached' });
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+import { calls, says } from '@tendon/testing';
+import { browserRig } from './browser-rig.ts';
+
+const rig = await browserRig();
+after(() => rig[Symbol.asyncDispose]());
+afterEach((test) => rig.endDevices(test));
+
+const QUESTIONS = {
+  questions: [
+    { question: 'Which port?', options: [{ label: '8080', description: 'the usual one' }, { label: '9090' }] },
+    { question: 'Which name?' },
+    { question: 'Which colour?', options: [{ label: 'red' }, { label: 'blue' }] },
+    { question: 'Anything else?' },
+  ],
+};
+const ANSWERED = [
+  { question: 'Which port?', answer: '9090' },
+  { question: 'Which name?', answer: 'ash' },
+  { question: 'Which colour?', answer: 'green' },
+  { question: 'Anything else?', answer: '(skipped)' },
+];
+
+function askQuestions() {
+  return calls({ name: 'ask_user_questions', input: QUESTIONS });
+}
+
+test('U14, C11: questions are answered one at a time, by number key, by writing and by skipping, and the model gets all answers at once', async () => {
+  const device = await rig.device();
+  await device.open();
+  rig.model.script([...says('Some questions.'), askQuestions()], says('Thank you.'));
+  await device.say('set it up');
+  await device.question.getByText('Which port?').waitFor();
+  await device.question.getByText('1 of 4').waitFor();
+  await device.leaveComposer();
+  await device.page.keyboard.press('1');
+  await device.question.getByText('Which name?').waitFor();
+  await device.button('Back').click();
+  assert.equal(await device.button(/^8080/).getAttribute('aria-pressed'), 'true');
+  await device.button('9090').click();
+  const answer = device.page.getByRole('textbox', { name: 'Your answer' });
+  await answer.fill('ash');
+  await answer.press('Enter');
+  await device.question.getByText('Which colour?').waitFor();
+  await answer.fill('green');
+  await device.button('Next').click();
+  await device.question.getByText('Anything else?').waitFor();
+  assert.equal(rig.model.requests.length, 1, 'nothing is sent before the last question');
+  await device.button('Skip').click();
+  await device.answered('Thank you.').waitFor();
+  const folded = device.page.getByRole('region', { name: 'Answered questions' });
+  assert.deepEqual(await folded.getByRole('definition').allTextContents(), ['9090', 'ash', 'green', '(skipped)']);
+  const result = rig.model.requests.at(-1)?.messages.find((message) => (message as { role?: string }).role === 'tool') as { content: string } | undefined;
+  assert.deepEqual(JSON.parse(result?.content ?? ''), { answers: ANSWERED });
+});
+
+test('U14: a question is answered late and from another device, and is over on the first', async () => {
+  const first = await rig.device();
+  await first.open();
+  rig.model.script(
+    [calls({ name: 'ask_user_questions', input: { questions: [{ question: 'Go on?', options: [{ label: 'yes' }, { label: 'no' }] }] } })],
+    says('On it.'),
+  );
+  await first.say('ask me');
+  await first.question.getByText('Go on?').waitFor();
+  const path = first.path;
+  await first.open('/');
+  await first.page.getByRole('navigation', { name: 'Sessions' }).getByText('Needs you').first().waitFor({ state: 'attached' });
+  assert.match(await first.page.title(), /^\(1\) /);
+  await first.page.goBack();
+  await first.question.getByText('Go on?').waitFor();
+  const second = await rig.device();
+  await second.open(path);
+  await second.button('yes').click();
+  await first.answered('On it.').waitFor();
+  await first.question.waitFor({ state: 'detached' });
+});
