@@ -89,8 +89,13 @@ async function startOn(storage: Storage, { config, log, parts }: { config: Confi
   await listen(http, config);
   await runner.start();
   const port = portOf(http);
+  const signInLink = async () => {
+    // Somebody is about to sign in: what that needs loads while they open the link.
+    auth.warm().catch((error: unknown) => log.warn({ err: error }, 'sign-in could not be prepared'));
+    return auth.signInLink();
+  };
   const close = closing({ http, transport, runner, storage, state });
-  return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink: () => auth.signInLink(), close };
+  return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
 }
 
 function doorVerdict(door: Door, request: Parameters<Door['check']>[0]): ReturnType<Parameters<typeof createTransport>[0]['checkDoor']> {
@@ -99,8 +104,9 @@ function doorVerdict(door: Door, request: Parameters<Door['check']>[0]): ReturnT
 }
 
 async function signIn(auth: Auth, attempt: SignInAttempt): Promise<SignInResult> {
-  const { namespace, token, cookieHeader, origin, host, address, client } = attempt;
-  const decision = await auth.authenticate({ token, headers: { cookie: cookieHeader, origin, host }, address, namespace: `/${namespace}`, client });
+  const { namespace, token, cookieHeader, origin, host, fetchSite, address, client } = attempt;
+  const headers = { cookie: cookieHeader, origin, host, 'sec-fetch-site': fetchSite };
+  const decision = await auth.authenticate({ token, headers, address, namespace: `/${namespace}`, client });
   if (decision.ok) return decision;
   const { code, retryAfterMs } = decision;
   return { ok: false, refusal: { code, message: HANDSHAKE_CODES[code].text, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } };

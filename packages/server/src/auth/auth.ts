@@ -54,14 +54,18 @@ export interface Auth {
   warm(): Promise<void>;
 }
 
-const WRONG_ATTEMPTS = 20;
+/** Keys and tokens have 256 bits and are not guessed; the bound keeps floods out and leaves room for a whole office that reconnects at once. */
+const TOKEN_ATTEMPTS = 300;
+const LINK_ATTEMPTS = 20;
 const FORGIVEN_EVERY_MS = 3_000;
 
 /** Opens the door: makes the owner at the first start and takes over TENDON_OWNER_KEY. Throws when the database is lost. */
 export async function createAuth(options: AuthOptions): Promise<Auth> {
   const { config, pool, log, door } = options;
   const now = options.now ?? (() => new Date());
-  const limiter = new AttemptLimiter({ capacity: WRONG_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: () => (options.now ? now().getTime() : performance.now()) });
+  const clock = () => (options.now ? now().getTime() : performance.now());
+  const limiter = new AttemptLimiter({ capacity: TOKEN_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
+  const linkLimiter = new AttemptLimiter({ capacity: LINK_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const keys = new ApiKeys(pool, randomBytes);
   const links = new SignInLinks(pool, randomBytes);
   const people = new People({ pool, secretKey: options.secretKey, publicOrigin: () => door.publicOrigin(), log });
@@ -77,7 +81,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     ownerId,
     authenticate: (attempt) => authenticate({ config, ownerId, pool, keys, people, verifyJwt, limiter, origins: door, log, now }, attempt),
     signInLink: async () => `${door.publicOrigin()}/sign-in?token=${await links.create(ownerId, now())}`,
-    redeemLink: (request) => redeem({ links, people, limiter, log, now }, request),
+    redeemLink: (request) => redeem({ links, people, limiter: linkLimiter, log, now }, request),
     extendSession: (headers) => people.extend(headers),
     async signOut(headers) {
       const session = await people.find(headers);

@@ -34,7 +34,7 @@ test('T1: polling works as well as WebSocket, and the upgrade between them', asy
 
 test('T3: the authenticator is told everything but decides alone', async () => {
   await using rig = await TransportRig.start();
-  await rig.connected('/agent', 'ada', { extraHeaders: { cookie: 'tendon=1', origin: 'http://127.0.0.1:1' } });
+  await rig.connected('/agent', 'ada', { extraHeaders: { cookie: 'tendon=1', origin: 'http://127.0.0.1:1', 'sec-fetch-site': 'same-origin' } });
   assert.deepEqual(rig.attempts, [
     {
       namespace: 'agent',
@@ -42,6 +42,7 @@ test('T3: the authenticator is told everything but decides alone', async () => {
       cookieHeader: 'tendon=1',
       origin: 'http://127.0.0.1:1',
       host: `127.0.0.1:${rig.port}`,
+      fetchSite: 'same-origin',
       address: '127.0.0.1',
       client: { name: 'test client', version: '1.0.0' },
     },

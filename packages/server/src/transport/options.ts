@@ -14,6 +14,8 @@ export interface SignInAttempt {
   readonly token?: string | undefined;
   readonly cookieHeader?: string | undefined;
   readonly origin?: string | undefined;
+  /** `Sec-Fetch-Site`: same-origin polls of a browser carry it and no Origin. */
+  readonly fetchSite?: string | undefined;
   readonly host?: string | undefined;
   readonly address: string;
   readonly client: { readonly name: string; readonly version: string };
