@@ -33,7 +33,7 @@ async function startRig(behaviour: DoubleBehaviour = {}, more: Partial<GatewayOp
     log: pino({ level: 'silent' }),
     version: '0.0.0',
     name: 'my machine',
-    random: () => 0.01,
+    random: () => 0.001,
     ...more,
   };
   const gateway = await startGateway(options);
