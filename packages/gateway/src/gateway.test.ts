@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { LOCAL_TOOLS } from '@tendon/protocol';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import { type GatewayHandle, type GatewayOptions, GatewayStartError, type LinkState, registryBuilds, startGateway } from './index.ts';
+import { type GatewayHandle, type GatewayOptions, GatewayStartError, type LinkState, readGatewayId, registryBuilds, startGateway } from './index.ts';
 import { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double.test.ts';
 import { textOf } from './tools/tool-bench.test.ts';
 
@@ -367,6 +367,7 @@ test('G19: the id outlives restarts, and nobody else can read the home', async (
   await rig.gateway.close();
   const again = await startGateway(rig.options);
   assert.equal(again.gatewayId, rig.gateway.gatewayId);
+  assert.equal(await readGatewayId(rig.home, 'my machine'), again.gatewayId);
   await again.close();
 });
 
