@@ -1,4 +1,4 @@
-/** Sizes are UTF-8 bytes, times milliseconds. SPEC L1 to L6. */
+/** Sizes are UTF-8 bytes, times milliseconds. SPEC P2. */
 export const LIMITS = {
   messageTextBytes: 256 * 1024,
   toolInputBytes: 1024 * 1024,

@@ -135,3 +135,17 @@ test('P3: unknown fields are dropped and absent ones stay absent', () => {
   assert.deepEqual(JSON.parse(JSON.stringify(parsed.data)), good);
   assert.ok(!('mode' in parsed.data));
 });
+
+test('P1: a fault inside a choice of shapes is named at its own place', () => {
+  const ids = { sessionId: '01a205c7-531e-70d4-986e-d4f8c226d6ef', callId: '01a205c7-531e-70d4-986e-d4f8c226d6ef' };
+  const rows: [result: unknown, path: string][] = [
+    [{ answers: [{ question: 'which?' }] }, 'result.answers[0].answer'],
+    [{ status: 'succeeded', content: [{ type: 'text' }] }, 'result.content[0].text'],
+    [5, 'result'],
+  ];
+  for (const [result, path] of rows) {
+    const checked = validate(AGENT_REQUESTS['tool:result'].payload, { ...ids, result });
+    assert.ok(!checked.ok);
+    assert.deepEqual((checked.error.details as { path: string }[]).map((fault) => fault.path), [path]);
+  }
+});

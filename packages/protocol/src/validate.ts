@@ -21,9 +21,17 @@ export function validate<Schema extends z.ZodType>(schema: Schema, value: unknow
 }
 
 function fromIssues(issues: readonly z.core.$ZodIssue[]): ProtocolError {
-  const faults = issues.slice(0, 20).map((issue): PayloadFault => ({ path: pathText(issue.path), reason: issue.message }));
-  const isTooLarge = issues.some((issue) => issue.code === 'custom' && issue.params?.['tooLarge'] === true);
+  const faults = issues.flatMap(unfolded).slice(0, 20).map((issue): PayloadFault => ({ path: pathText(issue.path), reason: issue.message }));
+  const isTooLarge = issues.flatMap(unfolded).some((issue) => issue.code === 'custom' && issue.params?.['tooLarge'] === true);
   return { code: isTooLarge ? 'too_large' : 'invalid_payload', message: describe(faults), details: faults };
+}
+
+/** What is wrong with the branch of a union that came nearest: the one whose fault lies deepest. */
+function unfolded(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  const depth = (branch: readonly z.core.$ZodIssue[]) => Math.max(0, ...branch.map((inner) => inner.path.length));
+  const nearest = issue.errors.toSorted((a, b) => depth(b) - depth(a) || a.length - b.length)[0] ?? [];
+  return nearest.flatMap((inner) => unfolded({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function describe(faults: readonly PayloadFault[]): string {
@@ -36,18 +44,32 @@ function pathText(path: readonly PropertyKey[]): string {
   return path.map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`)).join('');
 }
 
-/** Walks without recursion, so that no depth of input can end the process. */
+/** Walks without recursion, and counts before it takes anything up: no depth or width of input can end or hold the process. */
 function outlineFault(root: unknown): PayloadFault | undefined {
   const open: { value: unknown; depth: number }[] = [{ value: root, depth: 0 }];
-  let nodes = 0;
+  let nodes = 1;
   for (let item = open.pop(); item; item = open.pop()) {
-    nodes += 1;
-    if (nodes > LIMITS.nodes) return { path: '', reason: `more than ${LIMITS.nodes} values` };
-    if (typeof item.value !== 'object' || item.value === null) continue;
-    if (item.depth >= LIMITS.depth) return { path: '', reason: `nested deeper than ${LIMITS.depth}` };
-    if (ArrayBuffer.isView(item.value) || item.value instanceof ArrayBuffer) return { path: '', reason: 'binary data is not accepted' };
-    if (Object.hasOwn(item.value, '__proto__')) return { path: '__proto__', reason: 'this key is not accepted' };
-    for (const child of Object.values(item.value)) open.push({ value: child, depth: item.depth + 1 });
+    const { value, depth } = item;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= LIMITS.depth) return { path: '', reason: `nested deeper than ${LIMITS.depth}` };
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return { path: '', reason: 'binary data is not accepted' };
+    if (Object.hasOwn(value, '__proto__')) return { path: '__proto__', reason: 'this key is not accepted' };
+    const children = childrenOf(value, LIMITS.nodes - nodes);
+    if (!children) return { path: '', reason: `more than ${LIMITS.nodes} values` };
+    nodes += children.length;
+    for (const child of children) if (typeof child === 'object') open.push({ value: child, depth: depth + 1 });
   }
   return undefined;
+}
+
+/** Undefined when there are more than `most`. */
+function childrenOf(value: object, most: number): readonly unknown[] | undefined {
+  if (Array.isArray(value)) return value.length > most ? undefined : value;
+  const children: unknown[] = [];
+  for (const key in value) {
+    if (!Object.hasOwn(value, key)) continue;
+    if (children.length === most) return undefined;
+    children.push((value as Record<string, unknown>)[key]);
+  }
+  return children;
 }
