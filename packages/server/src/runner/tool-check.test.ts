@@ -37,6 +37,8 @@ test('R6: what does not fit is invalid and says what would', () => {
     ['bash', `{"command":"${'x'.repeat(2 ** 20)}"}`, 'invalid_input', /1048576 bytes/],
     ['bash', '{"__proto__":{"command":"x"}}', 'invalid_input', /__proto__/],
     ['ask_user_questions', '{"questions":[]}', 'invalid_input', /questions/],
+    ['bash', '{"command":"echo \\ud800"}', 'invalid_input', /surrogate/],
+    ['bash', '{"command":"\ud800', 'invalid_input', /not valid JSON/],
   ];
   for (const [tool, input, code, says] of rows) {
     const { verdict } = ask(tool, input);

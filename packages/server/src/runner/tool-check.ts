@@ -33,7 +33,7 @@ export function offeredTools(machine: Machine | undefined): ModelTool[] {
 export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_call' }>, context: CallContext): RequestedCall {
   const parsed = parseInput(part);
   const target = targetOf(part.tool, context.machine);
-  const input = parsed.ok ? parsed.input : { unreadable: part.inputText.slice(0, 2_000) };
+  const input = parsed.ok ? parsed.input : { unreadable: part.inputText.slice(0, 2_000).toWellFormed() };
   const place = target?.kind === 'local' && context.machine ? { gatewayId: context.machine.gatewayId, workspace: context.machine.workspace } : {};
   const call = {
     id,
@@ -71,6 +71,16 @@ function targetOf(name: string, machine: Machine | undefined): { kind: Requested
   return { kind: 'local', effect: definition?.effect ?? (announced.effect === 'read' ? 'execute' : announced.effect) };
 }
 
+/** RFC 8785 has no form for what is not Unicode text, and an approval must be bound to a form. */
+function isHashable(input: unknown): boolean {
+  try {
+    inputHash({ tool: '', input });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 type ParsedInput = { ok: true; input: unknown } | { ok: false; reason: string };
 
 function parseInput(part: Extract<StepPart, { type: 'tool_call' }>): ParsedInput {
@@ -83,5 +93,6 @@ function parseInput(part: Extract<StepPart, { type: 'tool_call' }>): ParsedInput
   }
   const schema = toolDefinition(part.tool)?.input ?? z.record(z.string(), z.unknown());
   const checked = validate(schema, raw);
+  if (checked.ok && !isHashable(checked.data)) return { ok: false, reason: 'The input holds half of a surrogate pair, which is no text. Send whole characters.' };
   return checked.ok ? { ok: true, input: checked.data } : { ok: false, reason: `The input does not fit the tool's schema: ${checked.error.message}` };
 }
