@@ -87,7 +87,10 @@ export const AGENT_REQUESTS = {
         attachments: z.array(attachmentSchema).max(LIMITS.attachmentsPerMessage).optional(),
         mode: z.enum(['queue', 'interrupt']).optional(),
       })
-      .refine((request) => request.text.trim() !== '' || (request.attachments?.length ?? 0) > 0, { message: 'a message needs text or an attachment', path: ['text'] }),
+      .refine((request) => request.text.trim() !== '' || (request.attachments?.length ?? 0) > 0, {
+        message: 'a message needs text or an attachment',
+        path: ['text'],
+      }),
     data: z.object({ messageId: idSchema, seq, queued: z.boolean() }),
   },
   'agent:stop': { payload: z.object({ sessionId }), data: z.object({ stopped: z.boolean() }) },
@@ -113,7 +116,10 @@ export const AGENT_REQUESTS = {
   'gateway:list': { payload: empty, data: z.object({ gateways: z.array(gatewaySchema) }) },
   'model:list': {
     payload: empty,
-    data: z.object({ models: z.array(z.object({ id: z.string(), name: z.string(), available: z.boolean(), hint: z.string().optional() })), default: z.string() }),
+    data: z.object({
+      models: z.array(z.object({ id: z.string(), name: z.string(), available: z.boolean(), hint: z.string().optional() })),
+      default: z.string(),
+    }),
   },
   'rule:list': { payload: empty, data: z.object({ rules: z.array(ruleSchema) }) },
   'rule:revoke': { payload: z.object({ ruleId: idSchema }), data: empty },

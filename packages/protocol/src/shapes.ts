@@ -7,17 +7,7 @@ export const timeSchema = z.iso.datetime();
 export const effectSchema = z.enum(['read', 'write', 'execute', 'network']);
 
 export const SESSION_STATUSES = ['idle', 'running', 'waiting_for_tools', 'waiting_for_user'] as const;
-export const CALL_STATES = [
-  'awaiting_approval',
-  'awaiting_answer',
-  'queued',
-  'running',
-  'succeeded',
-  'failed',
-  'denied',
-  'cancelled',
-  'unknown',
-] as const;
+export const CALL_STATES = ['awaiting_approval', 'awaiting_answer', 'queued', 'running', 'succeeded', 'failed', 'denied', 'cancelled', 'unknown'] as const;
 export const FINAL_CALL_STATES = ['succeeded', 'failed', 'denied', 'cancelled', 'unknown'] as const;
 
 export const faultSchema = z.object({ code: z.string(), message: z.string() });

@@ -29,7 +29,8 @@ const folder = z.string().min(1).max(4_096).optional().describe('Folder inside t
 
 export const LOCAL_TOOLS = {
   read_file: define({
-    description: 'Read a text file of the workspace, whole or a range of lines. Lines are numbered from 1. Long files are cut and say so; ask for a range then.',
+    description:
+      'Read a text file of the workspace, whole or a range of lines. Lines are numbered from 1. Long files are cut and say so; ask for a range then.',
     input: z.object({
       path,
       startLine: z.number().int().min(1).optional().describe('First line to read'),
@@ -117,7 +118,10 @@ export const PAUSE_TOOLS = {
 
 /** What a person sends as the result of `ask_user_questions`. */
 export const answersSchema = z.object({
-  answers: z.array(z.object({ question: z.string().max(2_000), answer: z.string().max(20_000) })).min(1).max(10),
+  answers: z
+    .array(z.object({ question: z.string().max(2_000), answer: z.string().max(20_000) }))
+    .min(1)
+    .max(10),
 });
 
 export type Question = z.infer<typeof questionSchema>;

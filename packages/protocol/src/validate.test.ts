@@ -146,6 +146,9 @@ test('P1: a fault inside a choice of shapes is named at its own place', () => {
   for (const [result, path] of rows) {
     const checked = validate(AGENT_REQUESTS['tool:result'].payload, { ...ids, result });
     assert.ok(!checked.ok);
-    assert.deepEqual((checked.error.details as { path: string }[]).map((fault) => fault.path), [path]);
+    assert.deepEqual(
+      (checked.error.details as { path: string }[]).map((fault) => fault.path),
+      [path],
+    );
   }
 });

@@ -21,7 +21,10 @@ export function validate<Schema extends z.ZodType>(schema: Schema, value: unknow
 }
 
 function fromIssues(issues: readonly z.core.$ZodIssue[]): ProtocolError {
-  const faults = issues.flatMap(unfolded).slice(0, 20).map((issue): PayloadFault => ({ path: pathText(issue.path), reason: issue.message }));
+  const faults = issues
+    .flatMap(unfolded)
+    .slice(0, 20)
+    .map((issue): PayloadFault => ({ path: pathText(issue.path), reason: issue.message }));
   const isTooLarge = issues.flatMap(unfolded).some((issue) => issue.code === 'custom' && issue.params?.['tooLarge'] === true);
   return { code: isTooLarge ? 'too_large' : 'invalid_payload', message: describe(faults), details: faults };
 }

@@ -80,7 +80,13 @@ async function startOn(storage: Storage, { config, log, parts }: { config: Confi
     { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
   ]);
   const http = createHttp({ door, auth, webRoot: parts.webRoot, readiness: () => readiness(database, state), metrics, log });
-  const transport = createTransport({ httpServer: http, checkDoor: (request) => doorVerdict(door, request), authenticate: (attempt) => signIn(auth, attempt), isDraining: () => state.isDraining, log });
+  const transport = createTransport({
+    httpServer: http,
+    checkDoor: (request) => doorVerdict(door, request),
+    authenticate: (attempt) => signIn(auth, attempt),
+    isDraining: () => state.isDraining,
+    log,
+  });
   const store = createStore(database);
   const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
   const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log, isSoleOwner: embedded !== undefined });

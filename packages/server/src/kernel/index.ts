@@ -1,5 +1,5 @@
 export type { Answer, Change, Outcome } from './change.ts';
-export type { Focus, Input, InputOf, InputType, RequestedCall, Stamp, Verdict } from './input.ts';
+export type { Focus, Input, InputOf, RequestedCall, Stamp, Verdict } from './input.ts';
 export { brokenInvariants, stateFaults } from './invariants.ts';
 export { type Effect, owed } from './owed.ts';
 export { decideCall, type PolicyRule } from './policy.ts';

@@ -77,7 +77,14 @@ export type Input =
       readonly archived?: boolean | undefined;
     }
   // from the owner of the lease
-  | { readonly type: 'turn_completed'; readonly messageId: string; readonly parts: readonly Part[]; readonly calls: readonly RequestedCall[]; readonly model: string; readonly usage: Usage }
+  | {
+      readonly type: 'turn_completed';
+      readonly messageId: string;
+      readonly parts: readonly Part[];
+      readonly calls: readonly RequestedCall[];
+      readonly model: string;
+      readonly usage: Usage;
+    }
   | {
       readonly type: 'turn_failed';
       readonly messageId: string;

@@ -24,7 +24,8 @@ function eventFaults(before: SessionState, change: Change): string[] {
   });
   if (change.state.seq !== before.seq + change.events.length) faults.push('I8: the session counts other events than it emits');
   const last = change.events.findLast((event) => event.type === 'session.updated');
-  if (last && JSON.stringify(last.data.session.status) !== JSON.stringify(publicSession(change.state).status)) faults.push('I7: the last event tells another status');
+  if (last && JSON.stringify(last.data.session.status) !== JSON.stringify(publicSession(change.state).status))
+    faults.push('I7: the last event tells another status');
   return faults;
 }
 

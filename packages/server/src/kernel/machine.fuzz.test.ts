@@ -56,10 +56,26 @@ class World {
       { type: 'stop', partial: flag ? undefined : [{ type: 'text', text: 'p' }] },
       { type: 'continue' },
       { type: 'cancel_message', messageId: [...this.messages.keys()].at(-1 - pick) ?? 'none' },
-      { type: 'decide', callId, inputHash: pick === 7 ? 'wrong' : 'h', decision: flag ? 'approve' : 'deny', scope: 'once', by: 'u', subject: 'x', instanceId: pick > 4 ? instanceId : undefined },
+      {
+        type: 'decide',
+        callId,
+        inputHash: pick === 7 ? 'wrong' : 'h',
+        decision: flag ? 'approve' : 'deny',
+        scope: 'once',
+        by: 'u',
+        subject: 'x',
+        instanceId: pick > 4 ? instanceId : undefined,
+      },
       { type: 'answer', callId, result: textResult('succeeded', String(pick)), by: 'u' },
       { type: 'update', title: `t${pick}` },
-      { type: 'turn_completed', messageId, parts: [{ type: 'text', text: 'a' }], calls: this.requests(flag ? pick % 4 : 0), model: 'm', usage: { inputTokens: 1, outputTokens: 1 } },
+      {
+        type: 'turn_completed',
+        messageId,
+        parts: [{ type: 'text', text: 'a' }],
+        calls: this.requests(flag ? pick % 4 : 0),
+        model: 'm',
+        usage: { inputTokens: 1, outputTokens: 1 },
+      },
       { type: 'turn_failed', messageId, parts: [], error: { code: 'x', message: 'x' }, retryable: flag, model: 'm' },
       { type: 'turn_lost' },
       { type: 'dispatch', callId, instanceId },
@@ -72,7 +88,12 @@ class World {
   }
 
   requests(count: number): RequestedCall[] {
-    const verdicts: Verdict[] = [{ kind: 'ask' }, { kind: 'allow', rule: 'r' }, { kind: 'deny', reason: 'no' }, { kind: 'invalid', error: { code: 'x', message: 'x' } }];
+    const verdicts: Verdict[] = [
+      { kind: 'ask' },
+      { kind: 'allow', rule: 'r' },
+      { kind: 'deny', reason: 'no' },
+      { kind: 'invalid', error: { code: 'x', message: 'x' } },
+    ];
     const kinds = ['local', 'local', 'remote', 'pause'] as const;
     return Array.from({ length: count }, (_, index) => ({
       id: this.id(),

@@ -1,4 +1,4 @@
-import type { Call, Decision, Fault, Message, Part, Session, SessionStatus, Usage } from '@tendon/protocol';
+import type { Call, Fault, Message, Part, Session, SessionStatus, Usage } from '@tendon/protocol';
 
 /**
  * What the machine needs to decide about a session. Its size is bounded by the work in hand, never by the history:
@@ -89,7 +89,7 @@ export interface NewRule {
   readonly createdAt: string;
 }
 
-export type { Call, Decision, Fault, Message, Part, Session, SessionStatus, Usage };
+export type { Call, Message, Part };
 
 export const NEW_SESSION_TITLE = 'New session';
 

@@ -112,7 +112,14 @@ function bash(verdict: RequestedCall['verdict'] = { kind: 'ask' }, over: Partial
 
 function completed(subject: Subject, calls: RequestedCall[] = [], text = 'Done.'): Extract<Input, { type: 'turn_completed' }> {
   const parts = [{ type: 'text' as const, text }, ...calls.map((call) => ({ type: 'tool_call' as const, callId: call.id }))];
-  return { type: 'turn_completed', messageId: subject.state.turn?.messageId ?? 'none', parts, calls, model: 'demo/tendon', usage: { inputTokens: 3, outputTokens: 2 } };
+  return {
+    type: 'turn_completed',
+    messageId: subject.state.turn?.messageId ?? 'none',
+    parts,
+    calls,
+    model: 'demo/tendon',
+    usage: { inputTokens: 3, outputTokens: 2 },
+  };
 }
 
 function decide(call: RequestedCall, decision: 'approve' | 'deny', over: Partial<Extract<Input, { type: 'decide' }>> = {}): Input {
@@ -124,7 +131,10 @@ function finished(call: RequestedCall, result: ToolResult = textResult('succeede
 }
 
 /** A session with one call in the wanted place. */
-function withCall(place: 'awaiting_approval' | 'queued' | 'dispatched' | 'running' | 'awaiting_answer', over: Partial<RequestedCall> = {}): { subject: Subject; call: RequestedCall } {
+function withCall(
+  place: 'awaiting_approval' | 'queued' | 'dispatched' | 'running' | 'awaiting_answer',
+  over: Partial<RequestedCall> = {},
+): { subject: Subject; call: RequestedCall } {
   const subject = new Subject();
   const call = place === 'awaiting_answer' ? bash({ kind: 'ask' }, { kind: 'pause', tool: 'ask_user_questions', effect: 'read' }) : bash({ kind: 'ask' }, over);
   subject.do(say('go'));
@@ -169,7 +179,10 @@ test('S2: messages sent while the agent works take their turns in order', () => 
   const released = subject.do(completed(subject));
   assert.deepEqual(types(released), ['message.completed', 'message.completed', 'session.updated']);
   assert.equal(released.messages.find((stored) => stored.message.id === second.messageId)?.message.state, 'complete');
-  assert.deepEqual(subject.state.queue.map((queued) => queued.message.id), [third.messageId]);
+  assert.deepEqual(
+    subject.state.queue.map((queued) => queued.message.id),
+    [third.messageId],
+  );
   assert.equal(subject.status, 'running');
 });
 
@@ -213,7 +226,13 @@ test('S4: an interrupting message waits for what still runs, before the queue', 
 test('S5: a stop keeps what had streamed and cancels what has not started', () => {
   const subject = new Subject();
   subject.do(say('go'));
-  const change = subject.do({ type: 'stop', partial: [{ type: 'text', text: 'I was' }, { type: 'text', text: '' }] });
+  const change = subject.do({
+    type: 'stop',
+    partial: [
+      { type: 'text', text: 'I was' },
+      { type: 'text', text: '' },
+    ],
+  });
   assert.deepEqual(change.messages[0]?.message.parts, [{ type: 'text', text: 'I was' }]);
   assert.equal(subject.status, 'idle');
   for (const place of ['awaiting_approval', 'awaiting_answer', 'queued'] as const) {
@@ -268,7 +287,10 @@ test('S8: events of one input are numbered on and end with the session as it is 
   subject.do(say('go'));
   const before = subject.state.seq;
   const change = subject.do(completed(subject, [bash(), bash({ kind: 'allow', rule: 'r' })]));
-  assert.deepEqual(change.events.map((event) => event.seq), [1, 2, 3, 4].map((step) => before + step));
+  assert.deepEqual(
+    change.events.map((event) => event.seq),
+    [1, 2, 3, 4].map((step) => before + step),
+  );
   assert.deepEqual(types(change), ['message.completed', 'call.requested', 'call.requested', 'session.updated']);
   const last = change.events.at(-1);
   assert.ok(last?.type === 'session.updated');
@@ -303,7 +325,14 @@ test('S11: a failed turn leaves an idle session that can be tried again', () => 
   subject.do(say('go'));
   subject.do(say('next'));
   const error = { code: 'model_unavailable', message: 'down' };
-  const failed = { type: 'turn_failed', messageId: subject.state.turn?.messageId ?? '', parts: [{ type: 'text', text: 'half' }], error, retryable: true, model: 'm' } as const;
+  const failed = {
+    type: 'turn_failed',
+    messageId: subject.state.turn?.messageId ?? '',
+    parts: [{ type: 'text', text: 'half' }],
+    error,
+    retryable: true,
+    model: 'm',
+  } as const;
   assert.deepEqual(types(subject.do(failed)), ['message.completed', 'turn.failed', 'session.updated']);
   assert.equal(subject.status, 'idle');
   assert.deepEqual(publicSession(subject.state).lastError, error);
@@ -453,9 +482,10 @@ test('C11: a question is answered once, by a person; a tool is not', () => {
 test('C4: approving for longer stores exactly what was shown', () => {
   const { subject, call } = withCall('awaiting_approval');
   const change = subject.do(decide(call, 'approve', { scope: 'session', subject: 'npm test' }));
-  assert.deepEqual(change.rules.map(({ tool, subject: match, sessionId, workspace }) => ({ tool, match, sessionId, workspace })), [
-    { tool: 'bash', match: 'npm test', sessionId: SESSION, workspace: '/w' },
-  ]);
+  assert.deepEqual(
+    change.rules.map(({ tool, subject: match, sessionId, workspace }) => ({ tool, match, sessionId, workspace })),
+    [{ tool: 'bash', match: 'npm test', sessionId: SESSION, workspace: '/w' }],
+  );
   const always = withCall('awaiting_approval');
   assert.equal(always.subject.do(decide(always.call, 'approve', { scope: 'always' })).rules[0]?.sessionId, undefined);
 });

@@ -77,7 +77,16 @@ async function admit({ desk, socket, name, opening }: Entrance): Promise<Guest |
   if (!reading.ok) return reading.refusal;
   const { token, client } = reading.handshake;
   const { cookie, origin, host } = socket.handshake.headers;
-  const attempt = { namespace: name, token, cookieHeader: cookie, origin, host, fetchSite: socket.handshake.headers['sec-fetch-site'] as string | undefined, address: socket.handshake.address, client };
+  const attempt = {
+    namespace: name,
+    token,
+    cookieHeader: cookie,
+    origin,
+    host,
+    fetchSite: socket.handshake.headers['sec-fetch-site'] as string | undefined,
+    address: socket.handshake.address,
+    client,
+  };
   try {
     const result = await desk.options.authenticate(attempt);
     if (!result.ok) return result.refusal;

@@ -50,9 +50,7 @@ function userMessage(draft: Draft, input: InputOf<'execute'>, state: Message['st
 
 function userParts(input: InputOf<'execute'>): Part[] {
   const text: Part[] = input.text === '' ? [] : [{ type: 'text', text: input.text }];
-  const attachments = input.attachments.map(
-    ({ name, mediaType, attachmentId }): Part => ({ type: 'attachment', name, mediaType, attachmentId }),
-  );
+  const attachments = input.attachments.map(({ name, mediaType, attachmentId }): Part => ({ type: 'attachment', name, mediaType, attachmentId }));
   return [...text, ...attachments];
 }
 
