@@ -157,6 +157,7 @@ async function deleteSession(options: AgentDeskOptions, { userId }: AgentConnect
   if (!stopped.ok) return refused(stopped);
   if (!(await options.store.delete(sessionId, userId))) return refusal('not_found', NO_SESSION);
   options.history.forget(sessionId);
+  options.tails.closeSession(sessionId);
   void actor.poke();
   options.fanout.toUser(userId, 'session:summary', { session: publicSession(stopped.change.state), deleted: true });
   return success({});

@@ -1,10 +1,11 @@
 import type { Call, ToolResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
-import type { Lease, SessionStore } from '../store/session-store.ts';
+import type { SessionStore } from '../store/session-store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { HistoryCache } from './history-cache.ts';
 import type { ModelPort } from './model/model-port.ts';
 import type { Fanout } from './ports.ts';
+import type { OutputTails } from './output-tails.ts';
 import type { SessionActor } from './session-actor.ts';
 import type { Machine } from './tool-check.ts';
 
@@ -15,6 +16,7 @@ export interface RunnerContext {
   readonly models: ModelPort;
   readonly fanout: Fanout;
   readonly history: HistoryCache;
+  readonly tails: Pick<OutputTails, 'close'>;
   readonly dispatcher: Pick<Dispatcher, 'carryOut'>;
   readonly log: Logger;
   readonly now: () => Date;
@@ -28,5 +30,3 @@ export interface RunnerContext {
   readonly pokeLater: (sessionId: string) => void;
   readonly actorChanged: (actor: SessionActor) => void;
 }
-
-export type { Lease };

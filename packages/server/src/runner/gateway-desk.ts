@@ -1,4 +1,4 @@
-import { type GatewayData, type GatewayRequest, type JournaledCall, refusal, type Result, success, textResult } from '@tendon/protocol';
+import { type GatewayData, type GatewayRequest, type JournaledCall, type Result, refusal, success, textResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Input, StoredCall } from '../kernel/index.ts';
 import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
@@ -17,6 +17,8 @@ export interface GatewayDeskOptions {
   readonly now: () => Date;
   readonly actorOf: (sessionId: string) => SessionActor;
   readonly pokeLater: (sessionId: string) => void;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly isClosing: () => boolean;
 }
 
 type Hello = GatewayRequest<'gateway:hello'>;
@@ -28,17 +30,45 @@ const LOST_JOURNAL = 'The machine has come back without its journal. Whether thi
 /** What machines say, made into inputs to their sessions. */
 export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pick<Departures, 'settled'> {
   const departures = new Departures();
+  const greetings = new Greetings();
   const handlers: GatewayHandlers = {
-    'gateway:hello': (connection, hello) => onHello(options, connection, hello),
-    'tool:started': (connection, { callId }) => onReport(options, connection, callId, (instanceId) => ({ type: 'call_started', callId, instanceId })),
+    'gateway:hello': (connection, hello) => onHello(options, connection, { hello, greetings }),
+    'tool:started': (connection, { callId }) =>
+      onReport(options, connection, { callId, inputFrom: (instanceId) => ({ type: 'call_started', callId, instanceId }) }),
     'tool:output': async (connection, output) => onOutput(options, connection, output),
     'tool:result': async (connection, { callId, result }) => {
-      const answer = await onReport(options, connection, callId, (instanceId) => ({ type: 'call_finished', callId, instanceId, result }));
+      const answer = await onReport(options, connection, { callId, inputFrom: (instanceId) => ({ type: 'call_finished', callId, instanceId, result }) });
       if (answer.ok) options.tails.close(callId);
       return answer;
     },
   };
-  return { handlers, disconnected: (connection) => departures.add(onDisconnected(options, connection)), settled: () => departures.settled() };
+  return {
+    handlers,
+    disconnected: (connection) => {
+      greetings.end(connection);
+      departures.add(onDisconnected(options, connection));
+    },
+    settled: () => departures.settled(),
+  };
+}
+
+/** Numbers the hellos, and knows which connections have ended: a hello takes its time, and its machine may be gone before it is done. */
+class Greetings {
+  readonly #ended = new WeakSet<GatewayConnection>();
+  #count = 0;
+
+  begin(): number {
+    this.#count += 1;
+    return this.#count;
+  }
+
+  end(connection: GatewayConnection): void {
+    this.#ended.add(connection);
+  }
+
+  hasEnded(connection: GatewayConnection): boolean {
+    return this.#ended.has(connection);
+  }
 }
 
 /** What is still being written about machines that have left, so that the database is not closed under it. */
@@ -55,17 +85,27 @@ class Departures {
   }
 }
 
-async function onHello(options: GatewayDeskOptions, connection: GatewayConnection, hello: Hello): Promise<Result<GatewayData<'gateway:hello'>>> {
+async function onHello(
+  options: GatewayDeskOptions,
+  connection: GatewayConnection,
+  { hello, greetings }: { hello: Hello; greetings: Greetings },
+): Promise<Result<GatewayData<'gateway:hello'>>> {
   if (connection.boundGatewayId !== undefined && connection.boundGatewayId !== hello.gatewayId) {
     return refusal('not_found', 'This key belongs to another machine. Make a key for this one.');
   }
+  const greeting = greetings.begin();
   const stored = storedGateway(connection, hello, options.now().toISOString());
   if (!(await options.store.put(stored))) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
-  const machine: OnlineMachine = { connection, stored, sent: new Set(), cancelled: new Set() };
+  const machine: OnlineMachine = { connection, stored, sent: new Set(), cancelled: new Set(), greeting };
   const open = await options.store.openCallsOf(hello.gatewayId);
   const answer = await reconcile(options, machine, { hello, open });
-  options.machines.arrive(machine);
-  for (const sessionId of new Set(open.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
+  const known = options.machines.ofConnection(connection);
+  if (known && known.stored.gateway.id !== hello.gatewayId)
+    return refusal('conflict', 'This connection has greeted as another machine. Use a connection for each.');
+  if (greetings.hasEnded(connection) || !options.machines.arrive(machine)) return refusal('unavailable', 'This machine has a newer connection.');
+  // What was handed over to the connection before, while this hello was looked at, is found now and goes over this one.
+  const later = await options.store.openCallsOf(hello.gatewayId);
+  for (const sessionId of new Set(later.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
   options.log.info({ gatewayId: hello.gatewayId, name: hello.name, count: open.length }, 'a machine is online');
   return success(answer);
 }
@@ -128,24 +168,28 @@ function nextStep(stored: StoredCall, entry: JournaledCall | undefined, instance
 async function onReport(
   options: GatewayDeskOptions,
   connection: GatewayConnection,
-  callId: string,
-  inputFrom: (instanceId: string) => Input,
+  { callId, inputFrom }: { callId: string; inputFrom: (instanceId: string) => Input },
 ): Promise<Result<Record<string, never>>> {
   const machine = options.machines.ofConnection(connection);
   if (!machine) return refusal('conflict', 'Say gateway:hello first.');
-  const sessionId = await sessionOf(options, callId, machine.stored.ownerId);
+  const sessionId = await sessionOf(options, callId, machine);
   if (sessionId === undefined) return success({});
   const outcome = await options.actorOf(sessionId).commitSurely(inputFrom(machine.stored.instanceId), { focus: { callId } });
   if (!outcome) return refusal('unavailable', 'The server is stopping.');
-  if (!outcome.ok) options.log.warn({ callId, gatewayId: machine.stored.gateway.id, code: 'error' in outcome ? outcome.error.code : 'fenced' }, 'a report of a machine was not wanted');
+  if (!outcome.ok)
+    options.log.warn(
+      { callId, gatewayId: machine.stored.gateway.id, code: 'error' in outcome ? outcome.error.code : 'fenced' },
+      'a report of a machine was not wanted',
+    );
   return success({});
 }
 
-async function sessionOf(options: GatewayDeskOptions, callId: string, ownerId: string): Promise<string | undefined> {
-  const known = options.tails.sessionOf(callId);
+/** Without a look at the database for calls that went over this very connection. */
+async function sessionOf(options: GatewayDeskOptions, callId: string, machine: OnlineMachine): Promise<string | undefined> {
+  const known = machine.sent.has(callId) ? options.tails.sessionOf(callId) : undefined;
   if (known !== undefined) return known;
   const found = await options.store.findCall(callId);
-  return found?.ownerId === ownerId ? found.sessionId : undefined;
+  return found?.ownerId === machine.stored.ownerId ? found.sessionId : undefined;
 }
 
 function onOutput(options: GatewayDeskOptions, connection: GatewayConnection, output: GatewayRequest<'tool:output'>): Result<Record<string, never>> {
@@ -158,12 +202,20 @@ function onOutput(options: GatewayDeskOptions, connection: GatewayConnection, ou
 }
 
 async function onDisconnected(options: GatewayDeskOptions, connection: GatewayConnection): Promise<void> {
-  try {
-    const machine = await options.machines.leave(connection);
-    if (!machine) return;
-    options.log.info({ gatewayId: machine.stored.gateway.id }, 'a machine is offline');
-    for (const { sessionId } of await options.store.openCallsOf(machine.stored.gateway.id)) options.pokeLater(sessionId);
-  } catch (error) {
-    options.log.error({ err: error }, 'a machine went offline and its calls could not be looked at');
+  const machine = options.machines.leave(connection);
+  if (!machine) return;
+  const { id } = machine.stored.gateway;
+  const at = options.now().toISOString();
+  options.log.info({ gatewayId: id }, 'a machine is offline');
+  // A stop that waits for this machine gets its deadline from here only, so it is tried until the database answers.
+  for (let attempt = 0; attempt === 0 || !options.isClosing(); attempt += 1) {
+    try {
+      for (const { sessionId } of await options.store.openCallsOf(id)) options.pokeLater(sessionId);
+      await options.store.seen(id, at);
+      return;
+    } catch (error) {
+      options.log.error({ err: error, gatewayId: id, attempt }, 'a machine went offline and its calls could not be looked at');
+      await options.pause(Math.min(5_000, 200 * 2 ** attempt));
+    }
   }
 }

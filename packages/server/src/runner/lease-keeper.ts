@@ -12,7 +12,7 @@ export interface LeaseKeeperOptions {
   readonly log: Logger;
   /** The leases this node acts under now. */
   readonly held: () => readonly Lease[];
-  readonly onLost: (sessionId: string) => void;
+  readonly onLost: (lease: Lease) => void;
   readonly onClaimed: (lease: Lease) => void;
 }
 
@@ -21,6 +21,7 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #sweeping: Promise<void> | undefined;
+  #renewing: Promise<void> | undefined;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -28,7 +29,7 @@ export class LeaseKeeper {
 
   start(): void {
     this.#timers.push(
-      setInterval(() => void this.#renew(), RENEW_MS),
+      setInterval(() => this.#renewSoon(), RENEW_MS),
       setInterval(() => void this.sweep(), SWEEP_MS),
     );
   }
@@ -42,7 +43,14 @@ export class LeaseKeeper {
 
   async close(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    await this.#sweeping;
+    await Promise.all([this.#sweeping, this.#renewing]);
+  }
+
+  /** One at a time: a slow database is not asked twice. */
+  #renewSoon(): void {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
   }
 
   async #sweepOnce(): Promise<void> {
@@ -61,7 +69,7 @@ export class LeaseKeeper {
     if (leases.length === 0) return;
     try {
       const kept = new Set((await store.renew(node, leases)).map((lease) => lease.sessionId));
-      for (const lease of leases) if (!kept.has(lease.sessionId)) onLost(lease.sessionId);
+      for (const lease of leases) if (!kept.has(lease.sessionId)) onLost(lease);
     } catch (error) {
       log.warn({ err: error }, 'leases could not be renewed');
     }

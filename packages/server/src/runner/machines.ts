@@ -10,6 +10,8 @@ export interface OnlineMachine {
   /** Calls that have been sent over this very connection. */
   readonly sent: Set<string>;
   readonly cancelled: Set<string>;
+  /** Counts hellos: of two connections of one machine the one that greeted later is the living one. */
+  readonly greeting: number;
 }
 
 export interface MachinesOptions {
@@ -36,22 +38,23 @@ export class Machines {
     return undefined;
   }
 
-  /** The newest connection of a machine counts; an older one is cut. */
-  arrive(machine: OnlineMachine): void {
+  /** The newest connection of a machine counts; an older one is cut. False when this is the older one. */
+  arrive(machine: OnlineMachine): boolean {
     const before = this.#online.get(machine.stored.gateway.id);
+    if (before && before.greeting > machine.greeting) return false;
     this.#online.set(machine.stored.gateway.id, machine);
     if (before && before.connection !== machine.connection) before.connection.disconnect();
     this.#tell(machine.stored, true);
+    return true;
   }
 
   /** Answers with the machine that has left, unless a newer connection has taken its place. */
-  async leave(connection: GatewayConnection): Promise<OnlineMachine | undefined> {
+  leave(connection: GatewayConnection): OnlineMachine | undefined {
     const machine = this.ofConnection(connection);
     if (!machine) return undefined;
     this.#online.delete(machine.stored.gateway.id);
     const at = this.#options.now().toISOString();
     this.#tell({ ...machine.stored, gateway: { ...machine.stored.gateway, lastSeenAt: at } }, false);
-    await this.#options.store.seen(machine.stored.gateway.id, at);
     return machine;
   }
 

@@ -19,6 +19,11 @@ export class OutputTails {
     this.#tails.delete(callId);
   }
 
+  /** The session is gone, and with it whoever would have told the end of its calls. */
+  closeSession(sessionId: string): void {
+    for (const [callId, tail] of this.#tails) if (tail.sessionId === sessionId) this.#tails.delete(callId);
+  }
+
   sessionOf(callId: string): string | undefined {
     return this.#tails.get(callId)?.sessionId;
   }

@@ -46,13 +46,22 @@ export function createRunner(options: RunnerOptions): Runner {
   const machines = new Machines({ store, fanout, now });
   const tails = new OutputTails();
   const history = new HistoryCache(store);
-  const pokeLater = (sessionId: string) => clock.later(POKE_LATER_MS, () => void poke(sessionId));
+  const pokesToCome = new Set<string>();
+  const pokeLater = (sessionId: string) => {
+    if (pokesToCome.has(sessionId)) return;
+    pokesToCome.add(sessionId);
+    clock.later(POKE_LATER_MS, () => {
+      pokesToCome.delete(sessionId);
+      void actorOf(sessionId).poke();
+    });
+  };
   const context: RunnerContext = {
     node,
     store,
     models,
     fanout,
     history,
+    tails,
     log,
     now,
     newId,
@@ -69,25 +78,19 @@ export function createRunner(options: RunnerOptions): Runner {
     const known = actors.get(sessionId);
     if (known) return known;
     const actor = new SessionActor(sessionId, context);
+    if (clock.isClosed) void actor.close();
     actors.set(sessionId, actor);
     return actor;
   };
-  const poke = (sessionId: string) =>
-    actorOf(sessionId)
-      .poke()
-      .catch((error: unknown) => {
-        log.error({ err: error, sessionId }, 'a session could not be looked at');
-        pokeLater(sessionId);
-      });
   const keeper = new LeaseKeeper({
     node,
     store,
     log,
     held: () => [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : [])),
-    onLost: (sessionId) => actors.get(sessionId)?.loseLease(),
-    onClaimed: (lease) => void actorOf(lease.sessionId).poke(lease).catch((error: unknown) => log.error({ err: error }, 'a claimed session could not be taken up')),
+    onLost: (lease) => actors.get(lease.sessionId)?.loseLease(lease),
+    onClaimed: (lease) => void actorOf(lease.sessionId).poke(lease),
   });
-  const desk = { store, machines, tails, history, fanout, now, newId, actorOf, pokeLater, log, models };
+  const desk = { store, machines, tails, history, fanout, now, newId, actorOf, pokeLater, pause: context.pause, isClosing: () => clock.isClosed, log, models };
   const gateways = createGatewayDesk(desk);
   return {
     agent: createAgentHandlers(desk),
@@ -112,6 +115,10 @@ export function createRunner(options: RunnerOptions): Runner {
 class Timers {
   readonly #open = new Map<NodeJS.Timeout, () => void>();
   #isClosed = false;
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
 
   later(ms: number, work: () => void): void {
     if (this.#isClosed) return;

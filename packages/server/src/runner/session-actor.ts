@@ -1,8 +1,11 @@
-import type { Live, Part } from '@tendon/protocol';
+import { isFinalCallState, type Live, type Part, type SessionEvent } from '@tendon/protocol';
 import { type Effect, type Input, owed, publicSession, type SessionState, transition } from '../kernel/index.ts';
 import type { CommitOutcome, CommitRequest, Lease } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
 import { TurnRun } from './turn-run.ts';
+
+/** Another node may have committed more by the time that events are read again. */
+const SPARE_EVENTS = 1_000;
 
 export interface CommitOptions {
   readonly ownerId?: string | undefined;
@@ -23,8 +26,12 @@ export class SessionActor {
   #waiting = 0;
   #run: TurnRun | undefined;
   #lease: Lease | undefined;
-  /** Last event that left from here; undefined until something has. */
+  /** Last event that left from here; undefined until something was decided here. */
   #emittedSeq: number | undefined;
+  /** A commit failed, and whether it was written is not known: the database holds perhaps events and a lease that we have not heard of. */
+  #isUncertain = false;
+  /** Commits that are tried until they are taken: between two tries nobody else may become this session's actor. */
+  #persisting = 0;
   readonly #remoteRuns = new Set<string>();
   #isClosed = false;
 
@@ -39,17 +46,19 @@ export class SessionActor {
 
   /** Nothing in flight: the actor may be dropped. */
   get isQuiet(): boolean {
-    return this.#waiting === 0 && !this.#run && this.#remoteRuns.size === 0 && !this.#lease;
+    return this.#waiting + this.#persisting === 0 && !this.#run && this.#remoteRuns.size === 0 && !this.#lease && !this.#isUncertain;
   }
 
   /** Runs `work` after everything that came before it, so that it sees no half-told state. */
   serially<T>(work: () => Promise<T>): Promise<T> {
     this.#waiting += 1;
     const result = this.#tail.then(work);
-    this.#tail = result.catch(() => undefined).then(() => {
-      this.#waiting -= 1;
-      this.#context.actorChanged(this);
-    });
+    this.#tail = result
+      .catch(() => undefined)
+      .then(() => {
+        this.#waiting -= 1;
+        this.#context.actorChanged(this);
+      });
     return result;
   }
 
@@ -72,29 +81,47 @@ export class SessionActor {
 
   /** Tries until the database has taken or refused it: what a model or machine has done must not be lost to a passing fault. */
   async commitSurely(input: Input, options: CommitOptions): Promise<CommitOutcome | undefined> {
-    for (let attempt = 0; !this.#isClosed; attempt += 1) {
-      try {
-        return await this.commit(input, options);
-      } catch (error) {
-        this.#context.log.error({ err: error, sessionId: this.sessionId, type: input.type, attempt }, 'a commit failed and is tried again');
-        await this.#context.pause(Math.min(5_000, 200 * 2 ** attempt));
+    this.#persisting += 1;
+    try {
+      for (let attempt = 0; !this.#isClosed; attempt += 1) {
+        try {
+          return await this.commit(input, options);
+        } catch (error) {
+          this.#context.log.error({ err: error, sessionId: this.sessionId, type: input.type, attempt }, 'a commit failed and is tried again');
+          await this.#context.pause(Math.min(5_000, 200 * 2 ** attempt));
+        }
       }
+      return undefined;
+    } finally {
+      this.#persisting -= 1;
+      this.#context.actorChanged(this);
     }
-    return undefined;
   }
 
-  /** Loads the state and does what is owed: after a start, a takeover, a machine's return, a passed deadline. */
-  poke(claimed?: Lease): Promise<void> {
-    return this.serially(async () => {
-      if (claimed) this.#lease = claimed;
-      const state = await this.#context.store.load(this.sessionId);
-      if (!state) return this.#forget();
-      if (claimed && state.turn && state.turn.epoch !== claimed.epoch) {
-        await this.#commitNow({ type: 'turn_lost' }, { fence: claimed });
-        return;
-      }
-      this.#act(state, owed(state));
-    });
+  /** Loads the state and does what is owed: after a start, a takeover, a machine's return, a passed deadline. Never rejects: it is tried again. */
+  async poke(claimed?: Lease): Promise<void> {
+    try {
+      await this.serially(() => this.#look(claimed));
+    } catch (error) {
+      this.#context.log.error({ err: error, sessionId: this.sessionId }, 'a session could not be looked at');
+      this.#context.pokeLater(this.sessionId);
+    }
+  }
+
+  async #look(claimed: Lease | undefined): Promise<void> {
+    if (this.#isClosed) return;
+    if (claimed) this.#lease = claimed;
+    // An input without a change: it answers with the state, what is owed, and the lease that the commit in doubt may have taken.
+    if (this.#isUncertain) {
+      this.#isUncertain = false;
+      const outcome = await this.#commitNow({ type: 'update' }, {});
+      if (!outcome.ok) return this.#forget();
+    }
+    const state = await this.#context.store.load(this.sessionId);
+    if (!state) return this.#forget();
+    const lease = this.#lease;
+    if (lease && state.turn && state.turn.epoch !== lease.epoch) await this.#commitNow({ type: 'turn_lost' }, { fence: lease });
+    else this.#act(state, owed(state));
   }
 
   live(state: SessionState): Live | undefined {
@@ -112,10 +139,12 @@ export class SessionActor {
     return { message: { ...message, parts: [...state.turn.partial] }, offsets: state.turn.partial.map((part) => ('text' in part ? part.text.length : 0)) };
   }
 
-  /** The lease is gone: another node may write now, so nothing of ours may leave any more. */
-  loseLease(): void {
+  /** The lease is gone: another node may write now, so nothing of ours may leave any more. Late news of an older lease changes nothing. */
+  loseLease(lost: Lease): void {
+    if (this.#lease && this.#lease.epoch > lost.epoch) return;
     this.#lease = undefined;
     this.#endRun();
+    this.#context.actorChanged(this);
   }
 
   async close(): Promise<void> {
@@ -128,38 +157,51 @@ export class SessionActor {
   }
 
   async #commitNow(input: Input, options: CommitOptions): Promise<CommitOutcome> {
-    const { store, node } = this.#context;
+    const { store, node, tails } = this.#context;
     let outcome: CommitOutcome;
     try {
-      outcome = await store.commit({ sessionId: this.sessionId, node, input, ...options }, transition);
+      outcome = await store.commit({ sessionId: this.sessionId, node, input, ...options }, (state, ...rest) => {
+        this.#emittedSeq ??= state.seq;
+        return transition(state, ...rest);
+      });
     } catch (error) {
-      // Whether it was written is not known; the next success tells clients what they missed.
+      this.#isUncertain = true;
       this.#context.pokeLater(this.sessionId);
       throw error;
     }
     if (!outcome.ok) {
-      if ('fenced' in outcome) this.loseLease();
+      if ('fenced' in outcome && options.fence) this.loseLease(options.fence);
+      if (this.#isUncertain) void this.poke();
       return outcome;
     }
-    await this.#tellMissed(outcome.change.state.seq - outcome.change.events.length);
+    const { state, events, calls } = outcome.change;
+    this.#isUncertain = false;
     this.#lease = outcome.lease;
-    this.#emit(outcome.change.state, outcome.change.events);
-    this.#act(outcome.change.state, outcome.owed);
+    for (const { call } of calls) if (isFinalCallState(call.state)) tails.close(call.id);
+    await this.#tell(state, events);
+    this.#act(state, outcome.owed);
     return outcome;
   }
 
-  /** Events that were committed without our hearing of it leave before newer ones do. */
-  async #tellMissed(seqBefore: number): Promise<void> {
-    if (this.#emittedSeq === undefined || this.#emittedSeq >= seqBefore) return;
-    const missed = await this.#context.store.eventsAfter(this.sessionId, this.#emittedSeq, seqBefore - this.#emittedSeq);
-    for (const event of missed ?? []) this.#context.fanout.toSession(this.sessionId, 'session:event', event);
-  }
-
-  #emit(state: SessionState, events: readonly { type: string }[]): void {
-    const { fanout } = this.#context;
-    for (const event of events) fanout.toSession(this.sessionId, 'session:event', event as Parameters<typeof fanout.toSession<'session:event'>>[2]);
-    if (events.length > 0) fanout.toUser(state.ownerId, 'session:summary', { session: publicSession(state) });
-    this.#emittedSeq = state.seq;
+  /** Emits what a commit has written. Events that were committed without our hearing of it leave before newer ones do. */
+  async #tell(state: SessionState, events: readonly SessionEvent[]): Promise<void> {
+    const { fanout, store } = this.#context;
+    const from = this.#emittedSeq ?? state.seq - events.length;
+    let told: readonly SessionEvent[] | undefined = events;
+    if (from < state.seq - events.length) {
+      try {
+        told = await store.eventsAfter(this.sessionId, from, state.seq - from + SPARE_EVENTS);
+      } catch (error) {
+        // The commit stands and its work goes on; the next look tells clients.
+        this.#context.log.error({ err: error, sessionId: this.sessionId }, 'events could not be read again');
+        this.#isUncertain = true;
+        this.#context.pokeLater(this.sessionId);
+        return;
+      }
+    }
+    for (const event of told ?? []) fanout.toSession(this.sessionId, 'session:event', event);
+    if (from < state.seq) fanout.toUser(state.ownerId, 'session:summary', { session: publicSession(state) });
+    this.#emittedSeq = Math.max(state.seq, told?.at(-1)?.seq ?? 0);
   }
 
   #act(state: SessionState, effects: readonly Effect[]): void {
@@ -192,7 +234,10 @@ export class SessionActor {
     void this.#context
       .runRemoteTool(stored.call)
       .then((result) => this.commitSurely({ type: 'remote_finished', callId, result }, { focus: { callId } }))
-      .finally(() => this.#remoteRuns.delete(callId));
+      .finally(() => {
+        this.#remoteRuns.delete(callId);
+        this.#context.actorChanged(this);
+      });
   }
 
   #endRun(): void {
@@ -203,7 +248,7 @@ export class SessionActor {
   #forget(): void {
     this.#endRun();
     this.#lease = undefined;
+    this.#isUncertain = false;
     this.#context.actorChanged(this);
   }
 }
-
