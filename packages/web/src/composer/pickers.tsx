@@ -42,7 +42,9 @@ interface PlacePickerProps {
 }
 
 export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
-  const gateways = useStore(useAgentClient().gateways);
+  const client = useAgentClient();
+  const gateways = useStore(client.gateways);
+  const isKnown = useStore(client.connection).kind === 'online';
   const gateway = gateways.find((item) => item.id === place.gatewayId);
   const folder = gateway?.workspaces.find((item) => item.path === place.workspace)?.name ?? baseName(place.workspace);
   const text = folder ? `${folder}` : (gateway?.name ?? 'No machine');
@@ -62,7 +64,12 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
     ),
   ]);
   if (gateways.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: 'No machine is connected' });
-  return <Menu trigger={<PickerButton icon={<Folder />} label={label} text={text} dot={gateway && dotOf(gateway)} />} entries={entries} />;
+  return (
+    <Menu
+      trigger={<PickerButton icon={<Folder />} label={label} text={text} dot={gateway && (isKnown ? dotOf(gateway) : 'bg-line-strong')} />}
+      entries={entries}
+    />
+  );
 }
 
 function dotOf(gateway: Gateway): string {

@@ -66,6 +66,8 @@ export function ToolCard({ call, gateway }: ToolCardProps): ReactNode {
 function CardBody({ call, gateway }: ToolCardProps): ReactNode {
   const output = useView((view) => view.outputs[call.id]);
   const isOver = isFinalCallState(call.state);
+  // The diff of what was done says all that the edit asked for, with the lines around it.
+  const isShownByResult = call.tool === 'edit_file' && call.result?.meta?.diff !== undefined;
   return (
     <div className="space-y-2.5 border-t border-line p-3">
       <p className="flex flex-wrap gap-x-3 text-xs text-faint">
@@ -77,7 +79,7 @@ function CardBody({ call, gateway }: ToolCardProps): ReactNode {
         )}
         {call.decision && <span>{decisionText(call.decision)}</span>}
       </p>
-      <InputDisplay tool={call.tool} input={call.input} />
+      {!isShownByResult && <InputDisplay tool={call.tool} input={call.input} />}
       {call.decision?.reason && <p className="text-sm text-muted wrap-anywhere">“{call.decision.reason}”</p>}
       {call.state === 'unknown' && <UnknownNotice gateway={gateway} />}
       {!isOver && (output || textField(call.input, 'command') !== undefined) && (

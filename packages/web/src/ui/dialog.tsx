@@ -21,6 +21,7 @@ export function Dialog({ title, isOpen, onClose, children, shape = 'box' }: Dial
         <Primitive.Overlay className="fixed inset-0 z-40 bg-black/35 backdrop-blur-[1px]" />
         <Primitive.Content
           aria-describedby={undefined}
+          {...(isDrawer && { onOpenAutoFocus: focusItself })}
           className={clsx(
             'fixed z-50 border-line bg-raised shadow-2xl outline-none',
             isDrawer
@@ -45,4 +46,10 @@ export function Dialog({ title, isOpen, onClose, children, shape = 'box' }: Dial
       </Primitive.Portal>
     </Primitive.Root>
   );
+}
+
+/** Not the search field in it: on a phone its keyboard would cover the list. */
+function focusItself(event: Event): void {
+  event.preventDefault();
+  if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus();
 }
