@@ -109,12 +109,29 @@ function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: 
   }
   if (credentialId !== undefined) desk.credentials.add(credentialId, socket);
   desk.log.info({ event: 'connected', ...who, version: client.version, address: socket.conn.remoteAddress }, 'connected');
+  endWithCredential(socket, principal.expiresAt);
   socket.on('disconnect', (reason) => {
     if (credentialId !== undefined) desk.credentials.remove(credentialId, socket);
     desk.log.info({ event: 'disconnected', ...who, reason }, 'disconnected');
     desk.connections.leave(socket);
   });
   welcome(socket, { principal, client });
+}
+
+/** Node's longest timer (2^31 - 1 ms, 24.8 days); a later end is looked at again then. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+/** A connection lives no longer than what it was let in with. A client with a newer credential connects again. */
+function endWithCredential(socket: Socket, expiresAt: Date | undefined): void {
+  if (expiresAt === undefined) return;
+  const leftMs = (): number => expiresAt.getTime() - Date.now();
+  const wait = (): NodeJS.Timeout => setTimeout(look, Math.min(LONGEST_TIMER_MS, Math.max(0, leftMs())));
+  const look = (): void => {
+    if (leftMs() > 0) timer = wait();
+    else socket.disconnect(true);
+  };
+  let timer = wait();
+  socket.once('disconnect', () => clearTimeout(timer));
 }
 
 function isRevoked(opening: Opening, principal: Principal): boolean {

@@ -206,3 +206,25 @@ test('T19: close does not wait for a peer that reads nothing', async () => {
   socket.resume();
   await nextText(socket, (text) => text.includes('shutting_down'));
 });
+
+test('T20: a connection ends when its credential does, one without an end or with a far one goes on', async () => {
+  const ends: Record<string, Date | undefined> = { soon: new Date(Date.now() + 200), far: new Date(Date.now() + 40 * 24 * 3_600_000), never: undefined };
+  await using rig = await TransportRig.start({
+    authenticate: async ({ token = '' }) => ({ ok: true, principal: { userId: token, credentialId: token, expiresAt: ends[token] } }),
+  });
+  const far = await rig.connected('/agent', 'far');
+  const never = await rig.connected('/gateway', 'never');
+  const soon = await rig.connected('/agent', 'soon');
+  assert.equal(await new Promise((resolve) => soon.once('disconnect', resolve)), 'io server disconnect');
+  for (const socket of [far, never]) assert.equal(socket.connected, true);
+});
+
+test('T20: a credential that ends between its check and the welcome lets nobody stay', async () => {
+  await using rig = await TransportRig.start({
+    authenticate: async () => ({ ok: true, principal: { userId: 'ada', credentialId: 'key', expiresAt: new Date(Date.now() - 1) } }),
+  });
+  const socket = rig.client('/agent', 'ada');
+  const ended = new Promise((resolve) => socket.once('disconnect', resolve));
+  socket.connect();
+  await ended;
+});

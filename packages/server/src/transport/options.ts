@@ -27,6 +27,8 @@ export interface Principal {
   readonly credentialId?: string | undefined;
   /** Set when the credential belongs to one machine. */
   readonly gatewayId?: string | undefined;
+  /** When the credential ends by itself: its connections end then too. */
+  readonly expiresAt?: Date | undefined;
 }
 
 export type SignInResult = { readonly ok: true; readonly principal: Principal } | { readonly ok: false; readonly refusal: HandshakeRefusal };
