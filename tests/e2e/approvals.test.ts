@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { calls, heldCommand, ledgerLines, runs, says } from '@tendon/testing';
-import { browserRig, eventually } from './browser-rig.ts';
+import { browserRig } from './browser-rig.ts';
 
 const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
@@ -134,8 +134,7 @@ test('U19: an edit is approved by its diff, and the diff of what was done stays 
   await device.button('Approve').click();
   await device.answered('Edited.').waitFor();
   const card = device.page.getByRole('region', { name: 'Edit app.ts, +2 −1' });
-  const done = card.getByRole('region', { name: 'Changes to app.ts' });
-  await eventually(async () => assert.ok(((await done.last().textContent()) ?? '').includes('const c = 3;')));
+  await card.getByRole('region', { name: 'Changes to app.ts' }).getByText('const c = 3;').waitFor();
   assert.equal(await readFile(join(rig.workspace, 'app.ts'), 'utf8'), 'const a = 1;\nconst b = 20;\nconst bb = 21;\nconst c = 3;\n');
 });
 

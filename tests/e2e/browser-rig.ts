@@ -97,7 +97,7 @@ export function linkIn(output: string): string {
   return link;
 }
 
-async function signIn(browser: Browser, link: string): Promise<SignedIn> {
+export async function signIn(browser: Browser, link: string): Promise<SignedIn> {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.goto(link, { waitUntil: 'commit' });
