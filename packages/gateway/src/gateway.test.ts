@@ -8,8 +8,8 @@ import { LOCAL_TOOLS } from '@tendon/protocol';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { type GatewayHandle, type GatewayOptions, GatewayStartError, type LinkState, readGatewayId, registryBuilds, startGateway } from './index.ts';
-import { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double.test.ts';
-import { textOf } from './tools/tool-bench.test.ts';
+import { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double-rig.ts';
+import { textOf } from './tools/tool-bench-rig.ts';
 
 interface Rig extends AsyncDisposable {
   readonly server: ServerDouble;

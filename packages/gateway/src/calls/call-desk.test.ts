@@ -9,7 +9,7 @@ import { v7 as newId } from 'uuid';
 import { Journal } from '../journal/journal.ts';
 import type { JournalLine } from '../journal/journal-lines.ts';
 import { PolicyFile } from '../policy/policy-file.ts';
-import { commandFor } from '../server-double.test.ts';
+import { commandFor } from '../server-double-rig.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { buildRegistry } from '../tools/registry.ts';
 import { openWorkspace } from '../tools/workspace.ts';

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { startGateway } from '../index.ts';
-import { commandFor, startServerDouble } from '../server-double.test.ts';
+import { commandFor, startServerDouble } from '../server-double-rig.ts';
 import { identify } from '../tools/process-table.ts';
 import { findCallProcesses } from '../tools/process-tree.ts';
 import { Journal } from './journal.ts';

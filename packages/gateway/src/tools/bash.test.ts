@@ -6,7 +6,7 @@ import { v7 as newId } from 'uuid';
 import { identify } from './process-table.ts';
 import { findCallProcesses } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
-import { cancelled, openBench, type ToolBench, textOf } from './tool-bench.test.ts';
+import { cancelled, openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
 /** Runs a command that says `ready`, ends it then, and answers with what is left of it. */
 async function endWhenReady(bench: ToolBench, command: string, reason: unknown = cancelled) {

@@ -7,7 +7,7 @@ import { applyEdit } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
 import { replaceFile } from './replace-file.ts';
 import { readWholeText } from './text-file.ts';
-import { openBench, textOf } from './tool-bench.test.ts';
+import { openBench, textOf } from './tool-bench-rig.ts';
 
 test('G22: lines are numbered, ranges are exact, CRLF and a missing last newline do not matter', async () => {
   await using bench = await openBench();

@@ -3,7 +3,7 @@ import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { RecordSplitter } from './ripgrep.ts';
-import { openBench, type ToolBench, textOf } from './tool-bench.test.ts';
+import { openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
 async function fill(bench: ToolBench, files: Record<string, string>): Promise<void> {
   for (const [path, content] of Object.entries(files)) {

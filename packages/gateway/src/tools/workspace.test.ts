@@ -4,7 +4,7 @@ import { link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from '
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ToolFault } from './faults.ts';
-import { openBench, textOf } from './tool-bench.test.ts';
+import { openBench, textOf } from './tool-bench-rig.ts';
 import { openForReading, openWorkspace } from './workspace.ts';
 
 test('G20: no path leads out, for reading or for writing, and the refusal names it', async () => {
