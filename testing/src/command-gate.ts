@@ -29,11 +29,11 @@ export async function heldCommand(workspace: string): Promise<HeldCommand> {
   const ledger = join(workspace, `${name}.ledger`);
   const pidFile = join(workspace, `${name}.pids`);
   await promisify(execFile)('mkfifo', [pipe]);
-  const command = `echo start >> ${name}.ledger; sleep 1000 & echo "$$ $!" > ${name}.pids; echo up; cat ${name}.pipe; kill %1`;
+  const command = `echo start >> ${name}.ledger; sleep 1000 & echo "$$ $!" > ${name}.pids; echo up; cat ${name}.pipe; kill $!; wait $! 2> /dev/null; true`;
   return {
     command,
     step: runs(command),
-    pids: () => until({ what: `${name} to run`, pollMs: 10, check: () => readPids(pidFile) }),
+    pids: () => until({ what: `${name} to run`, pollMs: 10, deadlineMs: 20_000, check: () => readPids(pidFile) }),
     letEnd: async (text = 'done') => {
       const writer = await open(pipe, 'w');
       await writer.writeFile(`${text}\n`);
@@ -59,7 +59,7 @@ function readPids(path: string): number[] | undefined {
 }
 
 /** Resolves when none of the processes runs any more. One that has ended and that nobody has asked about counts as ended. */
-export function untilEnded(pids: readonly number[], deadlineMs = 8_000): Promise<true> {
+export function untilEnded(pids: readonly number[], deadlineMs = 15_000): Promise<true> {
   return until({ what: `the processes ${pids.join(', ')} to end`, pollMs: 20, deadlineMs, check: () => !pids.some(isRunning) || undefined }) as Promise<true>;
 }
 

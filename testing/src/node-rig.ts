@@ -20,6 +20,9 @@ export const DIALECTS = [
   { name: 'Anthropic', model: 'anthropic/claude-scripted' },
 ] as const;
 
+/** Only met when something is wrong: generous, for machines that are busy with other things. */
+const START_LIMIT_MS = 30_000;
+
 export interface NodeRigOptions {
   /** A gateway comes with it unless this is false. */
   readonly hasGateway?: boolean;
@@ -137,14 +140,14 @@ async function startedGateway(place: { serverUrl: string; token: string; home: s
   const { pino } = await import('pino');
   const { serverUrl, token, home, workspace } = place;
   const handle = await startGateway({ serverUrl, token, home, name: hostname(), workspaces: [workspace], log: pino({ level: 'error' }), version: '0.0.0' });
-  const state = await within('the gateway to be online', handle.ready());
+  const state = await within('the gateway to be online', handle.ready(), START_LIMIT_MS);
   if (state.kind !== 'online') throw new Error(`the gateway is ${JSON.stringify(state)}`);
   return handle;
 }
 
 async function requestAfter(model: ScriptedModel, after: number): Promise<ModelRequest> {
   let request = model.requests[after];
-  while (!request || request.number <= after) request = await within(`model request ${after + 1}`, model.nextRequest());
+  while (!request || request.number <= after) request = await within(`model request ${after + 1}`, model.nextRequest(), START_LIMIT_MS);
   return request;
 }
 
