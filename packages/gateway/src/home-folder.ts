@@ -38,7 +38,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
 }
 
 /** A machine's name as the name of one folder, whatever characters it has. */
-export function folderName(name: string): string {
+function folderName(name: string): string {
   const safe = Buffer.from(name, 'utf8').reduce((text, byte) => {
     const character = String.fromCharCode(byte);
     return text + (/[A-Za-z0-9_-]/.test(character) ? character : `%${byte.toString(16).padStart(2, '0')}`);

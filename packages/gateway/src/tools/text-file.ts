@@ -4,7 +4,7 @@ import type { FileStamp } from './replace-file.ts';
 import { openForReading, type Workspace } from './workspace.ts';
 
 /** Larger files are not edited: they would be held in memory several times over. */
-export const EDITABLE_BYTES = 16 * 1024 * 1024;
+const EDITABLE_BYTES = 16 * 1024 * 1024;
 const PROBE_BYTES = 8 * 1024;
 
 export interface TextFile {

@@ -67,7 +67,7 @@ export function wordsInside(workspace: Workspace, path: string): string {
   return normal;
 }
 
-export function isWithin(folder: string, path: string): boolean {
+function isWithin(folder: string, path: string): boolean {
   if (path === folder) return true;
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
@@ -80,7 +80,7 @@ function outside(workspace: Workspace, path: string): ToolFault {
 }
 
 /** Refuses a true place that is outside, or in the gateway's own folder. */
-export function checkPlace(workspace: Workspace, truePath: string, asked: string): void {
+function checkPlace(workspace: Workspace, truePath: string, asked: string): void {
   if (!isWithin(workspace.root, truePath)) throw outside(workspace, asked);
   if (isWithin(workspace.forbidden, truePath)) {
     throw new ToolFault(
@@ -91,7 +91,7 @@ export function checkPlace(workspace: Workspace, truePath: string, asked: string
 }
 
 /** Finds where `path` truly is and holds it open. Errors: `ToolFault` for what is missing, outside or forbidden. */
-export async function locate(workspace: Workspace, path: string): Promise<Place> {
+async function locate(workspace: Workspace, path: string): Promise<Place> {
   const words = wordsInside(workspace, path);
   let handle: FileHandle | undefined;
   try {
@@ -165,7 +165,7 @@ export interface Folder {
 }
 
 /** Opens the folder `words` of the workspace and makes what is missing on the way, each step through the descriptor of the one before. */
-export async function openFolderMaking(workspace: Workspace, words: string, asked: string): Promise<Folder> {
+async function openFolderMaking(workspace: Workspace, words: string, asked: string): Promise<Folder> {
   const names = words === '.' ? [] : words.split(sep);
   let folder = await openFolder(workspace, workspace.root, asked);
   for (const name of names) {

@@ -18,7 +18,7 @@ export interface Rig extends AsyncDisposable {
 
 export const NODE = 'node-a';
 export const OTHER_NODE = 'node-b';
-export const USAGE = { inputTokens: 1, outputTokens: 2 };
+const USAGE = { inputTokens: 1, outputTokens: 2 };
 
 export async function openRig(url: string): Promise<Rig> {
   const log = pino({ level: 'silent' });

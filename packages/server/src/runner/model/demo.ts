@@ -55,7 +55,7 @@ async function pause(paceMs: number, { pieces, signal }: { pieces: number; signa
 }
 
 /** What the demo says to this history. Pure. */
-export function demoScript({ history, tools }: Pick<StepRequest, 'history' | 'tools'>): ScriptPart[] {
+function demoScript({ history, tools }: Pick<StepRequest, 'history' | 'tools'>): ScriptPart[] {
   const last = history.findLast((item) => item.message.state !== 'queued' && !isBrokenTry(item));
   if (!last) return [spoken(HELP)];
   if (last.calls.length > 0) return [spoken(resultsText(last.calls))];
