@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Call, Gateway, Message, Session, SessionEvent } from '@tendon/protocol';
 
-export const T0 = '2026-01-01T00:00:00.000Z';
+const T0 = '2026-01-01T00:00:00.000Z';
 
 export function sampleSession(fields: Partial<Session> = {}): Session {
   return {
