@@ -89,7 +89,9 @@ async function startOn(storage: Storage, { config, log, parts }: { config: Confi
   });
   const store = createStore(database);
   const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
-  const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log, isSoleOwner: embedded !== undefined });
+  const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log });
+  // Our own database has no other living node: what earlier ones held is free, before anyone here can take a lease.
+  if (embedded) await store.releaseAll();
   auth.onRevoked(({ credentialId }) => transport.disconnectCredential(credentialId));
   transport.serve(runner);
   await listen(http, config);

@@ -186,6 +186,21 @@ test('S2: messages sent while the agent works take their turns in order', () => 
   assert.equal(subject.status, 'running');
 });
 
+test('S3: a message cannot take the id of the answer that is being written', () => {
+  const subject = new Subject();
+  subject.do(say('hello'));
+  const messageId = subject.state.turn?.messageId ?? '';
+  subject.refuses({ ...say('mine'), messageId }, 'conflict');
+});
+
+test('S14: a title holds nothing that a database cannot: who hears of it live reads the same later', () => {
+  const subject = new Subject();
+  subject.do(say('a\0b \ud800 c'));
+  assert.equal(subject.state.title, 'a\uFFFDb \uFFFD c');
+  subject.do({ type: 'update', title: '\0' });
+  assert.equal(subject.state.title, '\uFFFD');
+});
+
 test('S3: a repeated message gets the first answer and adds nothing', () => {
   const subject = new Subject();
   const message = say('hello');

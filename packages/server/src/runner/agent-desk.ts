@@ -1,4 +1,15 @@
-import { type AgentData, type AgentRequest, LIMITS, type ProtocolError, type Result, refusal, ruleSubject, success, type ToolResult, textResult } from '@tendon/protocol';
+import {
+  type AgentData,
+  type AgentRequest,
+  LIMITS,
+  type ProtocolError,
+  type Result,
+  refusal,
+  ruleSubject,
+  success,
+  type ToolResult,
+  textResult,
+} from '@tendon/protocol';
 import type { Input } from '../kernel/index.ts';
 import { NEW_SESSION_TITLE, publicSession } from '../kernel/index.ts';
 import type { CommitOutcome, GatewayStore, SessionStore } from '../store/session-store.ts';
@@ -24,6 +35,9 @@ export interface AgentDeskOptions {
   readonly newId: () => string;
   readonly actorOf: (sessionId: string) => SessionActor;
 }
+
+/** The largest number that the database has for an event. */
+const LAST_SEQ = 2_147_483_647;
 
 const NO_SESSION = 'There is no such session, or it is not yours.';
 
@@ -87,7 +101,11 @@ async function checkChoice(
   return refusal('invalid_payload', reason, [{ path: 'workspace', reason }]);
 }
 
-async function createSession(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:create'>): Promise<Result<AgentData<'session:create'>>> {
+async function createSession(
+  options: AgentDeskOptions,
+  { userId }: AgentConnection,
+  payload: AgentRequest<'session:create'>,
+): Promise<Result<AgentData<'session:create'>>> {
   const machine = await options.machines.machineOf({ ownerId: userId, gatewayId: payload.gatewayId, workspace: payload.workspace });
   const place = { gatewayId: payload.gatewayId ?? machine?.gatewayId, workspace: payload.workspace ?? machine?.workspace };
   const wrong = await checkChoice(options, userId, { model: payload.model, ...place });
@@ -107,7 +125,11 @@ async function createSession(options: AgentDeskOptions, { userId }: AgentConnect
   return success({ session });
 }
 
-async function attach(options: AgentDeskOptions, connection: AgentConnection, payload: AgentRequest<'session:attach'>): Promise<Result<AgentData<'session:attach'>>> {
+async function attach(
+  options: AgentDeskOptions,
+  connection: AgentConnection,
+  payload: AgentRequest<'session:attach'>,
+): Promise<Result<AgentData<'session:attach'>>> {
   const { sessionId, afterSeq } = payload;
   const { store } = options;
   const actor = options.actorOf(sessionId);
@@ -134,24 +156,50 @@ async function attach(options: AgentDeskOptions, connection: AgentConnection, pa
   });
 }
 
-async function readHistory(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:history'>): Promise<Result<AgentData<'session:history'>>> {
+async function readHistory(
+  options: AgentDeskOptions,
+  { userId }: AgentConnection,
+  payload: AgentRequest<'session:history'>,
+): Promise<Result<AgentData<'session:history'>>> {
   if (!(await options.store.load(payload.sessionId, userId))) return refusal('not_found', NO_SESSION);
-  const page = boundedPage(await options.store.page(payload.sessionId, { before: payload.before, limit: payload.limit ?? LIMITS.attachPage }));
+  const page = boundedPage(
+    await options.store.page(payload.sessionId, { before: Math.min(payload.before, LAST_SEQ), limit: payload.limit ?? LIMITS.attachPage }),
+  );
   return success({ messages: [...page.messages], calls: [...page.calls], hasMore: page.hasMore });
 }
 
-async function updateSession(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'session:update'>): Promise<Result<AgentData<'session:update'>>> {
+async function updateSession(
+  options: AgentDeskOptions,
+  { userId }: AgentConnection,
+  payload: AgentRequest<'session:update'>,
+): Promise<Result<AgentData<'session:update'>>> {
   const { sessionId, ...change } = payload;
   const state = await options.store.load(sessionId, userId);
   if (!state) return refusal('not_found', NO_SESSION);
   const gatewayId = change.gatewayId ?? (change.workspace === undefined ? undefined : state.gatewayId);
   const wrong = await checkChoice(options, userId, { ...change, gatewayId });
   if (wrong) return wrong;
-  return withSession(await options.actorOf(sessionId).commit({ type: 'update', ...change }, { ownerId: userId }));
+  const workspace = change.workspace ?? (await folderAfterMove(options, state, change.gatewayId));
+  return withSession(await options.actorOf(sessionId).commit({ type: 'update', ...change, workspace }, { ownerId: userId }));
+}
+
+/** Another machine does not offer the folder of the one before: the session goes to its first, unless it has one of the same path. */
+async function folderAfterMove(
+  options: AgentDeskOptions,
+  state: { ownerId: string; workspace?: string | undefined },
+  gatewayId: string | undefined,
+): Promise<string | undefined> {
+  if (gatewayId === undefined) return undefined;
+  const paths = (await options.machines.find(gatewayId, state.ownerId))?.gateway.workspaces.map(({ path }) => path) ?? [];
+  return state.workspace !== undefined && paths.includes(state.workspace) ? undefined : paths[0];
 }
 
 /** Work in hand is stopped first, so that nothing goes on for a session that is gone. */
-async function deleteSession(options: AgentDeskOptions, { userId }: AgentConnection, { sessionId }: AgentRequest<'session:delete'>): Promise<Result<AgentData<'session:delete'>>> {
+async function deleteSession(
+  options: AgentDeskOptions,
+  { userId }: AgentConnection,
+  { sessionId }: AgentRequest<'session:delete'>,
+): Promise<Result<AgentData<'session:delete'>>> {
   const actor = options.actorOf(sessionId);
   const stopped = await actor.commitEndingTurn((partial) => ({ type: 'stop', partial }), { ownerId: userId });
   if (!stopped.ok) return refused(stopped);
@@ -163,7 +211,11 @@ async function deleteSession(options: AgentDeskOptions, { userId }: AgentConnect
   return success({});
 }
 
-async function execute(options: AgentDeskOptions, { userId }: AgentConnection, payload: AgentRequest<'agent:execute'>): Promise<Result<AgentData<'agent:execute'>>> {
+async function execute(
+  options: AgentDeskOptions,
+  { userId }: AgentConnection,
+  payload: AgentRequest<'agent:execute'>,
+): Promise<Result<AgentData<'agent:execute'>>> {
   const { sessionId, messageId, text, attachments, mode } = payload;
   const inputWith = (partial: Extract<Input, { type: 'execute' }>['partial']): Input => ({
     type: 'execute',
@@ -190,7 +242,8 @@ async function stop(options: AgentDeskOptions, { userId }: AgentConnection, sess
 async function decide(options: AgentDeskOptions, connection: AgentConnection, payload: AgentRequest<'tool:decide'>): Promise<Result<AgentData<'tool:decide'>>> {
   const { sessionId, callId, inputHash, decision, scope, reason } = payload;
   const found = await options.store.findCall(callId);
-  if (!found || found.ownerId !== connection.userId || found.sessionId !== sessionId) return refusal('not_found', 'There is no such tool call in this session.');
+  if (!found || found.ownerId !== connection.userId || found.sessionId !== sessionId)
+    return refusal('not_found', 'There is no such tool call in this session.');
   const { call } = found.call;
   const machine = call.gatewayId === undefined ? undefined : options.machines.online(call.gatewayId);
   const input: Input = {
@@ -208,10 +261,15 @@ async function decide(options: AgentDeskOptions, connection: AgentConnection, pa
   return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
 }
 
-async function answerQuestion(options: AgentDeskOptions, connection: AgentConnection, payload: AgentRequest<'tool:result'>): Promise<Result<AgentData<'tool:result'>>> {
+async function answerQuestion(
+  options: AgentDeskOptions,
+  connection: AgentConnection,
+  payload: AgentRequest<'tool:result'>,
+): Promise<Result<AgentData<'tool:result'>>> {
   const { sessionId, callId } = payload;
   const result: ToolResult = 'answers' in payload.result ? textResult('succeeded', JSON.stringify({ answers: payload.result.answers })) : payload.result;
-  if (result.status !== 'succeeded') return refusal('invalid_payload', 'An answer has the status succeeded.', [{ path: 'result.status', reason: 'must be succeeded' }]);
+  if (result.status !== 'succeeded')
+    return refusal('invalid_payload', 'An answer has the status succeeded.', [{ path: 'result.status', reason: 'must be succeeded' }]);
   const input: Input = { type: 'answer', callId, result, by: connection.userId, via: connection.clientName };
   return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
 }

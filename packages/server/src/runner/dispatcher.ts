@@ -1,4 +1,4 @@
-import { failedResult, type Grant, textResult, type ToolResult } from '@tendon/protocol';
+import { failedResult, type Grant, type ToolResult, textResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Effect, Input, SessionState, StoredCall } from '../kernel/index.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
@@ -10,6 +10,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** A stop does not wait longer than this for a machine that is away: the call is then unknown, and says so. */
 const STOP_DEADLINE_MS = 15_000;
 const DEFAULT_TIMEOUT_MS = 120_000;
+const LONGEST_TIMEOUT_MS = 3_600_000;
 
 type GatewayEffect = Exclude<Effect, { type: 'run_turn' | 'run_remote' }>;
 
@@ -67,17 +68,12 @@ export class Dispatcher {
     try {
       const answer = await machine.connection.call(command, ANSWER_TIMEOUT_MS);
       if (answer.accepted) return;
-      await this.#finish(actor, stored, dispatch.instanceId, failedResult(answer.error.code, answer.error.message));
+      const input: Input = { type: 'call_finished', callId: call.id, instanceId: dispatch.instanceId, result: refusedBy(answer.error) };
+      await actor.commitSurely(input, { focus: { callId: call.id } });
     } catch (error) {
       this.#options.log.warn({ err: error, callId: call.id, gatewayId: call.gatewayId }, 'a machine did not answer a dispatch');
       machine.connection.disconnect();
     }
-  }
-
-  async #finish(actor: SessionActor, stored: StoredCall, instanceId: string, result: ToolResult): Promise<void> {
-    const callId = stored.call.id;
-    this.#options.tails.close(callId);
-    await actor.commitSurely({ type: 'call_finished', callId, instanceId, result }, { focus: { callId } });
   }
 
   #cancel(machine: OnlineMachine, stored: StoredCall): void {
@@ -107,14 +103,21 @@ export class Dispatcher {
   }
 }
 
+/** A machine's words, cut to what a result may hold. */
+function refusedBy({ code, message }: { readonly code: string; readonly message: string }): ToolResult {
+  return failedResult(code.slice(0, 100), message.slice(0, 10_000).toWellFormed());
+}
+
+/** A tool of somebody else may mean anything by the name. */
 function timeoutOf(input: unknown): number {
   const asked = typeof input === 'object' && input !== null && 'timeoutMs' in input ? input.timeoutMs : undefined;
-  return typeof asked === 'number' ? asked : DEFAULT_TIMEOUT_MS;
+  return typeof asked === 'number' && Number.isInteger(asked) && asked > 0 ? Math.min(asked, LONGEST_TIMEOUT_MS) : DEFAULT_TIMEOUT_MS;
 }
 
 function grantOf(stored: StoredCall, now: Date): Grant {
   const decision = stored.call.decision;
-  if (!decision || decision.by === 'policy') return { by: 'policy', ...(decision?.reason === undefined ? {} : { rule: decision.reason }), at: decision?.at ?? now.toISOString() };
+  if (!decision || decision.by === 'policy')
+    return { by: 'policy', ...(decision?.reason === undefined ? {} : { rule: decision.reason }), at: decision?.at ?? now.toISOString() };
   return { by: 'user', decidedBy: decision.by, at: decision.at };
 }
 

@@ -38,7 +38,9 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pi
     'tool:output': async (connection, output) => onOutput(options, connection, output),
     'tool:result': async (connection, { callId, result }) => {
       const answer = await onReport(options, connection, { callId, inputFrom: (instanceId) => ({ type: 'call_finished', callId, instanceId, result }) });
-      if (answer.ok) options.tails.close(callId);
+      if (!answer.ok) return answer;
+      options.tails.close(callId);
+      options.machines.ofConnection(connection)?.sent.delete(callId);
       return answer;
     },
   };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Writable } from 'node:stream';
-import type { AgentNoticeName, GatewayCommand, GatewayRequest } from '@tendon/protocol';
+import type { AgentNoticeName, GatewayAnswer, GatewayCommand, GatewayRequest } from '@tendon/protocol';
 import { testDatabase } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
@@ -65,7 +65,6 @@ export async function runnerRig(fault: (store: Store) => Partial<Store> = () => 
     models: models(steps),
     fanout: { toSession: hear, toUser: hear, hasAudience: () => true },
     log,
-    isSoleOwner: true,
   });
   const person: AgentConnection = { ...CALLER, userId };
   return {
@@ -135,7 +134,7 @@ export class FakeMachine implements GatewayConnection {
     return this.#first.promise;
   }
 
-  call(command: GatewayCommand<'tool:call'>): Promise<never> {
+  call(command: GatewayCommand<'tool:call'>): Promise<GatewayAnswer<'tool:call'>> {
     this.sent.push(command);
     this.#first.resolve();
     return new Promise((_resolve, reject) => {

@@ -22,8 +22,6 @@ export interface RunnerOptions {
   readonly models: ModelPort;
   readonly fanout: Fanout;
   readonly log: Logger;
-  /** True with an embedded database: no other node can be alive, so leases of earlier ones are void at once. */
-  readonly isSoleOwner: boolean;
   readonly now?: () => Date;
   readonly newId?: () => string;
 }
@@ -46,15 +44,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const machines = new Machines({ store, fanout, now });
   const tails = new OutputTails();
   const history = new HistoryCache(store);
-  const pokesToCome = new Set<string>();
-  const pokeLater = (sessionId: string) => {
-    if (pokesToCome.has(sessionId)) return;
-    pokesToCome.add(sessionId);
-    clock.later(POKE_LATER_MS, () => {
-      pokesToCome.delete(sessionId);
-      void actorOf(sessionId).poke();
-    });
-  };
+  const pokeLater = oncePerSession(clock, (sessionId) => void actorOf(sessionId).poke());
   const context: RunnerContext = {
     node,
     store,
@@ -96,7 +86,6 @@ export function createRunner(options: RunnerOptions): Runner {
     agent: createAgentHandlers(desk),
     gateways,
     start: async () => {
-      if (options.isSoleOwner) await store.releaseAll();
       keeper.start();
       await keeper.sweep();
     },
@@ -108,6 +97,19 @@ export function createRunner(options: RunnerOptions): Runner {
       const leases = [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : []));
       await Promise.allSettled(leases.map((lease) => store.release(lease)));
     },
+  };
+}
+
+/** However many ask for a session meanwhile, it is looked at once. */
+function oncePerSession(clock: Timers, work: (sessionId: string) => void): (sessionId: string) => void {
+  const toCome = new Set<string>();
+  return (sessionId) => {
+    if (toCome.has(sessionId)) return;
+    toCome.add(sessionId);
+    clock.later(POKE_LATER_MS, () => {
+      toCome.delete(sessionId);
+      work(sessionId);
+    });
   };
 }
 

@@ -10,9 +10,11 @@ const AUTO_TITLE_LENGTH = 80;
 export function onExecute(draft: Draft, input: InputOf<'execute'>): Outcome {
   const known = draft.focus.message;
   if (known) return repeated(draft, known, input);
+  // The answer that is being written has this id and no row yet.
+  if (draft.state.turn?.messageId === input.messageId) return refusal('conflict', 'This messageId was used for another message. Make a new id.');
   if (draft.state.queue.length >= QUEUE_LIMIT) return refusal('conflict', `${QUEUE_LIMIT} messages wait already. Remove some, or stop the agent.`);
   if (input.mode === 'interrupt' && !isIdle(draft.state)) stopWork(draft, input.partial);
-  if (draft.state.title === NEW_SESSION_TITLE) draft.set({ title: titleFrom(input) });
+  if (draft.state.title === NEW_SESSION_TITLE) draft.set({ title: storable(titleFrom(input)) });
   return isIdle(draft.state) ? startNow(draft, input) : enqueue(draft, input);
 }
 
@@ -61,6 +63,11 @@ function titleFrom(input: InputOf<'execute'>): string {
   return letters.length > AUTO_TITLE_LENGTH ? `${letters.slice(0, AUTO_TITLE_LENGTH - 1).join('')}…` : line;
 }
 
+/** What a database's text can hold, so that who hears of a title live sees the same as who reads it later. */
+function storable(title: string): string {
+  return title.toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
 export function onStop(draft: Draft, input: InputOf<'stop'>): Outcome {
   const isAtWork = !isIdle(draft.state);
   if (isAtWork) stopWork(draft, input.partial);
@@ -96,7 +103,7 @@ export function onCancelMessage(draft: Draft, input: InputOf<'cancel_message'>):
 export function onUpdate(draft: Draft, input: InputOf<'update'>): Outcome {
   const { title, model, gatewayId, workspace, archived } = input;
   draft.set({
-    ...(title === undefined ? {} : { title }),
+    ...(title === undefined ? {} : { title: storable(title) }),
     ...(model === undefined ? {} : { model }),
     ...(gatewayId === undefined ? {} : { gatewayId }),
     ...(workspace === undefined ? {} : { workspace }),
