@@ -156,7 +156,7 @@ test('U24: a session is led from its first word to its end with the keyboard alo
   await device.approval.focus();
   await keyboard.press('Tab');
   await keyboard.press('Tab');
-  assert.equal(await device.page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Approve');
+  assert.equal(await device.button('Approve').evaluate((button) => button === document.activeElement), true);
   await keyboard.press('Enter');
   await device.answered('Done with keys.').waitFor();
   await keyboard.press('/');

@@ -39,7 +39,7 @@ test('H4: a sign-in link opens the page once; used again it gives the plain page
   assert.deepEqual(await other.context().cookies(), []);
 });
 
-test('H9, U26: a browser that is not signed in is told how to come in, and comes in without losing its address', async () => {
+test('H9, U26: a browser that is not signed in is told how to come in, wherever it asked to go', async () => {
   const page = await rig.stranger();
   await page.goto(`${rig.url}/permissions`);
   await page.getByRole('heading', { name: 'Sign in to Tendon' }).waitFor();
