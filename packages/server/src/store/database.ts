@@ -1,15 +1,12 @@
-import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { countingClient, type QueryCounter } from './query-counter.ts';
-import * as schema from './schema/index.ts';
 
 /** The connections to one PostgreSQL, embedded or not. */
 export interface Database {
   /** Holds the password: never to be shown. */
   readonly url: string;
   readonly pool: pg.Pool;
-  readonly orm: NodePgDatabase<typeof schema>;
   /** Everything that was sent, by whomever: tests hold it against budgets. */
   readonly queries: QueryCounter;
   /** Host and port, without user and password: for messages. */
@@ -45,7 +42,6 @@ export function connect(url: string, log: Logger): Database {
   return {
     url,
     pool,
-    orm: drizzle({ client: pool, schema }),
     queries,
     address: addressOf(url),
     close: () => {

@@ -3,7 +3,6 @@ export { connect, type Database } from './database.ts';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
 export { isMigrated, migrate, schemaFingerprint } from './migrate.ts';
 export type { QueryCounter } from './query-counter.ts';
-export * as schema from './schema/index.ts';
 export type {
   CommitOutcome,
   CommitRequest,

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { drizzle } from 'drizzle-orm/node-postgres';
-import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { StartError } from '../start-error.ts';
 import type { Database } from './database.ts';
@@ -24,8 +22,7 @@ export async function migrate(database: Database): Promise<void> {
   });
   try {
     await client.query(`set client_min_messages = warning; select pg_advisory_lock(${LOCK})`);
-    await refuseNewer(client);
-    await applyMigrations(drizzle({ client }), { migrationsFolder: FOLDER });
+    if ((await appliedMigrations(client)) < knownMigrations()) await applyMissing(client);
     await client.query(GUARDS);
   } finally {
     // The lock ends with the connection.
@@ -39,12 +36,20 @@ export async function isMigrated(database: Database): Promise<boolean> {
   return found.rows[0]?.count === knownMigrations();
 }
 
-async function refuseNewer(client: pg.Client): Promise<void> {
+/** How many the database has, 0 for a new one. More than this code knows is a `StartError`. */
+async function appliedMigrations(client: pg.Client): Promise<number> {
   const table = await client.query<{ is_there: boolean }>(`select to_regclass('drizzle.__drizzle_migrations') is not null as is_there`);
-  if (!table.rows[0]?.is_there) return;
+  if (!table.rows[0]?.is_there) return 0;
   const applied = await client.query<{ count: number }>('select count(*)::int as count from drizzle.__drizzle_migrations');
-  if ((applied.rows[0]?.count ?? 0) <= knownMigrations()) return;
+  const count = applied.rows[0]?.count ?? 0;
+  if (count <= knownMigrations()) return count;
   throw new StartError('A newer Tendon has changed this database. Start that version, or restore the database from before the update.');
+}
+
+/** The library is loaded only when there is something for it to do: it is a large part of a server's start. */
+async function applyMissing(client: pg.Client): Promise<void> {
+  const [{ drizzle }, { migrate: applyMigrations }] = await Promise.all([import('drizzle-orm/node-postgres'), import('drizzle-orm/node-postgres/migrator')]);
+  await applyMigrations(drizzle({ client }), { migrationsFolder: FOLDER });
 }
 
 /** Changes when the tables do: names a prepared database in tests. */
