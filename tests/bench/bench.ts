@@ -52,7 +52,7 @@ async function measure(): Promise<Record<string, unknown>> {
   }
   return {
     conditions: { ...conditions, loadAfter: loadavg()[0] },
-    start: { firstMs: first.figures.readyMs, withDataMs: figures.readyMs },
+    start: { first: first.figures, withData: figures },
     idle,
     floor,
     tendon,

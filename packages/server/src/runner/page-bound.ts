@@ -4,7 +4,7 @@ import type { HistoryPage } from '../store/session-store.ts';
  * What one answer may carry beside its newest message. A client cannot answer pings while a larger packet is on its way to it,
  * and several such answers at once would look like a reader that has stopped.
  */
-export const ANSWER_BYTES = 1024 * 1024;
+const ANSWER_BYTES = 1024 * 1024;
 
 /** The newest messages of a page that fit, with their calls; the rest is a page further up. Always at least one message. */
 export function boundedPage(page: HistoryPage, budget: number = ANSWER_BYTES): HistoryPage {
