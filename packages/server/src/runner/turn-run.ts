@@ -67,7 +67,7 @@ export class TurnRun {
   }
 
   async #run(): Promise<void> {
-    const saver = setInterval(() => void this.savePartial(), SAVE_PARTIAL_MS);
+    const stopSaving = this.#saveEverySecond();
     try {
       await this.#step();
     } catch (error) {
@@ -75,9 +75,19 @@ export class TurnRun {
       context.log.error({ err: error, sessionId: state.id }, 'a turn broke');
       await this.#commit(this.#failure({ code: 'internal', message: 'The turn broke in the server. Its log has the details; try again.' }));
     } finally {
-      clearInterval(saver);
+      stopSaving();
       this.#stream.close();
     }
+  }
+
+  /** The first save comes at a random moment of the first second, so that turns which begin together do not save together for ever. */
+  #saveEverySecond(): () => void {
+    const save = () => {
+      timer = setTimeout(save, SAVE_PARTIAL_MS);
+      void this.savePartial();
+    };
+    let timer = setTimeout(save, Math.random() * SAVE_PARTIAL_MS);
+    return () => clearTimeout(timer);
   }
 
   async #step(): Promise<void> {
