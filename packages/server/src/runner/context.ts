@@ -4,8 +4,8 @@ import type { SessionStore } from '../store/session-store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { HistoryCache } from './history-cache.ts';
 import type { ModelPort } from './model/model-port.ts';
-import type { Fanout } from './ports.ts';
 import type { OutputTails } from './output-tails.ts';
+import type { Fanout } from './ports.ts';
 import type { SessionActor } from './session-actor.ts';
 import type { Machine } from './tool-check.ts';
 

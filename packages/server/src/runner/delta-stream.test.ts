@@ -9,7 +9,11 @@ const nextTick = () => new Promise((resolve) => setImmediate(resolve));
 function stream(): { stream: DeltaStream; sent: Delta[]; textOf: (part: number) => string } {
   const sent: Delta[] = [];
   const made = new DeltaStream({ sessionId: 's', messageId: 'm', newId: () => `call-${sent.length}`, emit: (delta) => sent.push(delta) });
-  const textOf = (part: number) => sent.filter((delta) => delta.part === part).map((delta) => delta.text).join('');
+  const textOf = (part: number) =>
+    sent
+      .filter((delta) => delta.part === part)
+      .map((delta) => delta.text)
+      .join('');
   return { stream: made, sent, textOf };
 }
 
@@ -87,7 +91,13 @@ test('R1: a part that stays empty is told too, so that the next one is no gap', 
   live.partStarted(1, { type: 'text' });
   live.append(1, 'hello');
   await nextTick();
-  assert.deepEqual(sent.map(({ part, text }) => [part, text]), [[0, ''], [1, 'hello']]);
+  assert.deepEqual(
+    sent.map(({ part, text }) => [part, text]),
+    [
+      [0, ''],
+      [1, 'hello'],
+    ],
+  );
 });
 
 test('R3: a call that is being written has its id in the snapshot and is not part of what is kept', () => {

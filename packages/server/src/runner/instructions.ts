@@ -1,8 +1,7 @@
-import type { SessionState } from '../kernel/index.ts';
 import type { Machine } from './tool-check.ts';
 
 /** The system prompt. Short, and true about where things run. */
-export function instructionsFor(state: Pick<SessionState, 'workspace'>, machine: Machine | undefined, now: string): string {
+export function instructionsFor(machine: Machine | undefined, now: string): string {
   const place = machine
     ? `Your file and shell tools run on the person's own machine, in the folder ${machine.workspace}. Paths are relative to it.`
     : 'No machine is connected to this session: you have no file or shell tools. Say so when they are needed.';

@@ -46,6 +46,8 @@ export class OutputTails {
   }
 
   ofSession(sessionId: string): { callId: string; offset: number; text: string }[] {
-    return [...this.#tails].filter(([, tail]) => tail.sessionId === sessionId && tail.text !== '').map(([callId, { offset, text }]) => ({ callId, offset, text }));
+    return [...this.#tails]
+      .filter(([, tail]) => tail.sessionId === sessionId && tail.text !== '')
+      .map(([callId, { offset, text }]) => ({ callId, offset, text }));
   }
 }

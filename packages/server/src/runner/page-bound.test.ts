@@ -12,21 +12,42 @@ function message(seq: number, text = 'x'): Message {
 
 function call(messageId: string, size: number): Call {
   const result = textResult('succeeded', 'y'.repeat(size));
-  return { id: `c-${messageId}`, sessionId: 's', messageId, tool: 'bash', kind: 'local', effect: 'execute', input: {}, inputHash: 'h', state: 'succeeded', result, createdAt: AT };
+  return {
+    id: `c-${messageId}`,
+    sessionId: 's',
+    messageId,
+    tool: 'bash',
+    kind: 'local',
+    effect: 'execute',
+    input: {},
+    inputHash: 'h',
+    state: 'succeeded',
+    result,
+    createdAt: AT,
+  };
 }
 
 test('R8: a page keeps its newest messages with their calls and says that there is more', () => {
   const messages = [message(1), message(2), message(3)];
   const calls = [call('m1', 600), call('m2', 600), call('m3', 600)];
   const page = boundedPage({ messages, calls, hasMore: false }, 2_500);
-  assert.deepEqual(page.messages.map(({ id }) => id), ['m2', 'm3']);
-  assert.deepEqual(page.calls.map(({ messageId }) => messageId), ['m2', 'm3']);
+  assert.deepEqual(
+    page.messages.map(({ id }) => id),
+    ['m2', 'm3'],
+  );
+  assert.deepEqual(
+    page.calls.map(({ messageId }) => messageId),
+    ['m2', 'm3'],
+  );
   assert.equal(page.hasMore, true);
 });
 
 test('R8: the newest message is always there, however large; a page that fits is left alone', () => {
   const large = boundedPage({ messages: [message(1), message(2, 'x'.repeat(5_000))], calls: [], hasMore: false }, 1_000);
-  assert.deepEqual(large.messages.map(({ id }) => id), ['m2']);
+  assert.deepEqual(
+    large.messages.map(({ id }) => id),
+    ['m2'],
+  );
   const small = { messages: [message(1)], calls: [], hasMore: false };
   assert.equal(boundedPage(small), small);
   const empty = { messages: [], calls: [], hasMore: false };

@@ -10,8 +10,8 @@ import type { ModelPort, StepOutcome, StepRequest, StepSink } from './model/mode
 import type { AgentConnection, GatewayConnection } from './ports.ts';
 import { createRunner, type Runner } from './runner.ts';
 
-export const WORKSPACE = '/workspace';
-export const CALLER: Omit<AgentConnection, 'userId'> = { clientName: 'test', joinSession: () => undefined, leaveSession: () => undefined };
+const WORKSPACE = '/workspace';
+const CALLER: Omit<AgentConnection, 'userId'> = { clientName: 'test', joinSession: () => undefined, leaveSession: () => undefined };
 
 export interface Heard {
   readonly name: AgentNoticeName;

@@ -50,7 +50,10 @@ test('R6: what does not fit is invalid and says what would', () => {
 
 test('R6: without a machine there are no local tools, and the model is told why', () => {
   const context = { ...CONTEXT, machine: undefined };
-  assert.deepEqual(offeredTools(undefined).map((tool) => tool.name), ['update_plan', 'ask_user_questions']);
+  assert.deepEqual(
+    offeredTools(undefined).map((tool) => tool.name),
+    ['update_plan', 'ask_user_questions'],
+  );
   const { verdict } = ask('bash', '{"command":"ls"}', context);
   assert.ok(verdict.kind === 'invalid');
   assert.match(verdict.error.message, /No machine is connected/);

@@ -84,7 +84,8 @@ function isHashable(input: unknown): boolean {
 type ParsedInput = { ok: true; input: unknown } | { ok: false; reason: string };
 
 function parseInput(part: Extract<StepPart, { type: 'tool_call' }>): ParsedInput {
-  if (utf8Bytes(part.inputText) > LIMITS.toolInputBytes) return { ok: false, reason: `The input is over ${LIMITS.toolInputBytes} bytes. Split it into smaller calls.` };
+  if (utf8Bytes(part.inputText) > LIMITS.toolInputBytes)
+    return { ok: false, reason: `The input is over ${LIMITS.toolInputBytes} bytes. Split it into smaller calls.` };
   let raw: unknown;
   try {
     raw = JSON.parse(part.inputText === '' ? '{}' : part.inputText);
@@ -93,6 +94,7 @@ function parseInput(part: Extract<StepPart, { type: 'tool_call' }>): ParsedInput
   }
   const schema = toolDefinition(part.tool)?.input ?? z.record(z.string(), z.unknown());
   const checked = validate(schema, raw);
-  if (checked.ok && !isHashable(checked.data)) return { ok: false, reason: 'The input holds half of a surrogate pair, which is no text. Send whole characters.' };
+  if (checked.ok && !isHashable(checked.data))
+    return { ok: false, reason: 'The input holds half of a surrogate pair, which is no text. Send whole characters.' };
   return checked.ok ? { ok: true, input: checked.data } : { ok: false, reason: `The input does not fit the tool's schema: ${checked.error.message}` };
 }

@@ -97,7 +97,7 @@ export class TurnRun {
     const outcome = await context.models.step(
       {
         model: state.model,
-        instructions: instructionsFor(state, machine, context.now().toISOString()),
+        instructions: instructionsFor(machine, context.now().toISOString()),
         history,
         tools: offeredTools(machine),
         signal: this.#abort.signal,
@@ -133,7 +133,9 @@ export class TurnRun {
   async #touchRule(ruleId: string, rules: readonly { id: string }[]): Promise<void> {
     const { context } = this.#options;
     if (!rules.some((rule) => rule.id === ruleId)) return;
-    await context.store.touchRule(ruleId, context.now().toISOString()).catch((error: unknown) => context.log.warn({ err: error }, 'a rule could not be marked as used'));
+    await context.store
+      .touchRule(ruleId, context.now().toISOString())
+      .catch((error: unknown) => context.log.warn({ err: error }, 'a rule could not be marked as used'));
   }
 
   #failure(error: { code: string; message: string }): Extract<Input, { type: 'turn_failed' }> {
