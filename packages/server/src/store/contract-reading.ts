@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { v7 } from 'uuid';
 import { publicSession } from '../kernel/index.ts';
-import { commit, done, execute, type Rig, requested, turn } from './contract-rig.ts';
+import { commit, completed, done, execute, type Rig, requested, turn } from './contract-rig.ts';
 
 export function readingContract(rig: () => Rig): void {
   history(rig);
@@ -41,6 +41,27 @@ function history(rig: () => Rig): void {
     );
     const exact = await store.page(id, { limit: 12 });
     assert.equal(exact.hasMore, false);
+  });
+
+  test('D24: what is read at once is bounded in bytes, and the rest is a page further up', async () => {
+    const { store, newSession } = rig();
+    const { id } = await newSession();
+    let step = await done({ store, id }, execute('Large ones.'));
+    for (let count = 0; count < 6; count += 1) {
+      const large = requested({ verdict: { kind: 'deny', reason: 'no' }, input: { command: 'x'.repeat(900_000) } });
+      step = await done({ store, id }, completed(step.change.state, [large]), { fence: step.lease });
+    }
+    await done({ store, id }, completed(step.change.state), { fence: step.lease });
+    const newest = await store.page(id, { limit: 50 });
+    assert.equal(newest.hasMore, true);
+    assert.ok(newest.messages.length >= 4 && newest.messages.length < 8, `${newest.messages.length} messages`);
+    const older = await store.page(id, { before: newest.messages[0]?.seq, limit: 50 });
+    assert.equal(older.hasMore, false);
+    assert.equal(older.messages.length + newest.messages.length, 8);
+    assert.equal(await store.eventsAfter(id, 1, 10_000), undefined);
+    const last = newest.messages.at(-1)?.seq ?? 0;
+    assert.ok(((await store.eventsAfter(id, last - 1, 10_000))?.length ?? 0) > 0);
+    assert.equal((await store.historyAfter(id, 0, 1_000)).messages.length, 8);
   });
 
   test('D18: the model reads only what is newer than it has, with the calls and what their provider wants back', async () => {

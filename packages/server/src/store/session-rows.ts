@@ -39,6 +39,8 @@ interface PageRow {
   messages: MessageRow[] | null;
   queue?: MessageRow[] | null;
   calls: CallRow[] | null;
+  /** Messages that the limit lets through were left out for their size. */
+  is_cut?: boolean;
 }
 
 interface LeaseRow {
@@ -127,9 +129,10 @@ export class SessionRows implements SessionStore {
   async page(sessionId: string, { before, limit }: { before?: number | undefined; limit: number }): Promise<HistoryPage> {
     const [row] = await run<PageRow>(this.#parts.database, readPage, [sessionId, before, limit + 1]);
     const found = row?.messages ?? [];
-    const hasMore = found.length > limit;
-    const shown = hasMore ? found.slice(1) : found;
-    const tooOld = hasMore ? found[0]?.id : undefined;
+    const isOver = found.length > limit;
+    const hasMore = isOver || row?.is_cut === true;
+    const shown = isOver ? found.slice(1) : found;
+    const tooOld = isOver ? found[0]?.id : undefined;
     const calls = (row?.calls ?? []).filter((call) => call.message_id !== tooOld || !isFinalCallState(call.state));
     return { messages: [...shown, ...(row?.queue ?? [])].map(toMessage), calls: calls.map((call) => toStoredCall(call).call), hasMore };
   }

@@ -1,4 +1,6 @@
-import { OPEN_STATES, type Statement } from './statement.ts';
+import { newestWithin, OPEN_STATES, type Statement } from './statement.ts';
+
+const PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * $1 session, $2 seq that the page ends before (null: the newest page), $3 limit. The newest page brings the queue, and the calls that
@@ -7,10 +9,9 @@ import { OPEN_STATES, type Statement } from './statement.ts';
 export const readPage: Statement = {
   name: 'read_page',
   text: `
-with page as (
-  select * from messages where session_id = $1 and state <> 'queued' and seq < coalesce($2::integer, 2147483647)
-  order by seq desc limit $3)
+with ${newestWithin('seq < coalesce($2::integer, 2147483647)', PAGE_BYTES)}
 select
+  (select count(*) from newest) > (select count(*) from page) as is_cut,
   (select json_agg(row_to_json(p) order by p.seq) from page p) as messages,
   (select json_agg(row_to_json(m) order by m.queue_rank) from messages m
     where m.session_id = $1 and m.state = 'queued' and $2::integer is null) as queue,
