@@ -10,7 +10,7 @@ import { createHttp } from './http/create-http.ts';
 import { Door } from './http/door.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
-import { createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
+import { createModels, createRunner, type ModelConfig, type ModelPort, type Runner } from './runner/index.ts';
 import { StartError } from './start-error.ts';
 import { connect, createStore, type Database, type EmbeddedPostgres, isMigrated, migrate, startEmbeddedPostgres } from './store/index.ts';
 import { createTransport, type SignInAttempt, type SignInResult, type Transport } from './transport/index.ts';
@@ -43,13 +43,21 @@ interface Storage {
 
 /** Brings up a node, from database to open port. What its reader can mend is a `StartError`; nothing is left running then. */
 export async function startServer(config: Config, log: Log, parts: ServerParts): Promise<ServerHandle> {
+  const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
+  requireModel(models, config.model);
   const storage = await openStorage(config, log);
   try {
-    return await startOn(storage, { config, log, parts });
+    return await startOn(storage, { config, log, parts, models });
   } catch (error) {
     await closeStorage(storage);
     throw error;
   }
+}
+
+/** A model that cannot be used is told now, not at the first message. */
+function requireModel(models: ModelPort, model: string | undefined): void {
+  const fault = model === undefined ? undefined : models.check(model);
+  if (fault) throw new StartError(`TENDON_MODEL is "${model}": ${fault.message}`);
 }
 
 async function openStorage(config: Config, log: Log): Promise<Storage> {
@@ -69,7 +77,14 @@ async function closeStorage({ database, embedded }: Storage): Promise<void> {
   await embedded?.close();
 }
 
-async function startOn(storage: Storage, { config, log, parts }: { config: Config; log: Log; parts: ServerParts }): Promise<ServerHandle> {
+interface Given {
+  readonly config: Config;
+  readonly log: Log;
+  readonly parts: ServerParts;
+  readonly models: ModelPort;
+}
+
+async function startOn(storage: Storage, { config, log, parts, models }: Given): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey: await readSecretKey(config.home, config.secretKey), door, log });
@@ -88,7 +103,6 @@ async function startOn(storage: Storage, { config, log, parts }: { config: Confi
     log,
   });
   const store = createStore(database);
-  const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
   const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log });
   // Our own database has no other living node: what earlier ones held is free, before anyone here can take a lease.
   if (embedded) await store.releaseAll();
