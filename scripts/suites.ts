@@ -4,7 +4,12 @@ import { runSuite, type Suite, type Tally, testFiles } from './run-tests.ts';
 const CONCURRENCY = 2;
 
 /** Tests beside the code that start PostgreSQL or the product: too slow for a check that is run all day. */
-const HEAVY = ['packages/cli/src/**/*.test.ts', 'packages/server/src/{store,auth}/**/*.test.ts'];
+const HEAVY = [
+  'packages/cli/src/**/*.test.ts',
+  'packages/gateway/src/{gateway,journal/crash}.test.ts',
+  'packages/server/src/{auth,http,store}/**/*.test.ts',
+  'packages/server/src/runner/{faults,odd-input,session-actor}.test.ts',
+];
 const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
 
 /** `quick` leaves the heavy ones to `npm test`. The heavy ones start first and the quick ones fill the gaps. */
