@@ -46,7 +46,7 @@ export const Terminal = memo(function Terminal({ text, droppedBytes = 0, isLive 
       </section>
       {!isEmpty && !isLive && (
         <div className="absolute end-1 top-1 rounded-lg bg-panel opacity-0 transition-opacity group-hover/terminal:opacity-100 focus-within:opacity-100">
-          <CopyButton text={cleanTerminalText(text)} label="Copy output" className="size-7" />
+          <CopyButton text={cleanTerminalText(text)} label="Copy output" className="size-6 pointer-coarse:size-8" />
         </div>
       )}
     </div>

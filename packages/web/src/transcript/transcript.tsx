@@ -1,7 +1,7 @@
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import type { Call } from '@tendon/protocol';
 import { ArrowDown, LoaderCircle } from 'lucide-react';
-import { type ReactNode, type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useRef } from 'react';
+import { type ReactNode, type Ref, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef } from 'react';
 import { useSession, useView } from '../app/session-context.tsx';
 import { LiveRow, MessageRow, OutboxRow } from './message-row.tsx';
 import { StatusRow } from './status-row.tsx';
@@ -44,6 +44,7 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
   useOlder(virtualizer, hasMore && !isLoadingOlder, session.loadOlder.bind(session));
   useOwnMessages(rows, virtualizer);
   useEndKeptInSight(scroller, virtualizer);
+  useOpenedInPlace(scroller);
   useImperativeHandle(ref, () => ({
     showCall: (call) => void showCall(call),
     scrollToEnd: () => virtualizer.scrollToEnd(),
@@ -139,25 +140,54 @@ function useOlder(virtualizer: Virtualizer<HTMLDivElement, Element>, canLoad: bo
   });
 }
 
-/** A window that gets smaller (a growing composer, a keyboard, a bar) must not push the end out of sight. */
+/**
+ * Holds on to the end while the reader is there, whatever changes: a card that folds, a growing composer, a keyboard, a bar.
+ * Only scrolling up lets go; a size that changes is no such wish.
+ */
 function useEndKeptInSight(scroller: { readonly current: HTMLElement | null }, virtualizer: Virtualizer<HTMLDivElement, Element>): void {
+  const isHeld = useRef(true);
+  const size = virtualizer.getTotalSize();
   useEffect(() => {
     const element = scroller.current;
     if (!element) return undefined;
-    let wasAtEnd = true;
-    const remember = () => {
-      wasAtEnd = virtualizer.isAtEnd(NEAR_END_PX);
+    let lastTop = element.scrollTop;
+    const watch = () => {
+      const isNear = element.scrollHeight - element.scrollTop - element.clientHeight <= NEAR_END_PX;
+      if (isNear) isHeld.current = true;
+      else if (element.scrollTop < lastTop) isHeld.current = false;
+      lastTop = element.scrollTop;
     };
     const observer = new ResizeObserver(() => {
-      if (wasAtEnd) virtualizer.scrollToEnd();
+      if (isHeld.current) virtualizer.scrollToEnd();
     });
-    element.addEventListener('scroll', remember, { passive: true });
+    element.addEventListener('scroll', watch, { passive: true });
     observer.observe(element);
     return () => {
       observer.disconnect();
-      element.removeEventListener('scroll', remember);
+      element.removeEventListener('scroll', watch);
     };
   }, [scroller, virtualizer]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new size is what moves the end
+  useLayoutEffect(() => {
+    if (isHeld.current) virtualizer.scrollToEnd();
+  }, [size, virtualizer]);
+}
+
+/** A card that the reader opens stays where it was clicked, at the end of the transcript too: what opens is what they want to read. */
+function useOpenedInPlace(scroller: { readonly current: HTMLElement | null }): void {
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return undefined;
+    const onClick = (event: MouseEvent) => {
+      const button = event.target instanceof Element ? event.target.closest('[aria-expanded="false"]') : null;
+      if (!button) return;
+      const before = button.getBoundingClientRect().top;
+      // Two frames: one draws the opened card, the other has followed the end.
+      requestAnimationFrame(() => requestAnimationFrame(() => element.scrollBy({ top: button.getBoundingClientRect().top - before, behavior: 'instant' })));
+    };
+    element.addEventListener('click', onClick, { capture: true });
+    return () => element.removeEventListener('click', onClick, { capture: true });
+  }, [scroller]);
 }
 
 /** Who sends a message wants to see it, wherever they were reading. */
