@@ -96,6 +96,12 @@ export class SessionPage {
     await this.stopButton.waitFor({ state: 'detached' });
   }
 
+  /** Waits until the transcript reads exactly so, from its first letter to its last. */
+  async reads(text: string): Promise<void> {
+    const transcript = await this.transcript.elementHandle();
+    await this.page.waitForFunction(([element, wanted]) => element?.textContent === wanted, [transcript, text] as const);
+  }
+
   /** Takes the focus out of the composer, so that single keys act. */
   async leaveComposer(): Promise<void> {
     await this.message.blur();

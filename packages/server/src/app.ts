@@ -43,8 +43,8 @@ interface Storage {
 
 /** Brings up a node, from database to open port. What its reader can mend is a `StartError`; nothing is left running then. */
 export async function startServer(config: Config, log: Log, parts: ServerParts): Promise<ServerHandle> {
+  requireModel(config);
   const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
-  requireModel(models, config.model);
   const storage = await openStorage(config, log);
   try {
     return await startOn(storage, { config, log, parts, models });
@@ -54,10 +54,10 @@ export async function startServer(config: Config, log: Log, parts: ServerParts):
   }
 }
 
-/** A model that cannot be used is told now, not at the first message. */
-function requireModel(models: ModelPort, model: string | undefined): void {
-  const fault = model === undefined ? undefined : models.check(model);
-  if (fault) throw new StartError(`TENDON_MODEL is "${model}": ${fault.message}`);
+/** A model that cannot be used is told now, not at the first message. Asks nobody on the network. */
+export function requireModel(config: Config): void {
+  const fault = config.model === undefined ? undefined : createModels(modelConfig(config)).check(config.model);
+  if (fault) throw new StartError(`TENDON_MODEL is "${config.model}": ${fault.message}`);
 }
 
 async function openStorage(config: Config, log: Log): Promise<Storage> {

@@ -52,7 +52,8 @@ export async function start(flags: StartFlags): Promise<void> {
 /** The server, with the page built beside its start when it is missing. */
 async function serve(config: Config, running: RunningParts): Promise<ServerHandle> {
   const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY });
-  const { startServer } = await import('@tendon/server');
+  const { requireModel, startServer } = await import('@tendon/server');
+  requireModel(config);
   const [server] = await Promise.all([startServer(config, log, { webRoot: WEB_ROOT }), ensureWebBuilt()]);
   running.add(() => server.close());
   running.endWith(server.databaseLost, 'The database has ended by itself; its log stands in the home, under db.');
