@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react';
+import { useLayoutEffect, useRef } from 'react';
 import { keyName } from './key-name.ts';
 
 /** Keys must never act while a person types, nor under an open dialog or menu. */
@@ -12,10 +12,11 @@ export type KeyMap = Readonly<Record<string, () => void>>;
 /** Runs what the map has for a key, wherever the focus is but in a text field. A key that is held down counts once. */
 export function useKeys(keys: KeyMap): void {
   const latest = useRef(keys);
-  useEffect(() => {
+  // Before the paint: a key that a person sees offered must act.
+  useLayoutEffect(() => {
     latest.current = keys;
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.repeat || event.defaultPrevented || isElsewhere(event.target)) return;
       const name = keyName(event);

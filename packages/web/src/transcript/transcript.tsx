@@ -55,11 +55,14 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
     while (!session.view.get().messages.some((message) => message.id === call.messageId) && session.view.get().hasMore) await session.loadOlder();
     const index = transcriptRows(rowSource(session.view.get())).findIndex((row) => row.key === call.messageId);
     if (index >= 0) virtualizer.scrollToIndex(index, { align: 'end' });
-    requestAnimationFrame(() => {
+    const show = () => {
       const card = scroller.current?.querySelector<HTMLElement>(`[data-call="${CSS.escape(call.id)}"]`);
       card?.scrollIntoView({ block: 'center' });
-      card?.focus({ preventScroll: true });
-    });
+      // The next key may have come first, and opened a field inside the card: it keeps the focus.
+      if (card && !card.contains(document.activeElement)) card.focus({ preventScroll: true });
+      return card;
+    };
+    if (!show()) requestAnimationFrame(show);
   };
 
   return (
