@@ -3,13 +3,13 @@ import { LIMITS, type ToolResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import { v7 as newId } from 'uuid';
 import { CallDesk } from './calls/call-desk.ts';
-import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
+import { openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
 import { Journal } from './journal/journal.ts';
 import { settleLeftovers } from './journal/leftovers.ts';
 import { type OwnerLock, takeOwnerLock } from './journal/owner-lock.ts';
 import type { LinkState } from './link/connection.ts';
-import { openGatewaySocket } from './link/gateway-socket.ts';
+import { type OpenSocket, openGatewaySocket } from './link/gateway-socket.ts';
 import { greetServer } from './link/greeting.ts';
 import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
@@ -50,13 +50,15 @@ export interface GatewayHandle {
 
 const FLUSH_MS = 1_500;
 
-interface Parts {
-  readonly folders: GatewayFolders;
-  readonly lock: OwnerLock;
+/** What a gateway is put together from: its disk, its tools, and the way to its server. */
+export interface GatewayParts {
+  readonly lock: Pick<OwnerLock, 'close'>;
   readonly journal: Journal;
-  readonly policy: PolicyFile;
+  readonly policy: Pick<PolicyFile, 'current'>;
   readonly workspaces: readonly Workspace[];
   readonly gatewayId: string;
+  readonly registry: ToolRegistry;
+  readonly openSocket: OpenSocket;
 }
 
 /**
@@ -81,7 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const gatewayId = await loadGatewayId(folders.identity, newId);
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
     await settleLeftovers(journal, options.log);
-    return new Gateway({ ...options, name }, { folders, lock, journal, policy, workspaces, gatewayId });
+    return new Gateway({ ...options, name }, { lock, journal, policy, workspaces, gatewayId, registry: sharedRegistry(), openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();
     throw error;
@@ -124,9 +126,10 @@ function sharedRegistry(): ToolRegistry {
   return registry;
 }
 
-class Gateway implements GatewayHandle {
+/** A running gateway. `startGateway` makes it from what the machine has; the simulation makes it from simulated parts. */
+export class Gateway implements GatewayHandle {
   readonly gatewayId: string;
-  readonly #parts: Parts;
+  readonly #parts: GatewayParts;
   readonly #log: Logger;
   readonly #desk: CallDesk;
   readonly #link: LinkSupervisor;
@@ -136,7 +139,7 @@ class Gateway implements GatewayHandle {
   readonly #ready: Promise<LinkState>;
   #closing: Promise<void> | undefined;
 
-  constructor(options: GatewayOptions & { name: string }, parts: Parts) {
+  constructor(options: GatewayOptions & { name: string }, parts: GatewayParts) {
     this.#parts = parts;
     this.#log = options.log;
     this.gatewayId = parts.gatewayId;
@@ -151,7 +154,6 @@ class Gateway implements GatewayHandle {
     });
     this.#desk = new CallDesk({
       ...parts,
-      registry: sharedRegistry(),
       background: this.#background,
       log: options.log,
       now: () => new Date(),
@@ -223,10 +225,10 @@ class Gateway implements GatewayHandle {
     };
     return new LinkSupervisor({
       socket: { serverUrl: options.serverUrl, token: options.token, version: options.version },
-      openSocket: openGatewaySocket,
+      openSocket: this.#parts.openSocket,
       greet: (socket) =>
         greetServer(socket, {
-          hello: { ...about, tools: [...sharedRegistry().announced], calls: this.#desk.book.report() },
+          hello: { ...about, tools: [...this.#parts.registry.announced], calls: this.#desk.book.report() },
           desk: this.#desk,
           outbox: this.#outbox,
         }),

@@ -12,7 +12,7 @@ export interface CheckOptions {
   readonly gatewayId: string;
   readonly workspaces: readonly Workspace[];
   readonly registry: ToolRegistry;
-  readonly policy: PolicyFile;
+  readonly policy: Pick<PolicyFile, 'current'>;
 }
 
 export interface Refusal {

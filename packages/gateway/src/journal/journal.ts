@@ -1,7 +1,6 @@
-import { type FileHandle, open, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { errorCode } from '../tools/faults.ts';
+import { type JournalFiles, type JournalHandle, systemFiles } from './journal-files.ts';
 import { compacted, emptyState, fold, type JournalEntry, type JournalLine, type JournalState, readJournal } from './journal-lines.ts';
 
 /*
@@ -26,6 +25,8 @@ export interface JournalOptions {
   readonly newId: () => string;
   /** A file that grows past this, and is mostly about calls that are over, is written anew. */
   readonly compactBytes?: number;
+  /** The disk; the machine's own when left out. */
+  readonly files?: JournalFiles;
 }
 
 const COMPACT_BYTES = 8 * 1024 * 1024;
@@ -34,14 +35,14 @@ export class Journal {
   readonly instanceId: string;
   readonly #options: JournalOptions;
   readonly #state: JournalState;
-  #handle: FileHandle;
+  #handle: JournalHandle;
   #bytes: number;
   #bytesAfterCompaction: number;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #mode: 'open' | 'broken' | 'closed' = 'open';
 
-  private constructor(options: JournalOptions, loaded: { instanceId: string; state: JournalState; handle: FileHandle; bytes: number }) {
+  private constructor(options: JournalOptions, loaded: { instanceId: string; state: JournalState; handle: JournalHandle; bytes: number }) {
     this.#options = options;
     this.instanceId = loaded.instanceId;
     this.#state = loaded.state;
@@ -56,7 +57,7 @@ export class Journal {
    */
   static async open(options: JournalOptions): Promise<Journal> {
     const { instanceId, state } = (await load(options)) ?? { instanceId: options.newId(), state: emptyState() };
-    const { handle, bytes } = await writeAnew(options.path, compacted(instanceId, state));
+    const { handle, bytes } = await writeAnew(options, compacted(instanceId, state));
     return new Journal(options, { instanceId, state, handle, bytes });
   }
 
@@ -131,7 +132,7 @@ export class Journal {
     const limit = Math.max(this.#options.compactBytes ?? COMPACT_BYTES, 2 * this.#bytesAfterCompaction);
     if (this.#bytes <= limit) return;
     try {
-      const { handle, bytes } = await writeAnew(this.#options.path, compacted(this.instanceId, this.#state));
+      const { handle, bytes } = await writeAnew(this.#options, compacted(this.instanceId, this.#state));
       await this.#handle.close();
       this.#handle = handle;
       this.#bytes = bytes;
@@ -145,32 +146,21 @@ export class Journal {
 }
 
 async function load(options: JournalOptions): Promise<{ instanceId: string; state: JournalState } | undefined> {
-  const bytes = await readFile(options.path).catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const { path, log, newId, files = systemFiles } = options;
+  const bytes = await files.read(path);
   if (bytes === undefined) return undefined;
   const reading = readJournal(bytes);
   if (reading.kind === 'read') {
-    if (reading.isTorn) options.log.warn({ cutBytes: bytes.length - reading.goodBytes }, 'the end of the journal was cut off by a crash and is left out');
+    if (reading.isTorn) log.warn({ cutBytes: bytes.length - reading.goodBytes }, 'the end of the journal was cut off by a crash and is left out');
     return reading;
   }
-  const aside = `${options.path}.unreadable-${options.newId()}`;
-  await rename(options.path, aside);
-  options.log.error({ movedTo: aside, reason: reading.reason }, 'the journal cannot be read: a new one is begun, and calls of the old one are unknown');
+  const aside = `${path}.unreadable-${newId()}`;
+  await files.rename(path, aside);
+  log.error({ movedTo: aside, reason: reading.reason }, 'the journal cannot be read: a new one is begun, and calls of the old one are unknown');
   return undefined;
 }
 
-/** Replaces the file in one step and makes that durable, folder included. */
-async function writeAnew(path: string, text: string): Promise<{ handle: FileHandle; bytes: number }> {
-  const draft = `${path}.new`;
-  await writeFile(draft, text, { mode: 0o600, flush: true });
-  await rename(draft, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-  return { handle: await open(path, 'a'), bytes: Buffer.byteLength(text, 'utf8') };
+async function writeAnew({ path, files = systemFiles }: JournalOptions, text: string): Promise<{ handle: JournalHandle; bytes: number }> {
+  await files.replace(path, text);
+  return { handle: await files.openForAppend(path), bytes: Buffer.byteLength(text, 'utf8') };
 }

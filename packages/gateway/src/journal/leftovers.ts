@@ -7,11 +7,11 @@ const OUTCOME_UNKNOWN =
   'The gateway on this machine stopped while this ran. It had started, and no one can say whether it finished. What was left of it has been ended. Look at its effects before running it again.';
 
 /** Ends what a dead predecessor has left running, and records those calls as unknown: they are never run again by themselves. */
-export async function settleLeftovers(journal: Journal, log: Logger): Promise<void> {
+export async function settleLeftovers(journal: Journal, log: Logger, endProcesses = killCallProcesses): Promise<void> {
   const open = [...journal.entries()].filter((entry) => entry.result === undefined);
   await Promise.all(
     open.map(async ({ callId, tool, leader }) => {
-      await killCallProcesses({ callId, leader });
+      await endProcesses({ callId, leader });
       const result: ToolResult = textResult('unknown', OUTCOME_UNKNOWN);
       const appended = await journal.append({ kind: 'done', callId, result });
       log.warn({ callId, tool, recorded: appended.ok }, 'a call was running when the gateway died: its outcome is unknown');
