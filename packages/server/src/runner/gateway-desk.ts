@@ -162,7 +162,9 @@ function nextStep(stored: StoredCall, entry: JournaledCall | undefined, instance
   }
   if (entry) return { kind: 'commit', input: { type: 'call_finished', callId, instanceId, result: entry.result ?? textResult('unknown', UNKNOWN_OUTCOME) } };
   if (stored.cancelRequestedAt !== undefined) return { kind: 'commit', input: { type: 'call_finished', callId, instanceId, result: NEVER_STARTED } };
-  // What is not read is journaled before it starts, so a call the journal does not know has not started; what is read may run again.
+  // It ran over there, and nobody there knows of it any more: what only reads is not journaled, and begins anew.
+  if (stored.call.state === 'running') return { kind: 'commit', input: { type: 'call_lost', callId, instanceId, reason: UNKNOWN_OUTCOME } };
+  // What is not read is journaled before it starts, so a call the journal does not know has not started.
   return { kind: 'send' };
 }
 

@@ -9,7 +9,7 @@ import type { GatewayStore, SessionStore } from './session-store.ts';
 export type Store = SessionStore & GatewayStore;
 
 /** The two ports over one PostgreSQL. Time and ids can be handed in. */
-export function createStore(database: Database, options: Partial<Pick<CommitParts, 'now' | 'newId' | 'random'>> = {}): Store {
+export function createStore(database: Database, options: Partial<Omit<CommitParts, 'database'>> = {}): Store {
   const clock = { now: () => new Date().toISOString(), newId: v7, random: Math.random, pause: (ms: number) => pause(ms) };
   const sessions = new SessionRows({ ...clock, ...options, database });
   const gateways = new GatewayRows(database);

@@ -1,0 +1,84 @@
+import type { Random } from './random.ts';
+
+/** What people do. The number is how often, compared with the others. */
+const ACTIONS = {
+  say: 30,
+  interrupt: 6,
+  stop: 8,
+  go_on: 6,
+  approve: 40,
+  deny: 6,
+  decide_wrongly: 3,
+  answer: 12,
+  cancel_message: 4,
+  edit_title: 2,
+  reload: 4,
+  leave_and_return: 4,
+  revoke_rule: 3,
+} as const;
+
+/** What goes wrong. */
+const FAULTS = {
+  kill_node: 6,
+  terminate_node: 3,
+  stop_node: 3,
+  kill_gateway: 6,
+  close_gateway: 2,
+  cut_power: 2,
+  lose_journal: 1,
+  stop_gateway: 2,
+  cut_connections: 6,
+  stall_connections: 3,
+  slow_network: 3,
+  database_fails: 4,
+  database_slow: 2,
+  disk_fails: 3,
+  disk_full: 2,
+  clock_jumps: 2,
+} as const;
+
+export type ActionKind = keyof typeof ACTIONS;
+export type FaultKind = keyof typeof FAULTS;
+
+export interface PlannedStep {
+  readonly atMs: number;
+  readonly kind: ActionKind | FaultKind;
+  /** Chooses among what there is at that moment. */
+  readonly pick: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly machines: number;
+  readonly steps: readonly PlannedStep[];
+  /** When faults end and everything is put right. */
+  readonly endsAtMs: number;
+}
+
+function weighted<Kind extends string>(random: Random, weights: Readonly<Record<Kind, number>>, kinds: readonly Kind[]): Kind {
+  const total = kinds.reduce((sum, kind) => sum + weights[kind], 0);
+  let at = random.next() * total;
+  for (const kind of kinds) {
+    at -= weights[kind];
+    if (at <= 0) return kind;
+  }
+  return kinds[0] as Kind;
+}
+
+/** Every seed leaves a random half of the faults out, so that rare combinations of the others are reached. */
+export function planOf(seed: number, random: Random, maxNodes: number): Plan {
+  const faults = (Object.keys(FAULTS) as FaultKind[]).filter(() => random.chance(0.5));
+  const actions = Object.keys(ACTIONS) as ActionKind[];
+  const steps: PlannedStep[] = [];
+  const endsAtMs = random.between(6_000, 16_000);
+  const pace = random.between(60, 500);
+  for (let atMs = random.between(1, 50); atMs < endsAtMs; atMs += random.between(1, 2 * pace))
+    steps.push({ atMs, kind: weighted(random, ACTIONS, actions), pick: random.below(1_000_000) });
+  if (faults.length > 0) {
+    const faultPace = random.between(400, 4_000);
+    for (let atMs = random.between(50, faultPace); atMs < endsAtMs; atMs += random.between(1, 2 * faultPace))
+      steps.push({ atMs, kind: weighted(random, FAULTS, faults), pick: random.below(1_000_000) });
+  }
+  return { seed, nodes: 1 + random.below(maxNodes), machines: 1 + random.below(2), steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
+}

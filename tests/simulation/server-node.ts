@@ -1,0 +1,217 @@
+import {
+  type AgentData,
+  type AgentNoticeName,
+  type AgentNotices,
+  type AgentRequest,
+  type AgentRequestName,
+  type GatewayAnswer,
+  type GatewayRequestName,
+  type Result,
+  refusal,
+} from '@tendon/protocol';
+import { type AgentConnection, createRunner, createStore, type GatewayConnection, type Runner } from '@tendon/server/parts';
+import { openDatabase } from './database.ts';
+import { simulatedModel } from './model.ts';
+import type { Connection } from './network.ts';
+import { SimulatedProcess } from './virtual-time.ts';
+import type { World } from './world.ts';
+
+type Notice = <Name extends AgentNoticeName>(name: Name, notice: AgentNotices[Name]) => void;
+
+interface Room {
+  readonly connection: Connection;
+  readonly userId: string;
+  readonly sessions: Set<string>;
+  readonly notice: Notice;
+}
+
+export interface AgentEnd {
+  ask<Name extends AgentRequestName>(name: Name, payload: AgentRequest<Name>): Promise<Result<AgentData<Name>>>;
+}
+
+export interface GatewayEnd {
+  handle(name: GatewayRequestName, payload: unknown): Promise<unknown>;
+}
+
+interface GatewayPeer {
+  readonly userId: string;
+  readonly command: (name: string, payload: unknown, answer: (data: unknown) => void) => void;
+}
+
+const ASK_TIMEOUT_MS = 10_000;
+
+/** A server node: the real runner and the real store, over a database, models and a network of the world. */
+export class ServerNode {
+  readonly #world: World;
+  readonly #name: string;
+  readonly #nodes: () => readonly ServerNode[];
+  readonly #connections = new Set<{ connection: Connection; peer: SimulatedProcess }>();
+  readonly #rooms = new Set<Room>();
+  #process = new SimulatedProcess('node');
+  #runner: Runner | undefined;
+  #boots = 0;
+
+  constructor(world: World, { name, nodes }: { name: string; nodes: () => readonly ServerNode[] }) {
+    this.#world = world;
+    this.#name = name;
+    this.#nodes = nodes;
+    this.#process.isDead = true;
+  }
+
+  get process(): SimulatedProcess {
+    return this.#process;
+  }
+
+  get isDown(): boolean {
+    return this.#process.isDead || !this.#runner;
+  }
+
+  boot(): void {
+    if (!this.#process.isDead) return;
+    this.#boots += 1;
+    const { time, random, databaseHealth: health, tables, judge, log, newId } = this.#world;
+    this.#process = new SimulatedProcess(this.#name);
+    const own = this.#process;
+    const database = openDatabase({ time, random, health, tables, watch: judge });
+    const now = () => new Date();
+    time.within(own, () => {
+      const store = createStore(database, { now: () => now().toISOString(), newId, random: random.next, pause: (ms) => time.wait(ms) });
+      const runner = createRunner({
+        node: `${this.#name}-${this.#boots}`,
+        store,
+        models: simulatedModel(this.#world),
+        fanout: {
+          toSession: (sessionId, name, notice) => this.#tell((room) => room.sessions.has(sessionId), name, notice),
+          toUser: (userId, name, notice) => this.#tell((room) => room.userId === userId, name, notice),
+          hasAudience: (sessionId) => [...this.#rooms].some((room) => room.sessions.has(sessionId)),
+        },
+        log,
+        now,
+        newId,
+      });
+      this.#runner = runner;
+      judge.nodeIsUp(this.#name, true);
+      runner.start().catch(() => undefined);
+    });
+  }
+
+  /** `kill -9`. */
+  crash(): void {
+    if (this.isDown) return;
+    this.#process.isDead = true;
+    this.#dropAll();
+    this.#world.judge.sometimes('a node is killed');
+  }
+
+  /** SIGTERM: leases are given back, and what was in flight stays owed. */
+  async terminate(): Promise<void> {
+    const runner = this.#runner;
+    const own = this.#process;
+    if (!runner || this.isDown) return;
+    await this.#world.time.within(own, () => runner.close()).catch(() => undefined);
+    if (own.isDead || this.#process !== own) return;
+    own.isDead = true;
+    this.#dropAll();
+    this.#world.judge.sometimes('a node is terminated');
+  }
+
+  peerDied(peer: SimulatedProcess): void {
+    for (const entry of [...this.#connections]) {
+      if (entry.peer !== peer) continue;
+      this.#connections.delete(entry);
+      entry.connection.processDied('dialler');
+    }
+  }
+
+  /** Every connection of this node, for those who cut. */
+  connections(): Connection[] {
+    return [...this.#connections].map((entry) => entry.connection).filter((connection) => connection.isOpen);
+  }
+
+  acceptAgent(connection: Connection, { peer, userId, notice }: { peer: SimulatedProcess; userId: string; notice: Notice }): AgentEnd {
+    const entry = { connection, peer };
+    const room: Room = { connection, userId, sessions: new Set(), notice };
+    this.#connections.add(entry);
+    this.#rooms.add(room);
+    const leave = () => {
+      this.#connections.delete(entry);
+      this.#rooms.delete(room);
+    };
+    connection.listen('listener', { closed: leave });
+    const caller: AgentConnection = {
+      userId,
+      clientName: 'simulated',
+      joinSession: (sessionId) => void room.sessions.add(sessionId),
+      leaveSession: (sessionId) => void room.sessions.delete(sessionId),
+    };
+    return {
+      ask: (name, payload) =>
+        connection.request('listener', { timeoutMs: ASK_TIMEOUT_MS, handle: (answer) => void this.#answer(caller, name, payload).then(answer) }),
+    };
+  }
+
+  acceptGateway(connection: Connection, peer: GatewayPeer & { process?: SimulatedProcess }): GatewayEnd {
+    const { judge, time, newId } = this.#world;
+    const runner = this.#runner;
+    const own = this.#process;
+    const entry = { connection, peer: peer.process ?? own };
+    this.#connections.add(entry);
+    let hasEnded = false;
+    const ended = () => {
+      if (hasEnded) return;
+      hasEnded = true;
+      this.#connections.delete(entry);
+      runner?.gateways.disconnected(atServer);
+    };
+    const atServer: GatewayConnection = {
+      connectionId: newId(),
+      userId: peer.userId,
+      call: (command, timeoutMs) => {
+        judge.dispatched(command);
+        return connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('tool:call', command, (data) => answer(data as GatewayAnswer<'tool:call'>)) });
+      },
+      cancel: async (callId, timeoutMs) => {
+        await connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('tool:cancel', { callId }, answer) });
+      },
+      disconnect: () => {
+        connection.close('listener', 'io server disconnect');
+        time.after(0, ended, own);
+      },
+    };
+    connection.listen('listener', { closed: ended });
+    return {
+      handle: async (name, payload) => {
+        if (!runner) return refusal('unavailable');
+        try {
+          return await (runner.gateways.handlers[name] as (connection: GatewayConnection, payload: unknown) => Promise<unknown>)(atServer, payload);
+        } catch {
+          return refusal('internal');
+        }
+      },
+    };
+  }
+
+  async #answer(caller: AgentConnection, name: AgentRequestName, payload: unknown): Promise<never> {
+    try {
+      const handler = this.#runner?.agent[name] as ((connection: AgentConnection, payload: unknown) => Promise<unknown>) | undefined;
+      return ((await handler?.(caller, payload)) ?? refusal('unavailable')) as never;
+    } catch {
+      return refusal('internal') as never;
+    }
+  }
+
+  /** To everyone it is meant for, at whatever node: between nodes the fan-out carries it. */
+  #tell<Name extends AgentNoticeName>(isMeant: (room: Room) => boolean, name: Name, notice: AgentNotices[Name]): void {
+    for (const node of this.#nodes()) {
+      for (const room of node.#rooms) if (isMeant(room)) room.connection.send('dialler', () => room.notice(name, notice));
+    }
+  }
+
+  #dropAll(): void {
+    this.#runner = undefined;
+    this.#world.judge.nodeIsUp(this.#name, false);
+    for (const { connection } of this.#connections) connection.processDied('listener');
+    this.#connections.clear();
+    this.#rooms.clear();
+  }
+}
