@@ -11,6 +11,7 @@ const UNAVAILABLE = 'No connection to the server.';
 /** One page or terminal of a person: the real session client and its outbox, over a network of the world. */
 export class Device {
   readonly userId: string;
+  readonly name: string;
   readonly #world: World;
   readonly #nodes: () => readonly ServerNode[];
   /** Survives a reload, as a browser's storage does. */
@@ -24,15 +25,12 @@ export class Device {
   constructor(world: World, { userId, nodes }: { userId: string; nodes: () => readonly ServerNode[] }) {
     this.#world = world;
     this.userId = userId;
+    this.name = `device ${world.newId().slice(-3)}`;
     this.#nodes = nodes;
     const made = this.#makeClient();
     this.#outbox = made.outbox;
     this.#notifier = made.notifier;
     this.#dialSoon(1);
-  }
-
-  get isOnline(): boolean {
-    return this.#link !== undefined;
   }
 
   get sessionIds(): string[] {
@@ -41,6 +39,11 @@ export class Device {
 
   view(sessionId: string): SessionView | undefined {
     return this.#sessions.get(sessionId)?.view.get();
+  }
+
+  /** Online, and every open session as new as the server last said. */
+  get isUpToDate(): boolean {
+    return this.#link !== undefined && this.sessionIds.every((id) => this.view(id)?.phase === 'ready' && this.view(id)?.error === undefined);
   }
 
   /** Whether everything that was written here has been acknowledged or refused. */
@@ -142,9 +145,13 @@ export class Device {
   async #request<Name extends AgentRequestName>(name: Name, payload: AgentRequest<Name>): Promise<Result<AgentData<Name>>> {
     const link = this.#link;
     if (!link) return refusal('unavailable', UNAVAILABLE);
+    const { judge } = this.#world;
     try {
-      return await link.end.ask(name, payload);
-    } catch {
+      const result = await link.end.ask(name, payload);
+      judge.note(() => `${this.name}: ${name} ${result.ok ? 'ok' : result.error.code}`);
+      return result;
+    } catch (error) {
+      judge.note(() => `${this.name}: ${name} lost: ${String(error)}`);
       return refusal('unavailable', UNAVAILABLE);
     }
   }
@@ -165,12 +172,14 @@ export class Device {
     const end = node.acceptAgent(connection, { peer: own, userId: this.userId, notice });
     connection.listen('dialler', { closed: () => this.#ended(connection) });
     this.#link = { connection, end };
+    this.#world.judge.note(() => `${this.name} is online`);
     for (const session of this.#sessions.values()) session.setOnline(true);
     this.#outbox.setOnline(true);
   }
 
   #ended(connection: Connection): void {
     if (this.#link?.connection !== connection) return;
+    this.#world.judge.note(() => `${this.name} is offline`);
     this.#link = undefined;
     for (const session of this.#sessions.values()) session.setOnline(false);
     this.#outbox.setOnline(false);

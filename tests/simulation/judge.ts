@@ -41,6 +41,8 @@ export class Judge {
   readonly #cancelHeardAt = new Map<string, number>();
   readonly #finalStates = new Map<string, string>();
   readonly #stopped = new Set<string>();
+  /** Until when each machine was dead or stopped: nothing can be asked of it before. */
+  readonly #machineAwayUntil = new Map<string, number>();
   readonly #nodesUp = new Set<string>();
   #someNodeUpSinceMs = 0;
 
@@ -161,8 +163,19 @@ export class Judge {
   // ---- machines
 
   gatewayBooted(gatewayId: string, instanceId: string): void {
+    this.machineIsAway(gatewayId, this.#time.nowMs);
     const known = this.#tables.gateways.get(gatewayId)?.['instance_id'];
     if (known !== undefined && known !== instanceId) this.sometimes('a machine comes back as a new instance');
+  }
+
+  /** Dead until it boots (`Infinity`), or stopped until a moment. */
+  machineIsAway(gatewayId: string, untilMs: number): void {
+    this.#machineAwayUntil.set(gatewayId, untilMs);
+  }
+
+  /** What a lost journal knew of, nobody can end any more. */
+  journalLost(gatewayId: string): void {
+    for (const effect of this.#effects) if (effect.gatewayId === gatewayId) effect.endedAtMs ??= this.#time.nowMs;
   }
 
   dispatched(command: GatewayCommand<'tool:call'>): void {
@@ -207,6 +220,7 @@ export class Judge {
 
   cancelHeard(callId: string): void {
     if (!this.#cancelHeardAt.has(callId)) this.#cancelHeardAt.set(callId, this.#time.nowMs);
+    this.note(() => `call ${callId.slice(-3)}: its machine hears of the cancellation`);
     this.sometimes('a machine hears of a cancellation');
     if ((this.#effectsByCall.get(callId) ?? []).some((effect) => effect.endedAtMs === undefined)) this.sometimes('a running call is cancelled');
   }
@@ -224,7 +238,8 @@ export class Judge {
     for (const effect of this.#effects) {
       const heardAt = this.#cancelHeardAt.get(effect.callId);
       if (heardAt === undefined || effect.endedAtMs !== undefined) continue;
-      this.check('I10', now - heardAt <= DEAD_WITHIN_MS, () => `call ${effect.callId} still runs ${Math.round(now - heardAt)} ms after its machine heard of the stop`);
+      const sinceMs = now - Math.max(heardAt, this.#machineAwayUntil.get(effect.gatewayId) ?? 0);
+      this.check('I10', sinceMs <= DEAD_WITHIN_MS, () => `call ${effect.callId} still runs ${Math.round(sinceMs)} ms after its machine heard of the stop`);
     }
   }
 

@@ -25,7 +25,14 @@ const POLICY = { version: 1 as const, rules: [{ action: 'deny' as const, tool: '
 
 const TOOLS = { bash: 'execute', write_file: 'write', read_file: 'read' } as const satisfies Record<string, ToolEffect>;
 
+const ANNOUNCED = Object.entries(TOOLS).map(([name, effect]) => {
+  const { description, input } = LOCAL_TOOLS[name as keyof typeof TOOLS];
+  return { name, description, inputSchema: z.toJSONSchema(input, { io: 'input' }) as Record<string, unknown>, effect, source: 'builtin' };
+});
+
 interface Child {
+  /** What only reads is a part of the gateway, and dies with it. */
+  readonly isOfGateway: boolean;
   readonly process: SimulatedProcess;
   readonly runId: string;
 }
@@ -94,7 +101,9 @@ export class Machine {
     if (!this.isUp) return;
     this.#process.isDead = true;
     this.#gateway = undefined;
+    this.#world.judge.machineIsAway(this.gatewayId, Number.POSITIVE_INFINITY);
     for (const node of this.#nodes()) node.peerDied(this.#process);
+    for (const [callId, child] of [...this.#children]) if (child.isOfGateway) this.#kill(callId);
     this.#world.judge.sometimes(this.#children.size > 0 ? 'a gateway dies while a tool runs' : 'a gateway dies');
   }
 
@@ -109,7 +118,27 @@ export class Machine {
   loseJournal(): void {
     this.crash();
     this.disk.wipe();
+    this.#world.judge.journalLost(this.gatewayId);
     this.#world.judge.sometimes('a journal is lost');
+  }
+
+  /** SIGSTOP, and SIGCONT after a while. */
+  stop(ms: number): void {
+    const own = this.#process;
+    if (own.isDead || own.held) return;
+    this.#world.time.stop(own);
+    this.#world.judge.machineIsAway(this.gatewayId, Number.POSITIVE_INFINITY);
+    this.#world.time.after(ms, () => this.#goOn(own), undefined);
+  }
+
+  goOn(): void {
+    this.#goOn(this.#process);
+  }
+
+  #goOn(own: SimulatedProcess): void {
+    if (own.isDead || !own.held) return;
+    this.#world.time.goOn(own);
+    this.#world.judge.machineIsAway(this.gatewayId, this.#world.time.nowMs);
   }
 
   close(): void {
@@ -122,12 +151,8 @@ export class Machine {
   }
 
   #registry(instanceId: string): ToolRegistry {
-    const announced = Object.entries(TOOLS).map(([name, effect]) => {
-      const { description, input } = LOCAL_TOOLS[name as keyof typeof TOOLS];
-      return { name, description, inputSchema: z.toJSONSchema(input, { io: 'input' }) as Record<string, unknown>, effect, source: 'builtin' };
-    });
     return {
-      announced,
+      announced: ANNOUNCED,
       prepare: (tool, input) => {
         if (!Object.hasOwn(TOOLS, tool)) return { ok: false, code: 'unknown_tool', message: `There is no ${tool}.` };
         const subject = String((input as { command?: string; path?: string }).command ?? (input as { path?: string }).path);
@@ -145,7 +170,7 @@ export class Machine {
   #runTool(what: { tool: string; input: unknown; subject: string; instanceId: string }, context: ToolContext): Promise<ToolResult> {
     const { time, random, judge, newId } = this.#world;
     const { callId, signal } = context;
-    const child: Child = { process: new SimulatedProcess(`child of ${callId}`), runId: newId() };
+    const child: Child = { process: new SimulatedProcess(`child of ${callId}`), runId: newId(), isOfGateway: TOOLS[what.tool as keyof typeof TOOLS] === 'read' };
     this.#children.set(callId, child);
     judge.effectStarted({ ...what, callId, gatewayId: this.gatewayId, runId: child.runId });
     context.onSpawned({ pid: this.#children.size, startedAt: child.runId, bootId: 'simulated' });
@@ -207,6 +232,7 @@ export class Machine {
         userId: this.userId,
         process: own,
         command: (name, payload, answer) => {
+          judge.note(() => `machine ${this.gatewayId.slice(-3)} hears ${name} ${(payload as { callId: string }).callId.slice(-3)}`);
           if (name === 'tool:cancel') judge.cancelHeard((payload as GatewayCommand<'tool:cancel'>).callId);
           events.command(name, payload, answer);
         },

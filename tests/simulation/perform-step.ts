@@ -75,24 +75,20 @@ const FAULTS: Readonly<Record<FaultKind, Perform>> = {
   },
   terminate_node: ({ world, nodes }, pick) => {
     const node = choose(nodes, pick);
-    void node?.terminate().then(() => world.time.after(500, () => node.boot(), undefined));
-    // A drain that the database holds up is ended the hard way.
-    world.time.after(
-      5_000,
-      () => {
-        node?.crash();
-        node?.boot();
-      },
-      undefined,
-    );
-  },
-  stop_node: ({ world, nodes }, pick) => {
-    const node = choose(nodes, pick);
     if (!node || node.isDown) return;
-    const ms = choose([500, 4_000, 12_000, 14_000], pick >> 4) ?? 500;
-    node.process.stoppedUntil = world.time.nowMs + ms;
-    if (ms > 10_000) world.judge.sometimes('a node is stopped for longer than its leases');
+    const own = node.process;
+    // A drain that is held up is ended the hard way.
+    const end = () => {
+      if (node.process === own) node.crash();
+      node.boot();
+    };
+    const cancel = world.time.after(5_000, end, undefined);
+    void node.terminate().then(() => {
+      cancel();
+      world.time.after(500, end, undefined);
+    });
   },
+  stop_node: ({ nodes }, pick) => choose(nodes, pick)?.stop(choose([500, 4_000, 12_000, 14_000], pick >> 4) ?? 500),
   kill_gateway: ({ world, machines }, pick) => {
     const machine = choose(machines, pick);
     machine?.crash();
@@ -100,15 +96,14 @@ const FAULTS: Readonly<Record<FaultKind, Perform>> = {
   },
   close_gateway: ({ world, machines }, pick) => {
     const machine = choose(machines, pick);
-    machine?.close();
-    world.time.after(
-      4_000,
-      () => {
-        machine?.crash();
-        machine?.boot();
-      },
-      undefined,
-    );
+    if (!machine?.isUp) return;
+    const own = machine.process;
+    machine.close();
+    const end = () => {
+      if (machine.process === own) machine.crash();
+      machine.boot();
+    };
+    world.time.after(4_000, end, undefined);
   },
   cut_power: ({ world, machines }, pick) => {
     const machine = choose(machines, pick);
@@ -120,10 +115,7 @@ const FAULTS: Readonly<Record<FaultKind, Perform>> = {
     machine?.loseJournal();
     world.time.after(choose([100, 3_000], pick >> 4) ?? 100, () => machine?.boot(), undefined);
   },
-  stop_gateway: ({ world, machines }, pick) => {
-    const machine = choose(machines, pick);
-    if (machine?.isUp) machine.process.stoppedUntil = world.time.nowMs + (choose([500, 6_000, 20_000], pick >> 4) ?? 500);
-  },
+  stop_gateway: ({ machines }, pick) => choose(machines, pick)?.stop(choose([500, 6_000, 20_000], pick >> 4) ?? 500),
   cut_connections: ({ nodes }, pick) => {
     const all = nodes.flatMap((node) => node.connections());
     if (pick % 3 === 0) for (const connection of all) connection.cut();

@@ -51,6 +51,8 @@ export interface Plan {
   readonly seed: number;
   readonly nodes: number;
   readonly machines: number;
+  /** Somebody else is there, with a session and a page of their own. */
+  readonly hasStranger: boolean;
   readonly steps: readonly PlannedStep[];
   /** When faults end and everything is put right. */
   readonly endsAtMs: number;
@@ -71,14 +73,14 @@ export function planOf(seed: number, random: Random, maxNodes: number): Plan {
   const faults = (Object.keys(FAULTS) as FaultKind[]).filter(() => random.chance(0.5));
   const actions = Object.keys(ACTIONS) as ActionKind[];
   const steps: PlannedStep[] = [];
-  const endsAtMs = random.between(6_000, 16_000);
-  const pace = random.between(60, 500);
+  const endsAtMs = random.between(1_500, 7_000);
+  const pace = random.between(30, 250);
   for (let atMs = random.between(1, 50); atMs < endsAtMs; atMs += random.between(1, 2 * pace))
     steps.push({ atMs, kind: weighted(random, ACTIONS, actions), pick: random.below(1_000_000) });
   if (faults.length > 0) {
-    const faultPace = random.between(400, 4_000);
+    const faultPace = random.between(200, 2_000);
     for (let atMs = random.between(50, faultPace); atMs < endsAtMs; atMs += random.between(1, 2 * faultPace))
       steps.push({ atMs, kind: weighted(random, FAULTS, faults), pick: random.below(1_000_000) });
   }
-  return { seed, nodes: 1 + random.below(maxNodes), machines: 1 + random.below(2), steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
+  return { seed, nodes: 1 + random.below(maxNodes), machines: random.chance(0.8) ? 1 : 2, hasStranger: random.chance(0.2), steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
 }

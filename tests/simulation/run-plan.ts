@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { SessionView } from '@tendon/client';
 import { Device } from './device.ts';
 import { Machine } from './machine.ts';
@@ -28,6 +28,8 @@ export interface Outcome {
 
 /** Backoff of a gateway can reach 30 s; on top what invariant I18 grants, and the tools' own time. */
 const REST_WITHIN_MS = 90_000;
+/** Rest is what lasts so long: longer than any packet, sweep or pause between two tries. */
+const REST_MS = 2_500;
 const CONVERGE_MS = 5_000;
 
 /** Plays one plan from an empty database to rest, and judges it. */
@@ -63,7 +65,7 @@ async function play(plan: Plan, world: World): Promise<void> {
   await heal(population);
   const limit = time.nowMs + REST_WITHIN_MS;
   // A packet that was under way may begin new work: rest is what lasts.
-  for (let restedMs = 0; time.nowMs < limit && restedMs < CONVERGE_MS; restedMs = isAtRest(population) ? restedMs + 500 : 0) {
+  for (let restedMs = 0; time.nowMs < limit && restedMs < REST_MS; restedMs = isAtRest(population) ? restedMs + 500 : 0) {
     await time.runUntil(time.nowMs + 500);
     judge.lookAround();
   }
@@ -71,7 +73,7 @@ async function play(plan: Plan, world: World): Promise<void> {
   await compareViews(population);
 }
 
-function populate({ nodes: nodeCount, machines: machineCount }: Plan, world: World): Population {
+function populate({ nodes: nodeCount, machines: machineCount, hasStranger }: Plan, world: World): Population {
   const nodes: ServerNode[] = [];
   const users = [world.newId(), world.newId()];
   for (let index = 0; index < nodeCount; index += 1) nodes.push(new ServerNode(world, { name: `node-${index}`, nodes: () => nodes }));
@@ -79,14 +81,14 @@ function populate({ nodes: nodeCount, machines: machineCount }: Plan, world: Wor
   const owner = users[0] as string;
   const machines = Array.from({ length: machineCount }, () => new Machine(world, { userId: owner, nodes: () => nodes }));
   for (const machine of machines) machine.boot();
-  const devices = [owner, owner, users[1] as string].map((userId) => new Device(world, { userId, nodes: () => nodes }));
+  const devices = [owner, owner, ...(hasStranger ? [users[1] as string] : [])].map((userId) => new Device(world, { userId, nodes: () => nodes }));
   return { world, nodes, machines, devices, sessionIds: [] };
 }
 
-/** Two of the person, one of somebody else. */
+/** Two of the person, and one of somebody else. */
 async function makeSessions({ world, devices, sessionIds }: Population): Promise<void> {
-  const [first, second, stranger] = devices as [Device, Device, Device];
-  for (const device of [first, first, stranger]) {
+  const [first, second, stranger] = devices as [Device, Device, Device?];
+  for (const device of [first, first, ...(stranger ? [stranger] : [])]) {
     const made = device.ask('session:create', {});
     const answered = { isDone: false };
     made.then(() => Object.assign(answered, { isDone: true })).catch(() => undefined);
@@ -94,25 +96,25 @@ async function makeSessions({ world, devices, sessionIds }: Population): Promise
     const result = await made;
     if (!result.ok) throw new Error(`no session could be made: ${result.error.message}`);
     sessionIds.push(result.data.session.id);
-    for (const one of device === stranger ? [stranger] : [first, second]) one.open(result.data.session.id);
+    for (const one of device === stranger ? [device] : [first, second]) one.open(result.data.session.id);
   }
 }
 
 async function heal({ world, nodes, machines }: Population): Promise<void> {
   world.calm();
   for (const node of nodes) {
-    node.process.stoppedUntil = 0;
+    node.goOn();
     node.boot();
   }
   for (const machine of machines) {
-    machine.process.stoppedUntil = 0;
+    machine.goOn();
     machine.boot();
   }
 }
 
 function isAtRest({ world, devices, machines }: Population): boolean {
   const areSessions = [...world.tables.sessions.values()].every((row) => (row.status === 'idle' || row.status === 'waiting_for_user') && row['stopping'] !== true);
-  return areSessions && world.weather.halfOpen === 0 && devices.every((device) => device.isOnline && device.hasSentAll) && machines.every((machine) => machine.isUp);
+  return areSessions && world.weather.halfOpen === 0 && devices.every((device) => device.isUpToDate && device.hasSentAll) && machines.every((machine) => machine.isUp);
 }
 
 /** Everyone who has a session open sees what somebody sees who opens it now (I9). */
@@ -122,7 +124,7 @@ async function compareViews({ world, nodes, devices }: Population): Promise<void
     const fresh = new Device(world, { userId, nodes: () => nodes });
     const ids = new Set(own.flatMap((device) => device.sessionIds));
     for (const id of ids) fresh.open(id);
-    await world.time.runUntil(world.time.nowMs + CONVERGE_MS);
+    await world.time.runUntil(world.time.nowMs + CONVERGE_MS, () => [...ids].every((id) => fresh.view(id)?.phase === 'ready'));
     for (const id of ids) {
       for (const device of own) {
         const [seen, wanted] = [viewed(device.view(id)), viewed(fresh.view(id))];
@@ -142,10 +144,5 @@ function viewed(view: SessionView | undefined): object {
 }
 
 function isSame(a: unknown, b: unknown): boolean {
-  try {
-    assert.deepEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)));
-    return true;
-  } catch {
-    return false;
-  }
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)));
 }

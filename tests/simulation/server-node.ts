@@ -39,6 +39,7 @@ interface GatewayPeer {
 }
 
 const ASK_TIMEOUT_MS = 10_000;
+const LEASE_MS = 10_000;
 
 /** A server node: the real runner and the real store, over a database, models and a network of the world. */
 export class ServerNode {
@@ -113,6 +114,19 @@ export class ServerNode {
     own.isDead = true;
     this.#dropAll();
     this.#world.judge.sometimes('a node is terminated');
+  }
+
+  /** SIGSTOP, and SIGCONT after a while. */
+  stop(ms: number): void {
+    const own = this.#process;
+    if (this.isDown || own.held) return;
+    this.#world.time.stop(own);
+    this.#world.time.after(ms, () => this.#world.time.goOn(own), undefined);
+    if (ms > LEASE_MS) this.#world.judge.sometimes('a node is stopped for longer than its leases');
+  }
+
+  goOn(): void {
+    this.#world.time.goOn(this.#process);
   }
 
   peerDied(peer: SimulatedProcess): void {

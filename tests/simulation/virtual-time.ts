@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  * database, a sync of the disk. A step belongs to a process; the steps of a dead process never come, those of a stopped one come late.
  *
  *   after(ms) ──► waiting ──its moment──► owner alive ──► run, then every promise that is ready
- *                                     ├─► owner stopped ──► waiting, until it goes on
+ *                                     ├─► owner stopped ──► held, until it goes on
  *                                     └─► owner dead ──► dropped
  */
 
@@ -13,8 +13,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export class SimulatedProcess {
   readonly name: string;
   isDead = false;
-  /** Stopped by a signal until this moment, in milliseconds of the world. */
-  stoppedUntil = 0;
+  /** Stopped by a signal: what is due meanwhile waits in here, in its order. */
+  held: Step[] | undefined;
   /** How far this process's wall clock is off. Its monotonic clock is never. */
   clockSkewMs = 0;
 
@@ -66,6 +66,21 @@ export class VirtualTime {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
+  /** SIGSTOP. */
+  stop(process: SimulatedProcess): void {
+    process.held ??= [];
+  }
+
+  /** SIGCONT: what was due comes now, late and in order. */
+  goOn(process: SimulatedProcess): void {
+    const held = process.held ?? [];
+    process.held = undefined;
+    for (const step of held) {
+      step.at = this.nowMs;
+      this.#push(step);
+    }
+  }
+
   within<T>(owner: SimulatedProcess, work: () => T): T {
     return current.run(owner, work);
   }
@@ -76,9 +91,8 @@ export class VirtualTime {
       this.#pop();
       if (step.isCancelled || step.owner?.isDead) continue;
       this.nowMs = Math.max(this.nowMs, step.at);
-      if (step.owner && step.owner.stoppedUntil > this.nowMs) {
-        step.at = step.owner.stoppedUntil;
-        this.#push(step);
+      if (step.owner?.held) {
+        step.owner.held.push(step);
         continue;
       }
       this.steps += 1;
