@@ -87,8 +87,8 @@ export class Connection {
     this.#isOpen = false;
     // What is dead hears nothing, and must not go on because of it.
     if (!this.#processes[from].isDead) this.#tellWaiting(from);
-    const delay = this.#isSilent ? SILENCE_NOTICED_MS : this.#random.between(0.1, this.#weather.latencyMs);
-    this.#time.after(delay, () => this.#end(to, cause), this.#processes[to]);
+    if (this.#isSilent) return this.#endAfterSilence(to, cause);
+    this.#time.after(this.#random.between(0.1, this.#weather.latencyMs), () => this.#end(to, cause), this.#processes[to]);
   }
 
   /** The network lets go of it: both ends hear of it, each at a moment of its own. */
@@ -116,6 +116,16 @@ export class Connection {
   /** A process has died, and its machine says so to the peer. */
   processDied(side: Side): void {
     this.close(side, 'transport close');
+  }
+
+  /** The last word did not get through either: only the silence tells. */
+  #endAfterSilence(side: Side, cause: string): void {
+    this.#weather.halfOpen += 1;
+    const noticed = () => {
+      this.#weather.halfOpen -= 1;
+      this.#time.after(0, () => this.#end(side, cause), this.#processes[side]);
+    };
+    this.#time.after(SILENCE_NOTICED_MS, noticed, undefined);
   }
 
   #end(side: Side, cause: string): void {

@@ -23,11 +23,11 @@ function at(act: (device: Device, sessionId: string, population: Population & { 
 }
 
 /** On a call that waits for a person, at whichever device shows one. */
-function onCall(state: Call['state'], act: (device: Device, call: Call, pick: number) => unknown): Perform {
-  return ({ devices }, pick) => {
-    const waiting = devices.flatMap((device) => device.callsIn(state).map((call) => ({ device, call })));
+function onCall(state: Call['state'], act: (device: Device, call: Call, population: Population & { pick: number }) => unknown): Perform {
+  return (population, pick) => {
+    const waiting = population.devices.flatMap((device) => device.callsIn(state).map((call) => ({ device, call })));
     const chosen = choose(waiting, pick);
-    if (chosen) void act(chosen.device, chosen.call, Math.floor(pick / 64));
+    if (chosen) void act(chosen.device, chosen.call, { ...population, pick: Math.floor(pick / 64) });
   };
 }
 
@@ -36,16 +36,18 @@ const ACTIONS: Readonly<Record<ActionKind, Perform>> = {
   interrupt: at((device, sessionId, { world }) => device.say(sessionId, `words ${world.newId()}`, 'interrupt')),
   stop: at((device, sessionId) => device.ask('agent:stop', { sessionId })),
   go_on: at((device, sessionId) => device.ask('agent:continue', { sessionId })),
-  approve: onCall('awaiting_approval', (device, call, pick) => {
+  approve: onCall('awaiting_approval', (device, call, { pick }) => {
     const scope = pick % 7 === 0 ? 'always' : pick % 5 === 0 ? 'session' : 'once';
     return device.ask('tool:decide', { sessionId: call.sessionId, callId: call.id, inputHash: call.inputHash, decision: 'approve', scope });
   }),
   deny: onCall('awaiting_approval', (device, { sessionId, id: callId, inputHash }) =>
     device.ask('tool:decide', { sessionId, callId, inputHash, decision: 'deny', reason: 'no' }),
   ),
-  decide_wrongly: onCall('awaiting_approval', (device, { sessionId, id: callId, inputHash }) =>
-    device.ask('tool:decide', { sessionId, callId, inputHash: `${inputHash.startsWith('x') ? 'y' : 'x'}${inputHash.slice(1)}`, decision: 'approve' }),
-  ),
+  decide_wrongly: onCall('awaiting_approval', async (device, { sessionId, id: callId, inputHash }, { world }) => {
+    const otherHash = `${inputHash.startsWith('x') ? 'y' : 'x'}${inputHash.slice(1)}`;
+    const result = await device.ask('tool:decide', { sessionId, callId, inputHash: otherHash, decision: 'approve' });
+    world.judge.check('I11', !result.ok, () => `call ${callId} was approved by a decision about something else`);
+  }),
   answer: onCall('awaiting_answer', (device, { sessionId, id: callId }) =>
     device.ask('tool:result', { sessionId, callId, result: { answers: [{ question: 'Which?', answer: 'a' }] } }),
   ),

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import { Random } from './random.ts';
 
 /** What people do. The number is how often, compared with the others. */
 const ACTIONS = {
@@ -58,6 +58,9 @@ export interface Plan {
   readonly endsAtMs: number;
 }
 
+/** Nodes on one database. */
+const MOST_NODES = 1;
+
 function weighted<Kind extends string>(random: Random, weights: Readonly<Record<Kind, number>>, kinds: readonly Kind[]): Kind {
   const total = kinds.reduce((sum, kind) => sum + weights[kind], 0);
   let at = random.next() * total;
@@ -68,8 +71,13 @@ function weighted<Kind extends string>(random: Random, weights: Readonly<Record<
   return kinds[0] as Kind;
 }
 
+/** The plan that a seed stands for. */
+export function planOfSeed(seed: number): Plan {
+  return planOf(seed, new Random(seed), MOST_NODES);
+}
+
 /** Every seed leaves a random half of the faults out, so that rare combinations of the others are reached. */
-export function planOf(seed: number, random: Random, maxNodes: number): Plan {
+function planOf(seed: number, random: Random, maxNodes: number): Plan {
   const faults = (Object.keys(FAULTS) as FaultKind[]).filter(() => random.chance(0.5));
   const actions = Object.keys(ACTIONS) as ActionKind[];
   const steps: PlannedStep[] = [];

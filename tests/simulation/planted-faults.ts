@@ -1,0 +1,84 @@
+/** A fault put into the real source as it is loaded. The simulation must find each of them. */
+export interface PlantedFault {
+  readonly name: string;
+  /** Path below the repository's root. */
+  readonly file: string;
+  /** Must stand in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const GATEWAY = 'packages/gateway/src';
+const SERVER = 'packages/server/src';
+
+export const PLANTED_FAULTS: readonly PlantedFault[] = [
+  {
+    name: 'the effect comes before the journal',
+    file: `${GATEWAY}/calls/call-desk.ts`,
+    find: `    if (call.prepared.effect === 'read') return undefined;
+    const { callId, tool, inputHash } = call.command;`,
+    replace: `    if (call.prepared.effect !== 'none') return undefined;
+    const { callId, tool, inputHash } = call.command;`,
+  },
+  {
+    name: 'a call that is known already is begun again',
+    file: `${GATEWAY}/calls/call-desk.ts`,
+    find: '    if (known) return ACCEPTED;',
+    replace: '',
+  },
+  {
+    name: 'a call that is over and forgotten may run again',
+    file: `${GATEWAY}/calls/call-desk.ts`,
+    find: 'if (this.#options.journal.isForgotten(callId))\n',
+    replace: 'if (this.#options.journal.isForgotten(""))\n',
+  },
+  { name: "the machine's own policy is not asked", file: `${GATEWAY}/calls/check-call.ts`, find: "  if (action === 'deny')\n", replace: "  if (action === 'never')\n" },
+  { name: 'a cancellation does not end a running call', file: `${GATEWAY}/calls/call-book.ts`, find: '    state.abort.abort(reason);', replace: '' },
+  { name: 'the journal does not wait for the disk', file: `${GATEWAY}/journal/journal.ts`, find: '      await this.#handle.appendFile(data);\n      await this.#handle.datasync();', replace: '      await this.#handle.appendFile(data);' },
+  {
+    name: 'what was left running is taken for not started',
+    file: `${GATEWAY}/journal/leftovers.ts`,
+    find: "const result: ToolResult = textResult('unknown', OUTCOME_UNKNOWN);",
+    replace: "const result: ToolResult = textResult('succeeded', OUTCOME_UNKNOWN);",
+  },
+  { name: 'results are not sent again after a reconnect', file: `${GATEWAY}/link/outbox.ts`, find: "for (const item of this.#items.values()) item.state = 'waiting';", replace: '' },
+  { name: 'a result is forgotten before it is acknowledged', file: `${GATEWAY}/link/outbox.ts`, find: "    if (answer.kind === 'ok') {", replace: "    if (answer.kind !== 'refused') {" },
+  {
+    name: 'an approval is not bound to what was shown',
+    file: `${SERVER}/kernel/handlers/about-calls.ts`,
+    find: '  if (call.inputHash !== input.inputHash) return refusal(',
+    replace: "  if (input.inputHash === '') return refusal(",
+  },
+  { name: 'a stop leaves the turn running', file: `${SERVER}/kernel/turn-flow.ts`, find: '  draft.set({ turn: undefined, steps: 0 });\n  for', replace: '  draft.set({ steps: 0 });\n  for' },
+  { name: 'a stop forgets calls that may run', file: `${SERVER}/kernel/turn-flow.ts`, find: 'if (mayRun) draft.writeCall', replace: 'if (mayRun && false) draft.writeCall' },
+  {
+    name: 'a late result overwrites a final state',
+    file: `${SERVER}/kernel/handlers/about-calls.ts`,
+    find: '  if (!isOpen) return answerCall(draft, stored.call);\n',
+    replace: '',
+  },
+  {
+    name: 'a result of any instance is taken',
+    file: `${SERVER}/kernel/handlers/about-calls.ts`,
+    find: "  if (stored.dispatch?.instanceId !== input.instanceId) return refusal(",
+    replace: "  if (stored.dispatch === undefined) return refusal(",
+  },
+  { name: 'a repeated message is a new one', file: `${SERVER}/kernel/handlers/from-person.ts`, find: '  if (known) return repeated(draft, known, input);\n', replace: '' },
+  { name: 'a message is acknowledged before it is stored', file: `${SERVER}/runner/agent-desk.ts`, find: ": await actor.commit(inputWith(undefined), commit);\n", replace: ": await Promise.race([actor.commit(inputWith(undefined), commit), Promise.resolve({ ok: true, answer: { type: 'accepted', messageId, seq: 1, queued: false } } as never)]);\n" },
+  { name: 'a lost turn is not begun again', file: `${SERVER}/runner/session-actor.ts`, find: 'state.turn.epoch !== lease.epoch) await', replace: "state.turn.epoch !== lease.epoch && state.id === '') await" },
+  { name: 'a commit in doubt is not looked into', file: `${SERVER}/runner/session-actor.ts`, find: '      this.#isUncertain = true;\n      this.#context.pokeLater(this.sessionId);\n      throw error;', replace: '      throw error;' },
+  { name: 'events are stored and not told', file: `${SERVER}/runner/session-actor.ts`, find: "for (const event of told ?? []) fanout.toSession(this.sessionId, 'session:event', event);", replace: '' },
+  { name: 'a refusal of a machine is not heard', file: `${SERVER}/runner/dispatcher.ts`, find: '      if (answer.accepted) return;\n', replace: '      if (answer.accepted || call.id) return;\n' },
+  {
+    name: 'a read that died with its gateway is waited for',
+    file: `${SERVER}/runner/gateway-desk.ts`,
+    find: "if (stored.call.state === 'running') return { kind: 'commit'",
+    replace: "if (stored.call.state === 'cancelled') return { kind: 'commit'",
+  },
+  { name: 'calls of a lost journal are sent again', file: `${SERVER}/runner/gateway-desk.ts`, find: "  if (given !== instanceId) return { kind: 'commit', input: { type: 'call_lost', callId, instanceId: given, reason: LOST_JOURNAL } };\n", replace: '' },
+  { name: 'the history keeps calls that are not over', file: `${SERVER}/runner/history-cache.ts`, find: 'append(entry, firstOpen < 0 ? items : items.slice(0, firstOpen));', replace: 'append(entry, items);' },
+  { name: 'no version and no epoch in the WHERE', file: 'tests/simulation/statements.ts', find: 'if (!row || row.version !== version || row.lease_epoch !== epoch || row.lease_node !== leaseNode) return rows([]);', replace: 'if (!row) return rows([]);' },
+  { name: 'the status is written in a second transaction', file: 'tests/simulation/statements.ts', find: "  'steps',\n  'status',\n", replace: "  'steps',\n" },
+  { name: 'text is stored without the fence', file: 'tests/simulation/statements.ts', find: '  if (!isOwner) return touched(0);', replace: '  if (!row) return touched(0);' },
+  { name: 'a client takes a gap for the next event', file: 'packages/client/src/session/event-log.ts', find: "return applied === 'gap' ? mend(log, jitter) : { log: kept(log, applied) };", replace: "return applied === 'gap' ? { log } : { log: kept(log, applied) };" },
+];
