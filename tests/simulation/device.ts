@@ -1,6 +1,15 @@
 import { memoryOutbox, type OutboxStorage, type SessionView } from '@tendon/client';
 import { Notifier, Outbox, readDelta, readEvent, SessionClient, type SessionHost } from '@tendon/client/parts';
-import { type AgentData, type AgentNoticeName, type AgentNotices, type AgentRequest, type AgentRequestName, type Call, type Result, refusal } from '@tendon/protocol';
+import {
+  type AgentData,
+  type AgentNoticeName,
+  type AgentNotices,
+  type AgentRequest,
+  type AgentRequestName,
+  type Call,
+  type Result,
+  refusal,
+} from '@tendon/protocol';
 import type { Connection } from './network.ts';
 import type { AgentEnd, ServerNode } from './server-node.ts';
 import { SimulatedProcess } from './virtual-time.ts';
@@ -163,7 +172,10 @@ export class Device {
   #dial(): void {
     const { random } = this.#world;
     const node = random.pick(this.#nodes());
-    if (node.isDown) return this.#dialSoon(random.between(100, 2_000));
+    if (node.isDown) {
+      this.#dialSoon(random.between(100, 2_000));
+      return;
+    }
     const own = this.#process;
     const connection = this.#world.connect(own, node.process);
     const notice = <Name extends AgentNoticeName>(name: Name, data: AgentNotices[Name]) => {

@@ -41,6 +41,9 @@ export class Judge {
   readonly #cancelHeardAt = new Map<string, number>();
   readonly #finalStates = new Map<string, string>();
   readonly #stopped = new Set<string>();
+  readonly #askedAt = new Map<string, number>();
+  readonly #diedAt = new Map<string, number>();
+  readonly #instanceOf = new Map<string, string>();
   /** Until when each machine was dead or stopped: nothing can be asked of it before. */
   readonly #machineAwayUntil = new Map<string, number>();
   readonly #nodesUp = new Set<string>();
@@ -78,7 +81,11 @@ export class Judge {
   acknowledged(messageId: string, sessionId: string): void {
     this.#acknowledged.add(messageId);
     const row = this.#tables.messages.get(messageId);
-    this.check('I1', row === undefined ? this.#wasRemoved(messageId) : row.session_id === sessionId, () => `message ${messageId} was acknowledged and is nowhere`);
+    this.check(
+      'I1',
+      row === undefined ? this.#wasRemoved(messageId) : row.session_id === sessionId,
+      () => `message ${messageId} was acknowledged and is nowhere`,
+    );
   }
 
   heard(userId: string, sessionId: string): void {
@@ -111,7 +118,10 @@ export class Judge {
   written = ({ sessionId, before, after, callsBefore, basis, node }: Written): void => {
     const isCurrent = basis.version === before.version && basis.epoch === before.lease_epoch && basis.node === before.lease_node;
     this.check('I5', isCurrent, () => `${node} wrote session ${sessionId} on version ${basis.version} and epoch ${basis.epoch}, which were over`);
-    this.note(() => `${node} writes ${sessionId.slice(-3)}: ${before.status} -> ${after.status}, seq ${after.seq}, epoch ${after.lease_epoch}, lease ${after.lease_node}`);
+    this.note(
+      () =>
+        `${node} writes ${sessionId.slice(-3)}: ${before.status} -> ${after.status}, seq ${after.seq}, epoch ${after.lease_epoch}, lease ${after.lease_node}`,
+    );
     const open = this.#tables.openCalls(sessionId);
     const status = after.turn_message_id !== null ? 'running' : this.#statusOf(open);
     this.check('I7', after.status === status, () => `session ${sessionId} says ${after.status}, its rows say ${status}`);
@@ -126,7 +136,8 @@ export class Judge {
       this.sometimes('a stop ends a turn');
     }
     this.check('I10', after.turn_message_id === null || !this.#stopped.has(after.turn_message_id), () => `turn ${after.turn_message_id} runs after its stop`);
-    if (before.turn_epoch !== null && after.turn_epoch !== null && after.turn_epoch > before.turn_epoch) this.sometimes('a turn is begun again by another owner');
+    if (before.turn_epoch !== null && after.turn_epoch !== null && after.turn_epoch > before.turn_epoch)
+      this.sometimes('a turn is begun again by another owner');
     if (after['held'] === true && Number(after['queue_length']) > 0) this.sometimes('a queue is held');
   };
 
@@ -140,6 +151,7 @@ export class Judge {
   }
 
   #callWritten(call: CallRow, before: CallRow['state'] | undefined, stopGeneration: number): void {
+    if (before === undefined) this.#askedAt.set(call.id, this.#time.nowMs);
     if (call.state === before) return;
     this.note(() => `  call ${call.id.slice(-3)} ${String(call['tool'])}: ${before} -> ${call.state}`);
     if (before !== undefined && isFinalCallState(before)) this.check('I2', false, () => `call ${call.id} was ${before} and becomes ${call.state}`);
@@ -152,19 +164,37 @@ export class Judge {
     this.#finalStates.set(call.id, call.state);
     this.sometimes(`a call is ${call.state}`);
     if (call.state === 'succeeded' && call['kind'] === 'local') this.#checkProvenance(call);
+    if (call.state === 'unknown') this.#checkUnknown(call);
   }
 
   #checkProvenance(call: CallRow): void {
     const text = JSON.stringify(call['result']);
     const made = (this.#results.get(call.id) ?? []).find((result) => result.text === text);
-    this.check('I4', made?.instanceId === call['dispatch_instance_id'], () => `the result of call ${call.id} was not made by the instance that it was given to`);
+    this.check(
+      'I4',
+      made?.instanceId === call['dispatch_instance_id'],
+      () => `the result of call ${call.id} was not made by the instance that it was given to`,
+    );
+  }
+
+  /** Not to know is for when a machine has died with the call, or could not be reached to stop it. */
+  #checkUnknown(call: CallRow): void {
+    const isOfDead = call['dispatch_instance_id'] !== this.#instanceOf.get(call.gateway_id ?? '');
+    const hasDied = (this.#diedAt.get(call.gateway_id ?? '') ?? -1) >= (this.#askedAt.get(call.id) ?? 0);
+    this.check('I4', hasDied || isOfDead || call['cancel_requested_at'] !== null, () => `call ${call.id} is unknown, and its machine never died`);
   }
 
   // ---- machines
 
+  machineDied(gatewayId: string): void {
+    this.#diedAt.set(gatewayId, this.#time.nowMs);
+    this.machineIsAway(gatewayId, Number.POSITIVE_INFINITY);
+  }
+
   gatewayBooted(gatewayId: string, instanceId: string): void {
     this.machineIsAway(gatewayId, this.#time.nowMs);
-    const known = this.#tables.gateways.get(gatewayId)?.['instance_id'];
+    const known = this.#instanceOf.get(gatewayId);
+    this.#instanceOf.set(gatewayId, instanceId);
     if (known !== undefined && known !== instanceId) this.sometimes('a machine comes back as a new instance');
   }
 
@@ -192,13 +222,18 @@ export class Judge {
     ofCall.push(started);
     this.#effectsByCall.set(effect.callId, ofCall);
     const call = this.#tables.calls.get(effect.callId);
-    if (!call) return this.check('I11', false, () => `call ${effect.callId} starts and is unknown to the database`);
+    this.check('I11', call !== undefined, () => `call ${effect.callId} starts and is unknown to the database`);
+    if (!call) return;
     const isRead = call['effect'] === 'read';
     if (!isRead) this.check('I3', ofCall.length === 1, () => `call ${effect.callId} starts ${ofCall.length} times`);
     else if (ofCall.length > 1) this.sometimes('a call that reads runs again');
     const decision = call['decision'] as { decision?: string } | null;
     this.check('I11', decision?.decision === 'approve', () => `call ${effect.callId} starts without an approval (${call.state})`);
-    this.check('I11', JSON.stringify(call['input']) === JSON.stringify(effect.input), () => `call ${effect.callId} runs with other arguments than were approved`);
+    this.check(
+      'I11',
+      JSON.stringify(call['input']) === JSON.stringify(effect.input),
+      () => `call ${effect.callId} runs with other arguments than were approved`,
+    );
     this.check('I11', call.gateway_id === effect.gatewayId, () => `call ${effect.callId} runs on another machine than was approved`);
     this.check('I12', !effect.subject.startsWith('forbidden'), () => `call ${effect.callId} runs against the machine's own policy`);
     this.check('I10', !this.#cancelHeardAt.has(effect.callId), () => `call ${effect.callId} starts after its machine has heard of its cancellation`);
@@ -259,7 +294,11 @@ export class Judge {
       this.check('I1', times <= 1, () => `message ${messageId} is in the history ${times} times`);
     }
     for (const [callId, state] of this.#finalStates) {
-      this.check('I2', this.#tables.calls.get(callId)?.state === state || !this.#tables.calls.has(callId), () => `call ${callId} did not keep its final state ${state}`);
+      this.check(
+        'I2',
+        this.#tables.calls.get(callId)?.state === state || !this.#tables.calls.has(callId),
+        () => `call ${callId} did not keep its final state ${state}`,
+      );
       if (state === 'denied') this.check('I11', !this.#effectsByCall.has(callId), () => `call ${callId} was denied and ran`);
       const effects = this.#effectsByCall.get(callId) ?? [];
       if (state === 'succeeded' && effects.length === 0 && this.#tables.calls.get(callId)?.['kind'] === 'local')
@@ -270,11 +309,18 @@ export class Judge {
   #wasRemoved(messageId: string): boolean {
     const sessionId = this.#said.get(messageId)?.sessionId ?? '';
     if (!this.#tables.sessions.has(sessionId)) return true;
-    return (this.#tables.events.get(sessionId) ?? []).some((event) => event.type === 'message.removed' && (event.data as { messageId: string }).messageId === messageId);
+    return (this.#tables.events.get(sessionId) ?? []).some(
+      (event) => event.type === 'message.removed' && (event.data as { messageId: string }).messageId === messageId,
+    );
   }
 
   #openCallsInWords(sessionId: string): string {
-    const calls = this.#tables.openCalls(sessionId).map((call) => `${call.id} ${String(call['tool'])} ${call.state}${call['dispatch_attempt'] ? ' handed over' : ''}${call['cancel_requested_at'] ? ' cancelled' : ''}`);
+    const calls = this.#tables
+      .openCalls(sessionId)
+      .map(
+        (call) =>
+          `${call.id} ${String(call['tool'])} ${call.state}${call['dispatch_attempt'] ? ' handed over' : ''}${call['cancel_requested_at'] ? ' cancelled' : ''}`,
+      );
     return calls.join(', ') || 'no open calls';
   }
 }

@@ -1,4 +1,3 @@
-import { type GatewayCommand, type GatewayRequestName, LOCAL_TOOLS, type ToolEffect, type ToolResult, textResult } from '@tendon/protocol';
 import {
   endedEarly,
   endReason,
@@ -11,6 +10,7 @@ import {
   type ToolContext,
   type ToolRegistry,
 } from '@tendon/gateway/parts';
+import { type GatewayCommand, type GatewayRequestName, LOCAL_TOOLS, type ToolEffect, type ToolResult, textResult } from '@tendon/protocol';
 import { z } from 'zod';
 import { SimulatedDisk } from './disk.ts';
 import type { ServerNode } from './server-node.ts';
@@ -45,6 +45,7 @@ export class Machine {
   readonly #world: World;
   readonly #nodes: () => readonly ServerNode[];
   readonly #children = new Map<string, Child>();
+  #atNextStart: (() => void) | undefined;
   #process = new SimulatedProcess('gateway');
   #gateway: Gateway | undefined;
 
@@ -71,12 +72,22 @@ export class Machine {
     const own = new SimulatedProcess('gateway');
     this.#process = own;
     const world = this.#world;
+    world.judge.note(() => `machine ${this.gatewayId.slice(-3)} boots`);
     const start = async () => {
       const journal = await Journal.open({ path: JOURNAL, log: world.log, newId: world.newId, files: this.disk.files, compactBytes: 6_000 });
       await settleLeftovers(journal, world.log, ({ callId }) => this.#endChild(callId));
       world.judge.gatewayBooted(this.gatewayId, journal.instanceId);
       this.#gateway = new Gateway(
-        { serverUrl: 'http://simulated', token: 'x', home: '/', name: 'machine', workspaces: [WORKSPACE], log: world.log, version: '1', random: world.random.next },
+        {
+          serverUrl: 'http://simulated',
+          token: 'x',
+          home: '/',
+          name: 'machine',
+          workspaces: [WORKSPACE],
+          log: world.log,
+          version: '1',
+          random: world.random.next,
+        },
         {
           lock: { close: () => undefined },
           journal,
@@ -91,7 +102,7 @@ export class Machine {
     world.time.within(own, () => {
       start().catch(() => {
         own.isDead = true;
-        world.time.after(1_000, () => this.boot(), undefined);
+        world.time.after(1_000, () => this.boot(), null);
       });
     });
   }
@@ -101,7 +112,7 @@ export class Machine {
     if (!this.isUp) return;
     this.#process.isDead = true;
     this.#gateway = undefined;
-    this.#world.judge.machineIsAway(this.gatewayId, Number.POSITIVE_INFINITY);
+    this.#world.judge.machineDied(this.gatewayId);
     for (const node of this.#nodes()) node.peerDied(this.#process);
     for (const [callId, child] of [...this.#children]) if (child.isOfGateway) this.#kill(callId);
     this.#world.judge.sometimes(this.#children.size > 0 ? 'a gateway dies while a tool runs' : 'a gateway dies');
@@ -113,6 +124,11 @@ export class Machine {
     for (const callId of [...this.#children.keys()]) this.#kill(callId);
     this.disk.cutPower();
     this.#world.judge.sometimes('a machine loses its power');
+  }
+
+  /** Does something to this machine just after a tool has begun: the moment that journals are for. */
+  atNextStart(work: () => void): void {
+    this.#atNextStart = work;
   }
 
   loseJournal(): void {
@@ -128,7 +144,7 @@ export class Machine {
     if (own.isDead || own.held) return;
     this.#world.time.stop(own);
     this.#world.judge.machineIsAway(this.gatewayId, Number.POSITIVE_INFINITY);
-    this.#world.time.after(ms, () => this.#goOn(own), undefined);
+    this.#world.time.after(ms, () => this.#goOn(own), null);
   }
 
   goOn(): void {
@@ -170,12 +186,19 @@ export class Machine {
   #runTool(what: { tool: string; input: unknown; subject: string; instanceId: string }, context: ToolContext): Promise<ToolResult> {
     const { time, random, judge, newId } = this.#world;
     const { callId, signal } = context;
-    const child: Child = { process: new SimulatedProcess(`child of ${callId}`), runId: newId(), isOfGateway: TOOLS[what.tool as keyof typeof TOOLS] === 'read' };
+    const child: Child = {
+      process: new SimulatedProcess(`child of ${callId}`),
+      runId: newId(),
+      isOfGateway: TOOLS[what.tool as keyof typeof TOOLS] === 'read',
+    };
     this.#children.set(callId, child);
     judge.effectStarted({ ...what, callId, gatewayId: this.gatewayId, runId: child.runId });
     context.onSpawned({ pid: this.#children.size, startedAt: child.runId, bootId: 'simulated' });
     context.onOutput(`output of ${child.runId}\n`);
     const own = this.#process;
+    const planned = this.#atNextStart;
+    this.#atNextStart = undefined;
+    if (planned) time.after(random.between(0, 3), planned, null);
     return new Promise((resolve) => {
       const settle = (result: ToolResult) => {
         judge.resultMade(callId, { instanceId: what.instanceId, result });

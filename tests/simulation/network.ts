@@ -87,8 +87,8 @@ export class Connection {
     this.#isOpen = false;
     // What is dead hears nothing, and must not go on because of it.
     if (!this.#processes[from].isDead) this.#tellWaiting(from);
-    if (this.#isSilent) return this.#endAfterSilence(to, cause);
-    this.#time.after(this.#random.between(0.1, this.#weather.latencyMs), () => this.#end(to, cause), this.#processes[to]);
+    if (this.#isSilent) this.#endAfterSilence(to, cause);
+    else this.#time.after(this.#random.between(0.1, this.#weather.latencyMs), () => this.#end(to, cause), this.#processes[to]);
   }
 
   /** The network lets go of it: both ends hear of it, each at a moment of its own. */
@@ -110,7 +110,7 @@ export class Connection {
       this.#weather.halfOpen -= 1;
       this.cut();
     };
-    this.#time.after(this.#random.between(1_000, SILENCE_NOTICED_MS), noticed, undefined);
+    this.#time.after(this.#random.between(1_000, SILENCE_NOTICED_MS), noticed, null);
   }
 
   /** A process has died, and its machine says so to the peer. */
@@ -125,7 +125,7 @@ export class Connection {
       this.#weather.halfOpen -= 1;
       this.#time.after(0, () => this.#end(side, cause), this.#processes[side]);
     };
-    this.#time.after(SILENCE_NOTICED_MS, noticed, undefined);
+    this.#time.after(SILENCE_NOTICED_MS, noticed, null);
   }
 
   #end(side: Side, cause: string): void {

@@ -1,5 +1,6 @@
 import type { Call } from '@tendon/protocol';
 import type { Device } from './device.ts';
+import type { Machine } from './machine.ts';
 import type { ActionKind, FaultKind, PlannedStep } from './plan.ts';
 import type { Population } from './run-plan.ts';
 
@@ -69,11 +70,23 @@ const ACTIONS: Readonly<Record<ActionKind, Perform>> = {
 /** A fault that passes by itself. */
 const MOMENTS_MS = [200, 1_000, 4_000, 12_000];
 
+/** Now, or just after its next tool has begun. It comes back by itself. */
+function endMachine({ world, machines }: Population, pick: number, end: (machine: Machine) => void): void {
+  const machine = choose(machines, pick);
+  if (!machine) return;
+  const work = () => {
+    end(machine);
+    world.time.after(choose([10, 1_000, 5_000], pick >> 4) ?? 10, () => machine.boot(), null);
+  };
+  if (pick % 2 === 0) machine.atNextStart(work);
+  else work();
+}
+
 const FAULTS: Readonly<Record<FaultKind, Perform>> = {
   kill_node: ({ world, nodes }, pick) => {
     const node = choose(nodes, pick);
     node?.crash();
-    world.time.after(choose([10, 500, 3_000, 14_000], pick >> 4) ?? 10, () => node?.boot(), undefined);
+    world.time.after(choose([10, 500, 3_000, 14_000], pick >> 4) ?? 10, () => node?.boot(), null);
   },
   terminate_node: ({ world, nodes }, pick) => {
     const node = choose(nodes, pick);
@@ -84,18 +97,14 @@ const FAULTS: Readonly<Record<FaultKind, Perform>> = {
       if (node.process === own) node.crash();
       node.boot();
     };
-    const cancel = world.time.after(5_000, end, undefined);
+    const cancel = world.time.after(5_000, end, null);
     void node.terminate().then(() => {
       cancel();
-      world.time.after(500, end, undefined);
+      world.time.after(500, end, null);
     });
   },
   stop_node: ({ nodes }, pick) => choose(nodes, pick)?.stop(choose([500, 4_000, 12_000, 14_000], pick >> 4) ?? 500),
-  kill_gateway: ({ world, machines }, pick) => {
-    const machine = choose(machines, pick);
-    machine?.crash();
-    world.time.after(choose([10, 1_000, 5_000], pick >> 4) ?? 10, () => machine?.boot(), undefined);
-  },
+  kill_gateway: (population, pick) => endMachine(population, pick, (machine) => machine.crash()),
   close_gateway: ({ world, machines }, pick) => {
     const machine = choose(machines, pick);
     if (!machine?.isUp) return;
@@ -105,17 +114,13 @@ const FAULTS: Readonly<Record<FaultKind, Perform>> = {
       if (machine.process === own) machine.crash();
       machine.boot();
     };
-    world.time.after(4_000, end, undefined);
+    world.time.after(4_000, end, null);
   },
-  cut_power: ({ world, machines }, pick) => {
-    const machine = choose(machines, pick);
-    machine?.cutPower();
-    world.time.after(choose([100, 3_000], pick >> 4) ?? 100, () => machine?.boot(), undefined);
-  },
+  cut_power: (population, pick) => endMachine(population, pick, (machine) => machine.cutPower()),
   lose_journal: ({ world, machines }, pick) => {
     const machine = choose(machines, pick);
     machine?.loseJournal();
-    world.time.after(choose([100, 3_000], pick >> 4) ?? 100, () => machine?.boot(), undefined);
+    world.time.after(choose([100, 3_000], pick >> 4) ?? 100, () => machine?.boot(), null);
   },
   stop_gateway: ({ machines }, pick) => choose(machines, pick)?.stop(choose([500, 6_000, 20_000], pick >> 4) ?? 500),
   cut_connections: ({ nodes }, pick) => {
@@ -132,26 +137,26 @@ const FAULTS: Readonly<Record<FaultKind, Perform>> = {
   },
   slow_network: ({ world }, pick) => {
     world.weather.latencyMs = choose([30, 300, 1_500], pick) ?? 30;
-    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.weather, { latencyMs: 3 }), undefined);
+    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.weather, { latencyMs: 3 }), null);
   },
   database_fails: ({ world }, pick) => {
     const rate = choose([0.05, 0.3, 1], pick) ?? 1;
     Object.assign(world.databaseHealth, pick % 2 === 0 ? { failsBefore: rate } : { failsAfter: rate });
-    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.databaseHealth, { failsBefore: 0, failsAfter: 0 }), undefined);
+    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.databaseHealth, { failsBefore: 0, failsAfter: 0 }), null);
     world.judge.sometimes(pick % 2 === 0 ? 'statements fail' : 'statements are done and their answers lost');
   },
   database_slow: ({ world }, pick) => {
     world.databaseHealth.latencyMs = choose([50, 500, 4_000], pick) ?? 50;
-    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.databaseHealth, { latencyMs: 2 }), undefined);
+    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.databaseHealth, { latencyMs: 2 }), null);
   },
   disk_fails: ({ world }, pick) => {
     world.diskHealth.failsSync = choose([0.3, 1], pick) ?? 1;
-    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.diskHealth, { failsSync: 0 }), undefined);
+    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.diskHealth, { failsSync: 0 }), null);
     world.judge.sometimes('syncs fail');
   },
   disk_full: ({ world }, pick) => {
     world.diskHealth.isFull = true;
-    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.diskHealth, { isFull: false }), undefined);
+    world.time.after(choose(MOMENTS_MS, pick >> 4) ?? 200, () => Object.assign(world.diskHealth, { isFull: false }), null);
     world.judge.sometimes('a disk is full');
   },
   clock_jumps: ({ world, nodes, machines }, pick) => {

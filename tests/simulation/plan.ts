@@ -90,5 +90,12 @@ function planOf(seed: number, random: Random, maxNodes: number): Plan {
     for (let atMs = random.between(50, faultPace); atMs < endsAtMs; atMs += random.between(1, 2 * faultPace))
       steps.push({ atMs, kind: weighted(random, FAULTS, faults), pick: random.below(1_000_000) });
   }
-  return { seed, nodes: 1 + random.below(maxNodes), machines: random.chance(0.8) ? 1 : 2, hasStranger: random.chance(0.2), steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
+  return {
+    seed,
+    nodes: 1 + random.below(maxNodes),
+    machines: random.chance(0.8) ? 1 : 2,
+    hasStranger: random.chance(0.2),
+    steps: steps.toSorted((a, b) => a.atMs - b.atMs),
+    endsAtMs,
+  };
 }

@@ -53,10 +53,15 @@ async function play(plan: Plan, world: World): Promise<void> {
   const { time, judge } = world;
   await time.runUntil(100);
   await makeSessions(population);
-  for (const step of plan.steps) time.after(step.atMs, () => {
-      judge.note(() => `--- ${step.kind} ${step.pick}`);
-      performStep(population, step);
-    }, undefined);
+  for (const step of plan.steps)
+    time.after(
+      step.atMs,
+      () => {
+        judge.note(() => `--- ${step.kind} ${step.pick}`);
+        performStep(population, step);
+      },
+      null,
+    );
   const startedAt = time.nowMs;
   for (let at = startedAt; at < startedAt + plan.endsAtMs; at += 1_000) {
     await time.runUntil(Math.min(at + 1_000, startedAt + plan.endsAtMs));
@@ -113,8 +118,15 @@ async function heal({ world, nodes, machines }: Population): Promise<void> {
 }
 
 function isAtRest({ world, devices, machines }: Population): boolean {
-  const areSessions = [...world.tables.sessions.values()].every((row) => (row.status === 'idle' || row.status === 'waiting_for_user') && row['stopping'] !== true);
-  return areSessions && world.weather.halfOpen === 0 && devices.every((device) => device.isUpToDate && device.hasSentAll) && machines.every((machine) => machine.isUp);
+  const areSessions = [...world.tables.sessions.values()].every(
+    (row) => (row.status === 'idle' || row.status === 'waiting_for_user') && row['stopping'] !== true,
+  );
+  return (
+    areSessions &&
+    world.weather.halfOpen === 0 &&
+    devices.every((device) => device.isUpToDate && device.hasSentAll) &&
+    machines.every((machine) => machine.isUp)
+  );
 }
 
 /** Everyone who has a session open sees what somebody sees who opens it now (I9). */
@@ -128,7 +140,11 @@ async function compareViews({ world, nodes, devices }: Population): Promise<void
     for (const id of ids) {
       for (const device of own) {
         const [seen, wanted] = [viewed(device.view(id)), viewed(fresh.view(id))];
-        world.judge.check('I9', isSame(seen, wanted), () => `a page of session ${id} differs from a fresh one:\n${JSON.stringify(seen)}\n${JSON.stringify(wanted)}`);
+        world.judge.check(
+          'I9',
+          isSame(seen, wanted),
+          () => `a page of session ${id} differs from a fresh one:\n${JSON.stringify(seen)}\n${JSON.stringify(wanted)}`,
+        );
       }
     }
   }

@@ -121,7 +121,7 @@ export class ServerNode {
     const own = this.#process;
     if (this.isDown || own.held) return;
     this.#world.time.stop(own);
-    this.#world.time.after(ms, () => this.#world.time.goOn(own), undefined);
+    this.#world.time.after(ms, () => this.#world.time.goOn(own), null);
     if (ms > LEASE_MS) this.#world.judge.sometimes('a node is stopped for longer than its leases');
   }
 
@@ -182,7 +182,10 @@ export class ServerNode {
       userId: peer.userId,
       call: (command, timeoutMs) => {
         judge.dispatched(command);
-        return connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('tool:call', command, (data) => answer(data as GatewayAnswer<'tool:call'>)) });
+        return connection.request('dialler', {
+          timeoutMs,
+          handle: (answer) => peer.command('tool:call', command, (data) => answer(data as GatewayAnswer<'tool:call'>)),
+        });
       },
       cancel: async (callId, timeoutMs) => {
         await connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('tool:cancel', { callId }, answer) });

@@ -23,7 +23,10 @@ export interface SimulationOptions {
 export async function simulate({ firstSeed, runs, jobs, onProgress }: SimulationOptions): Promise<Tally> {
   const sum = emptyTally();
   for (const seed of keptSeeds.seeds) addOutcome(sum, seed, await runPlan(planOfSeed(seed)));
-  const shares = Array.from({ length: jobs }, (_, index): WorkerTask => ({ firstSeed: firstSeed + index, runs: Math.ceil((runs - index) / jobs), stride: jobs }));
+  const shares = Array.from(
+    { length: jobs },
+    (_, index): WorkerTask => ({ firstSeed: firstSeed + index, runs: Math.ceil((runs - index) / jobs), stride: jobs }),
+  );
   await Promise.all(
     shares.map(
       (workerData) =>
@@ -62,7 +65,9 @@ function printTally(tally: Tally, seconds: number): void {
     line(`\n${title}`);
     for (const [name, count] of Object.entries(counts).toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))) line(`  ${name}: ${count}`);
   };
-  line(`${tally.runs} schedules in ${seconds.toFixed(1)} s (${Math.round(tally.runs / seconds)} a second), ${tally.steps} steps, ${Math.round(tally.virtualMs / 3_600_000)} hours of simulated time`);
+  line(
+    `${tally.runs} schedules in ${seconds.toFixed(1)} s (${Math.round(tally.runs / seconds)} a second), ${tally.steps} steps, ${Math.round(tally.virtualMs / 3_600_000)} hours of simulated time`,
+  );
   list('invariants, and how often each was checked', tally.checks);
   list('sometimes', tally.reached);
   line(`\nviolations: ${tally.failures.length}`);

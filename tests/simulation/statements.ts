@@ -202,7 +202,8 @@ function writeChange(moment: Moment, values: Values): Answer {
     if (events.length !== event.seq - 1) throw uniqueViolation();
     events.push({ session_id: row.id, seq: event.seq, at: event.at, type: event.type, data: parsed(event.data) });
   }
-  for (const rule of JSON.parse(text(rulesText)) as Row[]) tables.rules.set(rule.id, { workspace: null, gateway_id: null, session_id: null, last_used_at: null, ...rule });
+  for (const rule of JSON.parse(text(rulesText)) as Row[])
+    tables.rules.set(rule.id, { workspace: null, gateway_id: null, session_id: null, last_used_at: null, ...rule });
   const basis = { version: Number(version), epoch: Number(epoch), node: leaseNode as string | null };
   moment.written({ sessionId: row.id, before, after: row, callsBefore, basis, node: text(node) });
   return rows([{ version: row.version }]);

@@ -26,7 +26,7 @@ export class SimulatedProcess {
 interface Step {
   at: number;
   readonly order: number;
-  readonly owner: SimulatedProcess | undefined;
+  readonly owner: SimulatedProcess | null;
   readonly run: () => void;
   isCancelled: boolean;
 }
@@ -51,8 +51,8 @@ export class VirtualTime {
     return EPOCH_MS + this.nowMs + (current.getStore()?.clockSkewMs ?? 0);
   }
 
-  /** Runs `run` in `ms`, as a step of `owner`. The answer calls it off. */
-  after(ms: number, run: () => void, owner = current.getStore()): () => void {
+  /** Runs `run` in `ms`, as a step of `owner`, or of nobody (`null`). The answer calls it off. */
+  after(ms: number, run: () => void, owner: SimulatedProcess | null = current.getStore() ?? null): () => void {
     const step: Step = { at: this.nowMs + Math.max(0, ms), order: this.#orders, owner, run, isCancelled: false };
     this.#orders += 1;
     this.#push(step);

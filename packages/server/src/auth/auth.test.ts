@@ -186,7 +186,7 @@ test('H12: wrong links are limited too', async () => {
   assert.equal(results.filter((result) => !result.ok && result.code === 'rate_limited').length, 40);
 });
 
-test('H13: each attempt makes one line with the facts and without the credential', async () => {
+test('H13, I15: each attempt makes one line with the facts and without the credential', async () => {
   await using rig = await authRig({ ownerKey: 'owner-key-owner-key-owner-key-owner-key' });
   const cookie = await signIn(rig);
   const { key } = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'x', gatewayId: GATEWAY });

@@ -133,7 +133,7 @@ test('H5: looking ahead does not use a link up', async () => {
   assert.equal((await rig.ask('GET', path)).status, 303);
 });
 
-test('H6: no answer of any route contains the cookie or the key, in any encoding', async () => {
+test('H6, I15: no answer of any route contains the cookie or the key, in any encoding', async () => {
   const cookie = await signIn();
   const value = decodeURIComponent(cookie.slice(cookie.indexOf('=') + 1));
   const secrets = [value, String(value.split('.')[0]), OWNER_KEY, CONTROL_KEY];

@@ -38,11 +38,18 @@ export class Dispatcher {
     const stored = state.calls.find((candidate) => candidate.call.id === effect.callId);
     if (!stored) return;
     const machine = this.#options.machines.online(effect.gatewayId);
-    if (effect.type === 'cancel') {
+    if (machine && stored.dispatch && stored.dispatch.instanceId !== machine.stored.instanceId) this.#lose(actor, stored, stored.dispatch.instanceId);
+    else if (effect.type === 'cancel') {
       if (machine) this.#cancel(machine, stored);
       else this.#awaitDeadline(actor, stored);
     } else if (machine && effect.type === 'dispatch') this.#dispatch(actor, machine, stored);
-    else if (machine && stored.dispatch?.instanceId === machine.stored.instanceId) void this.#send(actor, machine, stored);
+    else if (machine) void this.#send(actor, machine, stored);
+  }
+
+  /** Handed over to an instance that is no more, while the machine's new one was saying hello. */
+  #lose(actor: SessionActor, { call }: StoredCall, instanceId: string): void {
+    const input: Input = { type: 'call_lost', callId: call.id, instanceId, reason: LOST_JOURNAL };
+    void actor.commitSurely(input, { focus: { callId: call.id } });
   }
 
   #dispatch(actor: SessionActor, machine: OnlineMachine, stored: StoredCall): void {
@@ -120,6 +127,8 @@ function grantOf(stored: StoredCall, now: Date): Grant {
     return { by: 'policy', ...(decision?.reason === undefined ? {} : { rule: decision.reason }), at: decision?.at ?? now.toISOString() };
   return { by: 'user', decidedBy: decision.by, at: decision.at };
 }
+
+export const LOST_JOURNAL = 'The machine has come back without its journal. Whether this call ran is not known.';
 
 /** The end of a call that was cancelled before its machine had begun it. */
 export const NEVER_STARTED: ToolResult = textResult('cancelled', 'Stopped before it had started.');

@@ -2,7 +2,7 @@ import { type GatewayData, type GatewayRequest, type JournaledCall, type Result,
 import type { Logger } from 'pino';
 import type { Input, StoredCall } from '../kernel/index.ts';
 import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
-import { NEVER_STARTED } from './dispatcher.ts';
+import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { Fanout, GatewayConnection, GatewayDesk, GatewayHandlers } from './ports.ts';
@@ -25,7 +25,6 @@ type Hello = GatewayRequest<'gateway:hello'>;
 type HelloAnswer = { send: string[]; cancel: string[]; forget: string[] };
 
 const UNKNOWN_OUTCOME = 'The machine lost track of this call: it started, and no one can say whether it finished.';
-const LOST_JOURNAL = 'The machine has come back without its journal. Whether this call ran is not known.';
 
 /** What machines say, made into inputs to their sessions. */
 export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pick<Departures, 'settled'> {

@@ -158,7 +158,7 @@ test('T5: a handshake packet over its limit ends the connection before anybody r
   assert.equal(rig.attempts.length, 0);
 });
 
-test('T16: a revoked credential loses every connection, others keep theirs', async () => {
+test('T16, I14: a revoked credential loses every connection, others keep theirs', async () => {
   await using rig = await TransportRig.start();
   const page = await rig.connected('/agent', 'ada');
   const machine = await rig.connected('/gateway', 'ada');

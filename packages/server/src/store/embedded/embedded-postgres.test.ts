@@ -105,7 +105,7 @@ test('D1: a first start that was killed leaves nothing in the way of the next', 
   await server.close();
 });
 
-test('D2: a second owner is refused by name of folder and process, and the first goes on', async () => {
+test('D2, I19: a second owner is refused by name of folder and process, and the first goes on', async () => {
   const first = await start();
   try {
     const other = await ownerProcess(home);
