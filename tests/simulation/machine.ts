@@ -17,7 +17,7 @@ import type { ServerNode } from './server-node.ts';
 import { SimulatedProcess } from './virtual-time.ts';
 import type { World } from './world.ts';
 
-export const WORKSPACE = '/home/someone/project';
+const WORKSPACE = '/home/someone/project';
 const JOURNAL = '/home/someone/.tendon/journal';
 
 /** Nothing that begins with this word may run on any machine, whoever approves it. */

@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { createLog } from '@tendon/server/settings';
 import type { DatabaseHealth } from './database.ts';
 import type { DiskHealth } from './disk.ts';
 import { Judge } from './judge.ts';
@@ -7,6 +7,7 @@ import { Random } from './random.ts';
 import { Tables } from './tables.ts';
 import { type SimulatedProcess, VirtualTime } from './virtual-time.ts';
 
+const SILENT = createLog({ level: 'silent', pretty: false });
 const CALM: Omit<Weather, 'halfOpen'> = { latencyMs: 3 };
 const HEALTHY_DATABASE: DatabaseHealth = { failsBefore: 0, failsAfter: 0, latencyMs: 2 };
 const HEALTHY_DISK: DiskHealth = { failsSync: 0, isFull: false, latencyMs: 2 };
@@ -16,7 +17,7 @@ export class World {
   readonly time = new VirtualTime();
   readonly tables = new Tables();
   readonly judge: Judge;
-  readonly log = pino({ level: 'silent' });
+  readonly log = SILENT;
   readonly weather: Weather = { ...CALM, halfOpen: 0 };
   readonly databaseHealth: DatabaseHealth = { ...HEALTHY_DATABASE };
   readonly diskHealth: DiskHealth = { ...HEALTHY_DISK };

@@ -57,6 +57,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
   const hello = { gatewayId, workspaces: [{ path: workspace.root, name: 'work' }] } as GatewayRequest<'gateway:hello'>;
   return {
     desk,
+    options,
     journal,
     finished,
     root: workspace.root,
@@ -100,6 +101,24 @@ test('G15: what cannot be written down is not started, while reading still works
   assert.deepEqual(await rig.desk.dispatch(rig.command('glob', { pattern: '*' })), { accepted: true });
   await end;
   assert.equal(rig.finished[0]?.[1].status, 'succeeded');
+});
+
+test('G15, I3: what a dead gateway had started is unknown and never begun again, also when the disk did not take that', async () => {
+  await using rig = await openDesk();
+  const command = rig.command('bash', { command: 'touch effect' });
+  await rig.journal.append({ kind: 'started', callId: command.callId, tool: 'bash', inputHash: command.inputHash, at: new Date(0).toISOString() });
+  const next = new CallDesk(rig.options);
+  assert.deepEqual(
+    next.book.report().map(({ callId, state, result }) => [callId, state, result?.status]),
+    [[command.callId, 'unknown', 'unknown']],
+  );
+  assert.deepEqual(await next.dispatch(command), { accepted: true });
+  assert.deepEqual(
+    rig.finished.map(([callId, result]) => [callId, result.status]),
+    [[command.callId, 'unknown']],
+  );
+  assert.equal(await exists(join(rig.root, 'effect')), false);
+  await next.close();
 });
 
 test('G12: a call that is over and acknowledged is not run again', async () => {

@@ -1,6 +1,7 @@
 import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Journal } from '../journal/journal.ts';
+import { OUTCOME_UNKNOWN } from '../journal/leftovers.ts';
 import type { Background } from '../tools/background.ts';
 import { type EndReason, endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import { fitResult } from '../tools/truncation.ts';
@@ -36,9 +37,9 @@ export class CallDesk {
 
   constructor(options: CallDeskOptions) {
     this.#options = options;
-    for (const entry of options.journal.entries()) {
-      if (entry.result) this.book.set(entry.callId, { kind: 'finished', result: entry.result });
-    }
+    // An entry without a result had started under a dead predecessor, and a disk that fails kept that from being noted: it must not start again.
+    for (const { callId, result } of options.journal.entries())
+      this.book.set(callId, { kind: 'finished', result: result ?? textResult('unknown', OUTCOME_UNKNOWN) });
   }
 
   /** Answers every dispatch: accepted (or known already), or refused with a reason. Never rejects. */

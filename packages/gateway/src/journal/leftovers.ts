@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { killCallProcesses } from '../tools/process-tree.ts';
 import type { Journal } from './journal.ts';
 
-const OUTCOME_UNKNOWN =
+export const OUTCOME_UNKNOWN =
   'The gateway on this machine stopped while this ran. It had started, and no one can say whether it finished. What was left of it has been ended. Look at its effects before running it again.';
 
 /** Ends what a dead predecessor has left running, and records those calls as unknown: they are never run again by themselves. */
