@@ -152,6 +152,8 @@ export class Judge {
 
   #callWritten(call: CallRow, before: CallRow['state'] | undefined, stopGeneration: number): void {
     if (before === undefined) this.#askedAt.set(call.id, this.#time.nowMs);
+    if (call.state === 'awaiting_approval' && before === 'queued') this.sometimes('an approval lapses');
+    if (call['resolution'] !== null && call['resolution'] !== undefined && call.state === before) this.sometimes('an unknown outcome is settled');
     if (call.state === before) return;
     this.note(() => `  call ${call.id.slice(-3)} ${String(call['tool'])}: ${before} -> ${call.state}`);
     if (before !== undefined && isFinalCallState(before)) this.check('I2', false, () => `call ${call.id} was ${before} and becomes ${call.state}`);
@@ -227,8 +229,8 @@ export class Judge {
     const isRead = call['effect'] === 'read';
     if (!isRead) this.check('I3', ofCall.length === 1, () => `call ${effect.callId} starts ${ofCall.length} times`);
     else if (ofCall.length > 1) this.sometimes('a call that reads runs again');
-    const decision = call['decision'] as { decision?: string } | null;
-    this.check('I11', decision?.decision === 'approve', () => `call ${effect.callId} starts without an approval (${call.state})`);
+    const decision = call['decision'] as { decision?: string; lapsed?: boolean } | null;
+    this.check('I11', decision?.decision === 'approve' && decision.lapsed !== true, () => `call ${effect.callId} starts without an approval (${call.state})`);
     this.check(
       'I11',
       JSON.stringify(call['input']) === JSON.stringify(effect.input),

@@ -52,6 +52,9 @@ const ACTIONS: Readonly<Record<ActionKind, Perform>> = {
   answer: onCall('awaiting_answer', (device, { sessionId, id: callId }) =>
     device.ask('tool:result', { sessionId, callId, result: { answers: [{ question: 'Which?', answer: 'a' }] } }),
   ),
+  resolve: onCall('unknown', (device, { sessionId, id: callId }, { pick }) =>
+    device.ask('tool:resolve', { sessionId, callId, outcome: choose(['done', 'failed', 'again', 'again'] as const, pick) ?? 'done' }),
+  ),
   cancel_message: at((device, sessionId, { pick }) => {
     const queued = device.view(sessionId)?.messages.filter((message) => message.state === 'queued') ?? [];
     const message = choose(queued, pick);

@@ -10,6 +10,7 @@ const ACTIONS = {
   deny: 6,
   decide_wrongly: 3,
   answer: 12,
+  resolve: 6,
   cancel_message: 4,
   edit_title: 2,
   reload: 4,

@@ -28,8 +28,8 @@ export interface Outcome {
 
 /** Backoff of a gateway can reach 30 s; on top what invariant I18 grants, and the tools' own time. */
 const REST_WITHIN_MS = 90_000;
-/** Rest is what lasts so long: longer than any packet, sweep or pause between two tries. */
-const REST_MS = 2_500;
+/** Rest is what lasts so long: longer than any packet, statement, sweep or pause between two tries. */
+const REST_MS = 4_500;
 const CONVERGE_MS = 5_000;
 
 /** Plays one plan from an empty database to rest, and judges it. */

@@ -200,7 +200,9 @@ export class ServerNode {
       handle: async (name, payload) => {
         if (!runner) return refusal('unavailable');
         try {
-          return await (runner.gateways.handlers[name] as (connection: GatewayConnection, payload: unknown) => Promise<unknown>)(atServer, payload);
+          const answer = await (runner.gateways.handlers[name] as (connection: GatewayConnection, payload: unknown) => Promise<unknown>)(atServer, payload);
+          if (name !== 'tool:output') judge.note(() => `${own.name}: ${name} ${JSON.stringify(answer)}`);
+          return answer;
         } catch {
           return refusal('internal');
         }

@@ -113,6 +113,16 @@ export const AGENT_REQUESTS = {
     payload: z.object({ sessionId, callId: idSchema, result: answerResultSchema }),
     data: z.object({ callId: idSchema, state: z.enum(CALL_STATES) }),
   },
+  /** Settles a call that is `unknown`: it was done, it failed, or it is to run again as a new call with an approval of its own. */
+  'tool:resolve': {
+    payload: z.object({
+      sessionId,
+      callId: idSchema,
+      outcome: z.enum(['done', 'failed', 'again']),
+      note: z.string().max(LIMITS.reasonLength).optional(),
+    }),
+    data: z.object({ callId: idSchema, state: z.enum(CALL_STATES), newCallId: idSchema.optional() }),
+  },
   'gateway:list': { payload: empty, data: z.object({ gateways: z.array(gatewaySchema) }) },
   'model:list': {
     payload: empty,

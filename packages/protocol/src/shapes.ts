@@ -69,6 +69,20 @@ export const decisionSchema = z.object({
   /** The client's name, so that other devices can say where the answer came from. */
   via: z.string().optional(),
   at: timeSchema,
+  /** Approved, and then its machine was away for too long: the call waits for a fresh decision. */
+  lapsed: z.boolean().optional(),
+});
+
+/** What a person found out about a call whose outcome was unknown. */
+export const resolutionSchema = z.object({
+  outcome: z.enum(['done', 'failed', 'again']),
+  /** A user's id. */
+  by: z.string(),
+  via: z.string().optional(),
+  note: z.string().optional(),
+  at: timeSchema,
+  /** With `again`: the call that was asked for instead. */
+  newCallId: idSchema.optional(),
 });
 
 export const callSchema = z.object({
@@ -85,6 +99,7 @@ export const callSchema = z.object({
   workspace: z.string().optional(),
   decision: decisionSchema.optional(),
   result: toolResultSchema.optional(),
+  resolution: resolutionSchema.optional(),
   createdAt: timeSchema,
   startedAt: timeSchema.optional(),
   finishedAt: timeSchema.optional(),

@@ -84,6 +84,11 @@ export class SessionClient {
     return this.#host.request('tool:result', { sessionId: this.id, callId: call.id, result: answers });
   }
 
+  /** Says what became of a call whose outcome is unknown, or has it run again as a new call that waits for approval. */
+  resolve(call: Call, resolution: { outcome: 'done' | 'failed' | 'again'; note?: string }): Promise<Result<AgentData<'tool:resolve'>>> {
+    return this.#host.request('tool:resolve', { sessionId: this.id, callId: call.id, ...resolution });
+  }
+
   /** Sends a refused message again, under the same id. */
   retryOutbox(messageId: string): void {
     this.#host.outbox.retry(this.id, messageId);

@@ -6,10 +6,12 @@ export interface Stamp {
   readonly at: string;
   /** The lease under which a turn begun now would run. */
   readonly epoch: number;
-  /** Id of the message of a turn begun now. */
+  /** Id of the message of a turn begun now, or of one placed now. */
   readonly turnId: string;
   /** Id of a rule stored now. */
   readonly ruleId: string;
+  /** Id of a call that is asked for now without a model. */
+  readonly callId: string;
 }
 
 /** Rows that an input is about and that may be no longer in the state. Loaded under the same lock. */
@@ -69,6 +71,14 @@ export type Input =
     }
   | { readonly type: 'answer'; readonly callId: string; readonly result: ToolResult; readonly by: string; readonly via?: string | undefined }
   | {
+      readonly type: 'resolve';
+      readonly callId: string;
+      readonly outcome: 'done' | 'failed' | 'again';
+      readonly note?: string | undefined;
+      readonly by: string;
+      readonly via?: string | undefined;
+    }
+  | {
       readonly type: 'update';
       readonly title?: string | undefined;
       readonly model?: string | undefined;
@@ -98,6 +108,8 @@ export type Input =
   | { readonly type: 'turn_lost' }
   // from machines, and about them
   | { readonly type: 'dispatch'; readonly callId: string; readonly instanceId: string }
+  /** Its machine has been away past the deadline for offline work. */
+  | { readonly type: 'call_expired'; readonly callId: string }
   | { readonly type: 'call_started'; readonly callId: string; readonly instanceId: string }
   | { readonly type: 'call_finished'; readonly callId: string; readonly instanceId: string; readonly result: ToolResult }
   /** The server ran a remote tool. */

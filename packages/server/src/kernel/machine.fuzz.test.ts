@@ -18,7 +18,7 @@ interface Step {
   readonly flag: boolean;
 }
 
-const stepArbitrary = fc.record({ kind: fc.nat(14), pick: fc.nat(7), flag: fc.boolean() });
+const stepArbitrary = fc.record({ kind: fc.nat(16), pick: fc.nat(7), flag: fc.boolean() });
 
 class World {
   state: SessionState = {
@@ -83,6 +83,8 @@ class World {
       { type: 'call_finished', callId, instanceId, result: textResult(flag ? 'succeeded' : 'cancelled', 'r') },
       { type: 'remote_finished', callId, result: textResult('succeeded', 'r') },
       { type: 'call_lost', callId, instanceId, reason: 'gone' },
+      { type: 'resolve', callId, outcome: (['done', 'failed', 'again'] as const)[pick % 3] ?? 'done', by: 'u' },
+      { type: 'call_expired', callId },
     ];
     return inputs[kind] ?? { type: 'continue' };
   }
@@ -114,12 +116,15 @@ class World {
       call: 'callId' in input ? this.calls.get(input.callId) : undefined,
       message: 'messageId' in input ? this.messages.get(input.messageId) : undefined,
     };
-    const outcome = transition(this.state, input, { stamp: { at: AT, epoch: step.pick % 2, turnId: this.id(), ruleId: this.id() }, focus });
+    const outcome = transition(this.state, input, {
+      stamp: { at: new Date(Date.parse(AT) + this.#ids * 60_000).toISOString(), epoch: step.pick % 2, turnId: this.id(), ruleId: this.id(), callId: this.id() },
+      focus,
+    });
     if (!outcome.ok) return;
     assert.deepEqual(brokenInvariants(this.state, outcome.change), []);
     for (const stored of outcome.change.calls) {
       const before = this.calls.get(stored.call.id)?.call.state;
-      assert.ok(before === undefined || !isFinalCallState(before), `I2: ${before} became ${stored.call.state}`);
+      assert.ok(before === undefined || before === stored.call.state || !isFinalCallState(before), `I2: ${before} became ${stored.call.state}`);
       this.calls.set(stored.call.id, stored);
     }
     for (const stored of outcome.change.messages) this.messages.set(stored.message.id, stored);

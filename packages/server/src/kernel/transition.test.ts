@@ -22,8 +22,8 @@ const SESSION = id();
 const INSTANCE = id();
 const GATEWAY = id();
 
-function stamp(epoch = 1): Stamp {
-  return { at: AT, epoch, turnId: id(), ruleId: id() };
+function stamp(epoch = 1, at = AT): Stamp {
+  return { at, epoch, turnId: id(), ruleId: id(), callId: id() };
 }
 
 const IDLE: SessionState = {
@@ -53,11 +53,11 @@ class Subject {
     this.state = state;
   }
 
-  try(input: Input, options: { focus?: Focus; epoch?: number } = {}): Outcome {
+  try(input: Input, options: { focus?: Focus; epoch?: number; at?: string } = {}): Outcome {
     const before = JSON.stringify(this.state);
     const callId = 'callId' in input ? input.callId : undefined;
     const focus = options.focus ?? (callId === undefined ? {} : { call: this.written.get(callId) });
-    const outcome = transition(this.state, input, { stamp: stamp(options.epoch), focus });
+    const outcome = transition(this.state, input, { stamp: stamp(options.epoch, options.at), focus });
     assert.equal(JSON.stringify(this.state), before, 'the machine must not change its argument');
     if (outcome.ok) {
       assert.deepEqual(brokenInvariants(this.state, outcome.change), []);
@@ -68,7 +68,7 @@ class Subject {
     return outcome;
   }
 
-  do(input: Input, options: { focus?: Focus; epoch?: number } = {}): Change {
+  do(input: Input, options: { focus?: Focus; epoch?: number; at?: string } = {}): Change {
     const outcome = this.try(input, options);
     assert.ok(outcome.ok, outcome.ok ? '' : `${outcome.error.code}: ${outcome.error.message}`);
     return outcome.change;
@@ -503,4 +503,101 @@ test('C4: approving for longer stores exactly what was shown', () => {
   );
   const always = withCall('awaiting_approval');
   assert.equal(always.subject.do(decide(always.call, 'approve', { scope: 'always' })).rules[0]?.sessionId, undefined);
+});
+
+/** An approved command that waits for its machine. */
+function queuedCall(effect: RequestedCall['effect'] = 'execute'): { subject: Subject; call: RequestedCall } {
+  const subject = new Subject();
+  const call = bash({ kind: 'ask' }, { effect });
+  subject.do(say('go'));
+  subject.do(completed(subject, [call]));
+  subject.do(decide(call, 'approve'));
+  return { subject, call };
+}
+
+/** A command whose machine died while it ran. */
+function unknownCall(): { subject: Subject; call: RequestedCall } {
+  const { subject, call } = queuedCall();
+  subject.do({ type: 'dispatch', callId: call.id, instanceId: INSTANCE });
+  subject.do({ type: 'call_lost', callId: call.id, instanceId: INSTANCE, reason: 'gone' });
+  subject.do(completed(subject));
+  assert.equal(subject.call(call.id).state, 'unknown');
+  return { subject, call };
+}
+
+const after = (minutes: number): string => new Date(Date.parse(AT) + minutes * 60_000).toISOString();
+
+test('C13: what was approved more than ten minutes ago is asked for again, unless it only reads', () => {
+  const soon = queuedCall();
+  soon.subject.do({ type: 'dispatch', callId: soon.call.id, instanceId: INSTANCE }, { at: after(10) });
+  assert.ok(soon.subject.state.calls[0]?.dispatch);
+
+  const { subject, call } = queuedCall();
+  const change = subject.do({ type: 'dispatch', callId: call.id, instanceId: INSTANCE }, { at: after(11) });
+  assert.deepEqual([subject.call(call.id).state, subject.call(call.id).decision?.lapsed, subject.status], ['awaiting_approval', true, 'waiting_for_user']);
+  assert.ok(change.events.some((event) => event.type === 'call.updated'));
+  assert.equal(subject.state.calls[0]?.dispatch, undefined);
+  subject.do(decide(call, 'approve'), { at: after(12) });
+  assert.equal(subject.call(call.id).decision?.lapsed, undefined);
+  subject.do({ type: 'dispatch', callId: call.id, instanceId: INSTANCE }, { at: after(13) });
+  assert.ok(subject.state.calls[0]?.dispatch);
+
+  const read = queuedCall('read');
+  read.subject.do({ type: 'dispatch', callId: read.call.id, instanceId: INSTANCE }, { at: after(60) });
+  assert.ok(read.subject.state.calls[0]?.dispatch);
+});
+
+test('C14: a call whose machine stays away ends, and says what is known of it', () => {
+  const { subject, call } = queuedCall();
+  subject.do({ type: 'call_expired', callId: call.id });
+  assert.equal(subject.call(call.id).state, 'cancelled');
+  assert.equal(subject.status, 'running');
+
+  const given = queuedCall();
+  given.subject.do({ type: 'dispatch', callId: given.call.id, instanceId: INSTANCE });
+  given.subject.do({ type: 'call_expired', callId: given.call.id });
+  assert.equal(given.subject.call(given.call.id).state, 'unknown');
+  const seq = given.subject.state.seq;
+  given.subject.do({ type: 'call_expired', callId: given.call.id });
+  assert.equal(given.subject.state.seq, seq);
+});
+
+test('C15: an unknown outcome is settled once; its state stays', () => {
+  const { subject, call } = unknownCall();
+  const change = subject.do({ type: 'resolve', callId: call.id, outcome: 'done', note: 'it is there', by: 'user', via: 'web' });
+  assert.deepEqual(subject.call(call.id).resolution, { outcome: 'done', by: 'user', via: 'web', note: 'it is there', at: AT });
+  assert.equal(subject.call(call.id).state, 'unknown');
+  assert.deepEqual(
+    change.events.map((event) => event.type),
+    ['call.updated'],
+  );
+  const seq = subject.state.seq;
+  subject.do({ type: 'resolve', callId: call.id, outcome: 'done', by: 'user' });
+  assert.equal(subject.state.seq, seq);
+  subject.refuses({ type: 'resolve', callId: call.id, outcome: 'failed', by: 'user' }, 'conflict');
+});
+
+test('C15: run again is a new call that waits for approval, in a message of its own, and gives the turn back when it is over', () => {
+  const { subject, call } = unknownCall();
+  const again: Input = { type: 'resolve', callId: call.id, outcome: 'again', by: 'user' };
+  const outcome = subject.try(again);
+  assert.ok(outcome.ok && outcome.answer.type === 'call');
+  const newCallId = outcome.answer.newCallId ?? '';
+  const fresh = subject.call(newCallId);
+  assert.deepEqual([fresh.state, fresh.inputHash, fresh.decision], ['awaiting_approval', call.inputHash, undefined]);
+  assert.equal(subject.call(call.id).resolution?.newCallId, newCallId);
+  assert.deepEqual(subject.last?.messages[0]?.message.parts, [{ type: 'tool_call', callId: newCallId }]);
+  const repeated = subject.try(again);
+  assert.ok(repeated.ok && repeated.answer.type === 'call' && repeated.answer.newCallId === newCallId);
+  subject.do(decide({ ...call, id: newCallId }, 'approve', { instanceId: INSTANCE }));
+  subject.do(finished({ ...call, id: newCallId }));
+  assert.equal(subject.status, 'running');
+});
+
+test('C15: while the agent works nothing is run again, and what is known needs no word', () => {
+  const { subject, call } = unknownCall();
+  subject.do(say('more'));
+  subject.refuses({ type: 'resolve', callId: call.id, outcome: 'again', by: 'user' }, 'conflict');
+  const other = queuedCall();
+  other.subject.refuses({ type: 'resolve', callId: other.call.id, outcome: 'done', by: 'user' }, 'conflict');
 });

@@ -1,7 +1,8 @@
 import { Draft, type Outcome } from './change.ts';
-import { onAnswer, onCallFinished, onCallLost, onCallStarted, onDecide, onDispatch, onRemoteFinished } from './handlers/about-calls.ts';
+import { onAnswer, onCallExpired, onCallFinished, onCallLost, onCallStarted, onDecide, onDispatch, onRemoteFinished } from './handlers/about-calls.ts';
 import { onTurnCompleted, onTurnFailed, onTurnLost } from './handlers/from-model.ts';
 import { onCancelMessage, onContinue, onExecute, onStop, onUpdate } from './handlers/from-person.ts';
+import { onResolve } from './handlers/unknown-outcomes.ts';
 import type { Focus, Input, InputOf, InputType, Stamp } from './input.ts';
 import type { SessionState } from './state.ts';
 
@@ -15,11 +16,13 @@ const HANDLERS: Handlers = {
   cancel_message: onCancelMessage,
   decide: onDecide,
   answer: onAnswer,
+  resolve: onResolve,
   update: onUpdate,
   turn_completed: onTurnCompleted,
   turn_failed: onTurnFailed,
   turn_lost: onTurnLost,
   dispatch: onDispatch,
+  call_expired: onCallExpired,
   call_started: onCallStarted,
   call_finished: onCallFinished,
   remote_finished: onRemoteFinished,

@@ -67,6 +67,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     },
     'tool:decide': (connection, payload) => decide(options, connection, payload),
     'tool:result': (connection, payload) => answerQuestion(options, connection, payload),
+    'tool:resolve': (connection, payload) => resolve(options, connection, payload),
     'gateway:list': async ({ userId }) => success({ gateways: await machines.list(userId) }),
     'model:list': async () => success({ models: models.list(), default: await models.defaultModel() }),
     'rule:list': async ({ userId }) => success({ rules: [...(await store.rules(userId))] }),
@@ -272,6 +273,21 @@ async function answerQuestion(
     return refusal('invalid_payload', 'An answer has the status succeeded.', [{ path: 'result.status', reason: 'must be succeeded' }]);
   const input: Input = { type: 'answer', callId, result, by: connection.userId, via: connection.clientName };
   return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
+}
+
+/** The model's next request reads the call anew: what is known of it has changed. */
+async function resolve(
+  options: AgentDeskOptions,
+  connection: AgentConnection,
+  { sessionId, callId, outcome, note }: AgentRequest<'tool:resolve'>,
+): Promise<Result<AgentData<'tool:resolve'>>> {
+  const input: Input = { type: 'resolve', callId, outcome, note, by: connection.userId, via: connection.clientName };
+  const committed = await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } });
+  if (!committed.ok) return refused(committed);
+  options.history.forget(sessionId);
+  const { answer } = committed;
+  if (answer.type !== 'call') return refusal('internal');
+  return success({ callId: answer.callId, state: answer.state, ...(answer.newCallId === undefined ? {} : { newCallId: answer.newCallId }) });
 }
 
 function callAnswer(outcome: CommitOutcome): Result<{ callId: string; state: AgentData<'tool:decide'>['state'] }> {

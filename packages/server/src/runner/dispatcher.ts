@@ -1,10 +1,12 @@
 import { failedResult, type Grant, type ToolResult, textResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
-import type { Effect, Input, SessionState, StoredCall } from '../kernel/index.ts';
+import { type Effect, type Input, OFFLINE_DEADLINE_MS, type SessionState, type StoredCall } from '../kernel/index.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { SessionActor } from './session-actor.ts';
 
+/** A server that was away itself, or whose clock was set, gives machines time to come back with what they have done. */
+const RETURN_GRACE_MS = 2 * 60_000;
 /** A machine answers a dispatch at once, before it runs anything. One that does not is hung: it is cut and reconciled when it is back. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** A stop does not wait longer than this for a machine that is away: the call is then unknown, and says so. */
@@ -42,8 +44,9 @@ export class Dispatcher {
     else if (effect.type === 'cancel') {
       if (machine) this.#cancel(machine, stored);
       else this.#awaitDeadline(actor, stored);
-    } else if (machine && effect.type === 'dispatch') this.#dispatch(actor, machine, stored);
-    else if (machine) void this.#send(actor, machine, stored);
+    } else if (!machine) this.#awaitExpiry(actor, stored);
+    else if (effect.type === 'dispatch') this.#dispatch(actor, machine, stored);
+    else void this.#send(actor, machine, stored);
   }
 
   /** Handed over to an instance that is no more, while the machine's new one was saying hello. */
@@ -90,6 +93,22 @@ export class Dispatcher {
     machine.connection.cancel(call.id, ANSWER_TIMEOUT_MS).catch((error: unknown) => {
       this.#options.log.warn({ err: error, callId: call.id }, 'a machine did not answer a cancellation');
       machine.connection.disconnect();
+    });
+  }
+
+  /** The machine is away: the call waits for it, but not for ever. */
+  #awaitExpiry(actor: SessionActor, { call }: StoredCall): void {
+    const key = `expiry ${call.id}`;
+    if (this.#deadlines.has(key)) return;
+    this.#deadlines.add(key);
+    const since = Date.parse(call.decision?.at ?? call.createdAt);
+    const waitMs = since + OFFLINE_DEADLINE_MS - this.#options.now().getTime();
+    this.#options.later(Math.min(Math.max(RETURN_GRACE_MS, waitMs), OFFLINE_DEADLINE_MS), () => {
+      this.#deadlines.delete(key);
+      const current = this.#options.actorOf(actor.sessionId);
+      const isBack = call.gatewayId !== undefined && this.#options.machines.online(call.gatewayId) !== undefined;
+      if (isBack) return void current.poke();
+      void current.commitSurely({ type: 'call_expired', callId: call.id }, { focus: { callId: call.id } });
     });
   }
 

@@ -24,6 +24,8 @@ export interface GatewayDeskOptions {
 type Hello = GatewayRequest<'gateway:hello'>;
 type HelloAnswer = { send: string[]; cancel: string[]; forget: string[] };
 
+const NEWER_CONNECTION = refusal('unavailable', 'This machine has a newer connection.');
+const STOPPING = refusal('unavailable', 'The server is stopping.');
 const UNKNOWN_OUTCOME = 'The machine lost track of this call: it started, and no one can say whether it finished.';
 
 /** What machines say, made into inputs to their sessions. */
@@ -97,18 +99,31 @@ async function onHello(
   const greeting = greetings.begin();
   const stored = storedGateway(connection, hello, options.now().toISOString());
   if (!(await options.store.put(stored))) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
-  const machine: OnlineMachine = { connection, stored, sent: new Set(), cancelled: new Set(), greeting };
+  const running = hello.calls.filter(({ state }) => state === 'running').map(({ callId }) => callId);
+  const machine: OnlineMachine = { connection, stored, sent: new Set(running), cancelled: new Set(), greeting };
   const open = await options.store.openCallsOf(hello.gatewayId);
+  // The rows may tell of calls that went over a newer connection: this hello knows nothing of those.
+  if (greetings.hasEnded(connection) || options.machines.isOutdated(machine)) return NEWER_CONNECTION;
   const answer = await reconcile(options, machine, { hello, open });
+  if (!answer) return STOPPING;
   const known = options.machines.ofConnection(connection);
   if (known && known.stored.gateway.id !== hello.gatewayId)
     return refusal('conflict', 'This connection has greeted as another machine. Use a connection for each.');
-  if (greetings.hasEnded(connection) || !options.machines.arrive(machine)) return refusal('unavailable', 'This machine has a newer connection.');
+  if (greetings.hasEnded(connection) || !options.machines.arrive(machine)) return NEWER_CONNECTION;
   // What was handed over to the connection before, while this hello was looked at, is found now and goes over this one.
   const later = await options.store.openCallsOf(hello.gatewayId);
+  for (const entry of later) giveUpIfGone(options, hello.gatewayId, entry);
   for (const sessionId of new Set(later.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
   options.log.info({ gatewayId: hello.gatewayId, name: hello.name, count: open.length }, 'a machine is online');
   return success(answer);
+}
+
+/** A call that was heard to start over an older connection, and that the machine, which is back, does not run: it went down with its process. */
+function giveUpIfGone(options: GatewayDeskOptions, gatewayId: string, { sessionId, call: { call, dispatch } }: { sessionId: string; call: StoredCall }): void {
+  const machine = options.machines.online(gatewayId);
+  if (call.state !== 'running' || !machine || machine.sent.has(call.id) || dispatch?.instanceId !== machine.stored.instanceId) return;
+  const input: Input = { type: 'call_lost', callId: call.id, instanceId: dispatch.instanceId, reason: UNKNOWN_OUTCOME };
+  void options.actorOf(sessionId).commitSurely(input, { focus: { callId: call.id } });
 }
 
 function storedGateway(connection: GatewayConnection, hello: Hello, at: string): StoredGateway {
@@ -117,24 +132,24 @@ function storedGateway(connection: GatewayConnection, hello: Hello, at: string):
   return { gateway, ownerId: connection.userId, tools: hello.tools, instanceId: hello.instanceId };
 }
 
-/** Lays the machine's journal beside the session's rows, and ends or sends again what is out of step (SPEC C7). */
+/** Lays the machine's journal beside the session's rows, and ends or sends again what is out of step (SPEC C7). Undefined when the server closes before all is stored. */
 async function reconcile(
   options: GatewayDeskOptions,
   machine: OnlineMachine,
   { hello, open }: { hello: Hello; open: readonly { sessionId: string; call: StoredCall }[] },
-): Promise<HelloAnswer> {
+): Promise<HelloAnswer | undefined> {
   const journal = new Map(hello.calls.map((entry) => [entry.callId, entry]));
   const answer: HelloAnswer = { send: [], cancel: [], forget: [] };
   for (const { sessionId, call: stored } of open) {
     const callId = stored.call.id;
     const entry = journal.get(callId);
     journal.delete(callId);
-    if (entry?.state === 'running') follow(options, machine, { callId, sessionId });
+    if (entry?.state === 'running') options.tails.open(callId, sessionId);
     if (!stored.dispatch) continue;
     const step = nextStep(stored, entry, hello.instanceId);
     if (step.kind !== 'commit') answer[step.kind].push(callId);
     else {
-      await options.actorOf(sessionId).commitSurely(step.input, { focus: { callId } });
+      if (!(await options.actorOf(sessionId).commitSurely(step.input, { focus: { callId } }))) return undefined;
       if (entry && entry.state !== 'running') answer.forget.push(callId);
     }
     if (step.kind === 'cancel') machine.cancelled.add(callId);
@@ -142,12 +157,6 @@ async function reconcile(
   // What is left in the journal is over for the server: deleted, or given up after a stop.
   for (const entry of journal.values()) answer[entry.state === 'running' ? 'cancel' : 'forget'].push(entry.callId);
   return answer;
-}
-
-/** The call runs over there already: nothing is to be sent, and its output is wanted. */
-function follow(options: GatewayDeskOptions, machine: OnlineMachine, { callId, sessionId }: { callId: string; sessionId: string }): void {
-  machine.sent.add(callId);
-  options.tails.open(callId, sessionId);
 }
 
 type Step = { kind: 'commit'; input: Input } | { kind: 'send' } | { kind: 'cancel' };
@@ -178,12 +187,16 @@ async function onReport(
   const sessionId = await sessionOf(options, callId, machine);
   if (sessionId === undefined) return success({});
   const outcome = await options.actorOf(sessionId).commitSurely(inputFrom(machine.stored.instanceId), { focus: { callId } });
-  if (!outcome) return refusal('unavailable', 'The server is stopping.');
+  if (!outcome) return STOPPING;
   if (!outcome.ok)
     options.log.warn(
       { callId, gatewayId: machine.stored.gateway.id, code: 'error' in outcome ? outcome.error.code : 'fenced' },
       'a report of a machine was not wanted',
     );
+  else if (options.machines.online(machine.stored.gateway.id) !== machine) {
+    const stored = outcome.change.state.calls.find(({ call }) => call.id === callId);
+    if (stored) giveUpIfGone(options, machine.stored.gateway.id, { sessionId, call: stored });
+  }
   return success({});
 }
 

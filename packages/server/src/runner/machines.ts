@@ -7,7 +7,7 @@ import type { Machine } from './tool-check.ts';
 export interface OnlineMachine {
   readonly connection: GatewayConnection;
   readonly stored: StoredGateway;
-  /** Calls that have been sent over this very connection. */
+  /** Calls that have been sent over this very connection, or ran on the machine when it was made. */
   readonly sent: Set<string>;
   readonly cancelled: Set<string>;
   /** Counts hellos: of two connections of one machine the one that greeted later is the living one. */
@@ -38,10 +38,16 @@ export class Machines {
     return undefined;
   }
 
+  /** A later hello of the same machine has been answered. */
+  isOutdated(machine: OnlineMachine): boolean {
+    const known = this.#online.get(machine.stored.gateway.id);
+    return known !== undefined && known.greeting > machine.greeting;
+  }
+
   /** The newest connection of a machine counts; an older one is cut. False when this is the older one. */
   arrive(machine: OnlineMachine): boolean {
     const before = this.#online.get(machine.stored.gateway.id);
-    if (before && before.greeting > machine.greeting) return false;
+    if (this.isOutdated(machine)) return false;
     this.#online.set(machine.stored.gateway.id, machine);
     if (before && before.connection !== machine.connection) before.connection.disconnect();
     this.#tell(machine.stored, true);

@@ -57,7 +57,7 @@ async function tryCommit(parts: CommitParts, request: CommitRequest, decide: Dec
   const state = toState(loaded.session, loaded.calls ?? [], loaded.queue ?? []);
   const isOwn = loaded.session.lease_node === request.node;
   const epoch = loaded.session.lease_epoch + (loaded.is_free && !isOwn ? 1 : 0);
-  const stamp: Stamp = { at: parts.now(), epoch, turnId: parts.newId(), ruleId: parts.newId() };
+  const stamp: Stamp = { at: parts.now(), epoch, turnId: parts.newId(), ruleId: parts.newId(), callId: parts.newId() };
   const outcome = decide(state, request.input, {
     stamp,
     focus: {

@@ -85,6 +85,7 @@ function callFields({ call, dispatch, cancelRequestedAt, metadata }: StoredCall)
     workspace: optionalText(call.workspace),
     decision: json(call.decision),
     result: json(call.result),
+    resolution: json(call.resolution),
     created_at: call.createdAt,
     started_at: call.startedAt,
     finished_at: call.finishedAt,

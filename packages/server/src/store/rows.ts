@@ -68,6 +68,7 @@ export interface CallRow {
   workspace: Maybe<string>;
   decision: Maybe<Call['decision']>;
   result: Maybe<Call['result']>;
+  resolution: Maybe<Call['resolution']>;
   created_at: string;
   started_at: Maybe<string>;
   finished_at: Maybe<string>;
@@ -192,6 +193,7 @@ export function toStoredCall(row: CallRow): StoredCall {
     workspace: row.workspace,
     decision: row.decision,
     result: row.result,
+    resolution: row.resolution,
     createdAt: time(row.created_at),
     startedAt: optionalTime(row.started_at),
     finishedAt: optionalTime(row.finished_at),

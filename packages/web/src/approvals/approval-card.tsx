@@ -67,6 +67,9 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
       </div>
       <div className="space-y-3 p-4 pt-3">
         <InputDisplay tool={call.tool} input={call.input} />
+        {call.decision?.lapsed && (
+          <Notice tone="warn">It was approved before, but its machine was away for more than ten minutes. Approve it again if it is still wanted.</Notice>
+        )}
         {gateway && !gateway.online && <Notice tone="warn">{gateway.name} is offline. Approved now, it runs when the machine is back.</Notice>}
         {state.kind === 'refused' && <Notice>{state.error.message}</Notice>}
         {panel === 'deny' && <DenyPanel isSending={state.kind === 'sending'} onBack={() => setPanel('choice')} onSend={send} />}

@@ -5,7 +5,6 @@ import { Ban, Check, ChevronRight, CircleHelp, CircleStop, CircleX, Clock3, Load
 import { type ReactNode, useState } from 'react';
 import { useView } from '../app/session-context.tsx';
 import { decisionText } from '../approvals/decision-text.ts';
-import { Notice } from '../ui/notice.tsx';
 import { textField } from './call-input.ts';
 import { CallResult } from './call-result.tsx';
 import { type CallTone, callDurationMs, callStateText, durationText } from './call-state.ts';
@@ -13,6 +12,7 @@ import { callTitle, titleText } from './call-title.ts';
 import { InputDisplay } from './input-display.tsx';
 import { Terminal } from './terminal.tsx';
 import { ToolIcon } from './tool-icon.tsx';
+import { UnknownOutcome } from './unknown-outcome.tsx';
 
 const TONES: Record<CallTone, string> = { quiet: 'text-faint', busy: 'text-muted', needs_you: 'text-warn', good: 'text-good', bad: 'text-bad' };
 
@@ -56,7 +56,7 @@ export function ToolCard({ call, gateway }: ToolCardProps): ReactNode {
       {isOpen && <CardBody call={call} gateway={gateway} />}
       {!isOpen && call.state === 'unknown' && (
         <div className="px-3 pb-3">
-          <UnknownNotice gateway={gateway} />
+          <UnknownOutcome call={call} gateway={gateway} />
         </div>
       )}
     </section>
@@ -81,21 +81,12 @@ function CardBody({ call, gateway }: ToolCardProps): ReactNode {
       </p>
       {!isShownByResult && <InputDisplay tool={call.tool} input={call.input} />}
       {call.decision?.reason && <p className="text-sm text-muted wrap-anywhere">“{call.decision.reason}”</p>}
-      {call.state === 'unknown' && <UnknownNotice gateway={gateway} />}
+      {call.state === 'unknown' && <UnknownOutcome call={call} gateway={gateway} />}
       {!isOver && (output || textField(call.input, 'command') !== undefined) && (
         <Terminal text={output?.text ?? ''} droppedBytes={output?.droppedBytes ?? 0} isLive={call.state === 'running'} label="Live output" />
       )}
       {isOver && call.state !== 'denied' && <CallResult call={call} />}
     </div>
-  );
-}
-
-function UnknownNotice({ gateway }: { gateway: Gateway | undefined }): ReactNode {
-  return (
-    <Notice tone="warn">
-      It started on {gateway?.name ?? 'the machine'}, and no one can say whether it finished. It has not been run again. Look at what it was to change before
-      you ask for it once more; the agent has been told the same.
-    </Notice>
   );
 }
 

@@ -5,14 +5,14 @@ import type { StoredCall } from '../state.ts';
 import { afterCall, closeCall } from '../turn-flow.ts';
 
 /** The call an input is about: open in the state, or over and in the focus. */
-function findCall(draft: Draft, callId: string): StoredCall | undefined {
+export function findCall(draft: Draft, callId: string): StoredCall | undefined {
   const open = draft.state.calls.find((stored) => stored.call.id === callId);
   if (open) return open;
   const focus = draft.focus.call;
   return focus?.call.id === callId && focus.call.sessionId === draft.state.id ? focus : undefined;
 }
 
-const NO_CALL = 'No such tool call in this session.';
+export const NO_CALL = 'No such tool call in this session.';
 
 function answerCall(draft: Draft, call: Call): Outcome {
   return draft.finish({ type: 'call', callId: call.id, state: call.state });
@@ -89,14 +89,46 @@ function withDispatch(draft: Draft, stored: StoredCall, instanceId: string): Sto
   return { ...stored, dispatch: { attempt, instanceId, stopGeneration: draft.state.stopGeneration, at: draft.stamp.at } };
 }
 
-/** Committed before it is sent, so that a result can be told from a stranger's (SPEC C1). */
+/** What a person approved stays wanted for so long while the machine is away; after that they are asked again. */
+const APPROVAL_HOLDS_MS = 10 * 60_000;
+/** Work for a machine that is away is given up after so long. */
+export const OFFLINE_DEADLINE_MS = 24 * 3_600_000;
+
+/** Committed before it is sent, so that a result can be told from a stranger's (SPEC C1). What only reads needs no fresh approval (SPEC C13). */
 export function onDispatch(draft: Draft, input: InputOf<'dispatch'>): Outcome {
   const stored = findCall(draft, input.callId);
   if (!stored) return refusal('not_found', NO_CALL);
   const isFree = stored.call.state === 'queued' && stored.call.kind === 'local' && !stored.dispatch && stored.cancelRequestedAt === undefined;
   if (!isFree) return refusal('conflict', 'This call is not to be handed over.');
+  if (hasLapsed(stored.call, draft.stamp.at)) return askAgain(draft, stored);
   draft.writeCall(withDispatch(draft, stored, input.instanceId), true);
   return answerCall(draft, stored.call);
+}
+
+function hasLapsed({ effect, decision }: Call, at: string): boolean {
+  return effect !== 'read' && decision !== undefined && Date.parse(at) - Date.parse(decision.at) > APPROVAL_HOLDS_MS;
+}
+
+function askAgain(draft: Draft, stored: StoredCall): Outcome {
+  const { decision } = stored.call;
+  const call: Call = { ...stored.call, state: 'awaiting_approval', ...(decision ? { decision: { ...decision, lapsed: true } } : {}) };
+  draft.writeCall({ ...stored, call }, true);
+  draft.emit('call.updated', { call });
+  return answerCall(draft, call);
+}
+
+/** Nobody waits for ever for a machine (SPEC C14). What was handed over and not heard of is not known to have ended. */
+export function onCallExpired(draft: Draft, input: InputOf<'call_expired'>): Outcome {
+  const stored = findCall(draft, input.callId);
+  if (!stored) return refusal('not_found', NO_CALL);
+  if (stored.call.state !== 'queued') return answerCall(draft, stored.call);
+  const isKnownIdle = !stored.dispatch || stored.call.effect === 'read';
+  const state = isKnownIdle ? 'cancelled' : 'unknown';
+  const hours = OFFLINE_DEADLINE_MS / 3_600_000;
+  const text = isKnownIdle ? `Not run: its machine was away for ${hours} hours.` : `Its machine took it and was then away for ${hours} hours.`;
+  closeCall(draft, stored, { state, result: textResult(state, text) });
+  afterCall(draft, stored.cancelRequestedAt !== undefined);
+  return draft.finish({ type: 'call', callId: stored.call.id, state });
 }
 
 /** Only the instance that holds the dispatch may speak about a call (I4). */

@@ -31,8 +31,9 @@ export function toolOutput(call: Call, images: ImageMode): LanguageModelV4ToolRe
     case 'unknown':
       return errorText(
         join(
-          'It is not known whether this call finished: contact with the machine was lost while it ran. It may have had its effect. ' +
-            'Do not repeat it without asking the person first; look at what is there instead.',
+          resolvedText(call) ??
+            'It is not known whether this call finished: contact with the machine was lost while it ran. It may have had its effect. ' +
+              'Do not repeat it without asking the person first; look at what is there instead.',
           outputText(call),
         ),
       );
@@ -42,6 +43,18 @@ export function toolOutput(call: Call, images: ImageMode): LanguageModelV4ToolRe
     case 'running':
       return errorText('No result yet: this call is not over. Do not repeat it.');
   }
+}
+
+const RESOLVED = {
+  done: 'Contact with the machine was lost while this ran. The person has looked: it was done.',
+  failed: 'Contact with the machine was lost while this ran. The person has looked: it failed, or did not run.',
+  again: 'Contact with the machine was lost while this ran, and its outcome is not known. The person had it run again, as the call of its own that follows.',
+} as const;
+
+function resolvedText({ resolution }: Call): string | undefined {
+  if (!resolution) return undefined;
+  const note = resolution.note?.trim();
+  return `${RESOLVED[resolution.outcome]}${note ? ` They say: ${note.toWellFormed()}` : ''}`;
 }
 
 function denialText(call: Call): string {

@@ -104,6 +104,7 @@ export const calls = pgTable(
     workspace: text('workspace'),
     decision: rawJson('decision'),
     result: rawJson('result'),
+    resolution: rawJson('resolution'),
     createdAt: moment('created_at').notNull(),
     startedAt: moment('started_at'),
     finishedAt: moment('finished_at'),

@@ -39,20 +39,20 @@ with fenced as (
   on conflict on constraint messages_of_session do update set
     seq = excluded.seq, state = excluded.state, parts = excluded.parts, usage = excluded.usage, queue_rank = excluded.queue_rank
 ), put_calls as (
-  insert into calls (id, session_id, message_id, tool, kind, effect, input, input_hash, state, gateway_id, workspace, decision, result,
+  insert into calls (id, session_id, message_id, tool, kind, effect, input, input_hash, state, gateway_id, workspace, decision, result, resolution,
     created_at, started_at, finished_at, dispatch_attempt, dispatch_instance_id, dispatch_stop_generation, dispatched_at,
     cancel_requested_at, metadata)
   select c.id, f.id, c.message_id, c.tool, c.kind, c.effect, c.input::json, c.input_hash, c.state, c.gateway_id, c.workspace,
-    c.decision::json, c.result::json, c.created_at, c.started_at, c.finished_at, c.dispatch_attempt, c.dispatch_instance_id,
+    c.decision::json, c.result::json, c.resolution::json, c.created_at, c.started_at, c.finished_at, c.dispatch_attempt, c.dispatch_instance_id,
     c.dispatch_stop_generation, c.dispatched_at, c.cancel_requested_at, c.metadata::json
   from fenced f, rows from (jsonb_to_recordset($9::jsonb) as (
     id uuid, message_id uuid, tool text, kind text, effect text, input text, input_hash text, state text, gateway_id uuid,
-    workspace text, decision text, result text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
+    workspace text, decision text, result text, resolution text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
     dispatch_attempt integer, dispatch_instance_id uuid, dispatch_stop_generation integer, dispatched_at timestamptz,
     cancel_requested_at timestamptz, metadata text)) with ordinality as c
   order by c.ordinality
   on conflict (id) do update set
-    state = excluded.state, decision = excluded.decision, result = excluded.result, started_at = excluded.started_at,
+    state = excluded.state, decision = excluded.decision, result = excluded.result, resolution = excluded.resolution, started_at = excluded.started_at,
     finished_at = excluded.finished_at, dispatch_attempt = excluded.dispatch_attempt,
     dispatch_instance_id = excluded.dispatch_instance_id, dispatch_stop_generation = excluded.dispatch_stop_generation,
     dispatched_at = excluded.dispatched_at, cancel_requested_at = excluded.cancel_requested_at

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { textResult } from '@tendon/protocol';
+import { createGate, within } from '@tendon/testing';
+import { v7 } from 'uuid';
+import { asksFor, FakeMachine, hangs, hello, type RunnerRig, runnerRig } from './runner-rig.ts';
+
+async function callState(rig: RunnerRig, sessionId: string, callId: string): Promise<string | undefined> {
+  const state = await rig.store.load(sessionId);
+  return state?.calls.find(({ call }) => call.id === callId)?.call.state;
+}
+
+test('R16: a hello that waited for the database does not end a call that a newer connection was given', async () => {
+  const gate = createGate();
+  let asked = 0;
+  await using rig = await runnerRig((store) => ({
+    openCallsOf: async (...args) => {
+      asked += 1;
+      if (asked === 1) await gate.pass();
+      return store.openCallsOf(...args);
+    },
+  }));
+  rig.steps.push(asksFor('read_file', { path: 'a.txt' }), hangs);
+  const { 'gateway:hello': greet, 'tool:started': started } = rig.runner.gateways.handlers;
+  const [gatewayId, instanceId] = [v7(), v7()];
+  const [early, late] = [new FakeMachine(rig.person.userId), new FakeMachine(rig.person.userId)];
+  const first = greet(early, hello(gatewayId, instanceId));
+  await gate.reached;
+  assert.ok((await greet(late, hello(gatewayId, instanceId))).ok);
+  const sessionId = await rig.newSession();
+  await rig.execute(sessionId, 'read it');
+  await within('the sending', late.firstSent);
+  const callId = late.sent[0]?.callId ?? '';
+  await started(late, { callId });
+  gate.open();
+  assert.equal((await first).ok, false);
+  assert.equal(await callState(rig, sessionId, callId), 'running');
+  assert.equal(late.sent.length, 1);
+});
+
+test('R17: a call whose start is stored after its machine has come back without it is begun again', async () => {
+  const gate = createGate();
+  await using rig = await runnerRig((store) => ({
+    commit: async (request, decide) => {
+      if (request.input.type === 'call_started') await gate.pass();
+      return store.commit(request, decide);
+    },
+  }));
+  rig.steps.push(asksFor('read_file', { path: 'a.txt' }), hangs);
+  const { 'gateway:hello': greet, 'tool:started': started } = rig.runner.gateways.handlers;
+  const [gatewayId, instanceId] = [v7(), v7()];
+  const [old, fresh] = [new FakeMachine(rig.person.userId), new FakeMachine(rig.person.userId)];
+  await greet(old, hello(gatewayId, instanceId));
+  const sessionId = await rig.newSession();
+  await rig.execute(sessionId, 'read it');
+  await within('the first sending', old.firstSent);
+  const callId = old.sent[0]?.callId ?? '';
+  const report = started(old, { callId });
+  await gate.reached;
+  rig.runner.gateways.disconnected(old);
+  old.disconnect();
+  assert.ok((await greet(fresh, hello(gatewayId, instanceId))).ok);
+  gate.open();
+  assert.ok((await report).ok);
+  await within('the second sending', fresh.firstSent);
+  assert.equal(fresh.sent[0]?.callId, callId);
+});
+
+test('R18: a machine keeps a result that its hello brings to a server which is stopping', async () => {
+  const gate = createGate();
+  await using rig = await runnerRig((store) => ({
+    commit: async (request, decide) => {
+      if (request.input.type !== 'call_finished') return store.commit(request, decide);
+      await gate.pass();
+      throw new Error('the database is away');
+    },
+  }));
+  rig.steps.push(asksFor('read_file', { path: 'a.txt' }), hangs);
+  const { 'gateway:hello': greet } = rig.runner.gateways.handlers;
+  const [gatewayId, instanceId] = [v7(), v7()];
+  const [old, fresh] = [new FakeMachine(rig.person.userId), new FakeMachine(rig.person.userId)];
+  await greet(old, hello(gatewayId, instanceId));
+  await rig.execute(await rig.newSession(), 'read it');
+  await within('the sending', old.firstSent);
+  const callId = old.sent[0]?.callId ?? '';
+  const greeting = greet(fresh, { ...hello(gatewayId, instanceId), calls: [{ callId, state: 'finished', result: textResult('succeeded', 'words') }] });
+  await gate.reached;
+  const closing = rig.runner.close();
+  gate.open();
+  const answer = await greeting;
+  await closing;
+  assert.equal(answer.ok, false);
+  assert.equal(!answer.ok && answer.error.code, 'unavailable');
+});
