@@ -97,8 +97,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a read that died with its gateway is waited for',
     file: `${SERVER}/runner/gateway-desk.ts`,
-    find: "if (stored.call.state === 'running') return { kind: 'commit'",
-    replace: "if (stored.call.state === 'cancelled') return { kind: 'commit'",
+    find: "  if (call.state !== 'running' || !machine",
+    replace: "  if (call.state !== 'cancelled' || !machine",
   },
   {
     name: 'calls of a lost journal are sent again',
@@ -126,10 +126,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     replace: '  if (!row) return touched(0);',
   },
   {
-    name: 'a client forgets what came while it attached',
+    name: 'a client that was away does not ask for what it missed',
     file: 'packages/client/src/session/event-log.ts',
-    find: 'of inOrder(follow.buffer)',
-    replace: 'of inOrder(undefined)',
+    find: '      return attach({ ...log, mends: 0 }, 1, false);',
+    replace: "      return log.transcript.phase === 'loading' ? attach({ ...log, mends: 0 }, 1, false) : { log: { ...log, follow: { kind: 'following' } } };",
   },
   { name: 'what nobody owns is not taken up', file: `${SERVER}/runner/lease-keeper.ts`, find: 'for (const lease of claimed) onClaimed(lease);', replace: '' },
   {

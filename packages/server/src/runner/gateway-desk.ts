@@ -118,7 +118,7 @@ async function onHello(
   return success(answer);
 }
 
-/** A call that was heard to start over an older connection, and that the machine, which is back, does not run: it went down with its process. */
+/** A call that has started, and that its machine, which is back, does not run: it went down with its process. What only reads is not journaled, and begins anew. */
 function giveUpIfGone(options: GatewayDeskOptions, gatewayId: string, { sessionId, call: { call, dispatch } }: { sessionId: string; call: StoredCall }): void {
   const machine = options.machines.online(gatewayId);
   if (call.state !== 'running' || !machine || machine.sent.has(call.id) || dispatch?.instanceId !== machine.stored.instanceId) return;
@@ -147,6 +147,7 @@ async function reconcile(
     if (entry?.state === 'running') options.tails.open(callId, sessionId);
     if (!stored.dispatch) continue;
     const step = nextStep(stored, entry, hello.instanceId);
+    if (!step) continue;
     if (step.kind !== 'commit') answer[step.kind].push(callId);
     else {
       if (!(await options.actorOf(sessionId).commitSurely(step.input, { focus: { callId } }))) return undefined;
@@ -161,7 +162,7 @@ async function reconcile(
 
 type Step = { kind: 'commit'; input: Input } | { kind: 'send' } | { kind: 'cancel' };
 
-function nextStep(stored: StoredCall, entry: JournaledCall | undefined, instanceId: string): Step {
+function nextStep(stored: StoredCall, entry: JournaledCall | undefined, instanceId: string): Step | undefined {
   const callId = stored.call.id;
   const given = stored.dispatch?.instanceId ?? instanceId;
   if (given !== instanceId) return { kind: 'commit', input: { type: 'call_lost', callId, instanceId: given, reason: LOST_JOURNAL } };
@@ -170,8 +171,8 @@ function nextStep(stored: StoredCall, entry: JournaledCall | undefined, instance
   }
   if (entry) return { kind: 'commit', input: { type: 'call_finished', callId, instanceId, result: entry.result ?? textResult('unknown', UNKNOWN_OUTCOME) } };
   if (stored.cancelRequestedAt !== undefined) return { kind: 'commit', input: { type: 'call_finished', callId, instanceId, result: NEVER_STARTED } };
-  // It ran over there, and nobody there knows of it any more: what only reads is not journaled, and begins anew.
-  if (stored.call.state === 'running') return { kind: 'commit', input: { type: 'call_lost', callId, instanceId, reason: UNKNOWN_OUTCOME } };
+  // It ran over there, and nobody there knows of it any more: given up once the machine has arrived.
+  if (stored.call.state === 'running') return undefined;
   // What is not read is journaled before it starts, so a call the journal does not know has not started.
   return { kind: 'send' };
 }
