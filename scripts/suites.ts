@@ -8,7 +8,7 @@ const HEAVY = [
   'packages/cli/src/**/*.test.ts',
   'packages/gateway/src/{gateway,journal/crash}.test.ts',
   'packages/server/src/{auth,http,store}/**/*.test.ts',
-  'packages/server/src/runner/{faults,odd-input,session-actor}.test.ts',
+  'packages/server/src/runner/{faults,machine-returns,odd-input,session-actor}.test.ts',
 ];
 const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
 
