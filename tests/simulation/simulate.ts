@@ -94,7 +94,8 @@ async function main(): Promise<void> {
   const onProgress = (done: Tally) => {
     if (performance.now() - told < 30_000) return;
     told = performance.now();
-    process.stderr.write(`${done.runs} schedules, ${done.failures.length} violations\n`);
+    const seeds = done.failures.map(({ seed }) => seed).join(', ');
+    process.stderr.write(`${done.runs} schedules, ${done.failures.length} violations${seeds === '' ? '' : `: ${seeds}`}\n`);
   };
   const tally = await simulate({ firstSeed: Number(values.seed), runs: Number(values.runs), jobs: Number(values.jobs), onProgress });
   printTally(tally, (performance.now() - startedAt) / 1_000);

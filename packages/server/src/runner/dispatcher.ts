@@ -30,6 +30,8 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #deadlines = new Set<string>();
+  /** Calls that their machine has refused, until that is stored: sent once more, they might be taken and run beside their refusal. */
+  readonly #refused = new Set<string>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -62,7 +64,7 @@ export class Dispatcher {
 
   async #send(actor: SessionActor, machine: OnlineMachine, stored: StoredCall): Promise<void> {
     const { call, dispatch } = stored;
-    if (machine.sent.has(call.id) || !dispatch || call.workspace === undefined) return;
+    if (machine.sent.has(call.id) || this.#refused.has(call.id) || !dispatch || call.workspace === undefined) return;
     machine.sent.add(call.id);
     this.#options.tails.open(call.id, call.sessionId);
     const command = {
@@ -79,7 +81,9 @@ export class Dispatcher {
       const answer = await machine.connection.call(command, ANSWER_TIMEOUT_MS);
       if (answer.accepted) return;
       const input: Input = { type: 'call_finished', callId: call.id, instanceId: dispatch.instanceId, result: refusedBy(answer.error) };
+      this.#refused.add(call.id);
       await actor.commitSurely(input, { focus: { callId: call.id } });
+      this.#refused.delete(call.id);
     } catch (error) {
       this.#options.log.warn({ err: error, callId: call.id, gatewayId: call.gatewayId }, 'a machine did not answer a dispatch');
       machine.connection.disconnect();

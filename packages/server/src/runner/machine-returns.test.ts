@@ -92,3 +92,30 @@ test('R18: a machine keeps a result that its hello brings to a server which is s
   assert.equal(answer.ok, false);
   assert.equal(!answer.ok && answer.error.code, 'unavailable');
 });
+
+test('R19: a call that its machine refused is not sent over a new connection before the refusal is stored', async () => {
+  const gate = createGate();
+  await using rig = await runnerRig((store) => ({
+    commit: async (request, decide) => {
+      if (request.input.type === 'update') await gate.pass();
+      return store.commit(request, decide);
+    },
+  }));
+  rig.steps.push(asksFor('read_file', { path: 'a.txt' }), hangs);
+  const { 'gateway:hello': greet } = rig.runner.gateways.handlers;
+  const [gatewayId, instanceId] = [v7(), v7()];
+  const [old, fresh] = [new FakeMachine(rig.person.userId), new FakeMachine(rig.person.userId)];
+  await greet(old, hello(gatewayId, instanceId));
+  const sessionId = await rig.newSession();
+  await rig.execute(sessionId, 'read it');
+  await within('the sending', old.firstSent);
+  const renamed = rig.runner.agent['session:update'](rig.person, { sessionId, title: 'Another' });
+  await gate.reached;
+  old.refuse({ code: 'journal_unavailable', message: 'The disk is full.' });
+  rig.runner.gateways.disconnected(old);
+  assert.ok((await greet(fresh, hello(gatewayId, instanceId))).ok);
+  gate.open();
+  await renamed;
+  await rig.until(() => rig.heard.some(({ notice }) => JSON.stringify(notice).includes('journal_unavailable')));
+  assert.equal(fresh.sent.length, 0);
+});

@@ -117,13 +117,14 @@ export function asksFor(tool: string, input: unknown): Step {
 export const hangs: Step = (request) =>
   new Promise((resolve) => request.signal.addEventListener('abort', () => resolve({ kind: 'aborted', parts: [] }), { once: true }));
 
-/** A connected machine that keeps what it is sent. It never answers a dispatch, unless its connection ends. */
+/** A connected machine that keeps what it is sent. It does not answer a dispatch before its connection ends or the test has it refuse. */
 export class FakeMachine implements GatewayConnection {
   readonly connectionId = v7();
   readonly userId: string;
   readonly sent: GatewayCommand<'tool:call'>[] = [];
   isCut = false;
   readonly #failures: ((error: Error) => void)[] = [];
+  readonly #answers: ((answer: GatewayAnswer<'tool:call'>) => void)[] = [];
   readonly #first = Promise.withResolvers<void>();
 
   constructor(userId: string) {
@@ -137,10 +138,16 @@ export class FakeMachine implements GatewayConnection {
   call(command: GatewayCommand<'tool:call'>): Promise<GatewayAnswer<'tool:call'>> {
     this.sent.push(command);
     this.#first.resolve();
-    return new Promise((_resolve, reject) => {
+    return new Promise((resolve, reject) => {
+      this.#answers.push(resolve);
       if (this.isCut) reject(new Error('the machine is gone'));
       else this.#failures.push(reject);
     });
+  }
+
+  /** Refuses every dispatch so far. */
+  refuse(error: { code: string; message: string }): void {
+    for (const answer of this.#answers.splice(0)) answer({ accepted: false, error });
   }
 
   async cancel(): Promise<void> {}
