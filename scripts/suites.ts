@@ -7,6 +7,7 @@ const CONCURRENCY = 2;
 const HEAVY = [
   'packages/cli/src/**/*.test.ts',
   'packages/gateway/src/{gateway,journal/crash}.test.ts',
+  'packages/server/src/housekeeper.test.ts',
   'packages/server/src/{auth,http,store}/**/*.test.ts',
   'packages/server/src/runner/{faults,machine-returns,odd-input,session-actor}.test.ts',
 ];

@@ -44,6 +44,23 @@ test('S8: a client that has seen everything gets nothing; one that claims more t
   );
 });
 
+test('D25: a client whose missed events are no longer kept gets a page, and goes on from there', async () => {
+  const watcher = await rig.open();
+  rig.model.script(says('one'), says('two'));
+  await watcher.say('1');
+  const { seq } = await watcher.untilStatus('idle');
+  await rig.sql('delete from session_events where session_id = $1 and seq < $2', [watcher.id, seq]);
+  const late = await SessionView.attach(await rig.connect(), watcher.id, 1);
+  assert.equal(late.attached.events, undefined);
+  assert.deepEqual(
+    late.attached.messages.map((message) => textOf(message)),
+    ['1', 'one'],
+  );
+  await watcher.say('2');
+  await late.untilSeq((await watcher.untilStatus('idle')).seq);
+  late.assertGapFree(seq + 1);
+});
+
 for (const dialect of DIALECTS) {
   describe(`in the middle of an answer of a model that speaks ${dialect.name}`, () => {
     test('R3: a client gets the text so far, and the deltas continue exactly there', async () => {

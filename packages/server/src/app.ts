@@ -6,6 +6,7 @@ import { v7 } from 'uuid';
 import { type Auth, createAuth } from './auth/auth.ts';
 import type { Config } from './config.ts';
 import { readSecretKey } from './home-folder.ts';
+import { Housekeeper } from './housekeeper.ts';
 import { createHttp } from './http/create-http.ts';
 import { Door } from './http/door.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -104,19 +105,21 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
   });
   const store = createStore(database);
   const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log });
+  const housekeeper = new Housekeeper({ store, now: () => new Date(), log });
   // Our own database has no other living node: what earlier ones held is free, before anyone here can take a lease.
   if (embedded) await store.releaseAll();
   auth.onRevoked(({ credentialId }) => transport.disconnectCredential(credentialId));
   transport.serve(runner);
   await listen(http, config);
   await runner.start();
+  housekeeper.start();
   const port = portOf(http);
   const signInLink = async () => {
     // Somebody is about to sign in: what that needs loads while they open the link.
     auth.warm().catch((error: unknown) => log.warn({ err: error }, 'sign-in could not be prepared'));
     return auth.signInLink();
   };
-  const close = closing({ http, transport, runner, storage, state });
+  const close = closing({ http, transport, runner, housekeeper, storage, state });
   return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
 }
 
@@ -169,17 +172,18 @@ interface Running {
   readonly http: HttpServer;
   readonly transport: Transport;
   readonly runner: Runner;
+  readonly housekeeper: Housekeeper;
   readonly storage: Storage;
   readonly state: { isDraining: boolean };
 }
 
 /** Outside in: first nobody new, then nobody at all, then the work, then the data. */
-function closing({ http, transport, runner, storage, state }: Running): () => Promise<void> {
+function closing({ http, transport, runner, housekeeper, storage, state }: Running): () => Promise<void> {
   let ended: Promise<void> | undefined;
   const close = async () => {
     state.isDraining = true;
     await transport.close();
-    await runner.close();
+    await Promise.all([runner.close(), housekeeper.close()]);
     const closed = new Promise((resolve) => http.close(resolve));
     http.closeAllConnections();
     await closed;

@@ -27,6 +27,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
     delete: (sessionId, ownerId) => sessions.delete(sessionId, ownerId),
     page: (sessionId, range) => sessions.page(sessionId, range),
     eventsAfter: (sessionId, seq, limit) => sessions.eventsAfter(sessionId, seq, limit),
+    pruneEvents: (before, cursor) => sessions.pruneEvents(before, cursor),
     historyAfter: (sessionId, afterSeq, limit) => sessions.historyAfter(sessionId, afterSeq, limit),
     findCall: (callId) => sessions.findCall(callId),
     openCallsOf: (gatewayId) => sessions.openCallsOf(gatewayId),

@@ -16,7 +16,7 @@ import {
   toState,
   toStoredCall,
 } from './rows.ts';
-import type { CommitOutcome, CommitRequest, Decide, HistoryPage, HistoryRows, Lease, NewSession, SessionStore } from './session-store.ts';
+import type { CommitOutcome, CommitRequest, Decide, HistoryPage, HistoryRows, Lease, NewSession, Pruned, SessionStore } from './session-store.ts';
 import { claimOwed } from './sql/claim-owed.ts';
 import { createSession } from './sql/create-session.ts';
 import { deleteSession } from './sql/delete-session.ts';
@@ -25,6 +25,7 @@ import { listOpenCalls } from './sql/list-open-calls.ts';
 import { listRules } from './sql/list-rules.ts';
 import { listSessions } from './sql/list-sessions.ts';
 import { loadSession } from './sql/load-session.ts';
+import { PRUNED_AT_ONCE, pruneEvents } from './sql/prune-events.ts';
 import { readEvents } from './sql/read-events.ts';
 import { readHistory } from './sql/read-history.ts';
 import { readPage } from './sql/read-page.ts';
@@ -48,6 +49,8 @@ interface LeaseRow {
   lease_epoch: number;
 }
 
+/** Stands before every id. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
 
 /** Sessions in PostgreSQL. Holds nothing but the tails of commits in flight. */
@@ -142,6 +145,13 @@ export class SessionRows implements SessionStore {
     const events = row?.events ?? [];
     const isWhole = row !== undefined && events.length === row.last_seq - seq;
     return isWhole && events.length <= limit ? events.map(toEvent) : undefined;
+  }
+
+  async pruneEvents(before: string, cursor: string = NO_ID): Promise<Pruned> {
+    const [row] = await run<{ pruned: number; last_id: string | null }>(this.#parts.database, pruneEvents, [cursor, before]);
+    const pruned = row?.pruned ?? 0;
+    // When the statement was full, the same sessions may have more.
+    return { pruned, nextCursor: pruned < PRUNED_AT_ONCE ? (row?.last_id ?? undefined) : cursor };
   }
 
   async historyAfter(sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows> {

@@ -58,6 +58,12 @@ export interface NewSession {
   readonly at: string;
 }
 
+export interface Pruned {
+  readonly pruned: number;
+  /** Where to go on; undefined when every session was looked at. */
+  readonly nextCursor?: string | undefined;
+}
+
 /** Where sessions live. Truth is in here and nowhere else; one contract suite runs over every implementation. */
 export interface SessionStore {
   /** Creates the session with its first event, `session.updated`, seq 1. */
@@ -83,6 +89,8 @@ export interface SessionStore {
   page(sessionId: string, options: { before?: number | undefined; limit: number }): Promise<HistoryPage>;
   /** Durable events after a seq, in order; undefined when they are no longer kept or more than `limit`. */
   eventsAfter(sessionId: string, seq: number, limit: number): Promise<readonly SessionEvent[] | undefined>;
+  /** Deletes a bounded number of events from before a moment, of the sessions after the cursor; never a session's newest hundred. */
+  pruneEvents(before: string, cursor?: string): Promise<Pruned>;
   /** Messages (not queued) with seq above `afterSeq`, oldest first, at most the newest `limit`. */
   historyAfter(sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows>;
 
