@@ -63,11 +63,30 @@ async function measuredTurn(session: SessionView): Promise<{ statements: Record<
   return { statements, rows: (await rowsRead()) - before };
 }
 
-test('R4: a turn in a session of 5,000 messages sends the same statements and looks at no more rows than in one of 100', async () => {
+test('R4: a turn in a session of 10,000 messages sends the same statements and looks at no more rows than in one of 100', async () => {
   const small = await measuredTurn(await seeded(100));
-  const large = await measuredTurn(await seeded(5_000));
+  const large = await measuredTurn(await seeded(10_000));
   assert.deepEqual(large.statements, small.statements);
-  assert.ok(large.rows <= small.rows && large.rows < 100, `${large.rows} rows at 5,000 messages, ${small.rows} at 100`);
+  assert.ok(large.rows <= small.rows && large.rows < 100, `${large.rows} rows at 10,000 messages, ${small.rows} at 100`);
+});
+
+/** Somebody opens the session: its newest page, and the one before that. */
+async function measuredOpen({ id }: SessionView): Promise<{ statements: Record<string, number>; rows: number }> {
+  const socket = await rig.connect();
+  const before = await rowsRead();
+  const statements = await statementsOf(async () => {
+    const opened = await SessionView.attach(socket, id);
+    await socket.ask('session:history', { sessionId: id, before: opened.attached.messages[0]?.seq ?? 0, limit: 50 });
+  });
+  return { statements, rows: (await rowsRead()) - before };
+}
+
+test('D18: a session of 10,000 messages opens with the same statements and the same rows as one of 200', async () => {
+  const small = await measuredOpen(await seeded(200));
+  const large = await measuredOpen(await seeded(10_000));
+  assert.deepEqual(large.statements, small.statements);
+  assert.equal(large.rows, small.rows);
+  assert.ok(large.rows < 250, `${large.rows} rows`);
 });
 
 test('R1: 2,000 tokens cost no statement more than 20', async () => {

@@ -1,7 +1,7 @@
 import type { Statement } from './statement.ts';
 
 /** A session's newest events stay, however old: a client that was away for a moment catches up with a session that rested for a year. */
-export const KEPT_EVENTS = 100;
+const KEPT_EVENTS = 100;
 /** A statement looks at so many sessions and deletes so many events, whatever stands in the tables. */
 const SESSIONS_AT_ONCE = 200;
 export const PRUNED_AT_ONCE = 5_000;
