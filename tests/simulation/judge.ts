@@ -1,4 +1,4 @@
-import { type Fault, type GatewayCommand, isFinalCallState, type ToolResult } from '@tendon/protocol';
+import { type Delta, type Fault, type GatewayCommand, isFinalCallState, type ToolResult } from '@tendon/protocol';
 import type { StepRequest } from '@tendon/server/parts';
 import type { Written } from './statements.ts';
 import type { CallRow, Tables } from './tables.ts';
@@ -103,6 +103,14 @@ export class Judge {
     if (isUp && this.#nodesUp.size === 0) this.#someNodeUpSinceMs = this.#time.nowMs;
     if (isUp) this.#nodesUp.add(name);
     else this.#nodesUp.delete(name);
+  }
+
+  /** Text of a turn leaves a node only while no other one can have the session. */
+  streamed({ sessionId, kind }: Delta): void {
+    const row = this.#tables.sessions.get(sessionId);
+    if (kind === 'tool_output' || !row) return;
+    const leftMs = (row.lease_expires_at ?? Number.POSITIVE_INFINITY) - this.#time.nowMs;
+    this.check('I5', leftMs > 0, () => `text of session ${sessionId} leaves ${Math.round(-leftMs)} ms after the lease has run out`);
   }
 
   modelAsked(history: StepRequest['history']): void {

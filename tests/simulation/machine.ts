@@ -62,6 +62,11 @@ export class Machine {
     return !this.#process.isDead;
   }
 
+  /** Running, and not stopped. */
+  get isAwake(): boolean {
+    return this.isUp && !this.#process.held;
+  }
+
   get process(): SimulatedProcess {
     return this.#process;
   }
@@ -145,10 +150,6 @@ export class Machine {
     this.#world.time.stop(own);
     this.#world.judge.machineIsAway(this.gatewayId, Number.POSITIVE_INFINITY);
     this.#world.time.after(ms, () => this.#goOn(own), null);
-  }
-
-  goOn(): void {
-    this.#goOn(this.#process);
   }
 
   #goOn(own: SimulatedProcess): void {

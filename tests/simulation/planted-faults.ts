@@ -133,6 +133,12 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   { name: 'what nobody owns is not taken up', file: `${SERVER}/runner/lease-keeper.ts`, find: 'for (const lease of claimed) onClaimed(lease);', replace: '' },
   {
+    name: 'a node that was paused streams on without its lease',
+    file: `${SERVER}/runner/session-actor.ts`,
+    find: 'this.#context.monotonicMs() - this.#leaseAskedAtMs < LEASE_SURE_MS',
+    replace: 'this.#leaseAskedAtMs < LEASE_SURE_MS * Number.MAX_VALUE',
+  },
+  {
     name: 'the journal answers before it has written',
     file: `${GATEWAY}/journal/journal.ts`,
     find: 'const outcome = await this.#writeBatch(batch);',

@@ -26,8 +26,8 @@ export interface Outcome {
   readonly virtualMs: number;
 }
 
-/** Backoff of a gateway can reach 30 s; on top what invariant I18 grants, and the tools' own time. */
-const REST_WITHIN_MS = 90_000;
+/** Backoff of a gateway can reach 30 s; on top what invariant I18 grants, the tools' own time, and the 20 s that a process may still be stopped. */
+const REST_WITHIN_MS = 110_000;
 /** Rest is what lasts so long: longer than any packet, statement, sweep or pause between two tries. */
 const REST_MS = 4_500;
 const CONVERGE_MS = 5_000;
@@ -107,25 +107,20 @@ async function makeSessions({ world, devices, sessionIds }: Population): Promise
 
 async function heal({ world, nodes, machines }: Population): Promise<void> {
   world.calm();
-  for (const node of nodes) {
-    node.goOn();
-    node.boot();
-  }
-  for (const machine of machines) {
-    machine.goOn();
-    machine.boot();
-  }
+  for (const node of nodes) node.boot();
+  for (const machine of machines) machine.boot();
 }
 
-function isAtRest({ world, devices, machines }: Population): boolean {
+function isAtRest({ world, nodes, devices, machines }: Population): boolean {
   const areSessions = [...world.tables.sessions.values()].every(
     (row) => (row.status === 'idle' || row.status === 'waiting_for_user') && row['stopping'] !== true,
   );
   return (
     areSessions &&
     world.weather.halfOpen === 0 &&
+    nodes.every((node) => node.isAwake) &&
     devices.every((device) => device.isUpToDate && device.hasSentAll) &&
-    machines.every((machine) => machine.isUp)
+    machines.every((machine) => machine.isAwake)
   );
 }
 

@@ -4,6 +4,7 @@ import {
   type AgentNotices,
   type AgentRequest,
   type AgentRequestName,
+  type Delta,
   type GatewayAnswer,
   type GatewayRequestName,
   type Result,
@@ -67,6 +68,11 @@ export class ServerNode {
     return this.#process.isDead || !this.#runner;
   }
 
+  /** Running, and not stopped. */
+  get isAwake(): boolean {
+    return !this.isDown && !this.#process.held;
+  }
+
   boot(): void {
     if (!this.#process.isDead) return;
     this.#boots += 1;
@@ -82,7 +88,10 @@ export class ServerNode {
         store,
         models: simulatedModel(this.#world),
         fanout: {
-          toSession: (sessionId, name, notice) => this.#tell((room) => room.sessions.has(sessionId), name, notice),
+          toSession: (sessionId, name, notice) => {
+            if (name === 'session:delta') judge.streamed(notice as Delta);
+            this.#tell((room) => room.sessions.has(sessionId), name, notice);
+          },
           toUser: (userId, name, notice) => this.#tell((room) => room.userId === userId, name, notice),
           hasAudience: (sessionId) => [...this.#rooms].some((room) => room.sessions.has(sessionId)),
         },
@@ -121,12 +130,14 @@ export class ServerNode {
     const own = this.#process;
     if (this.isDown || own.held) return;
     this.#world.time.stop(own);
-    this.#world.time.after(ms, () => this.#world.time.goOn(own), null);
-    if (ms > LEASE_MS) this.#world.judge.sometimes('a node is stopped for longer than its leases');
-  }
-
-  goOn(): void {
-    this.#world.time.goOn(this.#process);
+    this.#world.time.after(
+      ms,
+      () => {
+        if (ms > LEASE_MS && !own.isDead) this.#world.judge.sometimes('a node is stopped for longer than its leases');
+        this.#world.time.goOn(own);
+      },
+      null,
+    );
   }
 
   peerDied(peer: SimulatedProcess): void {

@@ -20,6 +20,8 @@ export interface RunnerContext {
   readonly dispatcher: Pick<Dispatcher, 'carryOut'>;
   readonly log: Logger;
   readonly now: () => Date;
+  /** A clock that nobody sets, in milliseconds from some moment. */
+  readonly monotonicMs: () => number;
   readonly newId: () => string;
   /** Resolves after `ms`, or at once when the runner closes. */
   readonly pause: (ms: number) => Promise<void>;

@@ -8,7 +8,7 @@ const nextTick = () => new Promise((resolve) => setImmediate(resolve));
 
 function stream(): { stream: DeltaStream; sent: Delta[]; textOf: (part: number) => string } {
   const sent: Delta[] = [];
-  const made = new DeltaStream({ sessionId: 's', messageId: 'm', newId: () => `call-${sent.length}`, emit: (delta) => sent.push(delta) });
+  const made = new DeltaStream({ sessionId: 's', messageId: 'm', newId: () => `call-${sent.length}`, mayEmit: () => true, emit: (delta) => sent.push(delta) });
   const textOf = (part: number) =>
     sent
       .filter((delta) => delta.part === part)

@@ -14,6 +14,8 @@ export interface DeltaStreamOptions {
   readonly messageId: string;
   readonly emit: (delta: Delta) => void;
   readonly newId: () => string;
+  /** Asked before anything leaves; what is held back leaves with the next flush that may. */
+  readonly mayEmit: () => boolean;
 }
 
 /**
@@ -61,7 +63,7 @@ export class DeltaStream {
 
   /** Sends what clients have not seen. */
   flush(): void {
-    if (this.#mode !== 'open') return;
+    if (this.#mode !== 'open' || !this.#options.mayEmit()) return;
     this.#parts.forEach((part, index) => {
       if (part.sent === part.text.length) return;
       const { sessionId, messageId } = this.#options;

@@ -13,7 +13,11 @@ export interface LeaseKeeperOptions {
   /** The leases this node acts under now. */
   readonly held: () => readonly Lease[];
   readonly onLost: (lease: Lease) => void;
-  readonly onClaimed: (lease: Lease) => void;
+  /** `askedAtMs`: when the database was asked, by `monotonicMs`. The lease runs from then on at the earliest. */
+  readonly onKept: (lease: Lease, askedAtMs: number) => void;
+  readonly onClaimed: (lease: Lease, askedAtMs: number) => void;
+  /** A clock that nobody sets. */
+  readonly monotonicMs: () => number;
 }
 
 /** Renews what this node owns and takes what nobody owns: the one way work is found again after any crash (I6). */
@@ -54,22 +58,27 @@ export class LeaseKeeper {
   }
 
   async #sweepOnce(): Promise<void> {
-    const { node, store, log, onClaimed } = this.#options;
+    const { node, store, log, onClaimed, monotonicMs } = this.#options;
+    const askedAt = monotonicMs();
     try {
       const claimed = await store.claimOwed(node, CLAIM_AT_ONCE);
-      for (const lease of claimed) onClaimed(lease);
+      for (const lease of claimed) onClaimed(lease, askedAt);
     } catch (error) {
       log.warn({ err: error }, 'owed work could not be looked for');
     }
   }
 
   async #renew(): Promise<void> {
-    const { node, store, log, held, onLost } = this.#options;
+    const { node, store, log, held, onLost, onKept, monotonicMs } = this.#options;
     const leases = held();
     if (leases.length === 0) return;
+    const askedAt = monotonicMs();
     try {
       const kept = new Set((await store.renew(node, leases)).map((lease) => lease.sessionId));
-      for (const lease of leases) if (!kept.has(lease.sessionId)) onLost(lease);
+      for (const lease of leases) {
+        if (kept.has(lease.sessionId)) onKept(lease, askedAt);
+        else onLost(lease);
+      }
     } catch (error) {
       log.warn({ err: error }, 'leases could not be renewed');
     }

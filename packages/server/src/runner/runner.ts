@@ -23,6 +23,7 @@ export interface RunnerOptions {
   readonly fanout: Fanout;
   readonly log: Logger;
   readonly now?: () => Date;
+  readonly monotonicMs?: () => number;
   readonly newId?: () => string;
 }
 
@@ -39,6 +40,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const { store, models, fanout, log, node } = options;
   const now = options.now ?? (() => new Date());
   const newId = options.newId ?? v7;
+  const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const clock = new Timers();
   const actors = new Map<string, SessionActor>();
   const machines = new Machines({ store, fanout, now });
@@ -54,6 +56,7 @@ export function createRunner(options: RunnerOptions): Runner {
     tails,
     log,
     now,
+    monotonicMs,
     newId,
     pokeLater,
     runRemoteTool,
@@ -78,7 +81,9 @@ export function createRunner(options: RunnerOptions): Runner {
     log,
     held: () => [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : [])),
     onLost: (lease) => actors.get(lease.sessionId)?.loseLease(lease),
-    onClaimed: (lease) => void actorOf(lease.sessionId).poke(lease),
+    monotonicMs,
+    onKept: (lease, askedAtMs) => actors.get(lease.sessionId)?.keepLease(lease, askedAtMs),
+    onClaimed: (lease, askedAtMs) => void actorOf(lease.sessionId).poke({ lease, askedAtMs }),
   });
   const desk = { store, machines, tails, history, fanout, now, newId, actorOf, pokeLater, pause: context.pause, isClosing: () => clock.isClosed, log, models };
   const gateways = createGatewayDesk(desk);

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import type { Delta } from '@tendon/protocol';
 import { createGate } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
 import type { SessionState } from '../kernel/index.ts';
 import type { CommitOutcome, SessionStore } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
+import type { StepSink } from './model/model-port.ts';
 import { hangs } from './runner-rig.ts';
 import { SessionActor } from './session-actor.ts';
 
@@ -35,6 +38,7 @@ function actorOn(store: Partial<SessionStore>, parts: Partial<RunnerContext> = {
     fanout: { toSession: () => undefined, toUser: () => undefined, hasAudience: () => false },
     log: pino({ level: 'silent' }),
     now: () => new Date(),
+    monotonicMs: () => performance.now(),
     newId: v7,
     pokeLater: () => undefined,
     actorChanged: () => undefined,
@@ -52,13 +56,59 @@ test('R14: late news that an older lease is lost leaves the current one and its 
   const actor = actorOn({ load: async () => stateWithTurn(2), commit: async () => fenced, savePartial: async () => true });
   const older = { sessionId: actor.sessionId, node: NODE, epoch: 1 };
   const current = { ...older, epoch: 2 };
-  await actor.poke(current);
+  await actor.poke({ lease: current, askedAtMs: performance.now() });
   actor.loseLease(older);
   await actor.commit({ type: 'continue' }, { fence: older });
   assert.deepEqual(actor.lease, current);
   assert.equal(actor.isQuiet, false);
   actor.loseLease(current);
   assert.equal(actor.lease, undefined);
+  await actor.close();
+});
+
+test('R20: text stops leaving when the lease could not be renewed for seven seconds, and goes on when it was', async () => {
+  let nowMs = 100_000;
+  let sink: StepSink | undefined;
+  const texts: string[] = [];
+  const actor = actorOn(
+    { load: async () => stateWithTurn(2), savePartial: async () => true },
+    {
+      monotonicMs: () => nowMs,
+      models: {
+        step: (request, into) => {
+          sink = into;
+          return hangs(request, into);
+        },
+        list: () => [],
+        defaultModel: async () => 'demo',
+        check: () => undefined,
+        warmUp: () => undefined,
+      },
+      fanout: { toSession: (_id, _name, notice) => texts.push((notice as Delta).text), toUser: () => undefined, hasAudience: () => true },
+    },
+  );
+  const stream = async (text: string): Promise<void> => {
+    sink?.delta(0, text);
+    await setImmediate();
+  };
+  const lease = { sessionId: actor.sessionId, node: NODE, epoch: 2 };
+  await actor.poke({ lease, askedAtMs: nowMs });
+  await setImmediate();
+  sink?.partStarted(0, { type: 'text' });
+  nowMs += 6_999;
+  await stream('one');
+  assert.equal(texts.join(''), 'one');
+  nowMs += 1;
+  await stream(' two');
+  assert.equal(texts.join(''), 'one', 'another node may have the session three seconds later');
+  actor.keepLease({ ...lease, epoch: 1 }, nowMs);
+  await stream(' three');
+  assert.equal(texts.join(''), 'one', 'news of an older lease');
+  actor.keepLease(lease, nowMs - 1_000);
+  assert.equal(texts.join(''), 'one two three');
+  actor.loseLease(lease);
+  await stream(' four');
+  assert.equal(texts.join(''), 'one two three');
   await actor.close();
 });
 

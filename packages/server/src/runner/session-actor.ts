@@ -7,6 +7,15 @@ import { TurnRun } from './turn-run.ts';
 /** Another node may have committed more by the time that events are read again. */
 const SPARE_EVENTS = 1_000;
 
+/** A lease lasts 10 s. When it could not be renewed for so long another node may soon have it, and no text of its turn leaves any more. */
+const LEASE_SURE_MS = 7_000;
+
+/** A lease, and the last moment at which it certainly had its full length before it. */
+interface Claim {
+  readonly lease: Lease;
+  readonly askedAtMs: number;
+}
+
 export interface CommitOptions {
   readonly ownerId?: string | undefined;
   readonly focus?: CommitRequest['focus'];
@@ -26,6 +35,7 @@ export class SessionActor {
   #waiting = 0;
   #run: TurnRun | undefined;
   #lease: Lease | undefined;
+  #leaseAskedAtMs = Number.NEGATIVE_INFINITY;
   /** Last event that left from here; undefined until something was decided here. */
   #emittedSeq: number | undefined;
   /** A commit failed, and whether it was written is not known: the database holds perhaps events and a lease that we have not heard of. */
@@ -99,7 +109,7 @@ export class SessionActor {
   }
 
   /** Loads the state and does what is owed: after a start, a takeover, a machine's return, a passed deadline. Never rejects: it is tried again. */
-  async poke(claimed?: Lease): Promise<void> {
+  async poke(claimed?: Claim): Promise<void> {
     try {
       await this.serially(() => this.#look(claimed));
     } catch (error) {
@@ -108,9 +118,9 @@ export class SessionActor {
     }
   }
 
-  async #look(claimed: Lease | undefined): Promise<void> {
+  async #look(claimed: Claim | undefined): Promise<void> {
     if (this.#isClosed) return;
-    if (claimed) this.#lease = claimed;
+    if (claimed) [this.#lease, this.#leaseAskedAtMs] = [claimed.lease, claimed.askedAtMs];
     // An input without a change: it answers with the state, what is owed, and the lease that the commit in doubt may have taken.
     if (this.#isUncertain) {
       this.#isUncertain = false;
@@ -147,6 +157,17 @@ export class SessionActor {
     this.#context.actorChanged(this);
   }
 
+  /** Text of a turn may leave only while no other node can have the session: a node that was paused finds out here, before it hears of it. */
+  get mayStream(): boolean {
+    return this.#lease !== undefined && this.#context.monotonicMs() - this.#leaseAskedAtMs < LEASE_SURE_MS;
+  }
+
+  keepLease(kept: Lease, askedAtMs: number): void {
+    if (this.#lease?.epoch !== kept.epoch) return;
+    this.#leaseAskedAtMs = Math.max(this.#leaseAskedAtMs, askedAtMs);
+    this.#run?.goOn();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const run = this.#run;
@@ -157,7 +178,8 @@ export class SessionActor {
   }
 
   async #commitNow(input: Input, options: CommitOptions): Promise<CommitOutcome> {
-    const { store, node, tails } = this.#context;
+    const { store, node, tails, monotonicMs } = this.#context;
+    const askedAtMs = monotonicMs();
     let outcome: CommitOutcome;
     try {
       outcome = await store.commit({ sessionId: this.sessionId, node, input, ...options }, (state, ...rest) => {
@@ -176,11 +198,18 @@ export class SessionActor {
     }
     const { state, events, calls } = outcome.change;
     this.#isUncertain = false;
-    this.#lease = outcome.lease;
+    this.#holdLease(outcome.lease, events.length > 0 ? askedAtMs : undefined);
     for (const { call } of calls) if (isFinalCallState(call.state)) tails.close(call.id);
     await this.#tell(state, events);
     this.#act(state, outcome.owed);
     return outcome;
+  }
+
+  /** A commit that wrote events has renewed the lease; one that changed nothing only tells that it is held, not since when. */
+  #holdLease(lease: Lease | undefined, renewedAtMs: number | undefined): void {
+    if (renewedAtMs !== undefined) this.#leaseAskedAtMs = renewedAtMs;
+    else if (this.#lease?.epoch !== lease?.epoch) this.#leaseAskedAtMs = Number.NEGATIVE_INFINITY;
+    this.#lease = lease;
   }
 
   /** Emits what a commit has written. Events that were committed without our hearing of it leave before newer ones do. */

@@ -40,6 +40,7 @@ export class TurnRun {
       sessionId: state.id,
       messageId: options.messageId,
       newId: context.newId,
+      mayEmit: () => options.actor.mayStream,
       emit: (delta) => context.fanout.toSession(state.id, 'session:delta', delta),
     });
     this.ended = this.#run();
@@ -56,6 +57,11 @@ export class TurnRun {
 
   thaw(): void {
     this.#stream.thaw();
+  }
+
+  /** The lease is sure again: what was held back leaves. */
+  goOn(): void {
+    this.#stream.flush();
   }
 
   keptParts(): Part[] {
