@@ -131,7 +131,12 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     find: '      return attach({ ...log, mends: 0 }, 1, false);',
     replace: "      return log.transcript.phase === 'loading' ? attach({ ...log, mends: 0 }, 1, false) : { log: { ...log, follow: { kind: 'following' } } };",
   },
-  { name: 'what nobody owns is not taken up', file: `${SERVER}/runner/lease-keeper.ts`, find: 'for (const lease of claimed) onClaimed(lease);', replace: '' },
+  {
+    name: 'what nobody owns is not taken up',
+    file: `${SERVER}/runner/lease-keeper.ts`,
+    find: 'for (const lease of claimed) onClaimed(lease, askedAt);',
+    replace: '',
+  },
   {
     name: 'a node that was paused streams on without its lease',
     file: `${SERVER}/runner/session-actor.ts`,
