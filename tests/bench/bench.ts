@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type ProcessRig, processRig } from '@tendon/testing';
 import type { Figure } from './figures.ts';
 import { floorTarget } from './floor-target.ts';
+import { guarantees, memoryPerSession } from './guarantees.ts';
 import { benchScript, firstTokens, fullSpeed, longSession, paced, toolRoundTrips } from './scenarios.ts';
 import { idleMemory, timedStart } from './start.ts';
 import type { Target } from './target.ts';
@@ -42,21 +43,27 @@ async function measure(): Promise<Record<string, unknown>> {
   say('second start');
   const { product, figures } = await timedStart(rig);
   const idle = await idleMemory(product);
+  say('memory per session');
+  const perSession = await memoryPerSession({ url: rig.url, key: rig.key, stack }, product.pid, 200);
   const floor = await measureTarget(await floorTarget(rig.model.url, stack), rig);
   const options = { url: rig.url, key: rig.key, stack };
   const tendon = await measureTarget(tendonTarget(options), rig);
   const history = [];
+  let conversation = await TendonConversation.open(options);
   for (const messages of [100, quick ? 500 : 5_000]) {
     say(`a session of ${messages} messages`);
-    history.push(await longSession(await TendonConversation.open(options), rig.model, messages));
+    conversation = await TendonConversation.open(options);
+    history.push(await longSession(conversation, rig.model, messages));
   }
+  const kept = await guarantees({ options, rig, longSession: conversation, isQuick: quick, say });
   return {
     conditions: { ...conditions, loadAfter: loadavg()[0] },
     start: { first: first.figures, withData: figures },
-    idle,
+    idle: { ...idle, perSession },
     floor,
     tendon,
     history,
+    guarantees: kept,
   };
 }
 
@@ -94,6 +101,9 @@ function print(results: Awaited<ReturnType<typeof measure>>): void {
   }
   for (const { messages, openMs, nextTurnMs } of history as { messages: number; openMs: Figure; nextTurnMs: Figure }[]) {
     lines.push(`${String(messages).padStart(5)} messages: open ms ${show(openMs)}; next turn to model ms ${show(nextTurnMs)}`);
+  }
+  for (const [name, value] of Object.entries(results['guarantees'] as Record<string, unknown>)) {
+    lines.push(`${name.padEnd(27)} ${typeof value === 'number' || (value as Figure).p50 !== undefined ? show(value) : JSON.stringify(value)}`);
   }
   process.stdout.write(`${lines.join('\n')}\n${compared(tendon)}`);
 }

@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { AGENT_NAMESPACE, type Call, type Delta, PROTOCOL_VERSION, type Result, type Session, type SessionEvent, SOCKET_PATH } from '@tendon/protocol';
+import {
+  AGENT_NAMESPACE,
+  type AgentData,
+  type Call,
+  type Delta,
+  PROTOCOL_VERSION,
+  type Result,
+  type Session,
+  type SessionEvent,
+  SOCKET_PATH,
+} from '@tendon/protocol';
 import { epochMs } from '@tendon/testing';
 import { io, type Socket } from 'socket.io-client';
 import type { StreamReader } from './stream-reader.ts';
@@ -24,6 +34,9 @@ export class TendonConversation implements Conversation {
   #status: Session['status'] = 'idle';
   #whenIdle: (() => void) | undefined;
   #toolMs = 0;
+  #seq = 0;
+  /** From each approval's commit to the start that its machine told, in whole milliseconds. */
+  readonly owedToStartedMs: number[] = [];
 
   static async open({ url, key, stack }: TendonTargetOptions): Promise<TendonConversation> {
     const auth = { protocol: PROTOCOL_VERSION, token: key, client: { name: 'bench', version: '1' } };
@@ -73,12 +86,28 @@ export class TendonConversation implements Conversation {
     return epochMs() - sentAt;
   }
 
+  async stop(): Promise<void> {
+    await ask(this.#socket, 'agent:stop', { sessionId: this.sessionId });
+  }
+
+  /** Attaches with a cursor that lies `missed` events back. Answers with how many events came. */
+  async catchUp(missed: number): Promise<number> {
+    const { events } = await ask<AgentData<'session:attach'>>(this.#socket, 'session:attach', { sessionId: this.sessionId, afterSeq: this.#seq - missed });
+    return events?.length ?? 0;
+  }
+
   #hear(event: SessionEvent): void {
+    this.#seq = event.seq;
     if (event.type === 'call.requested') this.#approve(event.data.call);
-    if (event.type === 'call.updated') this.#toolMs = event.data.call.result?.meta?.durationMs ?? this.#toolMs;
+    if (event.type === 'call.updated') this.#updated(event.data.call);
     if (event.type !== 'session.updated') return;
     this.#status = event.data.session.status;
     if (this.#status === 'idle') this.#whenIdle?.();
+  }
+
+  #updated(call: Call): void {
+    this.#toolMs = call.result?.meta?.durationMs ?? this.#toolMs;
+    if (call.state === 'succeeded' && call.startedAt && call.decision) this.owedToStartedMs.push(Date.parse(call.startedAt) - Date.parse(call.decision.at));
   }
 
   #approve(call: Call): void {
