@@ -1,4 +1,4 @@
-import { env } from 'node:process';
+import { after } from 'node:test';
 import { testDatabase } from '@tendon/testing';
 import pg from 'pg';
 import { pino } from 'pino';
@@ -6,11 +6,13 @@ import { v7 } from 'uuid';
 import { type ContractDatabase, storeContract } from './contract.ts';
 import { connect } from './database.ts';
 import { migrate } from './migrate.ts';
+import { startServerPostgres } from './server-postgres-rig.ts';
 
 storeContract('the embedded PostgreSQL', testDatabase);
 
-const serverUrl = env.TENDON_DATABASE_URL;
-if (serverUrl) storeContract('the PostgreSQL of TENDON_DATABASE_URL', () => databaseOn(serverUrl));
+const server = await startServerPostgres();
+after(() => server[Symbol.asyncDispose]());
+storeContract('a PostgreSQL server, over TCP', () => databaseOn(server.url));
 
 /** A database of its own on a server that others may use too. */
 async function databaseOn(url: string): Promise<ContractDatabase> {
