@@ -96,7 +96,8 @@ export interface ProcessRig extends AsyncDisposable {
   connect(name?: string): Promise<AgentSocket>;
 }
 
-export async function processRig(): Promise<ProcessRig> {
+/** `env` is for every process of the rig. */
+export async function processRig({ env: extra = {} }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<ProcessRig> {
   await using stack = new AsyncDisposableStack();
   const folders: TemporaryFolder[] = [];
   for (let left = 4; left > 0; left -= 1) folders.push(stack.use(await temporaryFolder()));
@@ -109,7 +110,7 @@ export async function processRig(): Promise<ProcessRig> {
   const key = `tdn_${randomBytes(24).toString('hex')}`;
   let port = 0;
   const run = async (args: readonly string[], env: Readonly<Record<string, string>>): Promise<TendonProcess> => {
-    const started = await startTendon({ args, env: { TENDON_LOG_LEVEL: 'info', ...env }, scratch });
+    const started = await startTendon({ args, env: { TENDON_LOG_LEVEL: 'info', ...extra, ...env }, scratch });
     processes.add(started);
     return started;
   };
