@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Journal } from '@tendon/gateway/parts';
 import type { ToolResult } from '@tendon/protocol';
+import { createLog } from '@tendon/server';
 import {
   epochMs,
   heldCommand,
@@ -16,7 +17,6 @@ import {
   until,
   untilEnded,
 } from '@tendon/testing';
-import { pino } from 'pino';
 import { simulate } from '../simulation/simulate.ts';
 import { type Figure, figure, residentMegabytes } from './figures.ts';
 import { StreamReader } from './stream-reader.ts';
@@ -77,7 +77,7 @@ async function stopWhileRunning(options: TendonTargetOptions, workspace: string,
 /** What one call adds in the journal: STARTED and DONE, each synced; beside two bare appends with their syncs. */
 async function journalCost(rounds: number): Promise<{ journalMs: Figure; bareSyncsMs: Figure }> {
   await using folder = await temporaryFolder();
-  const journal = await Journal.open({ path: join(folder.path, 'journal.jsonl'), log: pino({ level: 'silent' }), newId: randomUUID });
+  const journal = await Journal.open({ path: join(folder.path, 'journal.jsonl'), log: createLog({ level: 'error', pretty: false }), newId: randomUUID });
   const bare = await open(join(folder.path, 'bare'), 'a');
   const result = { status: 'succeeded' as const, content: [{ type: 'text' as const, text: 'x'.repeat(200) }] } satisfies ToolResult;
   const times: number[] = [];

@@ -157,6 +157,7 @@ export class Gateway implements GatewayHandle {
       background: this.#background,
       log: options.log,
       now: () => new Date(),
+      monotonicMs: () => performance.now(),
       reports: this.#reports(),
     });
     this.#link = this.#makeLink(options);

@@ -19,7 +19,7 @@ import { CallDesk, type CallDeskOptions } from './call-desk.ts';
 const log = pino({ level: 'silent' });
 
 /** A desk over real folders, with a journal that can be listened to. */
-async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async () => undefined) {
+async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async () => undefined, monotonicMs = () => performance.now()) {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon desk ')));
   for (const folder of ['work', 'home']) await mkdir(join(base, folder));
   const journal = await Journal.open({ path: join(base, 'home', 'journal'), log, newId });
@@ -44,6 +44,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
     background: new BackgroundProcesses(),
     log,
     now: () => new Date(0),
+    monotonicMs,
     reports: {
       started: () => undefined,
       output: () => undefined,
@@ -89,6 +90,22 @@ test('G15: started is on the disk before the effect, done before the report', as
   assert.deepEqual(await rig.desk.dispatch(rig.command('write_file', { path: 'effect', content: '' })), { accepted: true });
   await end;
   assert.deepEqual(order, ['started, file false, reported 0', 'done, file true, reported 0']);
+});
+
+test('G33, I2: what the process slept through between taking a call and beginning it is not begun, and says so', async () => {
+  let nowMs = 0;
+  const sleeps = async (line: JournalLine) => {
+    if (line.kind === 'started') nowMs += 10_001;
+  };
+  await using rig = await openDesk(sleeps, () => nowMs);
+  const command = rig.command('bash', { command: 'touch effect' });
+  const end = rig.end();
+  assert.deepEqual(await rig.desk.dispatch(command), { accepted: true });
+  await end;
+  const result = rig.finished[0]?.[1];
+  assert.deepEqual([result?.status, result?.error?.code], ['failed', 'too_late']);
+  assert.equal(await exists(join(rig.root, 'effect')), false);
+  assert.equal(rig.journal.entry(command.callId)?.result?.error?.code, 'too_late');
 });
 
 test('G15: what cannot be written down is not started, while reading still works', async () => {

@@ -13,6 +13,8 @@ export interface CallDeskOptions extends CheckOptions {
   readonly background: Background;
   readonly log: Logger;
   readonly now: () => Date;
+  /** Goes on while the process is stopped, and is never set. */
+  readonly monotonicMs: () => number;
   /** Where reports go; all best effort but `finished`, which the outbox repeats until it is acknowledged. */
   readonly reports: {
     started(callId: string): void;
@@ -27,6 +29,8 @@ const ACCEPTED: Answer = { accepted: true };
 const MAX_ACTIVE = 100;
 /** A call that only reads is over before its start would be worth a packet, unless it takes this long. */
 const READ_STARTED_AFTER_MS = 100;
+/** The server gives a dispatch up that is not answered for so long, and a stop waits only little longer: what this process slept through is not begun. */
+const BEGIN_WITHIN_MS = 10_000;
 
 /** Takes dispatches, runs each call at most once, and knows the state of every one. Its states are drawn in call-book.ts. */
 export class CallDesk {
@@ -91,6 +95,7 @@ export class CallDesk {
 
   async #begin(call: RunnableCall): Promise<Answer> {
     const { callId } = call.command;
+    const takenAtMs = this.#options.monotonicMs();
     const abort = new AbortController();
     // In the book before the first await, so that a repeat that comes meanwhile finds it.
     this.book.set(callId, { kind: 'starting', abort });
@@ -99,6 +104,7 @@ export class CallDesk {
       this.book.delete(callId);
       return this.#refuse(callId, refusal);
     }
+    if (this.#options.monotonicMs() - takenAtMs > BEGIN_WITHIN_MS) abort.abort({ kind: 'late' } satisfies EndReason);
     this.book.set(callId, { kind: 'running', abort });
     const run = this.#run(call, abort).finally(() => this.#runs.delete(run));
     this.#runs.add(run);

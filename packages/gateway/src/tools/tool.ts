@@ -4,7 +4,12 @@ import type { ProcessIdentity } from './process-table.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Why a running call is ended before its time. */
-export type EndReason = { readonly kind: 'cancelled' } | { readonly kind: 'timeout'; readonly limitMs: number } | { readonly kind: 'closing' };
+export type EndReason =
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'timeout'; readonly limitMs: number }
+  | { readonly kind: 'closing' }
+  /** It was not started in time, and is not started any more. */
+  | { readonly kind: 'late' };
 
 /** What a tool is given to run one call with. */
 export interface ToolContext {
@@ -38,6 +43,7 @@ export function endedEarly(reason: EndReason, output: string, meta: ToolResult['
   const text = output === '' ? line : `${output}${output.endsWith('\n') ? '' : '\n'}\n${line}`;
   const content: ToolResult['content'] = [{ type: 'text', text }];
   if (reason.kind === 'timeout') return { status: 'failed', content, error: { code: 'timeout', message: line }, meta };
+  if (reason.kind === 'late') return { status: 'failed', content, error: { code: 'too_late', message: line }, meta };
   return { status: 'cancelled', content, meta };
 }
 
@@ -45,5 +51,6 @@ function endLine(reason: EndReason): string {
   if (reason.kind === 'timeout')
     return `Ended after its time limit of ${reason.limitMs} ms, with everything it had started. Give a longer timeoutMs, or do it in smaller steps.`;
   if (reason.kind === 'closing') return 'Ended because the gateway on this machine was stopped.';
+  if (reason.kind === 'late') return 'Not started: this machine was held up for too long after it had taken the call. Ask for it again.';
   return 'Cancelled while it ran.';
 }
