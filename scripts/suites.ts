@@ -27,6 +27,6 @@ export const CROSSING_SUITES: readonly (Suite & { readonly needsBrowser?: boolea
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/simulation', files: testFiles('tests/simulation/**/*.test.ts'), testTimeoutMs: 900_000, fileTimeoutMs: 960_000, concurrency: 1 },
-  { name: 'tests/chaos', files: testFiles('tests/chaos/**/*.test.ts'), testTimeoutMs: 120_000, fileTimeoutMs: 300_000, concurrency: 1 },
+  { name: 'tests/chaos', files: testFiles('tests/chaos/**/*.test.ts'), testTimeoutMs: 600_000, fileTimeoutMs: 660_000, concurrency: 1 },
   { name: 'tests/e2e', files: testFiles('tests/e2e/**/*.test.ts'), testTimeoutMs: 120_000, fileTimeoutMs: 300_000, concurrency: 1, needsBrowser: true },
 ];

@@ -4,7 +4,7 @@ export { type HeldCommand, heldCommand, isRunning, ledgerLines, runs, untilEnded
 export { DatabaseMeter } from './database-meter.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
-export type { ModelRequest } from './model/recorded-request.ts';
+export { askedText, type ModelRequest } from './model/recorded-request.ts';
 export { calls, epochMs, type Reply, readTokenStamps, type ScriptedCall, type Step, says, stampedTokens, thinks, waitsFor } from './model/script.ts';
 export { ScriptedModel } from './model/scripted-model.ts';
 export { DIALECTS, modelEnvironment, type NodeRig, type NodeRigOptions, nodeRig } from './node-rig.ts';

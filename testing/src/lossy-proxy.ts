@@ -11,7 +11,7 @@ interface Link {
 }
 
 /**
- * A TCP proxy on 127.0.0.1 that does to a connection what networks do.
+ * A TCP proxy on loopback that does to a connection what networks do.
  *
  *   listening ──refuse()──► refusing ──accept()──► listening (the same port)
  *
@@ -27,17 +27,25 @@ export class LossyProxy implements AsyncDisposable {
   readonly #links = new Set<Link>();
   readonly #stalled = new Set<Direction>();
   #server: Server | undefined;
-  #port = 0;
+  #port: number;
   #delayMs = 0;
   #isSwallowing = false;
   #waiters: (() => void)[] = [];
 
-  private constructor(target: { host: string; port: number }) {
+  readonly #host: string;
+
+  private constructor(target: { host: string; port: number }, listen: { host: string; port: number }) {
     this.#target = target;
+    this.#host = listen.host;
+    this.#port = listen.port;
   }
 
-  static async start(target: { readonly port: number; readonly host?: string }): Promise<LossyProxy> {
-    const proxy = new LossyProxy({ host: target.host ?? '127.0.0.1', port: target.port });
+  /** Listens on a free port of 127.0.0.1, or where `listen` says. */
+  static async start(
+    target: { readonly port: number; readonly host?: string },
+    listen: { readonly host: string; readonly port: number } = { host: '127.0.0.1', port: 0 },
+  ): Promise<LossyProxy> {
+    const proxy = new LossyProxy({ host: target.host ?? '127.0.0.1', port: target.port }, listen);
     await proxy.accept();
     return proxy;
   }
@@ -47,7 +55,7 @@ export class LossyProxy implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.#port}`;
   }
 
   get connections(): number {
@@ -118,7 +126,7 @@ export class LossyProxy implements AsyncDisposable {
   async accept(): Promise<void> {
     if (this.#server) return;
     const server = createServer((near) => this.#connect(near));
-    server.listen(this.#port, '127.0.0.1');
+    server.listen(this.#port, this.#host);
     await once(server, 'listening');
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;

@@ -1,4 +1,4 @@
-import { calls, type ModelRequest, type Reply, type ScriptedModel, type Step, says, stampedTokens } from '@tendon/testing';
+import { askedText, calls, type ModelRequest, type Reply, type ScriptedModel, type Step, says, stampedTokens } from '@tendon/testing';
 import { type Figure, figure } from './figures.ts';
 import { StreamReader } from './stream-reader.ts';
 import type { Conversation, Target } from './target.ts';
@@ -6,18 +6,13 @@ import type { TendonConversation } from './tendon-target.ts';
 
 /** What the model answers follows from the latest prompt: `tokens COUNT EVERY_MS`, `command TEXT`, `tool`, anything else gets a word. */
 export function benchScript(request: ModelRequest): Reply | readonly Step[] {
-  const last = request.messages.at(-1) as { role?: string; content?: unknown } | undefined;
-  const asked = last?.role === 'user' ? plainText(last.content) : '';
+  const asked = askedText(request);
   const tokens = /tokens (\d+) (\d+)/.exec(asked);
   if (tokens) return [stampedTokens(Number(tokens[1]), Number(tokens[2]))];
   const command = /^command (.*)/s.exec(asked);
   if (command && request.tools.includes('bash')) return [calls({ name: 'bash', input: { command: command[1] } })];
   if (asked.includes('tool') && request.tools.includes('bash')) return [calls({ name: 'bash', input: { command: 'true' } })];
   return says('Done.');
-}
-
-function plainText(content: unknown): string {
-  return Array.isArray(content) ? content.map((part: { text?: string }) => part.text ?? '').join('') : String(content);
 }
 
 export interface StreamFigures {

@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { isFinalCallState } from '@tendon/protocol';
 import {
+  askedText,
   type HeldCommand,
   heldCommand,
   ledgerLines,
@@ -46,9 +47,7 @@ const CRASH_MS = 30_000;
 
 /** `run COMMAND` asks for that command; anything else, and every result of a tool, ends the turn. */
 function answerTo(request: ModelRequest): Reply | readonly Step[] {
-  const last = request.messages.at(-1);
-  const asked = last?.['role'] === 'user' ? last['content'] : '';
-  const text = Array.isArray(asked) ? asked.map((part: { text?: string }) => part.text ?? '').join('') : String(asked);
+  const text = askedText(request);
   return text.startsWith('run ') ? [runs(text.slice(4))] : says('Done.');
 }
 

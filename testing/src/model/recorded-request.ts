@@ -20,6 +20,13 @@ export interface ModelRequest {
   readonly closed: Promise<'answered' | 'abandoned'>;
 }
 
+/** The text of the newest message when a person wrote it, in the shape of either API; empty when it is a tool's result. */
+export function askedText({ messages }: ModelRequest): string {
+  const last = messages.at(-1);
+  const content = last?.['role'] === 'user' ? last['content'] : '';
+  return Array.isArray(content) ? content.map((part: { readonly text?: string }) => part.text ?? '').join('') : String(content);
+}
+
 /** Requests in the order of their coming, each handed out once. */
 export class RequestRecorder {
   readonly all: ModelRequest[] = [];

@@ -1,0 +1,83 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type LossyProxy, type TendonProcess, within } from '@tendon/testing';
+import { type Product, postgresOf } from './product.ts';
+
+/** Each does its harm and, where that takes time, ends it. What it has killed is started again by `heal`, or here when the fault is a restart. */
+export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>>> = {
+  'the server is killed': async (product) => {
+    await product.server.end('SIGKILL');
+    await bringUp(product);
+  },
+  'the server is told to end': async (product) => {
+    await product.server.end('SIGTERM');
+    await bringUp(product);
+  },
+  'the server is stopped for a moment': ({ server }) => sleeps(server, 1_500),
+  'the server is stopped for longer than its lease': ({ server }) => sleeps(server, 12_000),
+  'the gateway is killed': async (product) => {
+    await product.gateway.end('SIGKILL');
+    await bringUp(product);
+  },
+  'the gateway is told to end': async (product) => {
+    await product.gateway.end('SIGTERM');
+    await bringUp(product);
+  },
+  'the gateway is stopped for a moment': ({ gateway }) => sleeps(gateway, 2_000),
+  'a backend of PostgreSQL is killed': async ({ server }) => {
+    const [backend] = postgresOf(server).backends;
+    if (backend !== undefined) process.kill(backend, 'SIGKILL');
+  },
+  'PostgreSQL is killed': async (product) => {
+    const { main } = postgresOf(product.server);
+    if (main === undefined) throw new Error("the server's PostgreSQL was not found");
+    process.kill(main, 'SIGKILL');
+    await within('the server to end without its database', product.server.exited, 20_000);
+    await bringUp(product);
+  },
+  "the gateway's connection is cut": async ({ gatewayLink }) => gatewayLink.cut(),
+  "the clients' connections are cut": async ({ clientLink }) => clientLink.cut(),
+  "the gateway's connection stalls": ({ gatewayLink }) => stalls(gatewayLink),
+  "the clients' connections stall": ({ clientLink }) => stalls(clientLink),
+  "the gateway's connection is half-open": ({ gatewayLink }) => halfOpens(gatewayLink),
+  "the clients' connections are half-open": ({ clientLink }) => halfOpens(clientLink),
+  'everything is late': async ({ gatewayLink, clientLink }) => {
+    gatewayLink.delay(80);
+    clientLink.delay(80);
+    await pause(1_500);
+    gatewayLink.resume();
+    clientLink.resume();
+  },
+  'the server cannot be reached by clients': async ({ clientLink }) => {
+    await clientLink.refuse();
+    await pause(800);
+    await clientLink.accept();
+  },
+};
+
+async function sleeps({ pid }: TendonProcess, ms: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  await pause(ms);
+  process.kill(pid, 'SIGCONT');
+}
+
+async function stalls(link: LossyProxy): Promise<void> {
+  link.stall();
+  await pause(1_500);
+  link.resume();
+}
+
+async function halfOpens(link: LossyProxy): Promise<void> {
+  link.halfOpen('far');
+  await pause(300);
+  link.resume();
+}
+
+/** Starts what is dead. The server keeps its port, so both proxies lead to the new one. */
+async function bringUp(product: Product): Promise<void> {
+  if (await hasEnded(product.server)) product.server = await product.rig.start();
+  if (await hasEnded(product.gateway)) product.gateway = await product.rig.startGateway({ serverUrl: product.gatewayLink.url });
+}
+
+function hasEnded(one: TendonProcess): Promise<boolean> {
+  return Promise.race([one.exited.then(() => true), pause(1).then(() => false)]);
+}

@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { SessionView, until } from '@tendon/testing';
+import { Random } from '../simulation/random.ts';
+import { FAULTS } from './faults.ts';
+import { Judge } from './judge.ts';
+import { Person } from './person.ts';
+import { type Product, startProduct } from './product.ts';
+
+export interface ChaosTally {
+  runs: number;
+  /** By kind, and by what the sessions were doing: `kind | phase`. */
+  readonly faults: Record<string, number>;
+  readonly checks: Record<string, number>;
+  readonly requests: Record<'ok' | 'refused' | 'unknown', number>;
+  readonly violations: { readonly seed: number; readonly text: string }[];
+}
+
+const AT_REST_MS = 90_000;
+const NAMES = Object.keys(FAULTS);
+
+/** Seeds one after the other on one product: what a run leaves behind is part of the next one's world. */
+export async function chaos(firstSeed: number, runs: number, onRun: (text: string) => void = () => undefined): Promise<ChaosTally> {
+  const tally: ChaosTally = { runs: 0, faults: {}, checks: {}, requests: { ok: 0, refused: 0, unknown: 0 }, violations: [] };
+  await using product = await startProduct(new Random(firstSeed));
+  for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
+    const begun = performance.now();
+    const judge = new Judge();
+    const faults = await oneRun(product, { seed, judge, tally }).catch((error: unknown) => {
+      judge.violations.push(`I18: ${String(error)}`);
+      return [];
+    });
+    tally.runs += 1;
+    for (const [name, count] of Object.entries(judge.checks)) tally.checks[name] = (tally.checks[name] ?? 0) + count;
+    for (const text of judge.violations) tally.violations.push({ seed, text });
+    onRun(
+      `seed ${seed}: ${((performance.now() - begun) / 1_000).toFixed(1)} s, ${faults.join('; ')}${judge.violations.map((text) => `\n  VIOLATION ${text}`).join('')}`,
+    );
+  }
+  return tally;
+}
+
+async function oneRun(product: Product, { seed, judge, tally }: { seed: number; judge: Judge; tally: ChaosTally }): Promise<string[]> {
+  const random = new Random(seed);
+  product.random = random.fork();
+  // A gateway that has lost its server again and again waits long: each run has one that begins anew (G2).
+  await product.gateway.end('SIGTERM');
+  product.gateway = await product.rig.startGateway({ serverUrl: product.gatewayLink.url });
+  const sessionIds = await makeSessions(product);
+  const meet = (name: string) => new Person(product.connect(name), { sessionIds, random: random.fork(), workspace: product.rig.workspace });
+  const people = [meet('laptop'), meet('phone')];
+  await untilAtRest(people);
+  const faults = await harm(product, { people, random, tally, seed });
+  await until({ what: 'everything to come to rest', pollMs: 100, deadlineMs: AT_REST_MS, check: () => settled(people) });
+  await pause(300);
+  await untilAtRest(people);
+  const fresh = meet('newcomer');
+  await untilAtRest([fresh]);
+  const errands = people.flatMap((person) => person.errands);
+  await until({ what: 'long commands to be dead', pollMs: 50, deadlineMs: 6_000, check: () => !errands.some((errand) => errand.runs()) }).catch(
+    () => undefined,
+  );
+  const socket = await product.rig.connect();
+  for (const id of sessionIds) judge.session(await SessionView.attach(socket, id, 0), errands);
+  socket.close();
+  for (const person of people) {
+    judge.views(person, fresh);
+    judge.requests(person);
+    for (const name of ['ok', 'refused', 'unknown'] as const) tally.requests[name] += person.recording[name];
+  }
+  judge.check('I18', true, () => '');
+  for (const person of [...people, fresh]) person.client.close();
+  return faults;
+}
+
+/** A person cannot wait for what they are asked about. */
+function settled(people: readonly Person[]): true | undefined {
+  if (people.every((person) => person.isAtRest)) return true;
+  people[0]?.settle();
+  return undefined;
+}
+
+function untilAtRest(people: readonly Person[]): Promise<unknown> {
+  return until({ what: 'every page to be in step', pollMs: 20, deadlineMs: AT_REST_MS, check: () => settled(people) });
+}
+
+interface Harm {
+  readonly people: readonly Person[];
+  readonly random: Random;
+  readonly tally: ChaosTally;
+  readonly seed: number;
+}
+
+/** People act while one to three faults happen. The first kind follows from the seed, so that a row of seeds has them all. */
+async function harm(product: Product, { people, random, tally, seed }: Harm): Promise<string[]> {
+  const acting = setInterval(() => random.pick(people).act(), 150);
+  const kinds = [
+    NAMES[seed % NAMES.length] ?? '',
+    ...Array.from({ length: random.below(3) }, () => random.pick(NAMES.filter((name) => !name.includes('longer')))),
+  ];
+  try {
+    for (const kind of kinds) {
+      await pause(random.between(300, 1_500));
+      const key = `${kind} | ${phaseOf(people)}`;
+      tally.faults[key] = (tally.faults[key] ?? 0) + 1;
+      await FAULTS[kind]?.(product);
+    }
+    await pause(500);
+  } finally {
+    clearInterval(acting);
+  }
+  return kinds;
+}
+
+function phaseOf(people: readonly Person[]): string {
+  const states = people.flatMap(({ sessions }) => sessions.map((session) => session.view.get().session?.status ?? 'unknown'));
+  return ['running', 'waiting_for_tools', 'waiting_for_user'].find((state) => states.includes(state as never)) ?? 'idle';
+}
+
+async function makeSessions({ rig }: Product): Promise<string[]> {
+  const socket = await rig.connect();
+  const made = [await socket.ask('session:create', {}), await socket.ask('session:create', {})];
+  socket.close();
+  return made.map(({ session }) => session.id);
+}
