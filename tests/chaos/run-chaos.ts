@@ -67,7 +67,11 @@ async function oneRun(product: Product, { seed, judge, tally }: { seed: number; 
     judge.requests(person);
     for (const name of ['ok', 'refused', 'unknown'] as const) tally.requests[name] += person.recording[name];
   }
-  judge.check('I18', true, () => '');
+  judge.check(
+    'I18',
+    people.every((person) => person.isAtRest),
+    () => 'what had come to rest moves again by itself',
+  );
   for (const person of [...people, fresh]) person.client.close();
   return faults;
 }
