@@ -62,9 +62,11 @@ export class Person {
     }
   }
 
-  /** Idle and in step with the server, with nothing left to send. */
+  /** Idle and in step with the server, with nothing left to send, and the machine is back. */
   get isAtRest(): boolean {
-    return this.client.connection.get().kind === 'online' && this.sessions.every((session) => isAtRest(session.view.get()));
+    const machines = this.client.gateways.get();
+    const isConnected = this.client.connection.get().kind === 'online' && machines.length > 0 && machines.every(({ online }) => online);
+    return isConnected && this.sessions.every((session) => isAtRest(session.view.get()));
   }
 
   #waiting(session: SessionClient): Call[] {
