@@ -50,11 +50,21 @@ export interface NodeRig extends AsyncDisposable {
   /** A new session on a socket of its own. */
   open(options?: AgentRequest<'session:create'>): Promise<SessionView>;
   startGateway(): Promise<GatewayHandle>;
+  /** One more server node on the same database, with the same people. Ends with the rig. */
+  startNode(): Promise<OtherNode>;
   /** The next request to the model with a number above `after`. */
   modelRequest(after: number): Promise<ModelRequest>;
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Another person, with a key. */
   addUser(): Promise<{ readonly userId: string; readonly key: string }>;
+}
+
+export interface OtherNode {
+  readonly server: ServerHandle;
+  readonly url: string;
+  connect(options?: { readonly key?: string; readonly name?: string }): Promise<AgentSocket>;
+  /** The rig's machine, greeting here. */
+  startGateway(): Promise<GatewayHandle>;
 }
 
 export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
@@ -80,22 +90,31 @@ export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
   const sockets = stack.adopt(new Set<AgentSocket>(), async (open) => {
     for (const socket of open) socket.close();
   });
-  const connect: NodeRig['connect'] = async (who = {}) => {
-    const socket = await AgentSocket.connect({ url, key: who.key ?? key, ...(who.name === undefined ? {} : { name: who.name }) });
+  const connectTo = async (address: string, who: { readonly key?: string; readonly name?: string } = {}): Promise<AgentSocket> => {
+    const socket = await AgentSocket.connect({ url: address, key: who.key ?? key, ...(who.name === undefined ? {} : { name: who.name }) });
     sockets.add(socket);
     return socket;
   };
+  const connect: NodeRig['connect'] = (who) => connectTo(url, who);
   const gateways = stack.adopt(new Set<GatewayHandle>(), async (open) => void (await Promise.all([...open].map((handle) => handle.close()))));
   const place = { serverUrl: options.isProxied ? proxy.url : url, token: key, home, workspace: workspaceFolder.path };
-  const startGateway = async (): Promise<GatewayHandle> => {
-    const handle = await startedGateway(place);
+  const startGatewayAt = async (serverUrl: string): Promise<GatewayHandle> => {
+    const handle = await startedGateway({ ...place, serverUrl });
     gateways.add(handle);
     return handle;
+  };
+  const startGateway = (): Promise<GatewayHandle> => startGatewayAt(place.serverUrl);
+  const others = stack.adopt(new Set<ServerHandle>(), async (open) => void (await Promise.all([...open].map((handle) => handle.close()))));
+  const startNode = async (): Promise<OtherNode> => {
+    const other = await startServer({ home, databaseUrl: metered.url, model, proxy: undefined, modelTimeouts: options.modelTimeouts });
+    others.add(other);
+    const address = `http://127.0.0.1:${other.port}`;
+    return { server: other, url: address, connect: (who) => connectTo(address, who), startGateway: () => startGatewayAt(address) };
   };
   const gateway = options.hasGateway === false ? undefined : await startGateway();
   const kept = stack.move();
   return {
-    ...{ server, url, model, key, home, workspace: workspaceFolder.path, gateway, proxy, connect, startGateway },
+    ...{ server, url, model, key, home, workspace: workspaceFolder.path, gateway, proxy, connect, startGateway, startNode },
     open: async (session) => SessionView.create(await connect(), session),
     modelRequest: (after) => requestAfter(model, after),
     sql: (text, values) => queryOnce(database.url, text, values ?? []),

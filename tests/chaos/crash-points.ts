@@ -87,7 +87,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...placesIn(
     { part: 'server', leg: 'return', file: `${SERVER}/runner/gateway-desk.ts` },
     {
-      'the hello has come': '  if (!(await options.store.put(stored)))',
+      'the hello has come': '  const greeting = await greetings.inOrder(',
       'the journal is not yet laid beside the rows': '  const answer = await reconcile(options, machine, { hello, open });',
       'the machine has arrived': '  // What was handed over to the connection before',
     },

@@ -19,7 +19,7 @@ import {
 } from '@tendon/testing';
 
 /*
- * Three nodes on one PostgreSQL. What a node tells live reaches its own clients only; what this shows is that work never ends with its node.
+ * Three nodes on one PostgreSQL: work never ends with its node. What nodes tell each other while they live is in nodes.test.ts.
  */
 
 const stack = new AsyncDisposableStack();

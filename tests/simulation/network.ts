@@ -5,6 +5,8 @@ import type { SimulatedProcess, VirtualTime } from './virtual-time.ts';
 export interface Weather {
   /** The longest a packet takes, in milliseconds. */
   latencyMs: number;
+  /** How likely what a node tells another one is lost without a word. */
+  lostNotices: number;
   /** Connections that are half-open and not yet found out. */
   halfOpen: number;
 }

@@ -60,7 +60,7 @@ export interface Plan {
 }
 
 /** Nodes on one database. */
-const MOST_NODES = 1;
+const MOST_NODES = 3;
 
 function weighted<Kind extends string>(random: Random, weights: Readonly<Record<Kind, number>>, kinds: readonly Kind[]): Kind {
   const total = kinds.reduce((sum, kind) => sum + weights[kind], 0);

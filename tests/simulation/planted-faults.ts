@@ -144,6 +144,18 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     replace: 'this.#leaseAskedAtMs < LEASE_SURE_MS * Number.MAX_VALUE',
   },
   {
+    name: 'a node does not look for what it missed of others',
+    file: `${SERVER}/runner/neighbour-desk.ts`,
+    find: '    for (const { sessionId, seq } of await store.places(',
+    replace: '    for (const { sessionId, seq } of [].slice(',
+  },
+  {
+    name: 'what another node has committed is not told here',
+    file: `${SERVER}/runner/session-actor.ts`,
+    find: '    await this.catchUp(state);\n    const lease',
+    replace: '    const lease',
+  },
+  {
     name: 'the journal answers before it has written',
     file: `${GATEWAY}/journal/journal.ts`,
     find: 'const outcome = await this.#writeBatch(batch);',

@@ -129,18 +129,15 @@ async function compareViews({ world, nodes, devices }: Population): Promise<void
   for (const userId of new Set(devices.map((device) => device.userId))) {
     const own = devices.filter((device) => device.userId === userId);
     const fresh = new Device(world, { userId, nodes: () => nodes });
-    const ids = new Set(own.flatMap((device) => device.sessionIds));
+    const ids = [...new Set(own.flatMap((device) => device.sessionIds))];
     for (const id of ids) fresh.open(id);
-    await world.time.runUntil(world.time.nowMs + CONVERGE_MS, () => [...ids].every((id) => fresh.view(id)?.phase === 'ready'));
-    for (const id of ids) {
-      for (const device of own) {
-        const [seen, wanted] = [viewed(device.view(id)), viewed(fresh.view(id))];
-        world.judge.check(
-          'I9',
-          isSame(seen, wanted),
-          () => `a page of session ${id} differs from a fresh one:\n${JSON.stringify(seen)}\n${JSON.stringify(wanted)}`,
-        );
-      }
+    const pairs = ids.flatMap((id) => own.map((device) => ({ id, seen: () => viewed(device.view(id)), wanted: () => viewed(fresh.view(id)) })));
+    const isReady = (): boolean => ids.every((id) => fresh.view(id)?.phase === 'ready');
+    // What happens at this very moment is under way to some and not to others.
+    await world.time.runUntil(world.time.nowMs + CONVERGE_MS, () => isReady() && pairs.every(({ seen, wanted }) => isSame(seen(), wanted())));
+    for (const { id, seen, wanted } of pairs) {
+      const say = (): string => `a page of session ${id} differs from a fresh one:\n${JSON.stringify(seen())}\n${JSON.stringify(wanted())}`;
+      world.judge.check('I9', isSame(seen(), wanted()), say);
     }
   }
 }

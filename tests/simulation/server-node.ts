@@ -10,7 +10,15 @@ import {
   type Result,
   refusal,
 } from '@tendon/protocol';
-import { type AgentConnection, createRunner, createStore, type GatewayConnection, type Runner } from '@tendon/server/parts';
+import {
+  type AgentConnection,
+  createRunner,
+  createStore,
+  type GatewayConnection,
+  type NoticeChannel,
+  type NoticeEars,
+  type Runner,
+} from '@tendon/server/parts';
 import { openDatabase } from './database.ts';
 import { simulatedModel } from './model.ts';
 import type { Connection } from './network.ts';
@@ -51,6 +59,9 @@ export class ServerNode {
   readonly #rooms = new Set<Room>();
   #process = new SimulatedProcess('node');
   #runner: Runner | undefined;
+  #ears: NoticeEars | undefined;
+  /** Turns that stream at another node: this one only passes on what it hears of them. */
+  readonly #heardTurns = new Set<string>();
   #boots = 0;
 
   constructor(world: World, { name, nodes }: { name: string; nodes: () => readonly ServerNode[] }) {
@@ -89,12 +100,14 @@ export class ServerNode {
         models: simulatedModel(this.#world),
         fanout: {
           toSession: (sessionId, name, notice) => {
-            if (name === 'session:delta') judge.streamed(notice as Delta);
+            if (name === 'session:delta' && !this.#heardTurns.has((notice as Delta).messageId)) judge.streamed(notice as Delta);
             this.#tell((room) => room.sessions.has(sessionId), name, notice);
           },
           toUser: (userId, name, notice) => this.#tell((room) => room.userId === userId, name, notice),
           hasAudience: (sessionId) => [...this.#rooms].some((room) => room.sessions.has(sessionId)),
+          people: () => [...new Set([...this.#rooms].map((room) => room.userId))],
         },
+        channel: this.#channel(own),
         log,
         now,
         newId,
@@ -230,15 +243,50 @@ export class ServerNode {
     }
   }
 
-  /** To everyone it is meant for, at whatever node: between nodes the fan-out carries it. */
+  /** To everyone at this node it is meant for. */
   #tell<Name extends AgentNoticeName>(isMeant: (room: Room) => boolean, name: Name, notice: AgentNotices[Name]): void {
-    for (const node of this.#nodes()) {
-      for (const room of node.#rooms) if (isMeant(room)) room.connection.send('dialler', () => room.notice(name, notice));
+    for (const room of this.#rooms) if (isMeant(room)) room.connection.send('dialler', () => room.notice(name, notice));
+  }
+
+  /** Notices to the other nodes: in order, late as packets are, and some of them lost without a word. */
+  #channel(own: SimulatedProcess): NoticeChannel {
+    const { time, random, weather, judge } = this.#world;
+    let last = 0;
+    const send = (text: string): void => {
+      if (own.isDead) return;
+      last = Math.max(last, time.nowMs + random.between(0.1, weather.latencyMs));
+      for (const node of this.#nodes()) {
+        if (node === this || node.isDown) continue;
+        if (random.chance(weather.lostNotices)) {
+          judge.sometimes('a notice between nodes is lost');
+          continue;
+        }
+        const { process } = node;
+        time.after(last - time.nowMs, () => node.#process === process && node.#hear(text), process);
+      }
+    };
+    return {
+      send,
+      listen: (ears) => {
+        this.#ears = ears;
+      },
+      close: async () => undefined,
+    };
+  }
+
+  #hear(text: string): void {
+    const notice = JSON.parse(text) as { kind: string; delta?: Delta; live?: { message: { id: string } } };
+    const turn = notice.delta?.messageId ?? notice.live?.message.id;
+    if (turn !== undefined) {
+      this.#heardTurns.add(turn);
+      this.#world.judge.sometimes('a node passes on what streams at another');
     }
+    this.#ears?.heard(text);
   }
 
   #dropAll(): void {
     this.#runner = undefined;
+    this.#ears = undefined;
     this.#world.judge.nodeIsUp(this.#name, false);
     for (const { connection } of this.#connections) connection.processDied('listener');
     this.#connections.clear();

@@ -60,7 +60,8 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
       .history(text(id))
       .filter((message) => message.seq > Number(after))
       .slice(-Number(limit));
-    return rows([{ messages: copies(page), calls: copies(callsOfPage(tables, text(id), page)) }]);
+    const settled = (tables.callsOf.get(text(id)) ?? []).filter((call) => call['resolution'] !== null && call['resolution'] !== undefined).length;
+    return rows([{ messages: copies(page), calls: copies(callsOfPage(tables, text(id), page)), settled }]);
   },
   read_page: readPage,
   read_events: ({ tables }, [id, after, limit]) => {
@@ -76,6 +77,12 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
   },
   list_open_calls: ({ tables }, [gatewayId]) =>
     rows([...tables.calls.values()].filter((call) => call.gateway_id === gatewayId && !isFinalCallState(call.state)).map((call) => ({ call: { ...call } }))),
+  list_places: ({ tables }, [ids, gatewayIds]) => {
+    const machines = new Set(gatewayIds as string[]);
+    const working = [...tables.calls.values()].filter((call) => machines.has(call.gateway_id ?? '') && !isFinalCallState(call.state));
+    const wanted = new Set([...(ids as string[]), ...working.map((call) => call.session_id)]);
+    return rows([...wanted].flatMap((id) => tables.sessions.get(id) ?? []).map(({ id, seq }) => ({ id, seq })));
+  },
   list_rules: ({ tables }, [owner]) => rows([...tables.rules.values()].filter((rule) => rule['owner_id'] === owner).map((rule) => ({ rule: { ...rule } }))),
   revoke_rule: ({ tables }, [owner, id]) => touched(tables.rules.get(text(id))?.['owner_id'] === owner && tables.rules.delete(text(id)) ? 1 : 0),
   touch_rule: ({ tables }, [id, at]) => {
@@ -301,7 +308,8 @@ function readPage({ tables }: Moment, [id, before, limit]: Values): Answer {
 function putGateway({ tables }: Moment, values: Values): Answer {
   const [id, ownerId, name, platform, workspaces, tools, instanceId, at] = values;
   const known = tables.gateways.get(text(id));
-  if (known && known.owner_id !== ownerId) return touched(0);
+  if (known && known.owner_id !== ownerId) return rows([]);
+  const greeting = (known?.greeting ?? 0) + 1;
   tables.gateways.set(text(id), {
     id: text(id),
     owner_id: text(ownerId),
@@ -311,8 +319,7 @@ function putGateway({ tables }: Moment, values: Values): Answer {
     tools: JSON.parse(text(tools)),
     instance_id: instanceId,
     last_seen_at: text(at),
-    online_node: null,
-    online_until: null,
+    greeting,
   });
-  return touched(1);
+  return rows([{ greeting }]);
 }

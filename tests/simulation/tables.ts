@@ -48,9 +48,7 @@ export interface GatewayRow extends Row {
   owner_id: string;
   name: string;
   last_seen_at: string;
-  /** The node that holds its connection, and until when that counts, in milliseconds of the world. */
-  online_node: string | null;
-  online_until: number | null;
+  greeting: number;
 }
 
 /** What one PostgreSQL holds. Outlives every process of the world. */

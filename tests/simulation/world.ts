@@ -8,7 +8,9 @@ import { Tables } from './tables.ts';
 import { type SimulatedProcess, VirtualTime } from './virtual-time.ts';
 
 const SILENT = createLog({ level: 'silent', pretty: false });
-const CALM: Omit<Weather, 'halfOpen'> = { latencyMs: 3 };
+const CALM: Omit<Weather, 'halfOpen'> = { latencyMs: 3, lostNotices: 0 };
+/** Until faults end: far more than any database loses. */
+const LOST_NOTICES = 0.2;
 const HEALTHY_DATABASE: DatabaseHealth = { failsBefore: 0, failsAfter: 0, latencyMs: 2 };
 const HEALTHY_DISK: DiskHealth = { failsSync: 0, isFull: false, latencyMs: 2 };
 
@@ -18,7 +20,7 @@ export class World {
   readonly tables = new Tables();
   readonly judge: Judge;
   readonly log = SILENT;
-  readonly weather: Weather = { ...CALM, halfOpen: 0 };
+  readonly weather: Weather = { ...CALM, lostNotices: LOST_NOTICES, halfOpen: 0 };
   readonly databaseHealth: DatabaseHealth = { ...HEALTHY_DATABASE };
   readonly diskHealth: DiskHealth = { ...HEALTHY_DISK };
   readonly random: Random;

@@ -11,6 +11,7 @@ import { createHttp } from './http/create-http.ts';
 import { Door } from './http/door.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
+import { postgresChannel } from './neighbours/index.ts';
 import { createModels, createRunner, type ModelConfig, type ModelPort, type Runner } from './runner/index.ts';
 import { StartError } from './start-error.ts';
 import { connect, createStore, type Database, type EmbeddedPostgres, isMigrated, migrate, startEmbeddedPostgres } from './store/index.ts';
@@ -104,11 +105,24 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
     log,
   });
   const store = createStore(database);
-  const runner = createRunner({ node: v7(), store, models, fanout: transport.fanout, log });
+  const node = v7();
+  const runner = createRunner({
+    node,
+    store,
+    models,
+    fanout: transport.fanout,
+    // A database of our own has no other node.
+    channel: embedded ? undefined : postgresChannel({ url: database.url, node, log }),
+    onRevoked: (credentialId) => transport.disconnectCredential(credentialId),
+    log,
+  });
   const housekeeper = new Housekeeper({ store, now: () => new Date(), log });
   // Our own database has no other living node: what earlier ones held is free, before anyone here can take a lease.
   if (embedded) await store.releaseAll();
-  auth.onRevoked(({ credentialId }) => transport.disconnectCredential(credentialId));
+  auth.onRevoked(({ credentialId }) => {
+    transport.disconnectCredential(credentialId);
+    runner.revoked(credentialId);
+  });
   transport.serve(runner);
   await listen(http, config);
   await runner.start();

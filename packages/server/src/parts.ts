@@ -1,5 +1,7 @@
 /** The pieces that the simulation puts together with a database, models and a network of its own. */
+
 export { brokenInvariants, stateFaults, statusOf } from './kernel/index.ts';
+export type { NoticeChannel, NoticeEars } from './neighbours/index.ts';
 export type { ModelPort, StepOutcome, StepPart, StepRequest, StepSink } from './runner/model/model-port.ts';
 export type { AgentConnection, Fanout, GatewayConnection } from './runner/ports.ts';
 export { createRunner, type Runner } from './runner/runner.ts';

@@ -12,6 +12,7 @@ import {
 } from '@tendon/protocol';
 import type { Input } from '../kernel/index.ts';
 import { NEW_SESSION_TITLE, publicSession } from '../kernel/index.ts';
+import type { Neighbours } from '../neighbours/index.ts';
 import type { CommitOutcome, GatewayStore, SessionStore } from '../store/session-store.ts';
 import type { HistoryCache } from './history-cache.ts';
 import type { Machines } from './machines.ts';
@@ -31,10 +32,14 @@ export interface AgentDeskOptions {
   readonly tails: OutputTails;
   readonly history: HistoryCache;
   readonly fanout: Fanout;
+  readonly neighbours: Neighbours;
   readonly now: () => Date;
   readonly newId: () => string;
   readonly actorOf: (sessionId: string) => SessionActor;
 }
+
+/** So long somebody who attaches waits for the node that streams; then they are shown what is stored of the turn. */
+const SHOWN_WITHIN_MS = 300;
 
 /** The largest number that the database has for an event. */
 const LAST_SEQ = 2_147_483_647;
@@ -123,7 +128,20 @@ async function createSession(
   options.models.warmUp(model);
   const session = publicSession(state);
   options.fanout.toUser(userId, 'session:summary', { session });
+  options.neighbours.tell({ kind: 'changed', ownerId: userId, session, owes: [] });
   return success({ session });
+}
+
+/** When another node streams the session's turn, asks it to show that here. */
+async function seekLive({ neighbours, store, fanout }: AgentDeskOptions, actor: SessionActor, userId: string): Promise<void> {
+  if (neighbours.isAlone) return;
+  const state = await store.load(actor.sessionId, userId);
+  if (!state) return;
+  const { turn } = state;
+  const isFirst = !fanout.hasAudience(actor.sessionId);
+  const isMissing = turn !== undefined && !actor.hasLive(turn.messageId);
+  if (isFirst || isMissing) neighbours.watch([actor.sessionId], { isNew: true });
+  if (isMissing) await actor.remote.until(turn.messageId, SHOWN_WITHIN_MS);
 }
 
 async function attach(
@@ -131,29 +149,38 @@ async function attach(
   connection: AgentConnection,
   payload: AgentRequest<'session:attach'>,
 ): Promise<Result<AgentData<'session:attach'>>> {
+  const actor = options.actorOf(payload.sessionId);
+  return actor.whileHeld(async () => {
+    await seekLive(options, actor, connection.userId);
+    return actor.serially(() => attachNow(options, { connection, actor, payload }));
+  });
+}
+
+async function attachNow(
+  options: AgentDeskOptions,
+  { connection, actor, payload }: { connection: AgentConnection; actor: SessionActor; payload: AgentRequest<'session:attach'> },
+): Promise<Result<AgentData<'session:attach'>>> {
   const { sessionId, afterSeq } = payload;
   const { store } = options;
-  const actor = options.actorOf(sessionId);
-  return actor.serially(async () => {
-    const state = await store.load(sessionId, connection.userId);
-    if (!state) return refusal('not_found', NO_SESSION);
-    const events = afterSeq === undefined || afterSeq > state.seq ? undefined : boundedEvents(await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS));
-    const page = events ? { messages: [], calls: [], hasMore: false } : boundedPage(await store.page(sessionId, { limit: LIMITS.attachPage }));
-    options.models.warmUp(state.model);
-    // The snapshot first: what it flushes goes to those who were here before, and the newcomer's first delta is the one that follows it.
-    const live = actor.live(state);
-    connection.joinSession(sessionId);
-    const outputs = options.tails.ofSession(sessionId);
-    return success({
-      session: publicSession(state),
-      messages: [...page.messages],
-      calls: [...page.calls],
-      seq: state.seq,
-      ...(events ? { events: [...events] } : {}),
-      ...(live ? { live } : {}),
-      ...(outputs.length > 0 ? { outputs } : {}),
-      hasMore: page.hasMore,
-    });
+  const state = await store.load(sessionId, connection.userId);
+  if (!state) return refusal('not_found', NO_SESSION);
+  await actor.catchUp(state);
+  const events = afterSeq === undefined || afterSeq > state.seq ? undefined : boundedEvents(await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS));
+  const page = events ? { messages: [], calls: [], hasMore: false } : boundedPage(await store.page(sessionId, { limit: LIMITS.attachPage }));
+  options.models.warmUp(state.model);
+  // The snapshot first: what it flushes goes to those who were here before, and the newcomer's first delta is the one that follows it.
+  const live = actor.live(state);
+  connection.joinSession(sessionId);
+  const outputs = options.tails.ofSession(sessionId);
+  return success({
+    session: publicSession(state),
+    messages: [...page.messages],
+    calls: [...page.calls],
+    seq: state.seq,
+    ...(events ? { events: [...events] } : {}),
+    ...(live ? { live } : {}),
+    ...(outputs.length > 0 ? { outputs } : {}),
+    hasMore: page.hasMore,
   });
 }
 
@@ -208,7 +235,9 @@ async function deleteSession(
   options.history.forget(sessionId);
   options.tails.closeSession(sessionId);
   void actor.poke();
-  options.fanout.toUser(userId, 'session:summary', { session: publicSession(stopped.change.state), deleted: true });
+  const session = publicSession(stopped.change.state);
+  options.fanout.toUser(userId, 'session:summary', { session, deleted: true });
+  options.neighbours.tell({ kind: 'deleted', ownerId: userId, session });
   return success({});
 }
 
@@ -275,7 +304,6 @@ async function answerQuestion(
   return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
 }
 
-/** The model's next request reads the call anew: what is known of it has changed. */
 async function resolve(
   options: AgentDeskOptions,
   connection: AgentConnection,
@@ -284,7 +312,6 @@ async function resolve(
   const input: Input = { type: 'resolve', callId, outcome, note, by: connection.userId, via: connection.clientName };
   const committed = await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } });
   if (!committed.ok) return refused(committed);
-  options.history.forget(sessionId);
   const { answer } = committed;
   if (answer.type !== 'call') return refusal('internal');
   return success({ callId: answer.callId, state: answer.state, ...(answer.newCallId === undefined ? {} : { newCallId: answer.newCallId }) });

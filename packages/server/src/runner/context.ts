@@ -1,5 +1,6 @@
 import type { Call, ToolResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
+import type { Neighbours } from '../neighbours/index.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { HistoryCache } from './history-cache.ts';
@@ -16,7 +17,8 @@ export interface RunnerContext {
   readonly models: ModelPort;
   readonly fanout: Fanout;
   readonly history: HistoryCache;
-  readonly tails: Pick<OutputTails, 'close'>;
+  readonly tails: Pick<OutputTails, 'open' | 'add' | 'close'>;
+  readonly neighbours: Neighbours;
   readonly dispatcher: Pick<Dispatcher, 'carryOut'>;
   readonly log: Logger;
   readonly now: () => Date;

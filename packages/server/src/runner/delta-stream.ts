@@ -61,9 +61,13 @@ export class DeltaStream {
     });
   }
 
+  get mayShow(): boolean {
+    return this.#mode === 'open' && this.#options.mayEmit();
+  }
+
   /** Sends what clients have not seen. */
   flush(): void {
-    if (this.#mode !== 'open' || !this.#options.mayEmit()) return;
+    if (!this.mayShow) return;
     this.#parts.forEach((part, index) => {
       if (part.sent === part.text.length) return;
       const { sessionId, messageId } = this.#options;

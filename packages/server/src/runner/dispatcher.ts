@@ -45,7 +45,7 @@ export class Dispatcher {
     if (machine && stored.dispatch && stored.dispatch.instanceId !== machine.stored.instanceId) this.#lose(actor, stored, stored.dispatch.instanceId);
     else if (effect.type === 'cancel') {
       if (machine) this.#cancel(machine, stored);
-      else this.#awaitDeadline(actor, stored);
+      else this.#awaitDeadline(stored);
     } else if (!machine) this.#awaitExpiry(actor, stored);
     else if (effect.type === 'dispatch') this.#dispatch(actor, machine, stored);
     else void this.#send(actor, machine, stored);
@@ -110,26 +110,33 @@ export class Dispatcher {
     this.#options.later(Math.min(Math.max(RETURN_GRACE_MS, waitMs), OFFLINE_DEADLINE_MS), () => {
       this.#deadlines.delete(key);
       const current = this.#options.actorOf(actor.sessionId);
-      const isBack = call.gatewayId !== undefined && this.#options.machines.online(call.gatewayId) !== undefined;
-      if (isBack) return void current.poke();
+      if (this.#isReachable(call.gatewayId)) return void current.poke();
       void current.commitSurely({ type: 'call_expired', callId: call.id }, { focus: { callId: call.id } });
     });
   }
 
   /** The machine is away: it may come back and report in time, else no one can say what became of the call. */
-  #awaitDeadline(actor: SessionActor, stored: StoredCall): void {
-    const { call, cancelRequestedAt, dispatch } = stored;
+  #awaitDeadline({ call, cancelRequestedAt, dispatch }: StoredCall): void {
     if (cancelRequestedAt === undefined || !dispatch || this.#deadlines.has(call.id)) return;
     this.#deadlines.add(call.id);
-    const waitMs = Math.max(0, Date.parse(cancelRequestedAt) + STOP_DEADLINE_MS - this.#options.now().getTime());
-    this.#options.later(waitMs, () => {
+    this.#giveUpIn(Math.max(0, Date.parse(cancelRequestedAt) + STOP_DEADLINE_MS - this.#options.now().getTime()), call, dispatch.instanceId);
+  }
+
+  #giveUpIn(ms: number, call: StoredCall['call'], instanceId: string): void {
+    this.#options.later(ms, () => {
+      // Another node sees to it, as long as it holds the machine.
+      if (call.gatewayId !== undefined && this.#options.machines.isElsewhere(call.gatewayId)) return this.#giveUpIn(STOP_DEADLINE_MS, call, instanceId);
       this.#deadlines.delete(call.id);
-      const machine = call.gatewayId === undefined ? undefined : this.#options.machines.online(call.gatewayId);
-      const current = this.#options.actorOf(actor.sessionId);
-      if (machine) return void current.poke();
+      const current = this.#options.actorOf(call.sessionId);
+      if (this.#isReachable(call.gatewayId)) return void current.poke();
       const reason = 'The machine could not be reached to stop this call. It may still be running there.';
-      void current.commitSurely({ type: 'call_lost', callId: call.id, instanceId: dispatch.instanceId, reason }, { focus: { callId: call.id } });
+      void current.commitSurely({ type: 'call_lost', callId: call.id, instanceId, reason }, { focus: { callId: call.id } });
     });
+  }
+
+  #isReachable(gatewayId: string | undefined): boolean {
+    const { machines } = this.#options;
+    return gatewayId !== undefined && (machines.online(gatewayId) !== undefined || machines.isElsewhere(gatewayId));
   }
 }
 

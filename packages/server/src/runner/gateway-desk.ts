@@ -1,6 +1,7 @@
 import { type GatewayData, type GatewayRequest, type JournaledCall, type Result, refusal, success, textResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Input, StoredCall } from '../kernel/index.ts';
+import type { Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
 import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
@@ -13,6 +14,7 @@ export interface GatewayDeskOptions {
   readonly machines: Machines;
   readonly tails: OutputTails;
   readonly fanout: Fanout;
+  readonly neighbours: Neighbours;
   readonly log: Logger;
   readonly now: () => Date;
   readonly actorOf: (sessionId: string) => SessionActor;
@@ -55,14 +57,21 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pi
   };
 }
 
-/** Numbers the hellos, and knows which connections have ended: a hello takes its time, and its machine may be gone before it is done. */
+/** Keeps the hellos of a machine in order, and knows which connections have ended: a hello takes its time, and its machine may be gone before it is done. */
 class Greetings {
   readonly #ended = new WeakSet<GatewayConnection>();
-  #count = 0;
+  readonly #tails = new Map<string, Promise<unknown>>();
 
-  begin(): number {
-    this.#count += 1;
-    return this.#count;
+  /** The database numbers the hellos: one after the other, so that the number says which came later. */
+  async inOrder<T>(gatewayId: string, count: () => Promise<T>): Promise<T> {
+    const mine = (this.#tails.get(gatewayId) ?? Promise.resolve()).then(count);
+    const tail = mine.catch(() => undefined);
+    this.#tails.set(gatewayId, tail);
+    try {
+      return await mine;
+    } finally {
+      if (this.#tails.get(gatewayId) === tail) this.#tails.delete(gatewayId);
+    }
   }
 
   end(connection: GatewayConnection): void {
@@ -96,9 +105,9 @@ async function onHello(
   if (connection.boundGatewayId !== undefined && connection.boundGatewayId !== hello.gatewayId) {
     return refusal('not_found', 'This key belongs to another machine. Make a key for this one.');
   }
-  const greeting = greetings.begin();
   const stored = storedGateway(connection, hello, options.now().toISOString());
-  if (!(await options.store.put(stored))) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
+  const greeting = await greetings.inOrder(hello.gatewayId, () => options.store.put(stored));
+  if (greeting === undefined) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
   const running = hello.calls.filter(({ state }) => state === 'running').map(({ callId }) => callId);
   const machine: OnlineMachine = { connection, stored, sent: new Set(running), cancelled: new Set(), greeting };
   const open = await options.store.openCallsOf(hello.gatewayId);
@@ -214,7 +223,10 @@ function onOutput(options: GatewayDeskOptions, connection: GatewayConnection, ou
   const sessionId = options.tails.sessionOf(output.callId);
   if (!machine?.sent.has(output.callId) || sessionId === undefined) return success({});
   const added = options.tails.add(output.callId, output.offset, output.text);
-  if (added) options.fanout.toSession(sessionId, 'session:delta', { sessionId, messageId: output.callId, part: 0, kind: 'tool_output', ...added });
+  if (!added) return success({});
+  const delta = { sessionId, messageId: output.callId, part: 0, kind: 'tool_output' as const, ...added };
+  options.fanout.toSession(sessionId, 'session:delta', delta);
+  if (options.neighbours.isWatched(sessionId)) options.neighbours.tell({ kind: 'delta', delta });
   return success({});
 }
 

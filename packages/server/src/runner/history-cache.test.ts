@@ -22,11 +22,12 @@ class Rows {
   readonly messages: Message[] = [];
   calls: StoredCall[] = [];
   handedOut = 0;
+  settled = 0;
 
   async historyAfter(_sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows> {
     const messages = this.messages.filter((row) => row.seq > afterSeq).slice(-limit);
     this.handedOut += messages.length;
-    return { messages, calls: this.calls };
+    return { messages, calls: this.calls, settled: this.settled };
   }
 }
 
@@ -52,6 +53,19 @@ test('R4: a session that was forgotten is read again', async () => {
   const cache = new HistoryCache(rows);
   await cache.load('s');
   cache.forget('s');
+  await cache.load('s');
+  assert.equal(rows.handedOut, 2);
+});
+
+test('N9: another count of settled outcomes begins the history anew', async () => {
+  const rows = new Rows();
+  rows.messages.push(message(1), message(2));
+  const cache = new HistoryCache(rows);
+  await cache.load('s');
+  rows.handedOut = 0;
+  rows.settled = 1;
+  const items = await cache.load('s');
+  assert.deepEqual([items.length, rows.handedOut], [2, 2]);
   await cache.load('s');
   assert.equal(rows.handedOut, 2);
 });

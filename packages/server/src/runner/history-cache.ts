@@ -14,6 +14,7 @@ const SESSION_CHARS = 16 * 1024 * 1024;
 
 interface Entry {
   seq: number;
+  settled: number;
   items: readonly HistoryItem[];
   /** Size of each item, in the same order. */
   sizes: readonly number[];
@@ -22,7 +23,8 @@ interface Entry {
 
 /**
  * What the model has seen of each session, kept between turns: a turn reads only the rows that are newer (R8).
- * Safe to keep because a message in the history never changes, and a turn starts only when all earlier calls are over.
+ * Safe to keep because a message in the history never changes, and a turn starts only when all earlier calls are over. What a person
+ * settles later, at whatever node, is counted, and another count begins the history anew.
  */
 export class HistoryCache {
   readonly #store: Pick<SessionStore, 'historyAfter'>;
@@ -33,8 +35,14 @@ export class HistoryCache {
   }
 
   async load(sessionId: string): Promise<readonly HistoryItem[]> {
-    const entry = this.#entries.get(sessionId) ?? { seq: 0, items: [], sizes: [], chars: 0 };
+    const known = this.#entries.get(sessionId);
+    const entry = known ?? { seq: 0, settled: 0, items: [], sizes: [], chars: 0 };
     const rows = await this.#store.historyAfter(sessionId, entry.seq, COLD_LOAD_MESSAGES);
+    if (known && rows.settled !== known.settled) {
+      this.forget(sessionId);
+      return this.load(sessionId);
+    }
+    entry.settled = rows.settled;
     const callsByMessage = Map.groupBy(rows.calls, (stored) => stored.call.messageId);
     // Two turns may load at once, when one is interrupted as it begins: what the other has brought is not brought again.
     const fresh = rows.messages.filter((message) => message.seq > entry.seq);

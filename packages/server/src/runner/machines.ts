@@ -1,4 +1,5 @@
 import type { Gateway } from '@tendon/protocol';
+import type { Greeting, Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, StoredGateway } from '../store/session-store.ts';
 import type { Fanout, GatewayConnection } from './ports.ts';
 import type { Machine } from './tool-check.ts';
@@ -10,27 +11,49 @@ export interface OnlineMachine {
   /** Calls that have been sent over this very connection, or ran on the machine when it was made. */
   readonly sent: Set<string>;
   readonly cancelled: Set<string>;
-  /** Counts hellos: of two connections of one machine the one that greeted later is the living one. */
+  /** The number of its hello: of two connections of one machine the one that greeted later is the living one. */
   readonly greeting: number;
 }
 
 export interface MachinesOptions {
   readonly store: GatewayStore;
   readonly fanout: Fanout;
+  readonly neighbours: Neighbours;
   readonly now: () => Date;
+  readonly monotonicMs: () => number;
 }
 
-/** Every machine that is known, and which of them are connected to this node. */
+/** A machine that another node holds, until it has not said so for a while. */
+interface Elsewhere extends Greeting {
+  readonly untilMs: number;
+}
+
+/** Nodes say every two seconds which machines they hold. */
+const ELSEWHERE_LASTS_MS = 7_000;
+
+/** Every machine that is known, and which of them are connected: to this node, or to another. */
 export class Machines {
   readonly #options: MachinesOptions;
   readonly #online = new Map<string, OnlineMachine>();
+  readonly #elsewhere = new Map<string, Elsewhere>();
 
   constructor(options: MachinesOptions) {
     this.#options = options;
   }
 
+  /** Connected to this node. */
   online(gatewayId: string): OnlineMachine | undefined {
     return this.#online.get(gatewayId);
+  }
+
+  /** Connected to another node, which sees to its calls. */
+  isElsewhere(gatewayId: string): boolean {
+    return (this.#elsewhere.get(gatewayId)?.untilMs ?? Number.NEGATIVE_INFINITY) > this.#options.monotonicMs();
+  }
+
+  /** What this node holds, for the others to know. */
+  here(): Greeting[] {
+    return [...this.#online.values()].map(greetingOf);
   }
 
   ofConnection(connection: GatewayConnection): OnlineMachine | undefined {
@@ -38,10 +61,11 @@ export class Machines {
     return undefined;
   }
 
-  /** A later hello of the same machine has been answered. */
-  isOutdated(machine: OnlineMachine): boolean {
-    const known = this.#online.get(machine.stored.gateway.id);
-    return known !== undefined && known.greeting > machine.greeting;
+  /** A later hello of the same machine has been answered, here or at another node. */
+  isOutdated({ stored, greeting }: OnlineMachine): boolean {
+    const { id } = stored.gateway;
+    const known = Math.max(this.#online.get(id)?.greeting ?? 0, this.isElsewhere(id) ? (this.#elsewhere.get(id)?.greeting ?? 0) : 0);
+    return known > greeting;
   }
 
   /** The newest connection of a machine counts; an older one is cut. False when this is the older one. */
@@ -50,6 +74,8 @@ export class Machines {
     if (this.isOutdated(machine)) return false;
     this.#online.set(machine.stored.gateway.id, machine);
     if (before && before.connection !== machine.connection) before.connection.disconnect();
+    this.#elsewhere.delete(machine.stored.gateway.id);
+    this.#options.neighbours.tell({ kind: 'machines', here: [greetingOf(machine)] });
     this.#tell(machine.stored, true);
     return true;
   }
@@ -59,14 +85,41 @@ export class Machines {
     const machine = this.ofConnection(connection);
     if (!machine) return undefined;
     this.#online.delete(machine.stored.gateway.id);
-    const at = this.#options.now().toISOString();
-    this.#tell({ ...machine.stored, gateway: { ...machine.stored.gateway, lastSeenAt: at } }, false);
+    this.#options.neighbours.tell({ kind: 'machine_left', ...greetingOf(machine) });
+    if (!this.isElsewhere(machine.stored.gateway.id)) this.#tellGone(machine.stored);
     return machine;
+  }
+
+  /** Another node says that it holds this machine. Of two connections the later one counts: ours is cut when it is not that. */
+  async heardOf(greeting: Greeting): Promise<void> {
+    const { gatewayId, ownerId } = greeting;
+    const [own, known] = [this.#online.get(gatewayId), this.#elsewhere.get(gatewayId)];
+    if ((own?.greeting ?? 0) > greeting.greeting || (known?.greeting ?? 0) > greeting.greeting) return;
+    const isNews = !own && !this.isElsewhere(gatewayId);
+    this.#elsewhere.set(gatewayId, { ...greeting, untilMs: this.#options.monotonicMs() + ELSEWHERE_LASTS_MS });
+    own?.connection.disconnect();
+    const stored = isNews ? await this.#options.store.find(gatewayId, ownerId) : undefined;
+    if (stored && this.isElsewhere(gatewayId)) this.#tell(stored, true);
+  }
+
+  /** Another node has lost the connection that this greeting was made on. */
+  async heardGone({ gatewayId, ownerId, greeting }: Greeting): Promise<void> {
+    const known = this.#elsewhere.get(gatewayId);
+    if (!known || known.greeting > greeting) return;
+    this.#elsewhere.delete(gatewayId);
+    const stored = await this.#options.store.find(gatewayId, ownerId);
+    if (stored && !this.#online.has(gatewayId) && !this.isElsewhere(gatewayId)) this.#tellGone(stored);
+  }
+
+  /** Those of which nothing was heard for a while went with their node. */
+  async tidy(): Promise<void> {
+    const silent = [...this.#elsewhere.values()].filter(({ gatewayId }) => !this.isElsewhere(gatewayId));
+    await Promise.all(silent.map((greeting) => this.heardGone(greeting)));
   }
 
   async list(ownerId: string): Promise<Gateway[]> {
     const stored = await this.#options.store.machinesOf(ownerId);
-    return stored.map((gateway) => this.#view(gateway, this.#online.has(gateway.gateway.id)));
+    return stored.map((machine) => this.#view(machine, this.#isConnected(machine)));
   }
 
   async find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined> {
@@ -84,8 +137,12 @@ export class Machines {
 
   async #preferred(ownerId: string): Promise<StoredGateway | undefined> {
     for (const machine of this.#online.values()) if (machine.stored.ownerId === ownerId) return machine.stored;
-    const known = await this.#options.store.machinesOf(ownerId);
-    return known.toSorted((a, b) => b.gateway.lastSeenAt.localeCompare(a.gateway.lastSeenAt))[0];
+    const known = (await this.#options.store.machinesOf(ownerId)).toSorted((a, b) => b.gateway.lastSeenAt.localeCompare(a.gateway.lastSeenAt));
+    return known.find((machine) => this.#isConnected(machine)) ?? known[0];
+  }
+
+  #isConnected({ gateway }: StoredGateway): boolean {
+    return this.#online.has(gateway.id) || this.isElsewhere(gateway.id);
   }
 
   #view(stored: StoredGateway, online: boolean): Gateway {
@@ -93,7 +150,15 @@ export class Machines {
     return { id, name, platform, online, workspaces, tools, lastSeenAt };
   }
 
+  #tellGone(stored: StoredGateway): void {
+    this.#tell({ ...stored, gateway: { ...stored.gateway, lastSeenAt: this.#options.now().toISOString() } }, false);
+  }
+
   #tell(stored: StoredGateway, online: boolean): void {
     this.#options.fanout.toUser(stored.ownerId, 'gateway:presence', { gateway: this.#view(stored, online) });
   }
+}
+
+function greetingOf({ stored, greeting }: OnlineMachine): Greeting {
+  return { gatewayId: stored.gateway.id, ownerId: stored.ownerId, greeting };
 }

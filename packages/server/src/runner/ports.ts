@@ -59,4 +59,6 @@ export interface Fanout {
   toUser<Name extends AgentNoticeName>(userId: string, name: Name, notice: AgentNotices[Name]): void;
   /** Whether anyone is attached to the session on this node, so that work for nobody can be spared. */
   hasAudience(sessionId: string): boolean;
+  /** Everyone who is connected to this node. */
+  people(): readonly string[];
 }

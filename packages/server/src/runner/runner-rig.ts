@@ -63,7 +63,7 @@ export async function runnerRig(fault: (store: Store) => Partial<Store> = () => 
     node: v7(),
     store,
     models: models(steps),
-    fanout: { toSession: hear, toUser: hear, hasAudience: () => true },
+    fanout: { toSession: hear, toUser: hear, hasAudience: () => true, people: () => [userId] },
     log,
   });
   const person: AgentConnection = { ...CALLER, userId };

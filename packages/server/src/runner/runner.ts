@@ -1,18 +1,21 @@
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
-import type { GatewayStore, SessionStore } from '../store/session-store.ts';
+import { Neighbours, type NoticeChannel } from '../neighbours/index.ts';
+import type { GatewayStore, Lease, SessionStore } from '../store/session-store.ts';
 import { createAgentHandlers } from './agent-desk.ts';
 import type { RunnerContext } from './context.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { createGatewayDesk } from './gateway-desk.ts';
 import { HistoryCache } from './history-cache.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper, type LeaseKeeperOptions } from './lease-keeper.ts';
 import { Machines } from './machines.ts';
 import type { ModelPort } from './model/model-port.ts';
+import { NeighbourDesk } from './neighbour-desk.ts';
 import { OutputTails } from './output-tails.ts';
 import type { AgentHandlers, Fanout, GatewayDesk } from './ports.ts';
 import { runRemoteTool } from './remote-tools.ts';
 import { SessionActor } from './session-actor.ts';
+import { Timers } from './timers.ts';
 
 const POKE_LATER_MS = 1_000;
 
@@ -21,6 +24,10 @@ export interface RunnerOptions {
   readonly store: SessionStore & GatewayStore;
   readonly models: ModelPort;
   readonly fanout: Fanout;
+  /** The way to the other nodes on this database; left out when there can be none. */
+  readonly channel?: NoticeChannel | undefined;
+  /** Another node has made a credential void. */
+  readonly onRevoked?: (credentialId: string) => void;
   readonly log: Logger;
   readonly now?: () => Date;
   readonly monotonicMs?: () => number;
@@ -30,6 +37,8 @@ export interface RunnerOptions {
 export interface Runner {
   readonly agent: AgentHandlers;
   readonly gateways: GatewayDesk;
+  /** Tells the other nodes that a credential is void. */
+  revoked(credentialId: string): void;
   /** Takes up the work that an earlier process left owed, and goes on looking for more. */
   start(): Promise<void>;
   /** Ends every turn here without deciding about it: it stays owed, for the next owner. */
@@ -37,34 +46,27 @@ export interface Runner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { store, models, fanout, log, node } = options;
+  const { store, node, log, fanout } = options;
   const now = options.now ?? (() => new Date());
   const newId = options.newId ?? v7;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const clock = new Timers();
-  const actors = new Map<string, SessionActor>();
-  const machines = new Machines({ store, fanout, now });
+  const neighbours = new Neighbours({ channel: options.channel, monotonicMs });
+  const machines = new Machines({ store, fanout, neighbours, now, monotonicMs });
   const tails = new OutputTails();
-  const history = new HistoryCache(store);
-  const pokeLater = oncePerSession(clock, (sessionId) => void actorOf(sessionId).poke());
+  const actors = new Map<string, SessionActor>();
+  const pokeLater = clock.oncePerKey(POKE_LATER_MS, (sessionId) => void actorOf(sessionId).poke());
+  const shared = { ...options, machines, tails, neighbours, history: new HistoryCache(store), now, newId, monotonicMs, pokeLater };
   const context: RunnerContext = {
-    node,
-    store,
-    models,
-    fanout,
-    history,
-    tails,
-    log,
-    now,
-    monotonicMs,
-    newId,
-    pokeLater,
+    ...shared,
     runRemoteTool,
     dispatcher: new Dispatcher({ machines, tails, log, now, later: (ms, work) => clock.later(ms, work), actorOf: (sessionId) => actorOf(sessionId) }),
     pause: (ms) => clock.pause(ms),
     machineOf: (session) => machines.machineOf(session),
     actorChanged: (actor) => {
-      if (actor.isQuiet && actors.get(actor.sessionId) === actor) actors.delete(actor.sessionId);
+      // Among several nodes it remembers what those who are attached here have been told.
+      const isNeeded = !actor.isQuiet || (!neighbours.isAlone && fanout.hasAudience(actor.sessionId));
+      if (!isNeeded && actors.get(actor.sessionId) === actor) actors.delete(actor.sessionId);
     },
   };
   const actorOf = (sessionId: string): SessionActor => {
@@ -75,84 +77,45 @@ export function createRunner(options: RunnerOptions): Runner {
     actors.set(sessionId, actor);
     return actor;
   };
-  const keeper = new LeaseKeeper({
-    node,
-    store,
-    log,
-    held: () => [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : [])),
-    onLost: (lease) => actors.get(lease.sessionId)?.loseLease(lease),
-    monotonicMs,
-    onKept: (lease, askedAtMs) => actors.get(lease.sessionId)?.keepLease(lease, askedAtMs),
-    onClaimed: (lease, askedAtMs) => void actorOf(lease.sessionId).poke({ lease, askedAtMs }),
-  });
-  const desk = { store, machines, tails, history, fanout, now, newId, actorOf, pokeLater, pause: context.pause, isClosing: () => clock.isClosed, log, models };
+  const keeper = new LeaseKeeper({ node, store, log, monotonicMs, ...leasesOf(actors, actorOf) });
+  const desk = { ...shared, actors, actorOf, pause: context.pause, isClosing: () => clock.isClosed };
   const gateways = createGatewayDesk(desk);
+  const sweep = (): void => void keeper.sweep();
+  const neighbourDesk = new NeighbourDesk({ ...desk, sweep, review: context.actorChanged, onRevoked: options.onRevoked ?? (() => undefined) });
   return {
     agent: createAgentHandlers(desk),
     gateways,
+    revoked: (credentialId) => neighbours.tell({ kind: 'revoked', credentialId }),
     start: async () => {
+      neighbourDesk.start();
       keeper.start();
       await keeper.sweep();
     },
     close: async () => {
-      await keeper.close();
+      await Promise.all([keeper.close(), neighbourDesk.close()]);
       clock.close();
       await Promise.all([...actors.values()].map((actor) => actor.close()));
       await gateways.settled();
-      const leases = [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : []));
-      await Promise.allSettled(leases.map((lease) => store.release(lease)));
+      await Promise.allSettled(heldBy(actors).map((lease) => store.release(lease)));
+      neighbours.tell({ kind: 'owed' });
+      await neighbours.close();
     },
   };
 }
 
-/** However many ask for a session meanwhile, it is looked at once. */
-function oncePerSession(clock: Timers, work: (sessionId: string) => void): (sessionId: string) => void {
-  const toCome = new Set<string>();
-  return (sessionId) => {
-    if (toCome.has(sessionId)) return;
-    toCome.add(sessionId);
-    clock.later(POKE_LATER_MS, () => {
-      toCome.delete(sessionId);
-      work(sessionId);
-    });
-  };
+function heldBy(actors: ReadonlyMap<string, SessionActor>): Lease[] {
+  return [...actors.values()].flatMap((actor) => (actor.lease ? [actor.lease] : []));
 }
 
-/** Timers that all end together. */
-class Timers {
-  readonly #open = new Map<NodeJS.Timeout, () => void>();
-  #isClosed = false;
-
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  later(ms: number, work: () => void): void {
-    if (this.#isClosed) return;
-    const timer = setTimeout(() => {
-      this.#open.delete(timer);
-      work();
-    }, ms);
-    this.#open.set(timer, () => undefined);
-  }
-
-  pause(ms: number): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#open.delete(timer);
-        resolve();
-      }, ms);
-      this.#open.set(timer, resolve);
-    });
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    for (const [timer, settle] of this.#open) {
-      clearTimeout(timer);
-      settle();
-    }
-    this.#open.clear();
-  }
+/** What becomes of leases, told to the sessions they are for. */
+function leasesOf(
+  actors: ReadonlyMap<string, SessionActor>,
+  actorOf: (sessionId: string) => SessionActor,
+): Pick<LeaseKeeperOptions, 'held' | 'onLost' | 'onKept' | 'onClaimed'> {
+  return {
+    held: () => heldBy(actors),
+    onLost: (lease) => actors.get(lease.sessionId)?.loseLease(lease),
+    onKept: (lease, askedAtMs) => actors.get(lease.sessionId)?.keepLease(lease, askedAtMs),
+    onClaimed: (lease, askedAtMs) => void actorOf(lease.sessionId).poke({ lease, askedAtMs }),
+  };
 }

@@ -6,9 +6,11 @@ import { createGate } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
 import type { SessionState } from '../kernel/index.ts';
+import { Neighbours } from '../neighbours/index.ts';
 import type { CommitOutcome, SessionStore } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
 import type { StepSink } from './model/model-port.ts';
+import { OutputTails } from './output-tails.ts';
 import { hangs } from './runner-rig.ts';
 import { SessionActor } from './session-actor.ts';
 
@@ -35,7 +37,7 @@ function actorOn(store: Partial<SessionStore>, parts: Partial<RunnerContext> = {
     node: NODE,
     store: store as SessionStore,
     models: { step: hangs, list: () => [], defaultModel: async () => 'demo', check: () => undefined, warmUp: () => undefined },
-    fanout: { toSession: () => undefined, toUser: () => undefined, hasAudience: () => false },
+    fanout: { toSession: () => undefined, toUser: () => undefined, hasAudience: () => false, people: () => [] },
     log: pino({ level: 'silent' }),
     now: () => new Date(),
     monotonicMs: () => performance.now(),
@@ -45,7 +47,8 @@ function actorOn(store: Partial<SessionStore>, parts: Partial<RunnerContext> = {
     history: { load: async () => [] } as unknown as RunnerContext['history'],
     machineOf: async () => undefined,
     pause: async () => undefined,
-    tails: { close: () => undefined },
+    tails: new OutputTails(),
+    neighbours: new Neighbours({ channel: undefined, monotonicMs: () => performance.now() }),
     ...parts,
   };
   return new SessionActor(v7(), context as RunnerContext);
@@ -84,7 +87,7 @@ test('R20: text stops leaving when the lease could not be renewed for seven seco
         check: () => undefined,
         warmUp: () => undefined,
       },
-      fanout: { toSession: (_id, _name, notice) => texts.push((notice as Delta).text), toUser: () => undefined, hasAudience: () => true },
+      fanout: { toSession: (_id, _name, notice) => texts.push((notice as Delta).text), toUser: () => undefined, hasAudience: () => true, people: () => [] },
     },
   );
   const stream = async (text: string): Promise<void> => {

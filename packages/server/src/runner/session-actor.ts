@@ -2,6 +2,7 @@ import { isFinalCallState, type Live, type Part, type SessionEvent } from '@tend
 import { type Effect, type Input, owed, publicSession, type SessionState, transition } from '../kernel/index.ts';
 import type { CommitOutcome, CommitRequest, Lease } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
+import { RemoteStream } from './remote-stream.ts';
 import { TurnRun } from './turn-run.ts';
 
 /** Another node may have committed more by the time that events are read again. */
@@ -30,6 +31,8 @@ export interface CommitOptions {
  */
 export class SessionActor {
   readonly sessionId: string;
+  /** What streams of this session at other nodes. */
+  readonly remote: RemoteStream;
   readonly #context: RunnerContext;
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -40,14 +43,17 @@ export class SessionActor {
   #emittedSeq: number | undefined;
   /** A commit failed, and whether it was written is not known: the database holds perhaps events and a lease that we have not heard of. */
   #isUncertain = false;
-  /** Commits that are tried until they are taken: between two tries nobody else may become this session's actor. */
-  #persisting = 0;
+  /** What waits outside of the queue, as a commit between two tries: meanwhile nobody else may become this session's actor. */
+  #holders = 0;
   readonly #remoteRuns = new Set<string>();
+  /** How far the session was when what it owes was last done here. */
+  #actedSeq = 0;
   #isClosed = false;
 
   constructor(sessionId: string, context: RunnerContext) {
     this.sessionId = sessionId;
     this.#context = context;
+    this.remote = new RemoteStream({ sessionId, context, serially: (work) => this.serially(work) });
   }
 
   get lease(): Lease | undefined {
@@ -56,7 +62,7 @@ export class SessionActor {
 
   /** Nothing in flight: the actor may be dropped. */
   get isQuiet(): boolean {
-    return this.#waiting + this.#persisting === 0 && !this.#run && this.#remoteRuns.size === 0 && !this.#lease && !this.#isUncertain;
+    return this.#waiting + this.#holders === 0 && !this.#run && this.#remoteRuns.size === 0 && !this.#lease && !this.#isUncertain;
   }
 
   /** Runs `work` after everything that came before it, so that it sees no half-told state. */
@@ -90,9 +96,8 @@ export class SessionActor {
   }
 
   /** Tries until the database has taken or refused it: what a model or machine has done must not be lost to a passing fault. */
-  async commitSurely(input: Input, options: CommitOptions): Promise<CommitOutcome | undefined> {
-    this.#persisting += 1;
-    try {
+  commitSurely(input: Input, options: CommitOptions): Promise<CommitOutcome | undefined> {
+    return this.whileHeld(async () => {
       for (let attempt = 0; !this.#isClosed; attempt += 1) {
         try {
           return await this.commit(input, options);
@@ -102,8 +107,16 @@ export class SessionActor {
         }
       }
       return undefined;
+    });
+  }
+
+  /** Stays the session's actor until `work` is done, though nothing may be in its queue. */
+  async whileHeld<T>(work: () => Promise<T>): Promise<T> {
+    this.#holders += 1;
+    try {
+      return await work();
     } finally {
-      this.#persisting -= 1;
+      this.#holders -= 1;
       this.#context.actorChanged(this);
     }
   }
@@ -118,6 +131,11 @@ export class SessionActor {
     }
   }
 
+  /** Another node has committed up to `seq`: what it wrote is told here too, and what is owed is done. */
+  async hear(seq: number): Promise<void> {
+    if (seq > this.#actedSeq) await this.poke();
+  }
+
   async #look(claimed: Claim | undefined): Promise<void> {
     if (this.#isClosed) return;
     if (claimed) [this.#lease, this.#leaseAskedAtMs] = [claimed.lease, claimed.askedAtMs];
@@ -129,6 +147,7 @@ export class SessionActor {
     }
     const state = await this.#context.store.load(this.sessionId);
     if (!state) return this.#forget();
+    await this.catchUp(state);
     const lease = this.#lease;
     if (lease && state.turn && state.turn.epoch !== lease.epoch) await this.#commitNow({ type: 'turn_lost' }, { fence: lease });
     else this.#act(state, owed(state));
@@ -146,7 +165,19 @@ export class SessionActor {
       createdAt: state.turn.startedAt,
     };
     if (this.#run?.messageId === state.turn.messageId) return this.#run.live(message);
+    const remote = this.remote.live(message);
+    if (remote) return remote;
     return { message: { ...message, parts: [...state.turn.partial] }, offsets: state.turn.partial.map((part) => ('text' in part ? part.text.length : 0)) };
+  }
+
+  /** The unfinished message, when it streams from here. */
+  get streaming(): Live | undefined {
+    return this.#run?.streaming;
+  }
+
+  /** Whether this node can show what streams of that turn. */
+  hasLive(messageId: string): boolean {
+    return this.#run?.messageId === messageId || this.remote.has(messageId);
   }
 
   /** The lease is gone: another node may write now, so nothing of ours may leave any more. Late news of an older lease changes nothing. */
@@ -178,7 +209,7 @@ export class SessionActor {
   }
 
   async #commitNow(input: Input, options: CommitOptions): Promise<CommitOutcome> {
-    const { store, node, tails, monotonicMs } = this.#context;
+    const { store, node, monotonicMs } = this.#context;
     const askedAtMs = monotonicMs();
     let outcome: CommitOutcome;
     try {
@@ -196,11 +227,12 @@ export class SessionActor {
       if (this.#isUncertain) void this.poke();
       return outcome;
     }
-    const { state, events, calls } = outcome.change;
+    const { state, events } = outcome.change;
     this.#isUncertain = false;
     this.#holdLease(outcome.lease, events.length > 0 ? askedAtMs : undefined);
-    for (const { call } of calls) if (isFinalCallState(call.state)) tails.close(call.id);
+    for (const { call } of outcome.change.calls) if (isFinalCallState(call.state)) this.#context.tails.close(call.id);
     await this.#tell(state, events);
+    if (events.length > 0) this.#tellNeighbours(state, outcome.owed);
     this.#act(state, outcome.owed);
     return outcome;
   }
@@ -212,12 +244,23 @@ export class SessionActor {
     this.#lease = lease;
   }
 
+  #tellNeighbours(state: SessionState, effects: readonly Effect[]): void {
+    const owes = new Set(effects.flatMap((effect) => ('gatewayId' in effect ? [effect.gatewayId] : [])));
+    this.#context.neighbours.tell({ kind: 'changed', ownerId: state.ownerId, session: publicSession(state), owes: [...owes] });
+  }
+
+  /** Tells those who are attached here what was committed elsewhere, by another node or unheard by this one. */
+  catchUp(state: SessionState): Promise<void> {
+    return this.#tell(state, []);
+  }
+
   /** Emits what a commit has written. Events that were committed without our hearing of it leave before newer ones do. */
   async #tell(state: SessionState, events: readonly SessionEvent[]): Promise<void> {
     const { fanout, store } = this.#context;
+    this.remote.see(state);
     const from = this.#emittedSeq ?? state.seq - events.length;
     let told: readonly SessionEvent[] | undefined = events;
-    if (from < state.seq - events.length) {
+    if (from < state.seq - events.length && fanout.hasAudience(this.sessionId)) {
       try {
         told = await store.eventsAfter(this.sessionId, from, state.seq - from + SPARE_EVENTS);
       } catch (error) {
@@ -235,6 +278,7 @@ export class SessionActor {
 
   #act(state: SessionState, effects: readonly Effect[]): void {
     if (this.#isClosed) return;
+    this.#actedSeq = state.seq;
     if (this.#run && this.#run.messageId !== state.turn?.messageId) this.#endRun();
     for (const effect of effects) {
       if (effect.type === 'run_turn') this.#startTurn(state, effect.messageId);
@@ -258,7 +302,8 @@ export class SessionActor {
 
   #runRemote(state: SessionState, callId: string): void {
     const stored = state.calls.find((candidate) => candidate.call.id === callId);
-    if (!stored || this.#remoteRuns.has(callId)) return;
+    // By its owner alone: other nodes see the same state.
+    if (!this.#lease || !stored || this.#remoteRuns.has(callId)) return;
     this.#remoteRuns.add(callId);
     void this.#context
       .runRemoteTool(stored.call)

@@ -1,4 +1,4 @@
-import type { Live, Message, Part } from '@tendon/protocol';
+import { isFinalCallState, type Live, type Message, type Part } from '@tendon/protocol';
 import type { Input, RequestedCall, SessionState } from '../kernel/index.ts';
 import type { Lease } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
@@ -41,7 +41,10 @@ export class TurnRun {
       messageId: options.messageId,
       newId: context.newId,
       mayEmit: () => options.actor.mayStream,
-      emit: (delta) => context.fanout.toSession(state.id, 'session:delta', delta),
+      emit: (delta) => {
+        context.fanout.toSession(state.id, 'session:delta', delta);
+        if (context.neighbours.isWatched(state.id)) context.neighbours.tell({ kind: 'delta', delta });
+      },
     });
     this.ended = this.#run();
   }
@@ -72,6 +75,13 @@ export class TurnRun {
     return this.#stream.live(message);
   }
 
+  /** The same for another node; undefined while nothing may leave. */
+  get streaming(): Live | undefined {
+    const { id: sessionId, seq, model, turn } = this.#options.state;
+    if (!turn || !this.#stream.mayShow) return undefined;
+    return this.live({ id: this.messageId, sessionId, seq: seq + 1, role: 'assistant', state: 'complete', model, createdAt: turn.startedAt });
+  }
+
   async #run(): Promise<void> {
     const stopSaving = this.#saveEverySecond();
     try {
@@ -100,6 +110,8 @@ export class TurnRun {
     const { context, state } = this.#options;
     const [history, machine] = await Promise.all([context.history.load(state.id), context.machineOf(state)]);
     if (this.#abort.signal.aborted) return;
+    // Calls are over before a turn begins: whoever finds open ones has slept through the end of this turn.
+    if (history.some(({ calls }) => calls.some((call) => !isFinalCallState(call.state)))) return void this.#options.actor.poke();
     const outcome = await context.models.step(
       {
         model: state.model,
@@ -160,7 +172,8 @@ export class TurnRun {
     if (this.#abort.signal.aborted || this.#savedVersion === this.#stream.version) return;
     this.#savedVersion = this.#stream.version;
     try {
-      await context.store.savePartial(lease, this.messageId, this.keptParts());
+      // Another node has ended the turn, or has taken it: the session is looked at before more leaves.
+      if (!(await context.store.savePartial(lease, this.messageId, this.keptParts()))) void this.#options.actor.poke();
     } catch (error) {
       context.log.warn({ err: error, sessionId: lease.sessionId }, 'the text so far could not be stored');
     }

@@ -94,7 +94,7 @@ interface NextLease {
 
 /**
  * The node that commits becomes the owner when work is owed and nobody else lives. Not of a turn that an earlier owner began: that one
- * is claimed, and declared lost, before it is run again.
+ * is claimed, and declared lost, before it is run again. Nobody owns a session that owes nothing, so that whoever brings it work can take it.
  */
 function nextLease(after: SessionState, { request, loaded, epoch }: { request: CommitRequest; loaded: LoadedSession; epoch: number }): NextLease {
   const effects = owed(after);
@@ -103,7 +103,7 @@ function nextLease(after: SessionState, { request, loaded, epoch }: { request: C
   const isOthersTurn = after.turn !== undefined && after.turn.epoch !== epoch;
   const mayHold = isOwn || (loaded.is_free && !isOthersTurn);
   if (mayHold && effects.length > 0) return { move: 'hold', epoch, effects, held: { sessionId: before.id, node: request.node, epoch } };
-  if (isOwn) return { move: 'drop', epoch: before.lease_epoch, effects, held: undefined };
+  if (isOwn || effects.length === 0) return { move: 'drop', epoch: before.lease_epoch, effects, held: undefined };
   return { move: 'keep', epoch: before.lease_epoch, effects, held: undefined };
 }
 

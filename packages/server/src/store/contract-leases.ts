@@ -23,6 +23,20 @@ function fences(rig: () => Rig): void {
     assert.deepEqual(again.lease, { sessionId: id, node: OTHER_NODE, epoch: 2 });
   });
 
+  test('N10: a lease is free as soon as nothing is owed, whichever node commits that, and its owner finds out', async () => {
+    const { store, otherStore, newSession } = rig();
+    const { id } = await newSession();
+    const begun = await done({ store, id }, execute('work'));
+    assert.ok(begun.lease);
+    const stopped = await done({ store: otherStore, id }, { type: 'stop', partial: undefined }, { node: OTHER_NODE });
+    assert.deepEqual([stopped.owed, stopped.lease], [[], undefined]);
+    assert.deepEqual(await store.renew(NODE, [begun.lease]), []);
+    assert.equal(await store.savePartial(begun.lease, begun.change.state.turn?.messageId ?? '', [{ type: 'text', text: 'late' }]), false);
+    const again = await done({ store: otherStore, id }, execute('more'), { node: OTHER_NODE });
+    assert.deepEqual(again.lease, { sessionId: id, node: OTHER_NODE, epoch: 2 });
+    assert.deepEqual(await commit({ store, id }, completed(begun.change.state), { fence: begun.lease }), { ok: false, fenced: true });
+  });
+
   test('D15: an old epoch writes nothing', async () => {
     const { store, otherStore, newSession } = rig();
     const { id } = await newSession();

@@ -10,6 +10,7 @@ export function readingContract(rig: () => Rig): void {
   lists(rig);
   ownership(rig);
   machines(rig);
+  lookingAgain(rig);
 }
 
 function history(rig: () => Rig): void {
@@ -148,6 +149,53 @@ function lists(rig: () => Rig): void {
   });
 }
 
+function lookingAgain(rig: () => Rig): void {
+  test('N7: how far sessions are is told for those that are named, and for those with open calls of a machine', async () => {
+    const { store, newSession } = rig();
+    const [idle, working, other] = [await newSession(), await newSession(), await newSession()];
+    const gatewayId = v7();
+    const call = requested({ gatewayId, workspace: '/w' });
+    await turn(store, working.id, [call]);
+    const seq = (await store.load(working.id))?.seq;
+    const places = async (ids: readonly string[], machines: readonly string[]) =>
+      (await store.places(ids, machines)).toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1));
+    assert.deepEqual(await places([], []), []);
+    assert.deepEqual(await places([idle.id, v7()], []), [{ sessionId: idle.id, seq: 1 }]);
+    assert.deepEqual(await places([idle.id], [gatewayId, v7()]), [
+      { sessionId: idle.id, seq: 1 },
+      { sessionId: working.id, seq },
+    ]);
+    assert.deepEqual(await places([working.id], [gatewayId]), [{ sessionId: working.id, seq }]);
+    await done(
+      { store, id: working.id },
+      { type: 'decide', callId: call.id, inputHash: 'hash', decision: 'deny', scope: 'once', by: 'someone', subject: 'ls' },
+    );
+    assert.deepEqual(await places([other.id], [gatewayId]), [{ sessionId: other.id, seq: 1 }]);
+  });
+
+  test('N9: a load of history counts what was settled in the whole session, however little of it is new', async () => {
+    const { store, newSession } = rig();
+    const { id } = await newSession();
+    const gatewayId = v7();
+    const instanceId = v7();
+    const call = requested({ gatewayId, workspace: '/w' });
+    await turn(store, id, [call]);
+    await done(
+      { store, id },
+      { type: 'decide', callId: call.id, inputHash: 'hash', decision: 'approve', scope: 'once', by: 'someone', subject: 'ls', instanceId },
+    );
+    await done({ store, id }, { type: 'call_lost', callId: call.id, instanceId, reason: 'gone' });
+    const state = await store.load(id);
+    assert.ok(state?.turn);
+    await done({ store, id }, completed(state));
+    const { messages, settled } = await store.historyAfter(id, 0, 100);
+    assert.equal(settled, 0);
+    await done({ store, id }, { type: 'resolve', callId: call.id, outcome: 'done', by: 'someone', via: 'test' });
+    const later = await store.historyAfter(id, messages.at(-1)?.seq ?? 0, 100);
+    assert.deepEqual([later.messages, later.settled], [[], 1]);
+  });
+}
+
 function ownership(rig: () => Rig): void {
   test('D19: another person finds nothing and changes nothing', async () => {
     const { store, newPerson, newSession } = rig();
@@ -179,7 +227,7 @@ function ownership(rig: () => Rig): void {
 
 function machines(rig: () => Rig): void {
   test('D23: a machine belongs to whoever brought it first', async () => {
-    const { store, newPerson, ownerId } = rig();
+    const { store, otherStore, newPerson, ownerId } = rig();
     const stranger = await newPerson();
     const id = v7();
     const tools = [{ name: 'bash', description: 'Runs.', inputSchema: { type: 'object' }, effect: 'execute', source: 'builtin' }] as const;
@@ -192,8 +240,9 @@ function machines(rig: () => Rig): void {
       lastSeenAt: new Date().toISOString(),
     } as const;
     const stored = { gateway: { ...gateway, workspaces: [...gateway.workspaces], tools: [...gateway.tools] }, ownerId, tools, instanceId: v7() };
-    assert.equal(await store.put(stored), true);
-    assert.equal(await store.put({ ...stored, ownerId: stranger }), false);
+    assert.equal(await store.put(stored), 1);
+    assert.equal(await store.put({ ...stored, ownerId: stranger }), undefined);
+    assert.deepEqual([await otherStore.put(stored), await store.put(stored)], [2, 3], 'hellos are counted, whichever node hears them');
     assert.deepEqual(await store.find(id, ownerId), stored);
     assert.equal(await store.find(id, stranger), undefined);
     assert.deepEqual(await store.machinesOf(stranger), []);

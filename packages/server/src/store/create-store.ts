@@ -31,6 +31,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
     historyAfter: (sessionId, afterSeq, limit) => sessions.historyAfter(sessionId, afterSeq, limit),
     findCall: (callId) => sessions.findCall(callId),
     openCallsOf: (gatewayId) => sessions.openCallsOf(gatewayId),
+    places: (sessionIds, gatewayIds) => sessions.places(sessionIds, gatewayIds),
     rules: (ownerId) => sessions.rules(ownerId),
     revokeRule: (ownerId, ruleId) => sessions.revokeRule(ownerId, ruleId),
     touchRule: (ruleId, at) => sessions.touchRule(ruleId, at),

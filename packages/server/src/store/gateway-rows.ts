@@ -26,10 +26,11 @@ export class GatewayRows implements GatewayStore {
     this.#database = database;
   }
 
-  async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<boolean> {
+  async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<number | undefined> {
     const lists = [JSON.stringify(gateway.workspaces), JSON.stringify(tools)];
     const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt];
-    return (await touch(this.#database, putGateway, values)) === 1;
+    const [row] = await run<{ greeting: number }>(this.#database, putGateway, values);
+    return row?.greeting;
   }
 
   async machinesOf(ownerId: string): Promise<readonly StoredGateway[]> {

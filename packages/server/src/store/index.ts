@@ -13,6 +13,7 @@ export type {
   HistoryRows,
   Lease,
   NewSession,
+  SessionPlace,
   SessionStore,
   StoredGateway,
 } from './session-store.ts';

@@ -16,12 +16,13 @@ import {
   toState,
   toStoredCall,
 } from './rows.ts';
-import type { CommitOutcome, CommitRequest, Decide, HistoryPage, HistoryRows, Lease, NewSession, Pruned, SessionStore } from './session-store.ts';
+import type { CommitOutcome, CommitRequest, Decide, HistoryPage, HistoryRows, Lease, NewSession, Pruned, SessionPlace, SessionStore } from './session-store.ts';
 import { claimOwed } from './sql/claim-owed.ts';
 import { createSession } from './sql/create-session.ts';
 import { deleteSession } from './sql/delete-session.ts';
 import { findCall } from './sql/find-call.ts';
 import { listOpenCalls } from './sql/list-open-calls.ts';
+import { listPlaces } from './sql/list-places.ts';
 import { listRules } from './sql/list-rules.ts';
 import { listSessions } from './sql/list-sessions.ts';
 import { loadSession } from './sql/load-session.ts';
@@ -155,8 +156,8 @@ export class SessionRows implements SessionStore {
   }
 
   async historyAfter(sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows> {
-    const [row] = await run<PageRow>(this.#parts.database, readHistory, [sessionId, afterSeq, limit]);
-    return { messages: (row?.messages ?? []).map(toMessage), calls: (row?.calls ?? []).map(toStoredCall) };
+    const [row] = await run<PageRow & { settled: number }>(this.#parts.database, readHistory, [sessionId, afterSeq, limit]);
+    return { messages: (row?.messages ?? []).map(toMessage), calls: (row?.calls ?? []).map(toStoredCall), settled: row?.settled ?? 0 };
   }
 
   async findCall(callId: string): Promise<{ sessionId: string; ownerId: string; call: StoredCall } | undefined> {
@@ -167,6 +168,12 @@ export class SessionRows implements SessionStore {
   async openCallsOf(gatewayId: string): Promise<readonly { sessionId: string; call: StoredCall }[]> {
     const rows = await run<{ call: CallRow }>(this.#parts.database, listOpenCalls, [gatewayId]);
     return rows.map((row) => ({ sessionId: row.call.session_id, call: toStoredCall(row.call) }));
+  }
+
+  async places(sessionIds: readonly string[], gatewayIds: readonly string[]): Promise<readonly SessionPlace[]> {
+    if (sessionIds.length + gatewayIds.length === 0) return [];
+    const rows = await run<{ id: string; seq: number }>(this.#parts.database, listPlaces, [sessionIds, gatewayIds]);
+    return rows.map((row) => ({ sessionId: row.id, seq: row.seq }));
   }
 
   async rules(ownerId: string): Promise<readonly Rule[]> {

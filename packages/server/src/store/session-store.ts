@@ -46,6 +46,14 @@ export interface HistoryPage {
 export interface HistoryRows {
   readonly messages: readonly Message[];
   readonly calls: readonly StoredCall[];
+  /** How many calls of the whole session have an outcome that a person has settled: the one way in which what was read before can change. */
+  readonly settled: number;
+}
+
+/** How far a session is, for those who may have missed something of it. */
+export interface SessionPlace {
+  readonly sessionId: string;
+  readonly seq: number;
 }
 
 export interface NewSession {
@@ -98,6 +106,8 @@ export interface SessionStore {
   findCall(callId: string): Promise<{ sessionId: string; ownerId: string; call: StoredCall } | undefined>;
   /** Calls of this machine that are not over, whatever session they belong to. */
   openCallsOf(gatewayId: string): Promise<readonly { sessionId: string; call: StoredCall }[]>;
+  /** How far these sessions are, and all that have calls of these machines which are not over. */
+  places(sessionIds: readonly string[], gatewayIds: readonly string[]): Promise<readonly SessionPlace[]>;
   rules(ownerId: string): Promise<readonly Rule[]>;
   revokeRule(ownerId: string, ruleId: string): Promise<boolean>;
   touchRule(ruleId: string, at: string): Promise<void>;
@@ -111,10 +121,10 @@ export interface StoredGateway {
   readonly instanceId: string;
 }
 
-/** The machines that have ever said hello. Whether one is online is known by the node that holds its connection. */
+/** The machines that have ever said hello. Whether one is online is known by the node that holds its connection, which tells the others. */
 export interface GatewayStore {
-  /** False when the id belongs to another user: nothing is written then. */
-  put(gateway: StoredGateway): Promise<boolean>;
+  /** Counts the machine's hellos, at whatever node, and answers with the number of this one. Undefined when the id belongs to another user: nothing is written then. */
+  put(gateway: StoredGateway): Promise<number | undefined>;
   machinesOf(ownerId: string): Promise<readonly StoredGateway[]>;
   find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined>;
   seen(gatewayId: string, at: string): Promise<void>;

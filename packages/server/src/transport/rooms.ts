@@ -7,8 +7,10 @@ export function sessionRoom(sessionId: string): string {
   return `session:${sessionId}`;
 }
 
+const USER_ROOM = 'user:';
+
 export function userRoom(userId: string): string {
-  return `user:${userId}`;
+  return `${USER_ROOM}${userId}`;
 }
 
 /** The fan-out of this node. A notice is serialised once, whatever the number of readers, and not at all when there is none. */
@@ -21,5 +23,6 @@ export function roomFanout(namespace: Namespace): Fanout {
     toSession: (sessionId, name, notice) => emit(sessionRoom(sessionId), name, notice),
     toUser: (userId, name, notice) => emit(userRoom(userId), name, notice),
     hasAudience: (sessionId) => rooms.has(sessionRoom(sessionId)),
+    people: () => [...rooms.keys()].flatMap((room) => (room.startsWith(USER_ROOM) ? [room.slice(USER_ROOM.length)] : [])),
   };
 }

@@ -120,6 +120,7 @@ export const calls = pgTable(
     index('calls_of_message').on(table.sessionId, table.messageId),
     index('calls_open').on(table.sessionId).where(isOpen),
     index('calls_open_of_gateway').on(table.gatewayId).where(isOpen),
+    index('calls_settled').on(table.sessionId).where(sql`${table.resolution} is not null`),
     check(
       'calls_dispatch_whole',
       sql`num_nulls(${table.dispatchAttempt}, ${table.dispatchInstanceId}, ${table.dispatchStopGeneration}, ${table.dispatchedAt}) in (0, 4)`,

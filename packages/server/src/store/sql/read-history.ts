@@ -9,6 +9,7 @@ export const readHistory: Statement = {
   text: `
 with ${newestWithin('seq > $2', HISTORY_BYTES)}
 select
+  (select count(*)::int from calls c where c.session_id = $1 and c.resolution is not null) as settled,
   (select json_agg(row_to_json(p) order by p.seq) from page p) as messages,
   (select json_agg(row_to_json(c) order by c.ordinal) from calls c
     where c.session_id = $1 and c.message_id in (select id from page)) as calls`,

@@ -1,0 +1,2 @@
+ALTER TABLE "gateways" ADD COLUMN "greeting" integer DEFAULT 1 NOT NULL;--> statement-breakpoint
+CREATE INDEX "calls_settled" ON "calls" USING btree ("session_id") WHERE "calls"."resolution" is not null;
