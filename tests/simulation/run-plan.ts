@@ -31,6 +31,7 @@ const REST_WITHIN_MS = 110_000;
 /** Rest is what lasts so long: longer than any packet, statement, sweep or pause between two tries. */
 const REST_MS = 4_500;
 const CONVERGE_MS = 5_000;
+const LOOK_AGAIN_MS = 20;
 
 /** Plays one plan from an empty database to rest, and judges it. */
 export async function runPlan(plan: Plan, story?: string[]): Promise<Outcome> {
@@ -133,8 +134,10 @@ async function compareViews({ world, nodes, devices }: Population): Promise<void
     for (const id of ids) fresh.open(id);
     const pairs = ids.flatMap((id) => own.map((device) => ({ id, seen: () => viewed(device.view(id)), wanted: () => viewed(fresh.view(id)) })));
     const isReady = (): boolean => ids.every((id) => fresh.view(id)?.phase === 'ready');
+    const areSame = (): boolean => pairs.every(({ seen, wanted }) => isSame(seen(), wanted()));
     // What happens at this very moment is under way to some and not to others.
-    await world.time.runUntil(world.time.nowMs + CONVERGE_MS, () => isReady() && pairs.every(({ seen, wanted }) => isSame(seen(), wanted())));
+    for (const end = world.time.nowMs + CONVERGE_MS; world.time.nowMs < end && !(isReady() && areSame()); )
+      await world.time.runUntil(Math.min(end, world.time.nowMs + LOOK_AGAIN_MS));
     for (const { id, seen, wanted } of pairs) {
       const say = (): string => `a page of session ${id} differs from a fresh one:\n${JSON.stringify(seen())}\n${JSON.stringify(wanted())}`;
       world.judge.check('I9', isSame(seen(), wanted()), say);

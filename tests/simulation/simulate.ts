@@ -10,6 +10,8 @@ import { invariantOf, shrink } from './shrink.ts';
 import { addOutcome, addTally, emptyTally, type Tally } from './tally.ts';
 import type { WorkerTask } from './worker.ts';
 
+/** A world lives for a moment: with so much room most of it is never copied. */
+const YOUNG_MB = 64;
 const RESULTS = join(import.meta.dirname, '..', '..', 'test-results', 'simulation');
 
 export interface SimulationOptions {
@@ -31,7 +33,7 @@ export async function simulate({ firstSeed, runs, jobs, onProgress }: Simulation
     shares.map(
       (workerData) =>
         new Promise<void>((resolve, reject) => {
-          const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
+          const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
           worker.on('message', (part: Tally) => {
             addTally(sum, part);
             onProgress?.(sum);
