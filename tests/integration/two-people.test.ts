@@ -29,6 +29,8 @@ test("D19: whatever a stranger asks about another person's session, call, rule o
     ['session:history', { ...about, before: 100 }],
     ['session:update', { ...about, title: 'mine' }],
     ['session:delete', about],
+    ['session:fork', { ...about, messageId }],
+    ['session:fork', { sessionId: own.session.id, messageId }],
     ['agent:execute', { ...about, messageId: randomUUID(), text: 'hello' }],
     ['agent:execute', { ...about, messageId: randomUUID(), text: 'hello', mode: 'interrupt' }],
     ['agent:stop', about],

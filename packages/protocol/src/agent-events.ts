@@ -33,11 +33,19 @@ const answerResultSchema = z.union([answersSchema, toolResultSchema]);
 
 /**
  * `/agent`, client to server: the payload of every event and the data of its acknowledgement.
- * `message:cancel`, `agent:continue`, `rule:*` and `model:list` are additions to the fixed names of protocol version 1.
+ * `session:fork`, `message:cancel`, `agent:continue`, `rule:*` and `model:list` are additions to the fixed names of protocol version 1.
  */
 export const AGENT_REQUESTS = {
   'session:create': {
     payload: z.object({ title: titleSchema.optional(), model: modelSchema.optional(), gatewayId: idSchema.optional(), workspace: workspacePath.optional() }),
+    data: z.object({ session: sessionSchema }),
+  },
+  /**
+   * A new session with the history of this one: up to before a person's message, or up to and with one of the agent. `conflict` while
+   * that message waits in the queue, or while its calls are not over.
+   */
+  'session:fork': {
+    payload: z.object({ sessionId, messageId: idSchema, title: titleSchema.optional() }),
     data: z.object({ session: sessionSchema }),
   },
   'session:list': {

@@ -6,12 +6,13 @@ import {
   type Result,
   refusal,
   ruleSubject,
+  type Session,
   success,
   type ToolResult,
   textResult,
 } from '@tendon/protocol';
 import type { Input } from '../kernel/index.ts';
-import { NEW_SESSION_TITLE, publicSession } from '../kernel/index.ts';
+import { NEW_SESSION_TITLE, publicSession, type SessionState } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
 import type { CommitOutcome, GatewayStore, SessionStore } from '../store/session-store.ts';
 import type { HistoryCache } from './history-cache.ts';
@@ -44,6 +45,7 @@ const SHOWN_WITHIN_MS = 300;
 /** The largest number that the database has for an event. */
 const LAST_SEQ = 2_147_483_647;
 
+const FORK_MARK = ' (fork)';
 const NO_SESSION = 'There is no such session, or it is not yours.';
 
 /** What people ask for. Every handler loads by (id, owner). */
@@ -51,6 +53,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
   const { store, machines, models } = options;
   return {
     'session:create': (connection, payload) => createSession(options, connection, payload),
+    'session:fork': (connection, payload) => forkSession(options, connection, payload),
     'session:list': async ({ userId }, { cursor, limit }) => {
       const page = await store.list(userId, { cursor, limit: limit ?? LIMITS.sessionListPage });
       return success({ sessions: [...page.sessions], ...(page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor }) });
@@ -126,10 +129,39 @@ async function createSession(
     at: options.now().toISOString(),
   });
   options.models.warmUp(model);
+  return success({ session: tellOfNew(options, state) });
+}
+
+const NOT_FORKED = {
+  not_found: refusal('not_found', 'There is no such message in a session of yours. One that is still being written can be forked from when it is done.'),
+  queued: refusal('conflict', 'This message still waits in the queue. Take it out of there to change it.'),
+  unfinished: refusal('conflict', 'The agent is still at work on this message. Wait until it is done, or stop it, and fork then.'),
+} as const;
+
+async function forkSession(
+  options: AgentDeskOptions,
+  { userId }: AgentConnection,
+  { sessionId, messageId, title }: AgentRequest<'session:fork'>,
+): Promise<Result<AgentData<'session:fork'>>> {
+  const at = options.now().toISOString();
+  const made = await options.store.fork({ sessionId, ownerId: userId, messageId, id: options.newId(), title: (of) => title ?? forkTitle(of), at });
+  if (!made.ok) return NOT_FORKED[made.reason];
+  options.models.warmUp(made.state.model);
+  return success({ session: tellOfNew(options, made.state) });
+}
+
+/** As often as one forks, one word is enough. */
+function forkTitle(of: string): string {
+  const plain = of.endsWith(FORK_MARK) ? of.slice(0, -FORK_MARK.length) : of;
+  return `${plain.slice(0, LIMITS.titleLength - FORK_MARK.length).toWellFormed()}${FORK_MARK}`;
+}
+
+/** To every device of the person, at whatever node. */
+function tellOfNew({ fanout, neighbours }: AgentDeskOptions, state: SessionState): Session {
   const session = publicSession(state);
-  options.fanout.toUser(userId, 'session:summary', { session });
-  options.neighbours.tell({ kind: 'changed', ownerId: userId, session, owes: [] });
-  return success({ session });
+  fanout.toUser(state.ownerId, 'session:summary', { session });
+  neighbours.tell({ kind: 'changed', ownerId: state.ownerId, session, owes: [] });
+  return session;
 }
 
 /** When another node streams the session's turn, asks it to show that here. */

@@ -1,6 +1,7 @@
 import { after, before, describe } from 'node:test';
 import { commitContract } from './contract-commits.ts';
 import { faultContract } from './contract-faults.ts';
+import { forkContract } from './contract-forks.ts';
 import { leaseContract } from './contract-leases.ts';
 import { readingContract } from './contract-reading.ts';
 import { openRig, type Rig } from './contract-rig.ts';
@@ -30,6 +31,7 @@ export function storeContract(label: string, open: () => Promise<ContractDatabas
     commitContract(rig);
     leaseContract(rig);
     readingContract(rig);
+    forkContract(rig);
     faultContract(rig);
   });
 }

@@ -16,6 +16,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
 
   return {
     create: (session) => sessions.create(session),
+    fork: (fork) => sessions.fork(fork),
     commit: (request, decide) => sessions.commit(request, decide),
     savePartial: (lease, messageId, parts) => sessions.savePartial(lease, messageId, parts),
     claimOwed: (node, limit) => sessions.claimOwed(node, limit),

@@ -1,6 +1,7 @@
 import { isFinalCallState, type Part, type Rule, type Session, type SessionEvent, type Usage } from '@tendon/protocol';
 import { publicSession, type SessionState, type StoredCall } from '../kernel/index.ts';
 import { type CommitParts, commitInput, type LoadedSession } from './committer.ts';
+import { makeFork } from './fork-session.ts';
 import { plainText } from './parameters.ts';
 import { run, touch } from './queries.ts';
 import {
@@ -16,7 +17,20 @@ import {
   toState,
   toStoredCall,
 } from './rows.ts';
-import type { CommitOutcome, CommitRequest, Decide, HistoryPage, HistoryRows, Lease, NewSession, Pruned, SessionPlace, SessionStore } from './session-store.ts';
+import type {
+  CommitOutcome,
+  CommitRequest,
+  Decide,
+  Fork,
+  ForkOutcome,
+  HistoryPage,
+  HistoryRows,
+  Lease,
+  NewSession,
+  Pruned,
+  SessionPlace,
+  SessionStore,
+} from './session-store.ts';
 import { claimOwed } from './sql/claim-owed.ts';
 import { createSession } from './sql/create-session.ts';
 import { deleteSession } from './sql/delete-session.ts';
@@ -76,6 +90,10 @@ export class SessionRows implements SessionStore {
     const values = [id, ownerId, title, model, gatewayId, workspace, at, JSON.stringify(NO_USAGE), JSON.stringify(data)];
     await run(this.#parts.database, createSession, values);
     return { state, events: [{ sessionId: id, seq: 1, at, type: 'session.updated', data }] };
+  }
+
+  fork(fork: Fork): Promise<ForkOutcome> {
+    return makeFork(this.#parts.database, fork);
   }
 
   async commit(request: CommitRequest, decide: Decide): Promise<CommitOutcome> {

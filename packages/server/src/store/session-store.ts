@@ -66,6 +66,23 @@ export interface NewSession {
   readonly at: string;
 }
 
+export interface Fork {
+  readonly sessionId: string;
+  readonly ownerId: string;
+  /** A person's message: the fork ends before it. A message of the agent: the fork ends with it. */
+  readonly messageId: string;
+  /** The new session. */
+  readonly id: string;
+  /** The new title, given the old one. */
+  readonly title: (of: string) => string;
+  readonly at: string;
+}
+
+export type ForkOutcome =
+  | { readonly ok: true; readonly state: SessionState; readonly events: readonly SessionEvent[] }
+  /** `queued`: the message has no place yet. `unfinished`: calls of what would be taken over are not over. */
+  | { readonly ok: false; readonly reason: 'not_found' | 'queued' | 'unfinished' };
+
 export interface Pruned {
   readonly pruned: number;
   /** Where to go on; undefined when every session was looked at. */
@@ -76,6 +93,8 @@ export interface Pruned {
 export interface SessionStore {
   /** Creates the session with its first event, `session.updated`, seq 1. */
   create(session: NewSession): Promise<{ state: SessionState; events: readonly SessionEvent[] }>;
+  /** A session of its own with a copy of another's history, under new ids, at rest and without the other's rules. Its events begin where that history ends. */
+  fork(fork: Fork): Promise<ForkOutcome>;
   /** One transaction: lock and load, decide, write everything, commit. Exceptions mean the database is lost; nothing or all was written. */
   commit(request: CommitRequest, decide: Decide): Promise<CommitOutcome>;
   /** Stores what has streamed so far, about once a second. False when the fence is old or the turn is over. */

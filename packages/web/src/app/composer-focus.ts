@@ -1,9 +1,12 @@
 /** Lets a key of the shell reach the composer of whatever page is open. */
 class ComposerFocus {
   #focus: (() => void) | undefined;
+  #isForNext = false;
 
   register(focus: () => void): () => void {
     this.#focus = focus;
+    if (this.#isForNext) focus();
+    this.#isForNext = false;
     return () => {
       if (this.#focus === focus) this.#focus = undefined;
     };
@@ -11,6 +14,11 @@ class ComposerFocus {
 
   focus(): void {
     this.#focus?.();
+  }
+
+  /** For the page that is about to open. */
+  focusNext(): void {
+    this.#isForNext = true;
   }
 }
 

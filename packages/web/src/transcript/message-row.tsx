@@ -10,6 +10,7 @@ import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Notice } from '../ui/notice.tsx';
+import { ForkButton } from './fork-button.tsx';
 import { LiveMarkdown, Markdown } from './markdown.tsx';
 import { Reasoning } from './reasoning.tsx';
 import { messageText } from './transcript-rows.ts';
@@ -23,7 +24,7 @@ export const MessageRow = memo(function MessageRow({ message }: { message: Messa
     return (
       <article aria-label="You" className="group/message relative flex flex-col items-end">
         <UserBubble text={text} parts={message.parts} />
-        <MessageFoot text={text} createdAt={message.createdAt} />
+        <MessageFoot message={message} text={text} />
       </article>
     );
   }
@@ -38,7 +39,7 @@ export const MessageRow = memo(function MessageRow({ message }: { message: Messa
         {message.state === 'interrupted' && <p className="text-xs text-faint">Interrupted here.</p>}
         {message.state === 'failed' && <p className="text-xs text-bad">Failed here.</p>}
       </div>
-      {hasText && <MessageFoot text={text} createdAt={message.createdAt} />}
+      {hasText && <MessageFoot message={message} text={text} />}
     </article>
   );
 });
@@ -144,14 +145,15 @@ function AttachmentChip({ name }: { name: string }): ReactNode {
   );
 }
 
-/** Stands in the gap below its message, so that showing it moves nothing. */
-function MessageFoot({ text, createdAt }: { text: string; createdAt: string }): ReactNode {
+/** Stands in the gap below its message, so that showing it moves nothing. Where there is no pointer to show it with, it is always there. */
+function MessageFoot({ message, text }: { message: Message; text: string }): ReactNode {
   return (
-    <div className="pointer-events-none absolute top-full z-10 flex h-6 items-center gap-1 text-xs text-faint opacity-0 transition-opacity group-hover/message:pointer-events-auto group-hover/message:opacity-100 focus-within:pointer-events-auto focus-within:opacity-100">
-      <time dateTime={createdAt} className="tabular-nums">
-        {TIME.format(new Date(createdAt))}
+    <div className="pointer-events-none absolute top-full z-10 flex h-6 items-center gap-1 text-xs text-faint opacity-0 transition-opacity group-hover/message:pointer-events-auto group-hover/message:opacity-100 focus-within:pointer-events-auto focus-within:opacity-100 pointer-coarse:pointer-events-auto pointer-coarse:opacity-100">
+      <time dateTime={message.createdAt} className="tabular-nums">
+        {TIME.format(new Date(message.createdAt))}
       </time>
       <CopyButton text={text} label="Copy message" className="size-6 pointer-coarse:size-6" />
+      <ForkButton message={message} className="size-6 pointer-coarse:size-6" />
     </div>
   );
 }

@@ -7,6 +7,9 @@ import { LiveRow, MessageRow, OutboxRow } from './message-row.tsx';
 import { StatusRow } from './status-row.tsx';
 import { type TranscriptRow, transcriptRows } from './transcript-rows.ts';
 
+/** Room between messages, in pixels: for the foot of each, which is always shown where there is no pointer. */
+const GAP = matchMedia('(pointer: coarse)').matches ? 34 : 26;
+
 export interface TranscriptHandle {
   /** Brings a call's card into sight and gives it the focus, loading older messages when it stands in them. */
   showCall(call: Call): void;
@@ -32,7 +35,7 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
     estimateSize: () => 120,
     getItemKey: (index) => rows[index]?.key ?? index,
     overscan: 6,
-    gap: 26,
+    gap: GAP,
     paddingStart: 24,
     paddingEnd: 24,
     anchorTo: 'end',
