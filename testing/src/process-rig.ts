@@ -84,6 +84,7 @@ function bareEnvironment(): NodeJS.ProcessEnv {
 /** One home and one workspace, on which real processes are started, killed and started again, on the same port. */
 export interface ProcessRig extends AsyncDisposable {
   readonly home: string;
+  readonly gatewayHome: string;
   readonly workspace: string;
   readonly model: ScriptedModel;
   readonly key: string;
@@ -118,7 +119,7 @@ export async function processRig({ env: extra = {} }: { readonly env?: Readonly<
   const serverEnvironment = { ...modelEnvironment(model), TENDON_HOME: home, TENDON_OWNER_KEY: key, TENDON_WORKSPACE: workspace };
   const kept = stack.move();
   return {
-    ...{ home, workspace, model, key },
+    ...{ home, gatewayHome, workspace, model, key },
     get url() {
       return url();
     },

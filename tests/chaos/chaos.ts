@@ -16,5 +16,6 @@ for (const [title, counts] of [
   line(`\n${title}`);
   for (const [name, count] of Object.entries(counts).toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))) line(`  ${name}: ${count}`);
 }
+for (const [kind, reason] of tally.impossible) line(`not played: ${kind}: ${reason}`);
 line(`\nviolations: ${tally.violations.length}`);
 process.exitCode = tally.violations.length > 0 ? 1 : 0;

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type LossyProxy, type TendonProcess, within } from '@tendon/testing';
-import { type Product, postgresOf } from './product.ts';
+import { createGate, type LossyProxy, type TendonProcess, within } from '@tendon/testing';
+import { journalBytes, type Product, postgresOf } from './product.ts';
+import { neverReads } from './silent-client.ts';
+import { limitFiles } from './small-disk.ts';
 
 /** Each does its harm and, where that takes time, ends it. What it has killed is started again by `heal`, or here when the fault is a restart. */
 export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>>> = {
@@ -52,7 +54,60 @@ export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>
     await pause(800);
     await clientLink.accept();
   },
+  "the server's clock is set": (product) => setsClock(product, 'server'),
+  "the machine's clock is set": (product) => setsClock(product, 'gateway'),
+  "the machine's disk is full": async (product) => {
+    const { gateway, rig, disks } = product;
+    disks?.gateway.fill();
+    limitFiles(gateway.pid, journalBytes(rig.gatewayHome));
+    await pause(1_500);
+    disks?.gateway.free();
+    limitFiles(gateway.pid, 'unlimited');
+  },
+  "the database's disk is full": async (product) => {
+    product.disks?.server.fill();
+    await pause(1_500);
+    product.disks?.server.free();
+    await pause(200);
+    await bringUp(product);
+  },
+  'a client never reads': async (product) => {
+    const end = await neverReads({ url: product.rig.url, key: product.rig.key }, product.sessionIds);
+    product.mood = { kind: 'floods' };
+    await pause(1_500);
+    product.mood = { kind: 'fair' };
+    end();
+  },
+  'the model hangs': async (product) => {
+    const gate = createGate();
+    product.mood = { kind: 'hangs', gate };
+    await pause(2_500);
+    product.mood = { kind: 'fair' };
+    gate.open();
+  },
+  'the model breaks off': (product) => isMoody(product, { kind: 'breaks_off' }),
+  'the model floods': (product) => isMoody(product, { kind: 'floods' }),
 };
+
+/** Faults that this machine cannot be made to have, and why. */
+export function impossibleFaults({ disks }: Product): ReadonlyMap<string, string> {
+  const full = Object.keys(FAULTS).filter((name) => name.endsWith('disk is full'));
+  return new Map(disks ? [] : full.map((name) => [name, 'nobody may mount a file system here']));
+}
+
+/** An hour on, two back, and right again. */
+async function setsClock(product: Product, whose: 'server' | 'gateway'): Promise<void> {
+  for (const offMs of [3_600_000, -3_600_000, 0]) {
+    product.setClock(whose, offMs);
+    await pause(700);
+  }
+}
+
+async function isMoody(product: Product, mood: Product['mood']): Promise<void> {
+  product.mood = mood;
+  await pause(1_500);
+  product.mood = { kind: 'fair' };
+}
 
 async function sleeps({ pid }: TendonProcess, ms: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');

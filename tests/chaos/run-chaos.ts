@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SessionView, until } from '@tendon/testing';
 import { Random } from '../simulation/random.ts';
-import { FAULTS } from './faults.ts';
+import { FAULTS, impossibleFaults } from './faults.ts';
 import { Judge } from './judge.ts';
 import { Person } from './person.ts';
 import { type Product, startProduct } from './product.ts';
@@ -13,15 +13,17 @@ export interface ChaosTally {
   readonly checks: Record<string, number>;
   readonly requests: Record<'ok' | 'refused' | 'unknown', number>;
   readonly violations: { readonly seed: number; readonly text: string }[];
+  /** What was not played, and why. */
+  readonly impossible: ReadonlyMap<string, string>;
 }
 
 const AT_REST_MS = 90_000;
-const NAMES = Object.keys(FAULTS);
 
 /** Seeds one after the other on one product: what a run leaves behind is part of the next one's world. */
 export async function chaos(firstSeed: number, runs: number, onRun: (text: string) => void = () => undefined): Promise<ChaosTally> {
-  const tally: ChaosTally = { runs: 0, faults: {}, checks: {}, requests: { ok: 0, refused: 0, unknown: 0 }, violations: [] };
   await using product = await startProduct(new Random(firstSeed));
+  const impossible = impossibleFaults(product);
+  const tally: ChaosTally = { runs: 0, faults: {}, checks: {}, requests: { ok: 0, refused: 0, unknown: 0 }, violations: [], impossible };
   for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
     const begun = performance.now();
     const judge = new Judge();
@@ -46,6 +48,7 @@ async function oneRun(product: Product, { seed, judge, tally }: { seed: number; 
   await product.gateway.end('SIGTERM');
   product.gateway = await product.rig.startGateway({ serverUrl: product.gatewayLink.url });
   const sessionIds = await makeSessions(product);
+  product.sessionIds = sessionIds;
   const meet = (name: string) => new Person(product.connect(name), { sessionIds, random: random.fork(), workspace: product.rig.workspace });
   const people = [meet('laptop'), meet('phone')];
   await untilAtRest(people);
@@ -94,12 +97,13 @@ interface Harm {
   readonly seed: number;
 }
 
-/** People act while one to three faults happen. The first kind follows from the seed, so that a row of seeds has them all. */
+/** People act while two to four faults happen. The first two kinds follow from the seed, so that a row of seeds has them all. */
 async function harm(product: Product, { people, random, tally, seed }: Harm): Promise<string[]> {
   const acting = setInterval(() => random.pick(people).act(), 150);
+  const names = Object.keys(FAULTS).filter((name) => !tally.impossible.has(name));
   const kinds = [
-    NAMES[seed % NAMES.length] ?? '',
-    ...Array.from({ length: random.below(3) }, () => random.pick(NAMES.filter((name) => !name.includes('longer')))),
+    ...[2 * seed, 2 * seed + 1].map((place) => names[place % names.length] ?? ''),
+    ...Array.from({ length: random.below(3) }, () => random.pick(names.filter((name) => !name.includes('longer')))),
   ];
   try {
     for (const kind of kinds) {
