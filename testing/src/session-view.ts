@@ -37,7 +37,9 @@ export class SessionView {
   get events(): SessionEvent[] {
     const came = this.socket.received
       .slice(this.#from)
-      .flatMap((entry) => (entry.name === 'session:event' && entry.notice.sessionId === this.id ? [entry.notice] : []));
+      .flatMap((entry) => (entry.name === 'session:event' && entry.notice.sessionId === this.id ? [entry.notice] : []))
+      // A socket that attaches again may have been told meanwhile what the answer holds too.
+      .filter((event) => event.seq > this.attached.seq);
     return [...(this.attached.events ?? []), ...came];
   }
 

@@ -81,7 +81,7 @@ export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>
   'the model hangs': async (product) => {
     const gate = createGate();
     product.mood = { kind: 'hangs', gate };
-    await pause(2_500);
+    await pause(1_500);
     product.mood = { kind: 'fair' };
     gate.open();
   },
@@ -99,7 +99,7 @@ export function impossibleFaults({ disks }: Product): ReadonlyMap<string, string
 async function setsClock(product: Product, whose: 'server' | 'gateway'): Promise<void> {
   for (const offMs of [3_600_000, -3_600_000, 0]) {
     product.setClock(whose, offMs);
-    await pause(700);
+    await pause(400);
   }
 }
 

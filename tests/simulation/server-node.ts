@@ -30,7 +30,8 @@ type Notice = <Name extends AgentNoticeName>(name: Name, notice: AgentNotices[Na
 interface Room {
   readonly connection: Connection;
   readonly userId: string;
-  readonly sessions: Set<string>;
+  /** Up to which event the client has been told, by session that it is attached to; undefined until its attach is answered. */
+  readonly sessions: Map<string, number | undefined>;
   readonly notice: Notice;
 }
 
@@ -168,7 +169,7 @@ export class ServerNode {
 
   acceptAgent(connection: Connection, { peer, userId, notice }: { peer: SimulatedProcess; userId: string; notice: Notice }): AgentEnd {
     const entry = { connection, peer };
-    const room: Room = { connection, userId, sessions: new Set(), notice };
+    const room: Room = { connection, userId, sessions: new Map(), notice };
     this.#connections.add(entry);
     this.#rooms.add(room);
     const leave = () => {
@@ -179,7 +180,7 @@ export class ServerNode {
     const caller: AgentConnection = {
       userId,
       clientName: 'simulated',
-      joinSession: (sessionId) => void room.sessions.add(sessionId),
+      joinSession: (sessionId) => void room.sessions.set(sessionId, undefined),
       leaveSession: (sessionId) => void room.sessions.delete(sessionId),
     };
     return {
@@ -245,7 +246,17 @@ export class ServerNode {
 
   /** To everyone at this node it is meant for. */
   #tell<Name extends AgentNoticeName>(isMeant: (room: Room) => boolean, name: Name, notice: AgentNotices[Name]): void {
-    for (const room of this.#rooms) if (isMeant(room)) room.connection.send('dialler', () => room.notice(name, notice));
+    for (const room of this.#rooms) {
+      if (!isMeant(room)) continue;
+      if (name === 'session:event') this.#noteEvent(room, notice as AgentNotices['session:event']);
+      room.connection.send('dialler', () => room.notice(name, notice));
+    }
+  }
+
+  #noteEvent({ sessions }: Room, { sessionId, seq }: AgentNotices['session:event']): void {
+    const last = sessions.get(sessionId);
+    this.#world.judge.check('I8', last === undefined || seq === last + 1, () => `a client that was told event ${last} of ${sessionId} is told ${seq} next`);
+    sessions.set(sessionId, seq);
   }
 
   /** Notices to the other nodes: in order, late as packets are, and some of them lost without a word. */

@@ -28,6 +28,8 @@ const SOMETIMES = [
   'a node is killed',
   'a node is stopped for longer than its leases',
   'a node is terminated',
+  'a node passes on what streams at another',
+  'a notice between nodes is lost',
   'a page is reloaded',
   'a queue is held',
   'a running call is cancelled',

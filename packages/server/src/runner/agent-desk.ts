@@ -203,13 +203,15 @@ async function attachNow(
   // The snapshot first: what it flushes goes to those who were here before, and the newcomer's first delta is the one that follows it.
   const live = actor.live(state);
   connection.joinSession(sessionId);
+  // What another node has committed meanwhile is told to all, after this answer.
+  const missed = events?.filter((event) => event.seq <= state.seq);
   const outputs = options.tails.ofSession(sessionId);
   return success({
     session: publicSession(state),
     messages: [...page.messages],
     calls: [...page.calls],
     seq: state.seq,
-    ...(events ? { events: [...events] } : {}),
+    ...(missed ? { events: missed } : {}),
     ...(live ? { live } : {}),
     ...(outputs.length > 0 ? { outputs } : {}),
     hasMore: page.hasMore,

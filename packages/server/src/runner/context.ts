@@ -30,6 +30,8 @@ export interface RunnerContext {
   readonly runRemoteTool: (call: Pick<Call, 'tool' | 'input'>) => Promise<ToolResult>;
   /** The machine and folder a session's local tools use. */
   readonly machineOf: (session: { ownerId: string; gatewayId?: string | undefined; workspace?: string | undefined }) => Promise<Machine | undefined>;
+  /** Looks at the session now, through whoever is its actor: the one that began something may no longer be that. */
+  readonly lookAt: (sessionId: string) => void;
   /** Looks at the session again, soon, when the database answers. */
   readonly pokeLater: (sessionId: string) => void;
   readonly actorChanged: (actor: SessionActor) => void;

@@ -48,7 +48,7 @@ export class Dispatcher {
       else this.#awaitDeadline(stored);
     } else if (!machine) this.#awaitExpiry(actor, stored);
     else if (effect.type === 'dispatch') this.#dispatch(actor, machine, stored);
-    else void this.#send(actor, machine, stored);
+    else void this.#send(machine, stored);
   }
 
   /** Handed over to an instance that is no more, while the machine's new one was saying hello. */
@@ -62,7 +62,7 @@ export class Dispatcher {
     void actor.commitSurely(input, { focus: { callId: stored.call.id } });
   }
 
-  async #send(actor: SessionActor, machine: OnlineMachine, stored: StoredCall): Promise<void> {
+  async #send(machine: OnlineMachine, stored: StoredCall): Promise<void> {
     const { call, dispatch } = stored;
     if (machine.sent.has(call.id) || this.#refused.has(call.id) || !dispatch || call.workspace === undefined) return;
     machine.sent.add(call.id);
@@ -82,7 +82,8 @@ export class Dispatcher {
       if (answer.accepted) return;
       const input: Input = { type: 'call_finished', callId: call.id, instanceId: dispatch.instanceId, result: refusedBy(answer.error) };
       this.#refused.add(call.id);
-      await actor.commitSurely(input, { focus: { callId: call.id } });
+      // Its answer took its time: somebody else may be the session's actor by now.
+      await this.#options.actorOf(call.sessionId).commitSurely(input, { focus: { callId: call.id } });
       this.#refused.delete(call.id);
     } catch (error) {
       this.#options.log.warn({ err: error, callId: call.id, gatewayId: call.gatewayId }, 'a machine did not answer a dispatch');

@@ -9,6 +9,7 @@ import type { SessionActor } from './session-actor.ts';
 
 /** Nodes say so often what they hold and watch, and look for what they may have missed. */
 const BEAT_MS = 2_000;
+const ASK_AGAIN_MS = 500;
 const MACHINES_AT_ONCE = 100;
 /** Somebody's list after notices were lost: the newest sessions. */
 const LIST_AGAIN = 100;
@@ -20,6 +21,7 @@ export interface NeighbourDeskOptions {
   readonly tails: OutputTails;
   readonly fanout: Fanout;
   readonly log: Logger;
+  readonly monotonicMs: () => number;
   readonly actors: ReadonlyMap<string, SessionActor>;
   readonly actorOf: (sessionId: string) => SessionActor;
   /** Looks whether this actor is still needed. */
@@ -36,6 +38,7 @@ export class NeighbourDesk {
   #beating: Promise<void> | undefined;
   /** How far sessions were that only machines here have to do with, when they were last looked at. */
   #places = new Map<string, number>();
+  readonly #askedAt = new Map<string, number>();
 
   constructor(options: NeighbourDeskOptions) {
     this.#options = options;
@@ -85,11 +88,19 @@ export class NeighbourDesk {
   }
 
   #onDelta(delta: Delta): void {
-    const { fanout, actorOf, neighbours } = this.#options;
+    const { fanout, actorOf } = this.#options;
     if (!fanout.hasAudience(delta.sessionId)) return;
     const { remote } = actorOf(delta.sessionId);
     if (delta.kind === 'tool_output') remote.hearOutput(delta);
-    else if (!remote.hearDelta(delta)) neighbours.watch([delta.sessionId], { isNew: true });
+    else if (!remote.hearDelta(delta)) this.#askAgain(delta.sessionId);
+  }
+
+  /** A piece is missing: the whole is asked for, and not again for every further piece until it comes. */
+  #askAgain(sessionId: string): void {
+    const { neighbours, monotonicMs } = this.#options;
+    if ((this.#askedAt.get(sessionId) ?? Number.NEGATIVE_INFINITY) > monotonicMs() - ASK_AGAIN_MS) return;
+    this.#askedAt.set(sessionId, monotonicMs());
+    neighbours.watch([sessionId], { isNew: true });
   }
 
   #onLive(live: Live): void {
@@ -109,14 +120,18 @@ export class NeighbourDesk {
   }
 
   #beat({ isAfterLoss }: { isAfterLoss: boolean }): Promise<void> {
-    const { neighbours, machines, fanout, actors, review, log } = this.#options;
+    const { neighbours, machines, fanout, actors, review, log, monotonicMs } = this.#options;
     neighbours.tidy();
+    for (const [sessionId, at] of this.#askedAt) if (at < monotonicMs() - ASK_AGAIN_MS) this.#askedAt.delete(sessionId);
     const watched = [...actors.keys()].filter((sessionId) => fanout.hasAudience(sessionId));
     neighbours.watch(watched, { isNew: isAfterLoss });
     this.#tellMachines();
-    if (isAfterLoss) neighbours.tell({ kind: 'who' });
     for (const actor of [...actors.values()]) review(actor);
-    this.#beating ??= Promise.all([machines.tidy(), this.#findMissed(), isAfterLoss ? this.#listAgain() : undefined])
+    if (isAfterLoss) {
+      neighbours.tell({ kind: 'who' });
+      this.#quietly(this.#listAgain());
+    }
+    this.#beating ??= Promise.all([machines.tidy(), this.#findMissed()])
       .then(
         () => undefined,
         (error: unknown) => log.warn({ err: error }, 'what other nodes have done could not be looked up'),
@@ -127,10 +142,12 @@ export class NeighbourDesk {
     return this.#beating;
   }
 
+  /** Also when there are none: a way that is cut without a word is found out by sending. */
   #tellMachines(): void {
     const { machines, neighbours } = this.#options;
     const here = machines.here();
-    for (let from = 0; from < here.length; from += MACHINES_AT_ONCE) neighbours.tell({ kind: 'machines', here: here.slice(from, from + MACHINES_AT_ONCE) });
+    for (let from = 0; from === 0 || from < here.length; from += MACHINES_AT_ONCE)
+      neighbours.tell({ kind: 'machines', here: here.slice(from, from + MACHINES_AT_ONCE) });
   }
 
   /** Sessions that this node has to do with, and that are further than it knows. */
@@ -156,6 +173,6 @@ export class NeighbourDesk {
   }
 
   #quietly(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#options.log.warn({ err: error }, 'a machine of another node could not be looked up'));
+    work.catch((error: unknown) => this.#options.log.warn({ err: error }, 'what a notice is about could not be looked up'));
   }
 }

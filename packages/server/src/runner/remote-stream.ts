@@ -27,6 +27,8 @@ export class RemoteStream {
   readonly #ended: string[] = [];
   #turnId: string | undefined;
   #openCalls: ReadonlySet<string> = new Set();
+  /** Calls whose output has come from another node. */
+  readonly #outputs = new Set<string>();
   #mirror: LiveMirror | undefined;
 
   constructor(options: RemoteStreamOptions) {
@@ -36,7 +38,11 @@ export class RemoteStream {
   /** The session as those who are attached here are about to see it. */
   see(state: SessionState): void {
     const openCalls = new Set(state.calls.map(({ call }) => call.id));
-    for (const callId of this.#openCalls) if (!openCalls.has(callId)) this.#options.context.tails.close(callId);
+    for (const callId of this.#openCalls) {
+      if (openCalls.has(callId)) continue;
+      this.#options.context.tails.close(callId);
+      this.#outputs.delete(callId);
+    }
     this.#openCalls = openCalls;
     const turnId = state.turn?.messageId;
     if (this.#turnId === turnId) return;
@@ -87,9 +93,17 @@ export class RemoteStream {
     void this.#options.serially(async () => {
       if (!this.#openCalls.has(delta.messageId)) return;
       tails.open(delta.messageId, delta.sessionId);
+      this.#outputs.add(delta.messageId);
       const added = tails.add(delta.messageId, delta.offset, delta.text);
       if (added) fanout.toSession(delta.sessionId, 'session:delta', { ...delta, ...added });
     });
+  }
+
+  /** Nobody is attached here any more: what was kept for them goes, since nothing will tell its end. */
+  forget(): void {
+    for (const callId of this.#outputs) this.#options.context.tails.close(callId);
+    this.#outputs.clear();
+    this.#mirror = undefined;
   }
 
   #mirrorOf(place: Pick<Delta, 'sessionId' | 'messageId'>): LiveMirror {

@@ -61,12 +61,15 @@ export function createRunner(options: RunnerOptions): Runner {
     ...shared,
     runRemoteTool,
     dispatcher: new Dispatcher({ machines, tails, log, now, later: (ms, work) => clock.later(ms, work), actorOf: (sessionId) => actorOf(sessionId) }),
+    lookAt: (sessionId) => void actorOf(sessionId).poke(),
     pause: (ms) => clock.pause(ms),
     machineOf: (session) => machines.machineOf(session),
     actorChanged: (actor) => {
       // Among several nodes it remembers what those who are attached here have been told.
       const isNeeded = !actor.isQuiet || (!neighbours.isAlone && fanout.hasAudience(actor.sessionId));
-      if (!isNeeded && actors.get(actor.sessionId) === actor) actors.delete(actor.sessionId);
+      if (isNeeded || actors.get(actor.sessionId) !== actor) return;
+      actors.delete(actor.sessionId);
+      actor.remote.forget();
     },
   };
   const actorOf = (sessionId: string): SessionActor => {

@@ -43,6 +43,7 @@ function actorOn(store: Partial<SessionStore>, parts: Partial<RunnerContext> = {
     monotonicMs: () => performance.now(),
     newId: v7,
     pokeLater: () => undefined,
+    lookAt: () => undefined,
     actorChanged: () => undefined,
     history: { load: async () => [] } as unknown as RunnerContext['history'],
     machineOf: async () => undefined,

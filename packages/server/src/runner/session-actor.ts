@@ -262,7 +262,9 @@ export class SessionActor {
     let told: readonly SessionEvent[] | undefined = events;
     if (from < state.seq - events.length && fanout.hasAudience(this.sessionId)) {
       try {
-        told = await store.eventsAfter(this.sessionId, from, state.seq - from + SPARE_EVENTS);
+        const read = await store.eventsAfter(this.sessionId, from, state.seq - from + SPARE_EVENTS);
+        // What another node has committed since is told with the state that it led to.
+        told = read?.filter((event) => event.seq <= state.seq);
       } catch (error) {
         // The commit stands and its work goes on; the next look tells clients.
         this.#context.log.error({ err: error, sessionId: this.sessionId }, 'events could not be read again');
@@ -273,7 +275,7 @@ export class SessionActor {
     }
     for (const event of told ?? []) fanout.toSession(this.sessionId, 'session:event', event);
     if (from < state.seq) fanout.toUser(state.ownerId, 'session:summary', { session: publicSession(state) });
-    this.#emittedSeq = Math.max(state.seq, told?.at(-1)?.seq ?? 0);
+    this.#emittedSeq = Math.max(from, state.seq);
   }
 
   #act(state: SessionState, effects: readonly Effect[]): void {

@@ -111,7 +111,7 @@ export class TurnRun {
     const [history, machine] = await Promise.all([context.history.load(state.id), context.machineOf(state)]);
     if (this.#abort.signal.aborted) return;
     // Calls are over before a turn begins: whoever finds open ones has slept through the end of this turn.
-    if (history.some(({ calls }) => calls.some((call) => !isFinalCallState(call.state)))) return void this.#options.actor.poke();
+    if (history.some(({ calls }) => calls.some((call) => !isFinalCallState(call.state)))) return context.lookAt(state.id);
     const outcome = await context.models.step(
       {
         model: state.model,
@@ -173,7 +173,7 @@ export class TurnRun {
     this.#savedVersion = this.#stream.version;
     try {
       // Another node has ended the turn, or has taken it: the session is looked at before more leaves.
-      if (!(await context.store.savePartial(lease, this.messageId, this.keptParts()))) void this.#options.actor.poke();
+      if (!(await context.store.savePartial(lease, this.messageId, this.keptParts()))) context.lookAt(lease.sessionId);
     } catch (error) {
       context.log.warn({ err: error, sessionId: lease.sessionId }, 'the text so far could not be stored');
     }
