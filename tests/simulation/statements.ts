@@ -98,6 +98,7 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
         .toSorted((a, b) => (a.id < b.id ? -1 : 1))
         .map((gateway) => ({ gateway: { ...gateway } })),
     ),
+  read_greeting: ({ tables }, [id]) => rows([...tables.gateways.values()].filter((gateway) => gateway.id === id).map(({ greeting }) => ({ greeting }))),
   see_gateway: ({ tables }, [id, at]) => {
     const gateway = tables.gateways.get(text(id));
     if (gateway && gateway.last_seen_at < text(at)) gateway.last_seen_at = text(at);

@@ -42,7 +42,8 @@ export class Dispatcher {
     const stored = state.calls.find((candidate) => candidate.call.id === effect.callId);
     if (!stored) return;
     const machine = this.#options.machines.online(effect.gatewayId);
-    if (machine && stored.dispatch && stored.dispatch.instanceId !== machine.stored.instanceId) this.#lose(actor, stored, stored.dispatch.instanceId);
+    if (machine && stored.dispatch && stored.dispatch.instanceId !== machine.stored.instanceId)
+      void this.#lose(machine, stored.call, stored.dispatch.instanceId);
     else if (effect.type === 'cancel') {
       if (machine) this.#cancel(machine, stored);
       else this.#awaitDeadline(stored);
@@ -51,10 +52,15 @@ export class Dispatcher {
     else void this.#send(machine, stored);
   }
 
-  /** Handed over to an instance that is no more, while the machine's new one was saying hello. */
-  #lose(actor: SessionActor, { call }: StoredCall, instanceId: string): void {
+  /** Handed over to an instance that is no more, while the machine's new one was saying hello; or to a newer one at another node. */
+  async #lose(machine: OnlineMachine, call: StoredCall['call'], instanceId: string): Promise<void> {
     const input: Input = { type: 'call_lost', callId: call.id, instanceId, reason: LOST_JOURNAL };
-    void actor.commitSurely(input, { focus: { callId: call.id } });
+    try {
+      if (await this.#options.machines.isLast(machine)) await this.#options.actorOf(call.sessionId).commitSurely(input, { focus: { callId: call.id } });
+    } catch (error) {
+      this.#options.log.warn({ err: error, callId: call.id }, 'whether a call is lost could not be looked up; the next look at its session tries again');
+      machine.connection.disconnect();
+    }
   }
 
   #dispatch(actor: SessionActor, machine: OnlineMachine, stored: StoredCall): void {

@@ -112,7 +112,7 @@ async function onHello(
   const machine: OnlineMachine = { connection, stored, sent: new Set(running), cancelled: new Set(), greeting };
   const open = await options.store.openCallsOf(hello.gatewayId);
   // The rows may tell of calls that went over a newer connection: this hello knows nothing of those.
-  if (greetings.hasEnded(connection) || options.machines.isOutdated(machine)) return NEWER_CONNECTION;
+  if (greetings.hasEnded(connection) || options.machines.isOutdated(machine) || !(await options.machines.isLast(machine))) return NEWER_CONNECTION;
   const answer = await reconcile(options, machine, { hello, open });
   if (!answer) return STOPPING;
   const known = options.machines.ofConnection(connection);
@@ -132,7 +132,15 @@ function giveUpIfGone(options: GatewayDeskOptions, gatewayId: string, { sessionI
   const machine = options.machines.online(gatewayId);
   if (call.state !== 'running' || !machine || machine.sent.has(call.id) || dispatch?.instanceId !== machine.stored.instanceId) return;
   const input: Input = { type: 'call_lost', callId: call.id, instanceId: dispatch.instanceId, reason: UNKNOWN_OUTCOME };
-  void options.actorOf(sessionId).commitSurely(input, { focus: { callId: call.id } });
+  options.machines.isLast(machine).then(
+    (isLast) => {
+      if (isLast) void options.actorOf(sessionId).commitSurely(input, { focus: { callId: call.id } });
+    },
+    (error: unknown) => {
+      options.log.warn({ err: error, callId: call.id }, 'whether a call is lost could not be looked up; its machine is to say again what it runs');
+      machine.connection.disconnect();
+    },
+  );
 }
 
 function storedGateway(connection: GatewayConnection, hello: Hello, at: string): StoredGateway {

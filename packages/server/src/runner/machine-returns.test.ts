@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { textResult } from '@tendon/protocol';
 import { createGate, within } from '@tendon/testing';
 import { v7 } from 'uuid';
+import { type InputOf, transition } from '../kernel/index.ts';
 import { asksFor, FakeMachine, hangs, hello, type RunnerRig, runnerRig } from './runner-rig.ts';
 
 async function callState(rig: RunnerRig, sessionId: string, callId: string): Promise<string | undefined> {
@@ -118,4 +120,36 @@ test('R19: a call that its machine refused is not sent over a new connection bef
   await renamed;
   await rig.until(() => rig.heard.some(({ notice }) => JSON.stringify(notice).includes('journal_unavailable')));
   assert.equal(fresh.sent.length, 0);
+});
+
+test('N11: a connection that has outlived the move of its machine to another node gives up nothing, and is cut', async () => {
+  await using rig = await runnerRig();
+  rig.steps.push(asksFor('bash', { command: 'ls' }), hangs);
+  const [gatewayId, oldInstance, newInstance] = [v7(), v7(), v7()];
+  const machine = new FakeMachine(rig.person.userId);
+  assert.ok((await rig.runner.gateways.handlers['gateway:hello'](machine, hello(gatewayId, oldInstance))).ok);
+  const sessionId = await rig.newSession();
+  await rig.execute(sessionId, 'run it');
+  await rig.until(() => rig.heard.some(({ name, notice }) => name === 'session:event' && (notice as { type: string }).type === 'call.requested'));
+  const call = (await rig.store.load(sessionId))?.calls[0]?.call;
+  assert.equal(call?.state, 'awaiting_approval');
+  // What another node does when the machine has greeted there as a new instance.
+  const known = await rig.store.find(gatewayId, rig.person.userId);
+  assert.ok(known && call);
+  await rig.store.put({ ...known, instanceId: newInstance });
+  const approve: InputOf<'decide'> = {
+    type: 'decide',
+    callId: call.id,
+    inputHash: call.inputHash,
+    decision: 'approve',
+    scope: 'once',
+    by: rig.person.userId,
+    subject: 'ls',
+    instanceId: newInstance,
+  };
+  assert.ok((await rig.store.commit({ sessionId, node: 'other', input: approve, focus: { callId: call.id } }, transition)).ok);
+  await rig.runner.agent['session:update'](rig.person, { sessionId, title: 'looked at' });
+  while (!machine.isCut) await setImmediate();
+  assert.equal(await callState(rig, sessionId, call.id), 'queued');
+  assert.deepEqual(machine.sent, []);
 });

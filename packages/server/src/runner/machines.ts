@@ -68,6 +68,16 @@ export class Machines {
     return known > greeting;
   }
 
+  /**
+   * Whether no later hello of the machine was heard at any node, as the database knows. Asked before something is given up that this
+   * connection knows nothing of: it may have gone over another one. A connection that is not the last is cut.
+   */
+  async isLast({ connection, stored, greeting }: OnlineMachine): Promise<boolean> {
+    const isLast = (await this.#options.store.lastGreeting(stored.gateway.id)) === greeting;
+    if (!isLast) connection.disconnect();
+    return isLast;
+  }
+
   /** The newest connection of a machine counts; an older one is cut. False when this is the older one. */
   arrive(machine: OnlineMachine): boolean {
     const before = this.#online.get(machine.stored.gateway.id);

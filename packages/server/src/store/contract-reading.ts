@@ -243,6 +243,7 @@ function machines(rig: () => Rig): void {
     assert.equal(await store.put(stored), 1);
     assert.equal(await store.put({ ...stored, ownerId: stranger }), undefined);
     assert.deepEqual([await otherStore.put(stored), await store.put(stored)], [2, 3], 'hellos are counted, whichever node hears them');
+    assert.deepEqual([await store.lastGreeting(id), await store.lastGreeting(v7())], [3, undefined]);
     assert.deepEqual(await store.find(id, ownerId), stored);
     assert.equal(await store.find(id, stranger), undefined);
     assert.deepEqual(await store.machinesOf(stranger), []);

@@ -5,6 +5,7 @@ import { run, touch } from './queries.ts';
 import type { GatewayStore, StoredGateway } from './session-store.ts';
 import { listGateways } from './sql/list-gateways.ts';
 import { putGateway } from './sql/put-gateway.ts';
+import { readGreeting } from './sql/read-greeting.ts';
 import { seeGateway } from './sql/see-gateway.ts';
 
 interface GatewayRow {
@@ -41,6 +42,11 @@ export class GatewayRows implements GatewayStore {
   async find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined> {
     const [row] = await run<{ gateway: GatewayRow }>(this.#database, listGateways, [ownerId, gatewayId]);
     return row && toGateway(row.gateway);
+  }
+
+  async lastGreeting(gatewayId: string): Promise<number | undefined> {
+    const [row] = await run<{ greeting: number }>(this.#database, readGreeting, [gatewayId]);
+    return row?.greeting;
   }
 
   async seen(gatewayId: string, at: string): Promise<void> {

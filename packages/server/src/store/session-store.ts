@@ -146,5 +146,7 @@ export interface GatewayStore {
   put(gateway: StoredGateway): Promise<number | undefined>;
   machinesOf(ownerId: string): Promise<readonly StoredGateway[]>;
   find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined>;
+  /** The number of its newest hello, at whatever node. */
+  lastGreeting(gatewayId: string): Promise<number | undefined>;
   seen(gatewayId: string, at: string): Promise<void>;
 }
