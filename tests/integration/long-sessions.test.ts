@@ -12,8 +12,8 @@ const rig = await nodeRig({
 });
 after(() => rig[Symbol.asyncDispose]());
 
-/** What the node does once in a while, whatever the sessions do. */
-const HOUSEKEEPING = ['claim_owed', 'renew_leases', 'save_partial', ''];
+/** What the node does once in a while, whatever the sessions do. Notices are sent by the clock too, and together when there are several. */
+const HOUSEKEEPING = ['claim_owed', 'renew_leases', 'list_places', 'notify', 'save_partial', ''];
 
 /** How often each statement is sent while `work` runs. */
 async function statementsOf(work: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -100,12 +100,13 @@ test('R1: 2,000 tokens cost no statement more than 20', async () => {
   };
   await turn(1);
   const few = await turn(20);
-  const saves = meter?.count.get('save_partial') ?? 0;
+  const [saves, notices] = ['save_partial', 'notify'].map((name) => meter?.count.get(name) ?? 0) as [number, number];
   const startedAt = performance.now();
   const many = await turn(2_000);
   assert.deepEqual(many, few);
   const allowed = 1 + (performance.now() - startedAt) / 1_000;
   assert.ok((meter?.count.get('save_partial') ?? 0) - saves <= allowed, 'the text so far is stored once a second');
+  assert.ok((meter?.count.get('notify') ?? 0) - notices < 20, 'no token is sent to nodes where nobody watches');
 });
 
 test('D18: a long session opens with its newest page, and the older ones follow without gap or overlap', async () => {
