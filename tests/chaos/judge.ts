@@ -16,7 +16,8 @@ export class Judge {
 
   /** `stored` has every event of the session from the first on. */
   session(stored: RawView, errands: readonly Errand[]): void {
-    const { id, events } = stored;
+    const { id, events, attached } = stored;
+    this.check('I8', attached.events !== undefined, () => `the events of ${id} are more than one answer holds, and cannot be judged`);
     this.check(
       'I8',
       events.every((event, index) => event.seq === index + 1),

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { SessionState, StoredCall } from '../kernel/index.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { OutputTails } from './output-tails.ts';
+import type { SessionActor } from './session-actor.ts';
+
+const NOW = Date.parse('2026-11-27T12:00:00.000Z');
+const HOUR = 3_600_000;
+
+/** How long a stop that is stamped at this moment waits for a machine that is away. */
+function waitAfterStopAt(stoppedAt: number): number[] {
+  const waits: number[] = [];
+  const options: DispatcherOptions = {
+    machines: { online: () => undefined, isElsewhere: () => false } as unknown as DispatcherOptions['machines'],
+    tails: new OutputTails(),
+    log: pino({ level: 'silent' }),
+    now: () => new Date(NOW),
+    later: (ms) => void waits.push(ms),
+    actorOf: () => assert.fail('nothing is given up yet'),
+  };
+  const call = { id: 'c', sessionId: 's', gatewayId: 'g', state: 'running' };
+  const stored = { call, dispatch: { instanceId: 'i' }, cancelRequestedAt: new Date(stoppedAt).toISOString() } as unknown as StoredCall;
+  const state = { calls: [stored] } as unknown as SessionState;
+  new Dispatcher(options).carryOut({ sessionId: 's' } as SessionActor, state, { type: 'cancel', callId: 'c', gatewayId: 'g' });
+  return waits;
+}
+
+test('C12: a stop waits 15 s for a machine that is away, less what has passed, and never longer though the clock was set back since', () => {
+  assert.deepEqual(waitAfterStopAt(NOW), [15_000]);
+  assert.deepEqual(waitAfterStopAt(NOW - 5_000), [10_000]);
+  assert.deepEqual(waitAfterStopAt(NOW - HOUR), [0]);
+  assert.deepEqual(waitAfterStopAt(NOW + HOUR), [15_000]);
+});
