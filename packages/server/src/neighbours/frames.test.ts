@@ -50,3 +50,11 @@ test('N8: own frames and what is no frame are nothing', () => {
   const reader = new FrameReader(SELF);
   for (const frame of [...new FrameWriter(SELF).frames('"mine"'), '', 'nonsense', `${OTHER} x =text`]) assert.deepEqual(reader.read(frame), { missed: false });
 });
+
+test('N8: senders that have ended are forgotten, whatever they left half said', () => {
+  const reader = new FrameReader(SELF);
+  const halfSaid = new FrameWriter(OTHER).frames(JSON.stringify('z'.repeat(10_000)));
+  reader.read(halfSaid[0] ?? '');
+  for (let index = 0; index < 100; index += 1) reader.read(new FrameWriter(`later-${index}`).frames('"x"')[0] ?? '');
+  assert.deepEqual(reader.read(halfSaid[1] ?? ''), { missed: false }, 'its beginning is gone');
+});

@@ -43,6 +43,9 @@ interface Sender {
   text: string | undefined;
 }
 
+/** More nodes than share a database, with those that have ended lately. */
+const SENDERS = 100;
+
 const FRAME = /^(\S{1,64}) (\d{1,15}) ([=<+>])/;
 
 export class FrameReader {
@@ -58,7 +61,7 @@ export class FrameReader {
     const [head, name = '', number, mark] = FRAME.exec(frame) ?? [];
     if (head === undefined || name === this.#self) return { missed: false };
     const sender = this.#senders.get(name) ?? { number: Number(number) - 1, text: undefined };
-    this.#senders.set(name, sender);
+    this.#remember(name, sender);
     const missed = Number(number) !== sender.number + 1;
     sender.number = Number(number);
     const before = mark === '=' || mark === '<' ? '' : missed ? undefined : sender.text;
@@ -66,5 +69,13 @@ export class FrameReader {
     const isWhole = mark === '=' || mark === '>';
     sender.text = isWhole ? undefined : text;
     return isWhole && text !== undefined ? { text, missed } : { missed };
+  }
+
+  /** Every start of a node is a new sender: those that were silent longest go. */
+  #remember(name: string, sender: Sender): void {
+    this.#senders.delete(name);
+    this.#senders.set(name, sender);
+    const [oldest] = this.#senders.keys();
+    if (this.#senders.size > SENDERS && oldest !== undefined) this.#senders.delete(oldest);
   }
 }
