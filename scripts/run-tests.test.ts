@@ -21,6 +21,14 @@ test('passing tests are counted, groups are not', async () => {
   assert.deepEqual(await runContent(content), { passed: 3, failures: [] });
 });
 
+test('a patient suite leaves the machine to the others', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'made-up.test.ts');
+  writeFileSync(file, `${HEAD}import os from 'node:os';\ntest('priority ' + os.getPriority(), () => { throw new Error('told'); });`);
+  const { failures } = await runSuite({ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs: 20_000, concurrency: 1, isPatient: true });
+  assert.deepEqual(failures, [`${file}: priority 19`]);
+});
+
 test('a failing test is named with its group', async () => {
   const content = "describe('a group', () => { test('good', () => {}); test('bad', () => { throw new Error('no'); }); });";
   assert.deepEqual(await runContent(content), { passed: 1, failures: ['FILE: a group > bad'] });

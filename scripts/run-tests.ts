@@ -12,6 +12,8 @@ export interface Suite {
   /** For one file, with the end of its process. A file that leaves something running is killed then, and fails. */
   readonly fileTimeoutMs: number;
   readonly concurrency: number;
+  /** Takes what time the others leave: for tests that do not mind how late they come. */
+  readonly isPatient?: boolean;
 }
 
 export interface Tally {
@@ -80,7 +82,8 @@ async function runFile(suite: Suite, file: string, report: string): Promise<File
 function runProcess(suite: Suite, file: string, report: string): Promise<{ readonly fault: string | undefined; readonly output: string }> {
   const reporter = join(import.meta.dirname, 'test-event-reporter.ts');
   const flags = [`--test-timeout=${suite.testTimeoutMs}`, `--test-reporter=${reporter}`, `--test-reporter-destination=${report}`];
-  const child = spawn(process.execPath, [...flags, file], { detached: true, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, ...first] = suite.isPatient ? ['nice', '-n', '19', process.execPath] : [process.execPath];
+  const child = spawn(program, [...first, ...flags, file], { detached: true, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-20_000);

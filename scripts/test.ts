@@ -4,16 +4,19 @@ import { closingLine } from './closing-line.ts';
 import { ensureBrowser } from './ensure-browser.ts';
 import { runSuite, sum, type Tally } from './run-tests.ts';
 import { runStaticChecks } from './static-checks.ts';
-import { CROSSING_SUITES, runUnitTests } from './suites.ts';
+import { CROSSING_SUITES, runUnitTests, SIMULATION } from './suites.ts';
 
 process.chdir(`${import.meta.dirname}/..`);
-const tallies: Tally[] = [await runStaticChecks(), await runUnitTests('all'), buildPage()];
+const tallies: Tally[] = [await runStaticChecks()];
+const simulation = runSuite(SIMULATION);
+tallies.push(await runUnitTests('all'), buildPage());
 for (const suite of CROSSING_SUITES) {
   if (suite.files.length === 0) continue;
   const missing = suite.needsBrowser ? ensureBrowser() : undefined;
   if (missing === undefined) tallies.push(await runSuite(suite));
   else tallies.push({ passed: 0, failures: [`NOT RUN: ${suite.name} (${suite.files.length} files): ${missing}`] });
 }
+tallies.push(await simulation);
 process.exitCode = closingLine(sum(tallies));
 
 function buildPage(): Tally {

@@ -9,6 +9,7 @@ import { AgentSocket } from './agent-socket.ts';
 import { LossyProxy } from './lossy-proxy.ts';
 import type { ModelRequest } from './model/recorded-request.ts';
 import { ScriptedModel } from './model/scripted-model.ts';
+import { queryOnce } from './query-once.ts';
 import { SessionView } from './session-view.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { testDatabase } from './test-database.ts';
@@ -168,17 +169,6 @@ async function requestAfter(model: ScriptedModel, after: number): Promise<ModelR
   let request = model.requests[after];
   while (!request || request.number <= after) request = await within(`model request ${after + 1}`, model.nextRequest(), START_LIMIT_MS);
   return request;
-}
-
-async function queryOnce<Row extends QueryResultRow>(url: string, text: string, values: readonly unknown[]): Promise<Row[]> {
-  const { default: pg } = await import('pg');
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    return (await client.query<Row>(text, [...values])).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 async function addUser(server: ServerHandle, databaseUrl: string): Promise<{ userId: string; key: string }> {

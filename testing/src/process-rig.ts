@@ -2,9 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { QueryResultRow } from 'pg';
 import { AgentSocket } from './agent-socket.ts';
 import { ScriptedModel } from './model/scripted-model.ts';
 import { modelEnvironment } from './node-rig.ts';
+import { queryOnce } from './query-once.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 import { until, within } from './until.ts';
 
@@ -95,6 +97,8 @@ export interface ProcessRig extends AsyncDisposable {
   /** `tendon gateway` for the server at `url`, or at `serverUrl`, with a home of its own that outlives it. */
   startGateway(more?: { readonly serverUrl?: string; readonly key?: string }): Promise<TendonProcess>;
   connect(name?: string): Promise<AgentSocket>;
+  /** Asks the PostgreSQL of the server that runs, past the server. */
+  sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
 /** `env` is for every process of the rig. */
@@ -135,6 +139,12 @@ export async function processRig({ env: extra = {} }: { readonly env?: Readonly<
       sockets.add(socket);
       return socket;
     },
+    sql: (text, values) => queryOnce(databaseIn(home), text, values),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** Where the database of a home listens: in its own folder, as long as its path is short enough for a socket. */
+function databaseIn(home: string): string {
+  return `postgres://tendon@localhost/postgres?host=${encodeURIComponent(join(home, 'db', 'data'))}`;
 }

@@ -33,6 +33,11 @@ export class SessionView {
     return new SessionView(socket, attached, from);
   }
 
+  /** The same session as its events alone tell it, from the first on. */
+  toldBy(events: readonly SessionEvent[]): SessionView {
+    return new SessionView(this.socket, { ...this.attached, messages: [], calls: [], events: [...events] }, this.#from);
+  }
+
   /** Durable events: those of the attach, then those that came. */
   get events(): SessionEvent[] {
     const came = this.socket.received

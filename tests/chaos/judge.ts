@@ -14,14 +14,13 @@ export class Judge {
     if (!holds) this.violations.push(`${invariant}: ${say()}`);
   }
 
-  /** `stored` has every event of the session from the first on. */
+  /** `stored` is what the session's events tell, from the first on. */
   session(stored: RawView, errands: readonly Errand[]): void {
     const { id, events, attached } = stored;
-    this.check('I8', attached.events !== undefined, () => `the events of ${id} are more than one answer holds, and cannot be judged`);
     this.check(
       'I8',
-      events.every((event, index) => event.seq === index + 1),
-      () => `the events of ${id} have a gap`,
+      events.length === attached.seq && events.every((event, index) => event.seq === index + 1),
+      () => `session ${id} counts ${attached.seq} events and has ${events.map(({ seq }) => seq).join(' ')}`,
     );
     this.check('I7', stored.session.status === 'idle' && stored.calls.every((call) => isFinalCallState(call.state)), () => `${id} is idle with open calls`);
     const messages = stored.messages;

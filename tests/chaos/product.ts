@@ -99,7 +99,6 @@ function mountDisks(rig: ProcessRig, stack: AsyncDisposableStack): Product['disk
 function answerTo(request: ModelRequest, { random, mood }: Product): Reply | readonly Step[] {
   if (mood.kind === 'hangs') return [stampedTokens(5, 5), waitsFor(mood.gate), stampedTokens(5, 5)];
   if (mood.kind === 'breaks_off') return [stampedTokens(random.below(10), 5), { do: random.chance(0.5) ? 'cut' : 'end' }];
-  // Some of these in one session still fit into one answer, from which the judge reads all of its events.
   if (mood.kind === 'floods') return [stampedTokens(4_000, 0)];
   const text = askedText(request);
   if (text.startsWith('run ')) return [runs(text.slice(4))];

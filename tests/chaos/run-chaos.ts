@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { SessionEvent } from '@tendon/protocol';
 import { SessionView, until } from '@tendon/testing';
 import { Random } from '../simulation/random.ts';
 import { FAULTS, impossibleFaults } from './faults.ts';
@@ -63,7 +64,7 @@ async function oneRun(product: Product, { seed, judge, tally }: { seed: number; 
     () => undefined,
   );
   const socket = await product.rig.connect();
-  for (const id of sessionIds) judge.session(await SessionView.attach(socket, id, 0), errands);
+  for (const id of sessionIds) judge.session((await SessionView.attach(socket, id)).toldBy(await storedEvents(product, id)), errands);
   socket.close();
   for (const person of people) {
     judge.views(person, fresh);
@@ -77,6 +78,11 @@ async function oneRun(product: Product, { seed, judge, tally }: { seed: number; 
   );
   for (const person of [...people, fresh]) person.client.close();
   return faults;
+}
+
+/** From the first on, out of the database: they may be more than the server would put into one answer. */
+function storedEvents({ rig }: Product, sessionId: string): Promise<SessionEvent[]> {
+  return rig.sql(`select session_id as "sessionId", seq, to_json(at) as at, type, data from session_events where session_id = $1 order by seq`, [sessionId]);
 }
 
 /** A person cannot wait for what they are asked about. */

@@ -57,6 +57,8 @@ test('U32: an answer is gone on from in a fork, with the keyboard alone', async 
 
 test('U32: what cannot be forked says why', async () => {
   const device = await twoTurns();
+  // What Chromium says itself of a page that is cut off.
+  rig.allow(/net::ERR_INTERNET_DISCONNECTED/);
   await device.page.context().setOffline(true);
   await device.isAway();
   await device.said('first question').hover();

@@ -286,8 +286,7 @@ export class ServerNode {
   }
 
   #hear(text: string): void {
-    const notice = JSON.parse(text) as { kind: string; delta?: Delta; live?: { message: { id: string } } };
-    const turn = notice.delta?.messageId ?? notice.live?.message.id;
+    const turn = turnOf(text);
     if (turn !== undefined) {
       this.#heardTurns.add(turn);
       this.#world.judge.sometimes('a node passes on what streams at another');
@@ -303,4 +302,11 @@ export class ServerNode {
     this.#connections.clear();
     this.#rooms.clear();
   }
+}
+
+/** Which message a notice between nodes is streaming. */
+function turnOf(text: string): string | undefined {
+  if (!/"(delta|live)":/.test(text)) return undefined;
+  const { delta, live } = JSON.parse(text) as { delta?: Delta; live?: { message: { id: string } } };
+  return delta?.messageId ?? live?.message.id;
 }

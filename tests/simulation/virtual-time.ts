@@ -187,8 +187,8 @@ export function takeOverGlobals(time: VirtualTime, random: () => number): () => 
     return new SimulatedTimer(() => cancel());
   };
   class SimulatedDate extends real.Date {
-    constructor(...args: unknown[]) {
-      super(...((args.length === 0 ? [time.wallClockMs()] : args) as [number]));
+    constructor(moment: number | string | Date = time.wallClockMs()) {
+      super(moment);
     }
 
     static override now(): number {

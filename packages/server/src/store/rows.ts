@@ -110,7 +110,9 @@ function optionalTime(value: Maybe<string>): string | undefined {
 
 /** Absent fields are left out, not sent as null. */
 function present<T extends object>(fields: { [Key in keyof T]: T[Key] | null | undefined }): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as T;
+  const kept: Partial<T> = {};
+  for (const key of Object.keys(fields) as (keyof T)[]) if (fields[key] !== null && fields[key] !== undefined) kept[key] = fields[key];
+  return kept as T;
 }
 
 export function toState(row: SessionRow, calls: readonly CallRow[], queue: readonly MessageRow[]): SessionState {
