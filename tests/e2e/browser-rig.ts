@@ -37,9 +37,10 @@ export interface BrowserRig extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export async function browserRig(): Promise<BrowserRig> {
+/** `env` is for the product's processes. */
+export async function browserRig(options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<BrowserRig> {
   await using stack = new AsyncDisposableStack();
-  const product = stack.use(await processRig());
+  const product = stack.use(await processRig(options));
   const starting = product.start('start');
   const browser = await launchChromium();
   stack.defer(() => browser.close());

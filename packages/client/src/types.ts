@@ -57,9 +57,10 @@ export interface AgentClientOptions {
   readonly client: { readonly name: string; readonly version: string };
   /**
    * Absent: the session cookie. A function is called once and its answer is cached; it is called again only after a handshake
-   * was refused as `unauthorized`, at most once per refusal. Its rejection counts as a lost connection and is tried again.
+   * was refused as `unauthorized`, at most once per refusal. Its rejection counts as a lost connection and is tried again; undefined
+   * leaves the decision to the session cookie.
    */
-  readonly token?: string | (() => Promise<string>);
+  readonly token?: string | (() => Promise<string | undefined>);
   /** Default: memory. A page passes `webStorageOutbox(localStorage)`. */
   readonly storage?: OutboxStorage;
   /** How long a request may take before it answers `unavailable`; 10,000 ms when left out. */

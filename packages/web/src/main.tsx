@@ -1,6 +1,6 @@
 import './without-eval.ts';
 import './styles.css';
-import { AgentClient, webStorageOutbox } from '@tendon/client';
+import { AgentClient, sessionTokenSource, webStorageOutbox } from '@tendon/client';
 import { AgentProvider } from '@tendon/client/react';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -15,6 +15,8 @@ const client = new AgentClient({
   url: location.origin,
   client: { name: deviceName(navigator.userAgent), version: '0.1.0' },
   storage: webStorageOutbox(localStorage),
+  // The desktop window connects with a credential of its own (SPEC H20), a browser with its cookie.
+  ...(/\bTendonDesktop\//.test(navigator.userAgent) ? { token: sessionTokenSource() } : {}),
 });
 
 createRoot(root).render(

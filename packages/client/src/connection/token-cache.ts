@@ -1,4 +1,4 @@
-export type TokenSource = string | (() => Promise<string>) | undefined;
+export type TokenSource = string | (() => Promise<string | undefined>) | undefined;
 
 /**
  * The credential of a connection. A function is asked once, however often the connection is lost:
@@ -9,7 +9,7 @@ export type TokenSource = string | (() => Promise<string>) | undefined;
  */
 export class TokenCache {
   readonly #source: TokenSource;
-  #answer: Promise<string> | undefined;
+  #answer: Promise<string | undefined> | undefined;
   #isPending = false;
 
   constructor(source: TokenSource) {
@@ -36,7 +36,7 @@ export class TokenCache {
     this.#isPending = false;
   }
 
-  #ask(source: () => Promise<string>): Promise<string> {
+  #ask(source: () => Promise<string | undefined>): Promise<string | undefined> {
     this.#isPending = true;
     // In a promise, so that a function that throws counts as one that rejects.
     const asked = Promise.resolve().then(source);

@@ -20,7 +20,10 @@ export interface AuthRig extends AsyncDisposable {
   another(config?: Partial<AuthOptions['config']>): Promise<Auth>;
 }
 
-export async function authRig(config: Partial<Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey' | 'publicUrl'>> = {}, port = 7420): Promise<AuthRig> {
+export async function authRig(
+  config: Partial<Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey' | 'publicUrl' | 'desktop'>> = {},
+  port = 7420,
+): Promise<AuthRig> {
   const made = await testDatabase();
   const rawLines: string[] = [];
   const lines: Record<string, unknown>[] = [];
@@ -41,7 +44,7 @@ export async function authRig(config: Partial<Pick<Config, 'auth' | 'ownerKey' |
   const secretKey = randomBytes(32);
   const another = (other: Partial<AuthOptions['config']> = {}) =>
     createAuth({
-      config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, ...config, ...other },
+      config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, desktop: false, ...config, ...other },
       pool: database.pool,
       secretKey,
       door,

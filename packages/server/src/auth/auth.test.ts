@@ -147,7 +147,8 @@ test('H10: a cookie needs a page of ours, and does not open /gateway', async () 
   const rows: [Attempt['headers'], Attempt['namespace'], string][] = [
     [{ cookie, origin: ORIGIN }, '/agent', 'ok'],
     [{ cookie, origin: 'http://localhost:7420' }, '/agent', 'ok'],
-    [{ cookie, 'sec-fetch-site': 'same-origin' }, '/agent', 'ok'],
+    [{ cookie, 'sec-fetch-site': 'same-origin', host: '127.0.0.1:7420' }, '/agent', 'ok'],
+    [{ cookie, 'sec-fetch-site': 'same-origin', host: 'evil.com:7420' }, '/agent', 'forbidden_origin'],
     [{ cookie }, '/agent', 'forbidden_origin'],
     [{ cookie, 'sec-fetch-site': 'none' }, '/agent', 'forbidden_origin'],
     [{ cookie, 'sec-fetch-site': 'cross-site' }, 'http', 'forbidden_origin'],

@@ -6,14 +6,17 @@ import type { Log } from '../log.ts';
 import { type ApiKeyRow, ApiKeys, type NewApiKey } from './api-keys.ts';
 import { AttemptLimiter } from './attempt-limiter.ts';
 import { authenticate, type Origins } from './authenticate.ts';
+import { CsrfTokens } from './csrf-tokens.ts';
+import { issueSessionToken, type SessionTokenAnswer } from './issue-session-token.ts';
 import { createJwtVerifier } from './jwt.ts';
 import { ensureOwner } from './owner.ts';
-import { type BrowserSession, People } from './people.ts';
+import { type BrowserSession, People, readCookie } from './people.ts';
 import type { Attempt, Decision } from './principal.ts';
+import { SessionTokens } from './session-tokens.ts';
 import { SignInLinks } from './sign-in-links.ts';
 
 export interface AuthOptions {
-  readonly config: Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey'>;
+  readonly config: Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey' | 'desktop'>;
   readonly pool: Pool;
   readonly secretKey: Buffer;
   /** The addresses of the server, known once it listens. */
@@ -41,6 +44,8 @@ export interface Auth {
   redeemLink(request: { readonly token: string; readonly headers: IncomingHttpHeaders; readonly address: string }): Promise<Redemption>;
   /** The browser session of a request, kept from running out. */
   extendSession(headers: IncomingHttpHeaders): Promise<{ readonly session: BrowserSession; readonly setCookies: readonly string[] } | undefined>;
+  /** A credential for one connection of a desktop page, whose cookie and headers these are. */
+  issueSessionToken(headers: IncomingHttpHeaders, address: string): Promise<SessionTokenAnswer>;
   /** Ends the browser session of a request; `Set-Cookie` lines that take the cookie away. */
   signOut(headers: IncomingHttpHeaders): Promise<readonly string[]>;
   createKey(request: NewApiKey): Promise<{ readonly key: string; readonly row: ApiKeyRow }>;
@@ -58,6 +63,8 @@ export interface Auth {
 const TOKEN_ATTEMPTS = 300;
 const LINK_ATTEMPTS = 20;
 const FORGIVEN_EVERY_MS = 3_000;
+/** 10 a minute for a browser session, 30 a minute for an address. */
+const SESSION_TOKENS = { session: { capacity: 10, refillMs: 6_000 }, address: { capacity: 30, refillMs: 2_000 } };
 
 /** Opens the door: makes the owner at the first start and takes over TENDON_OWNER_KEY. Throws when the database is lost. */
 export async function createAuth(options: AuthOptions): Promise<Auth> {
@@ -68,6 +75,12 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   const linkLimiter = new AttemptLimiter({ capacity: LINK_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const keys = new ApiKeys(pool, randomBytes);
   const links = new SignInLinks(pool, randomBytes);
+  const sessionTokens = new SessionTokens(pool, randomBytes);
+  const csrf = new CsrfTokens(options.secretKey, randomBytes);
+  const tokenLimiters = {
+    session: new AttemptLimiter({ ...SESSION_TOKENS.session, now: clock }),
+    address: new AttemptLimiter({ ...SESSION_TOKENS.address, now: clock }),
+  };
   const people = new People({ pool, secretKey: options.secretKey, publicOrigin: () => door.publicOrigin(), log });
   const ownerId = await ensureOwner(pool);
   if (config.ownerKey !== undefined) await keys.importKey({ userId: ownerId, name: 'TENDON_OWNER_KEY', key: config.ownerKey }, now());
@@ -79,10 +92,16 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
 
   return {
     ownerId,
-    authenticate: (attempt) => authenticate({ config, ownerId, pool, keys, people, verifyJwt, limiter, origins: door, log, now }, attempt),
+    authenticate: (attempt) => authenticate({ config, ownerId, pool, keys, sessionTokens, people, verifyJwt, limiter, origins: door, log, now }, attempt),
     signInLink: async () => `${door.publicOrigin()}/sign-in?token=${await links.create(ownerId, now())}`,
     redeemLink: (request) => redeem({ links, people, limiter: linkLimiter, log, now }, request),
-    extendSession: (headers) => people.extend(headers),
+    async extendSession(headers) {
+      const extended = await people.extend(headers);
+      if (!extended || !config.desktop) return extended;
+      return { ...extended, setCookies: [...extended.setCookies, ...csrfCookie({ people, csrf, origin: door.publicOrigin() }, headers, extended.session)] };
+    },
+    issueSessionToken: (headers, address) =>
+      issueSessionToken({ desktop: config.desktop, origins: door, people, csrf, tokens: sessionTokens, limiters: tokenLimiters, log, now }, headers, address),
     async signOut(headers) {
       const session = await people.find(headers);
       const setCookies = await people.close(headers);
@@ -106,6 +125,17 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     },
     warm: () => people.warm(),
   };
+}
+
+/** The `Set-Cookie` line that gives a page its CSRF token, unless it has one of this session. */
+function csrfCookie(
+  { people, csrf, origin }: { people: People; csrf: CsrfTokens; origin: string },
+  headers: IncomingHttpHeaders,
+  { sessionId }: BrowserSession,
+): readonly string[] {
+  const known = readCookie(headers, people.csrfCookieName);
+  if (known !== undefined && csrf.isOf(known, sessionId)) return [];
+  return [`${people.csrfCookieName}=${csrf.create(sessionId)}; Path=/; SameSite=Strict${origin.startsWith('https:') ? '; Secure' : ''}`];
 }
 
 interface RedeemParts {

@@ -1,18 +1,22 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { ApiKeys } from './api-keys.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
-import { looksLikeJwt, sameCredential } from './credentials.ts';
+import { looksLikeJwt, looksLikeSessionToken, sameCredential } from './credentials.ts';
 import type { JwtVerifier } from './jwt.ts';
 import { ensureProviderUser } from './owner.ts';
 import type { People } from './people.ts';
 import { type Attempt, type CredentialPath, type Decision, refuse } from './principal.ts';
+import type { SessionTokens } from './session-tokens.ts';
 
 /** The addresses that pages may come from. */
 export interface Origins {
   /** Whether this serialised origin is on the list, compared as a whole. */
   allows(origin: string): boolean;
+  /** The origin of our own pages at this `Host`, or undefined when it is none of ours. */
+  originOf(host: string): string | undefined;
 }
 
 export interface AuthenticatorParts {
@@ -20,6 +24,7 @@ export interface AuthenticatorParts {
   readonly ownerId: string;
   readonly pool: Pool;
   readonly keys: ApiKeys;
+  readonly sessionTokens: SessionTokens;
   readonly people: People;
   readonly verifyJwt?: JwtVerifier | undefined;
   readonly limiter: AttemptLimiter;
@@ -70,6 +75,7 @@ async function checkToken(parts: AuthenticatorParts, attempt: Attempt, token: st
   if (attempt.namespace === 'http' && controlKey !== undefined && sameCredential(controlKey, token)) {
     return { path: 'token', decision: { ok: true, principal: { userId: parts.ownerId, path: 'token', credentialId: 'control', kind: 'user' } } };
   }
+  if (looksLikeSessionToken(token)) return { path: 'token', decision: await checkSessionToken(parts, attempt, token) };
   const now = parts.now();
   const key = await parts.keys.find(token, now);
   if (key) {
@@ -87,22 +93,32 @@ async function checkToken(parts: AuthenticatorParts, attempt: Attempt, token: st
   return { path: 'jwt', decision: { ok: true, principal: { userId, path: 'jwt', credentialId: `jwt:${userId}`, kind: 'user', expiresAt } } };
 }
 
+/** Its connection stands on the browser session behind it, and ends with that. */
+async function checkSessionToken(parts: AuthenticatorParts, attempt: Attempt, token: string): Promise<Decision> {
+  if (attempt.namespace !== '/agent') return refuse('unauthorized', 'a session token opens /agent only');
+  const origin = pageOrigin(parts.origins, attempt.headers);
+  const redeemed = origin === undefined ? undefined : await parts.sessionTokens.redeem(token, origin, parts.now());
+  if (!redeemed) return refuse('unauthorized', 'the session token is unknown, used, expired, or of another page');
+  const { userId, sessionId, expiresAt } = redeemed;
+  return { ok: true, principal: { userId, path: 'token', credentialId: sessionId, kind: 'user', expiresAt } };
+}
+
 async function judgeCookie(parts: AuthenticatorParts, attempt: Attempt): Promise<Decision> {
   if (attempt.namespace === '/gateway') return refuse('unauthorized', 'a cookie does not open /gateway');
-  if (!isFromOwnPage(parts.origins, attempt)) return refuse('forbidden_origin', 'a cookie without a known origin');
+  if (pageOrigin(parts.origins, attempt.headers) === undefined) return refuse('forbidden_origin', 'a cookie without a known origin');
   const session = await parts.people.find(attempt.headers);
   if (!session) return refuse('unauthorized', 'the cookie has no live session');
   return { ok: true, principal: { userId: session.userId, path: 'cookie', credentialId: session.sessionId, kind: 'user', expiresAt: session.expiresAt } };
 }
 
 /**
- * A cookie travels by itself, so the request must prove that one of our pages made it: by `Origin`, or, where browsers leave that out
- * (same-origin GET, as in long-polling), by `Sec-Fetch-Site`, which no page can set.
+ * The origin of the page of ours that made a request, undefined when none did: from `Origin`, or, where browsers leave that out
+ * (same-origin GET, as in long-polling), from `Host` when `Sec-Fetch-Site`, which no page can set, says that they are the same.
  */
-function isFromOwnPage(origins: Origins, attempt: Attempt): boolean {
-  const { origin } = attempt.headers;
-  if (origin !== undefined) return origins.allows(origin);
-  return attempt.headers['sec-fetch-site'] === 'same-origin';
+export function pageOrigin(origins: Origins, headers: IncomingHttpHeaders): string | undefined {
+  const { origin, host } = headers;
+  if (origin !== undefined) return origins.allows(origin) ? origin : undefined;
+  return headers['sec-fetch-site'] === 'same-origin' && host !== undefined ? origins.originOf(host) : undefined;
 }
 
 /** R13: path, outcome, user, client, address. Never the credential, nor anything made from it. */

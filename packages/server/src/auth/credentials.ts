@@ -15,6 +15,17 @@ export function newLinkToken(random: RandomBytes): string {
   return random(32).toString('base64url');
 }
 
+const SESSION_TOKEN_MARK = 'tns_';
+
+/** A new session token: `tns_` and 256 random bits in base64url. */
+export function newSessionToken(random: RandomBytes): string {
+  return `${SESSION_TOKEN_MARK}${random(32).toString('base64url')}`;
+}
+
+export function looksLikeSessionToken(token: string): boolean {
+  return token.startsWith(SESSION_TOKEN_MARK);
+}
+
 /** What is stored of a credential: its SHA-256, base64url. Fast on purpose: credentials are random and long, there is nothing to guess. */
 export function hashCredential(credential: string): string {
   return createHash('sha256').update(credential, 'utf8').digest('base64url');

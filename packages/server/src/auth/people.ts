@@ -75,6 +75,11 @@ export class People {
     return answer.getSetCookie();
   }
 
+  /** The cookie of the CSRF token, which the page reads. */
+  get csrfCookieName(): string {
+    return `${cookiePrefix(this.#options.publicOrigin())}.csrf`;
+  }
+
   /** Whether a request carries a cookie of ours at all; a stranger's request must not cost a library and a query. */
   #mayHold(headers: IncomingHttpHeaders): boolean {
     return headers.cookie?.includes(`${cookiePrefix(this.#options.publicOrigin())}.session_token=`) ?? false;
@@ -148,4 +153,10 @@ function webHeaders(headers: IncomingHttpHeaders): Headers {
     if (value !== undefined) web.set(name, value);
   }
   return web;
+}
+
+/** The value of a cookie of this name, undefined when there is none or more than one. */
+export function readCookie(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const found = (headers.cookie ?? '').split(/;\s*/).filter((pair) => pair.startsWith(`${name}=`));
+  return found.length === 1 ? found[0]?.slice(name.length + 1) : undefined;
 }

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { HANDSHAKE_CODES } from '@tendon/protocol';
+import { HANDSHAKE_CODES, type HandshakeCode } from '@tendon/protocol';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
 import type { Auth } from '../auth/auth.ts';
+import { pageOrigin } from '../auth/authenticate.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Door } from './door.ts';
 
@@ -19,7 +20,7 @@ const newKeySchema = z.object({
   expiresInDays: z.number().int().min(1).max(3_650).optional(),
 });
 
-/** `/api/*`: who am I, sign out, keys. Every answer is JSON and not stored by anyone. */
+/** `/api/*`: who am I, sign out, session tokens, keys. Every answer is JSON and not stored by anyone. */
 export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
   app.use('/api/*', async (context, next) => {
     await next();
@@ -35,9 +36,19 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
   });
 
   app.post('/api/auth/sign-out', async (context) => {
-    if (!isOwnPage(context.env.incoming, door)) return fault(context, 403, { code: 'forbidden_origin', message: HANDSHAKE_CODES.forbidden_origin.text });
+    if (pageOrigin(door, context.env.incoming.headers) === undefined) return refused(context, 'forbidden_origin');
     for (const line of await auth.signOut(context.env.incoming.headers)) context.header('Set-Cookie', line, { append: true });
     return context.json({ ok: true });
+  });
+
+  app.post('/api/auth/session-token', async (context) => {
+    const { incoming } = context.env;
+    if (!(await readJson(incoming)).ok) return tooLarge(context);
+    const answer = await auth.issueSessionToken(incoming.headers, incoming.socket.remoteAddress ?? '');
+    if (answer.ok) return context.json({ token: answer.token, expiresInMs: answer.expiresInMs }, 201);
+    if (answer.code === 'not_found') return nothingHere(context);
+    if (answer.code === 'rate_limited') context.header('Retry-After', String(Math.ceil(answer.retryAfterMs / 1_000)));
+    return refused(context, answer.code);
   });
 
   app.get('/api/keys', async (context) => {
@@ -50,7 +61,7 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
     const body = await readJson(context.env.incoming);
-    if (!body.ok) return fault(context, 413, { code: 'too_large', message: `The request has more than ${BODY_BYTES / 1_024} KiB.` });
+    if (!body.ok) return tooLarge(context);
     const request = newKeySchema.safeParse(body.value);
     if (!request.success)
       return fault(context, 400, {
@@ -75,11 +86,26 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
   app.post('/api/sign-in-links', async (context) => {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
-    if (principal.credentialId !== 'control') return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });
+    if (principal.credentialId !== 'control') return nothingHere(context);
     return context.json({ url: await auth.signInLink() }, 201);
   });
 
-  app.all('/api/*', (context) => fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' }));
+  app.all('/api/*', nothingHere);
+}
+
+function nothingHere(context: RouteContext): Response {
+  return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });
+}
+
+function tooLarge(context: RouteContext): Response {
+  return fault(context, 413, { code: 'too_large', message: `The request has more than ${BODY_BYTES / 1_024} KiB.` });
+}
+
+const STATUS = { unauthorized: 401, forbidden_origin: 403, rate_limited: 429, shutting_down: 503, unsupported_protocol: 400 } as const;
+
+/** The one answer for every refusal of identity. */
+function refused(context: RouteContext, code: HandshakeCode): Response {
+  return fault(context, STATUS[code], { code, message: HANDSHAKE_CODES[code].text });
 }
 
 /** Who sent this request, or the answer that refuses it. */
@@ -93,8 +119,7 @@ export async function identify(context: RouteContext, auth: Auth): Promise<Princ
   });
   if (decision.ok) return decision.principal;
   if (decision.code === 'rate_limited') context.header('Retry-After', String(Math.ceil((decision.retryAfterMs ?? 1_000) / 1_000)));
-  const status = ({ unauthorized: 401, forbidden_origin: 403, rate_limited: 429, shutting_down: 503, unsupported_protocol: 400 } as const)[decision.code];
-  return fault(context, status, { code: decision.code, message: HANDSHAKE_CODES[decision.code].text });
+  return refused(context, decision.code);
 }
 
 export function fault(
@@ -127,12 +152,6 @@ async function readJson(request: IncomingMessage): Promise<{ readonly ok: true; 
 /** The credential of an `Authorization: Bearer` header (RFC 6750, section 2.1); never of the URL. */
 function bearer(request: IncomingMessage): string | undefined {
   return /^Bearer ([\x21-\x7e]{1,16384})$/i.exec(request.headers.authorization ?? '')?.[1];
-}
-
-/** Whether one of our own pages sent it; for what acts on the cookie alone. */
-function isOwnPage(request: IncomingMessage, door: Door): boolean {
-  const { origin } = request.headers;
-  return origin === undefined ? request.headers['sec-fetch-site'] === 'same-origin' : door.allows(origin);
 }
 
 function shownKey(row: ApiKeyRow) {

@@ -17,6 +17,7 @@ export class Door {
   readonly #config: Pick<Config, 'host' | 'publicUrl' | 'allowedOrigins'>;
   #hosts: ReadonlySet<string> = new Set();
   #origins: ReadonlySet<string> = new Set();
+  #served: readonly string[] = [];
   #publicOrigin: string | undefined;
 
   constructor(config: Pick<Config, 'host' | 'publicUrl' | 'allowedOrigins'>) {
@@ -27,9 +28,9 @@ export class Door {
   listening(port: number): void {
     const own = ownOrigins(this.#config.host, port);
     const first = this.#config.publicUrl ?? own[0];
-    const served = this.#config.publicUrl === undefined ? own : [this.#config.publicUrl, ...own];
-    this.#hosts = new Set(served.map((origin) => new URL(origin).host));
-    this.#origins = new Set([...served, ...this.#config.allowedOrigins]);
+    this.#served = this.#config.publicUrl === undefined ? own : [this.#config.publicUrl, ...own];
+    this.#hosts = new Set(this.#served.map((origin) => new URL(origin).host));
+    this.#origins = new Set([...this.#served, ...this.#config.allowedOrigins]);
     this.#publicOrigin = first;
   }
 
@@ -42,6 +43,11 @@ export class Door {
   /** Whether a page of this serialised origin may use the server. */
   allows(origin: string): boolean {
     return this.#origins.has(origin);
+  }
+
+  /** The origin of the pages that we serve at this `Host`. */
+  originOf(host: string): string | undefined {
+    return this.#served.find((origin) => new URL(origin).host === host);
   }
 
   /** The check itself, the same for every carrier. */

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { boolean, check, index, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 
 /**
- * Who may come in: people, their browser sessions, API keys and sign-in links.
+ * Who may come in: people, their browser sessions, API keys, sign-in links and session tokens.
  * `users`, `auth_sessions`, `accounts` and `verifications` are better-auth's own tables (its field names, our column names).
  * No credential stands here in the clear, but for better-auth's session token, which is useless without the signature in the cookie.
  */
@@ -114,4 +114,24 @@ export const signInLinks = pgTable(
     usedAt: moment('used_at'),
   },
   (table) => [index('sign_in_links_expiry').on(table.expiresAt)],
+);
+
+/** For the one connection of a desktop page, see `SessionTokens`. */
+export const sessionTokens = pgTable(
+  'session_tokens',
+  {
+    /** SHA-256 of the token, base64url. */
+    hash: text('hash').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    sessionId: uuid('session_id')
+      .notNull()
+      .references(() => authSessions.id, { onDelete: 'cascade' }),
+    /** The serialised origin of the page that asked. */
+    origin: text('origin').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+    usedAt: moment('used_at'),
+  },
+  (table) => [index('session_tokens_expiry').on(table.expiresAt), index('session_tokens_session').on(table.sessionId)],
 );

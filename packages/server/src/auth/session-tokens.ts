@@ -1,0 +1,67 @@
+import type { Pool } from 'pg';
+import { hashCredential, newSessionToken, type RandomBytes } from './credentials.ts';
+
+export const SESSION_TOKEN_LIFETIME_MS = 60_000;
+
+/** What a session token is good for, fixed when it is made. */
+export interface SessionTokenBinding {
+  readonly userId: string;
+  /** The browser session that asked for it. Its end is the token's end, and that of the connections made with it. */
+  readonly sessionId: string;
+  /** The serialised origin of the page that asked, and the only one that it opens anything for. */
+  readonly origin: string;
+}
+
+export interface RedeemedSessionToken {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly expiresAt: Date;
+}
+
+/**
+ * Credentials for the one connection of a desktop page (H20 to H22):
+ *
+ *   made ── redeem, from its origin, while its browser session lives ──► used
+ *     └── 60 seconds ──► expired
+ *
+ * Only the hash of a token is stored.
+ */
+export class SessionTokens {
+  readonly #pool: Pick<Pool, 'query'>;
+  readonly #random: RandomBytes;
+
+  constructor(pool: Pick<Pool, 'query'>, random: RandomBytes) {
+    this.#pool = pool;
+    this.#random = random;
+  }
+
+  /** A new token. Clears away those that ended more than an hour ago. */
+  async create({ userId, sessionId, origin }: SessionTokenBinding, now: Date): Promise<string> {
+    const token = newSessionToken(this.#random);
+    await this.#pool.query('delete from session_tokens where expires_at < $1', [new Date(now.getTime() - 3_600_000)]);
+    await this.#pool.query('insert into session_tokens (hash, user_id, session_id, origin, expires_at) values ($1, $2, $3, $4, $5)', [
+      hashCredential(token),
+      userId,
+      sessionId,
+      origin,
+      new Date(now.getTime() + SESSION_TOKEN_LIFETIME_MS),
+    ]);
+    return token;
+  }
+
+  /**
+   * Uses a token up, or answers undefined when it is unknown, used, expired, of another origin, or its browser session is over.
+   * Checked and used up by one statement: of any number of parallel handshakes exactly one wins.
+   */
+  async redeem(token: string, origin: string, now: Date): Promise<RedeemedSessionToken | undefined> {
+    const { rows } = await this.#pool.query<{ user_id: string; session_id: string; expires_at: Date }>(
+      `update session_tokens as token set used_at = $3 from auth_sessions as session
+       where token.hash = $1 and token.origin = $2 and token.used_at is null and token.expires_at > $3
+         and session.id = token.session_id and session.expires_at > $3
+       returning token.user_id, token.session_id, session.expires_at`,
+      [hashCredential(token), origin, now],
+    );
+    const row = rows[0];
+    return row && { userId: row.user_id, sessionId: row.session_id, expiresAt: row.expires_at };
+  }
+}
