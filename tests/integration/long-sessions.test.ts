@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { calls, DatabaseMeter, nodeRig, SessionView, says, textOf } from '@tendon/testing';
+import { setTimeout as pause } from 'node:timers/promises';
+import { calls, DatabaseMeter, nodeRig, SessionView, says, textOf, until } from '@tendon/testing';
 
 let meter: DatabaseMeter | undefined;
 const rig = await nodeRig({
@@ -15,8 +16,12 @@ after(() => rig[Symbol.asyncDispose]());
 /** What the node does once in a while, whatever the sessions do. Notices are sent by the clock too, and together when there are several. */
 const HOUSEKEEPING = ['claim_owed', 'renew_leases', 'list_places', 'notify', 'save_partial', ''];
 
-/** How often each statement is sent while `work` runs. */
+/** How often each statement is sent while `work` runs. It begins just after a look at what other nodes did: the next one, which loads sessions too, is 2 s away. */
 async function statementsOf(work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const looks = () => meter?.count.get('list_places') ?? 0;
+  const seen = looks();
+  await until({ what: 'the next look at what other nodes did', pollMs: 10, deadlineMs: 10_000, check: () => looks() > seen || undefined });
+  await pause(100);
   const before = meter?.count ?? new Map();
   await work();
   const now = [...(meter?.count ?? new Map<string, number>())];
@@ -40,9 +45,12 @@ async function seeded(count: number): Promise<SessionView> {
   return SessionView.attach(socket, session.id);
 }
 
-/** Rows of sessions that the database has looked at so far. Connections hand their counts in when they end, so they are ended. */
+/**
+ * Rows of sessions that the database has looked at so far. Connections hand their counts in when they end, so they are ended, but for the
+ * one of notices: a node that has lost that one looks everything up again.
+ */
 async function rowsRead(): Promise<number> {
-  await rig.sql('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+  await rig.sql(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and application_name = 'tendon'`);
   const [found] = await rig.sql<{ rows: string }>(
     `select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) as rows
      from pg_stat_user_tables where relname in ('messages', 'calls', 'session_events')`,

@@ -122,18 +122,22 @@ export class SessionActor {
   }
 
   /** Loads the state and does what is owed: after a start, a takeover, a machine's return, a passed deadline. Never rejects: it is tried again. */
-  async poke(claimed?: Claim): Promise<void> {
+  poke(claimed?: Claim): Promise<void> {
+    return this.#lookSurely(() => this.#look(claimed));
+  }
+
+  /** The session is at `seq`: what another node wrote is told here too, and what is owed is done. It may be what is written here just now. */
+  async hear(seq: number): Promise<void> {
+    if (seq > this.#actedSeq) await this.#lookSurely(async () => (seq > this.#actedSeq ? this.#look(undefined) : undefined));
+  }
+
+  async #lookSurely(look: () => Promise<void>): Promise<void> {
     try {
-      await this.serially(() => this.#look(claimed));
+      await this.serially(look);
     } catch (error) {
       this.#context.log.error({ err: error, sessionId: this.sessionId }, 'a session could not be looked at');
       this.#context.pokeLater(this.sessionId);
     }
-  }
-
-  /** Another node has committed up to `seq`: what it wrote is told here too, and what is owed is done. */
-  async hear(seq: number): Promise<void> {
-    if (seq > this.#actedSeq) await this.poke();
   }
 
   async #look(claimed: Claim | undefined): Promise<void> {
