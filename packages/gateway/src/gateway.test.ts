@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LOCAL_TOOLS } from '@tendon/protocol';
+import { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { type GatewayHandle, type GatewayOptions, GatewayStartError, type LinkState, readGatewayId, registryBuilds, startGateway } from './index.ts';
-import { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double-rig.ts';
 import { textOf } from './tools/tool-bench-rig.ts';
 
 interface Rig extends AsyncDisposable {

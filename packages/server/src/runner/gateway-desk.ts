@@ -108,9 +108,8 @@ async function onHello(
   const stored = storedGateway(connection, hello, options.now().toISOString());
   const greeting = await greetings.inOrder(hello.gatewayId, () => options.store.put(stored));
   if (greeting === undefined) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
-  const running = hello.calls.filter(({ state }) => state === 'running').map(({ callId }) => callId);
-  const machine: OnlineMachine = { connection, stored, sent: new Set(running), cancelled: new Set(), greeting };
   const open = await options.store.openCallsOf(hello.gatewayId);
+  const machine: OnlineMachine = { connection, stored, sent: runningOf(hello, open), cancelled: new Set(), greeting };
   // The rows may tell of calls that went over a newer connection: this hello knows nothing of those.
   if (greetings.hasEnded(connection) || options.machines.isOutdated(machine) || !(await options.machines.isLast(machine))) return NEWER_CONNECTION;
   const answer = await reconcile(options, machine, { hello, open });
@@ -125,6 +124,12 @@ async function onHello(
   for (const sessionId of new Set(later.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
   options.log.info({ gatewayId: hello.gatewayId, name: hello.name, count: open.length }, 'a machine is online');
   return success(answer);
+}
+
+/** What the machine says it runs, as far as it was given to it: it may name calls of other people, and is not listened to about those. */
+function runningOf(hello: Hello, open: readonly { call: StoredCall }[]): Set<string> {
+  const given = new Set(open.map(({ call: { call } }) => call.id));
+  return new Set(hello.calls.flatMap(({ callId, state }) => (state === 'running' && given.has(callId) ? [callId] : [])));
 }
 
 /** A call that has started, and that its machine, which is back, does not run: it went down with its process. What only reads is not journaled, and begins anew. */

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, describe, test } from 'node:test';
+import { AGENT_REQUESTS, type AgentRequestName, type Call, GATEWAY_REQUESTS, type GatewayRequestName, type Session } from '@tendon/protocol';
+import { calls, nodeRig, runs, type SessionView, says } from '@tendon/testing';
+import { MachineSocket } from './machine-socket.ts';
+
+/*
+ * Somebody else on the same server tries every request of the protocol on another person's things. What is another's and what is nowhere
+ * must answer the same, word for word, and change nothing. A request without a row here does not compile, nor does this file pass.
+ */
+
+const rig = await nodeRig();
+after(() => rig[Symbol.asyncDispose]());
+
+/** Ids of things, the victim's or nobody's. */
+interface Things {
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly queuedId: string;
+  readonly callId: string;
+  readonly questionId: string;
+  readonly settledId: string;
+  readonly gatewayId: string;
+  readonly ruleId: string;
+}
+
+type Attempts = (things: Things, own: Session) => readonly object[];
+
+const HASH = 'x'.repeat(43);
+const answers = { answers: [{ question: 'q', answer: 'a' }] };
+
+/** Every way to name what is not one's own. An empty row says why there is nothing to name. */
+const ON_AGENT: Readonly<Record<AgentRequestName, Attempts>> = {
+  'session:create': ({ gatewayId }) => [{ gatewayId }, { gatewayId, workspace: '/' }],
+  'session:fork': ({ sessionId, messageId, queuedId }, own) => [
+    { sessionId, messageId },
+    { sessionId, messageId: queuedId, title: 'mine' },
+    { sessionId: own.id, messageId },
+  ],
+  // Takes no id: that it lists one's own alone is asked below.
+  'session:list': () => [],
+  'session:attach': ({ sessionId }) => [{ sessionId }, { sessionId, afterSeq: 0 }, { sessionId, afterSeq: 1_000_000 }],
+  // Leaving what one never was in is nothing: asked below.
+  'session:detach': () => [],
+  'session:history': ({ sessionId }) => [
+    { sessionId, before: 1_000 },
+    { sessionId, before: 0, limit: 1 },
+  ],
+  'session:update': ({ sessionId, gatewayId }, own) => [
+    { sessionId, title: 'mine' },
+    { sessionId, archived: true },
+    { sessionId, model: 'compatible/scripted' },
+    { sessionId: own.id, gatewayId },
+    { sessionId: own.id, gatewayId, workspace: '/' },
+  ],
+  'session:delete': ({ sessionId }) => [{ sessionId }],
+  'agent:execute': ({ sessionId }) =>
+    (['queue', 'interrupt'] as const).map((mode) => ({ sessionId, messageId: '0192a7c0-0000-7000-8000-0000000000aa', text: 'hello', mode })),
+  'agent:stop': ({ sessionId }) => [{ sessionId }],
+  'agent:continue': ({ sessionId }) => [{ sessionId }],
+  'message:cancel': ({ sessionId, queuedId }, own) => [
+    { sessionId, messageId: queuedId },
+    { sessionId: own.id, messageId: queuedId },
+  ],
+  'tool:decide': ({ sessionId, callId }, own) =>
+    (['approve', 'deny'] as const).flatMap((decision) =>
+      (['once', 'session', 'always'] as const).flatMap((scope) => [
+        { sessionId, callId, inputHash: HASH, decision, scope },
+        { sessionId: own.id, callId, inputHash: HASH, decision, scope },
+      ]),
+    ),
+  'tool:result': ({ sessionId, questionId }, own) => [
+    { sessionId, callId: questionId, result: answers },
+    { sessionId: own.id, callId: questionId, result: answers },
+  ],
+  'tool:resolve': ({ sessionId, settledId }, own) =>
+    (['done', 'failed', 'again'] as const).flatMap((outcome) => [
+      { sessionId, callId: settledId, outcome },
+      { sessionId: own.id, callId: settledId, outcome },
+    ]),
+  'gateway:list': () => [],
+  'model:list': () => [],
+  'rule:list': () => [],
+  'rule:revoke': ({ ruleId }) => [{ ruleId }],
+};
+
+const nobodys: Things = {
+  ...{ sessionId: randomUUID(), messageId: randomUUID(), queuedId: randomUUID(), callId: randomUUID() },
+  ...{ questionId: randomUUID(), settledId: randomUUID(), gatewayId: randomUUID(), ruleId: randomUUID() },
+};
+
+/** The victim has one of everything: a call that waits, a question, a call that is over, a queued message, a rule, a machine. */
+async function victimsThings(victim: SessionView): Promise<{ theirs: Things; waiting: Call }> {
+  rig.model.script([runs('echo allowed >> ran.txt')], says('done'), [
+    calls(
+      { name: 'bash', input: { command: 'echo owned >> stolen.txt' } },
+      { name: 'ask_user_questions', input: { questions: [{ question: 'q', options: [{ label: 'a' }] }] } },
+    ),
+  ]);
+  const { messageId } = await victim.say('a secret of the victim');
+  await victim.decide(await victim.untilCall('awaiting_approval'), 'approve', { scope: 'always' });
+  await victim.untilStatus('idle');
+  await victim.say('and another');
+  const waiting = await victim.untilCall('awaiting_approval', 'bash');
+  const question = await victim.untilCall('awaiting_answer');
+  const queued = await victim.say('later');
+  const settled = victim.calls.find(({ state }) => state === 'succeeded');
+  const { rules } = await victim.socket.ask('rule:list', {});
+  const theirs = {
+    ...{ sessionId: victim.id, messageId, queuedId: queued.messageId, callId: waiting.id, questionId: question.id },
+    ...{ settledId: settled?.id ?? '', gatewayId: waiting.gatewayId ?? '', ruleId: rules[0]?.id ?? '' },
+  };
+  return { theirs, waiting };
+}
+
+const stranger = await rig.addUser();
+const socket = await rig.connect({ key: stranger.key });
+const { session: own } = await socket.ask('session:create', { model: 'compatible/scripted' });
+const victim = await rig.open();
+const { theirs, waiting } = await victimsThings(victim);
+
+const TABLES = ['sessions', 'messages', 'calls', 'session_events', 'permission_rules', 'gateways', 'api_keys'];
+
+/** Everything that is not the stranger's, as the database has it; without what moves by itself. */
+async function everythingElse(): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const table of TABLES) {
+    const rows = await rig.sql<{ row: Record<string, unknown> }>(`select to_jsonb(t) as row from ${table} t order by t::text`);
+    found[table] = rows
+      .map(({ row }) => row)
+      .filter((row) => row['owner_id'] !== stranger.userId && row['user_id'] !== stranger.userId && row['session_id'] !== own.id)
+      .map(({ last_used_at, last_seen_at, lease_expires_at, lease_epoch, lease_node, version, ...row }) => row);
+  }
+  return found;
+}
+
+describe('I13: another person asks', () => {
+  test('I13: every request of the protocol has a row', () => {
+    assert.deepEqual(Object.keys(ON_AGENT).toSorted(), Object.keys(AGENT_REQUESTS).toSorted());
+  });
+
+  for (const [name, attempts] of Object.entries(ON_AGENT) as [AgentRequestName, Attempts][]) {
+    test(`I13: ${name}: what is another's answers as what is nowhere, and nothing changes`, async () => {
+      const before = await everythingElse();
+      const pairs = attempts(theirs, own).map((payload, index) => [payload, attempts(nobodys, own)[index]] as const);
+      for (const [payload, blind] of pairs) {
+        const [answer, unknown] = [await socket.request(name, payload as never), await socket.request(name, blind as never)];
+        assert.equal(!answer.ok && answer.error.code, 'not_found', JSON.stringify(payload));
+        assert.deepEqual(answer, unknown, 'the words tell whether it is there');
+      }
+      assert.deepEqual(await everythingElse(), before);
+    });
+  }
+
+  test('I13: lists hold what is one’s own alone, and leaving is nothing', async () => {
+    assert.ok((await socket.request('session:detach', { sessionId: victim.id })).ok);
+    assert.deepEqual(
+      (await socket.ask('session:list', {})).sessions.map(({ id }) => id),
+      [own.id],
+    );
+    assert.deepEqual(await socket.ask('gateway:list', {}), { gateways: [] });
+    assert.deepEqual(await socket.ask('rule:list', {}), { rules: [] });
+  });
+});
+
+/** A machine of the stranger says it about the victim's call. */
+const ON_GATEWAY: Readonly<Record<GatewayRequestName, (callId: string, gatewayId: string) => readonly object[]>> = {
+  'gateway:hello': (callId, gatewayId) => [
+    { gatewayId, calls: [] },
+    { gatewayId, calls: [{ callId, state: 'running' }] },
+  ],
+  'tool:started': (callId) => [{ callId }],
+  'tool:output': (callId) => [
+    { callId, offset: 0, text: 'from the stranger' },
+    { callId, offset: 1_000_000, text: 'from the stranger' },
+  ],
+  'tool:result': (callId) => [
+    { callId, result: { status: 'succeeded', content: [{ type: 'text', text: 'from the stranger' }] } },
+    { callId, result: { status: 'unknown', content: [] } },
+  ],
+};
+
+describe('I13: a machine of another person speaks', () => {
+  test('I13: every request of a machine has a row', () => {
+    assert.deepEqual(Object.keys(ON_GATEWAY).toSorted(), Object.keys(GATEWAY_REQUESTS).toSorted());
+  });
+
+  test('I13: a machine that greets under the id of another’s is refused', async () => {
+    await using machine = await MachineSocket.connect({ url: rig.url, key: stranger.key });
+    for (const payload of ON_GATEWAY['gateway:hello'](theirs.callId, theirs.gatewayId)) {
+      const answer = await machine.hello(payload);
+      assert.equal(!answer.ok && answer.error.code, 'not_found', JSON.stringify(payload));
+    }
+    assert.equal((await victim.socket.ask('gateway:list', {})).gateways[0]?.online, true);
+  });
+
+  for (const state of ['running', 'finished', 'unknown', 'absent'] as const) {
+    test(`I4, I13: a journal that claims another’s running call as ${state} moves nothing, and no word of its machine is heard`, async () => {
+      const session = await rig.open();
+      rig.model.script([runs('echo begun; sleep 20')]);
+      await session.say('work');
+      await session.decide(await session.untilCall('awaiting_approval'), 'approve');
+      const { id: callId } = await session.untilCall('running');
+      await session.untilDelta('tool_output', 'begun');
+      const events = session.events.length;
+      await using machine = await MachineSocket.connect({ url: rig.url, key: stranger.key });
+      const result = { status: 'succeeded', content: [{ type: 'text', text: 'from the stranger' }] };
+      const claimed = state === 'absent' ? [] : [{ callId, state, ...(state === 'finished' ? { result } : {}) }];
+      assert.ok((await machine.hello({ gatewayId: randomUUID(), calls: claimed })).ok);
+      for (const name of ['tool:started', 'tool:output', 'tool:result'] as const)
+        for (const payload of ON_GATEWAY[name](callId, theirs.gatewayId)) await machine.request(name, payload);
+      await session.socket.ask('session:list', {});
+      assert.equal(session.events.length, events, 'an event was written');
+      assert.ok(!JSON.stringify(session.socket.received).includes('from the stranger'), 'output of a stranger is shown');
+      assert.equal(session.calls.find(({ id }) => id === callId)?.state, 'running');
+      await session.socket.ask('agent:stop', { sessionId: session.id });
+      await session.untilStatus('idle');
+    });
+  }
+});
+
+describe('I13: another person asks over HTTP', () => {
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${rig.url}${path}`, { ...init, headers: { authorization: `Bearer ${stranger.key}`, 'content-type': 'application/json' } });
+
+  test('I13: keys are listed for their owner alone, and another’s cannot be revoked', async () => {
+    const { keys } = (await (await ask('/api/keys')).json()) as { keys: { id: string }[] };
+    const owners = await rig.sql<{ id: string; user_id: string }>('select id, user_id from api_keys');
+    const mine = owners.filter(({ user_id }) => user_id === stranger.userId).map(({ id }) => id);
+    assert.deepEqual(keys.map(({ id }) => id).toSorted(), mine.toSorted());
+    const before = await everythingElse();
+    for (const { id } of owners.filter(({ user_id }) => user_id !== stranger.userId)) {
+      const [answer, unknown] = [await ask(`/api/keys/${id}`, { method: 'DELETE' }), await ask(`/api/keys/${randomUUID()}`, { method: 'DELETE' })];
+      assert.equal(answer.status, 404);
+      assert.equal(await answer.text(), await unknown.text());
+    }
+    assert.deepEqual(await everythingElse(), before);
+  });
+
+  test('I13: a sign-in link of the owner is not to be had', async () => {
+    assert.equal((await ask('/api/sign-in-links', { method: 'POST' })).status, 404);
+  });
+});
+
+test('I13: through all of it the stranger has heard no word of the victim', async () => {
+  await victim.decide(waiting, 'deny');
+  const heard = JSON.stringify(socket.received);
+  for (const secret of ['secret of the victim', ...Object.values(theirs)]) assert.ok(!heard.includes(secret), `heard ${secret}`);
+  const foreign = socket.received.filter(
+    (entry) => entry.name !== 'gateway:presence' && !(entry.name === 'session:summary' && entry.notice.session.id === own.id),
+  );
+  assert.deepEqual(foreign, []);
+});
