@@ -3,8 +3,8 @@ import { link, mkdir, readdir, readFile, realpath, symlink, writeFile } from 'no
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { startGateway } from '@tendon/gateway';
+import { createLog } from '@tendon/server';
 import { commandFor, startServerDouble, temporaryFolder } from '@tendon/testing';
-import { pino } from 'pino';
 
 /*
  * The server is the attacker: it computes every hash itself, and says that a person has approved everything. What it must never get by the
@@ -40,7 +40,15 @@ await link(join(workspace, 'inside', 'plain.txt'), join(workspace, 'inside', 'ha
 
 const server = await startServerDouble();
 const gateway = await startGateway({
-  ...{ serverUrl: server.url, token: 'key', home, workspaces: [workspace], log: pino({ level: 'silent' }), version: '0.0.0', name: 'machine' },
+  ...{
+    serverUrl: server.url,
+    token: 'key',
+    home,
+    workspaces: [workspace],
+    log: createLog({ level: 'silent', pretty: false }),
+    version: '0.0.0',
+    name: 'machine',
+  },
 });
 await gateway.ready();
 after(async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
 import { cookiePair } from '../auth/auth-rig.ts';
 import { type Answer, type HttpRig, httpRig } from './http-rig.ts';
@@ -77,6 +78,14 @@ test('H20: a page of ours gets a token that nothing of the cookie is in', async 
   assert.equal(JSON.parse(answer.body.toString()).expiresInMs, 60_000);
   assert.equal(answer.headers['cache-control'], 'no-store');
   assert.equal(answer.headers['set-cookie'], undefined);
+  const shown = `${JSON.stringify(answer.headers)}${answer.body.toString()}`;
+  const cookie = decodeURIComponent(headers['Cookie']?.split('; ')[0]?.split('=')[1] ?? '');
+  for (const secret of [cookie, String(cookie.split('.')[0])]) {
+    assert.ok(secret.length > 20);
+    const digests = (['hex', 'base64', 'base64url'] as const).map((encoding) => createHash('sha256').update(secret).digest(encoding));
+    const forms = (['hex', 'base64', 'base64url'] as const).map((encoding) => Buffer.from(secret).toString(encoding).replace(/=+$/, ''));
+    for (const form of [secret, encodeURIComponent(secret), ...forms, ...digests]) assert.ok(!shown.includes(form), `the answer shows ${form}`);
+  }
   const { rows } = await rig.auth.database.pool.query('select * from session_tokens');
   assert.ok(!JSON.stringify(rows).includes(token.slice(4)), 'the token is stored in the clear');
   assert.ok(!rig.auth.rawLines.join('').includes(token.slice(4)), 'the token is in the log');

@@ -117,7 +117,9 @@ async function createSession(
 ): Promise<Result<AgentData<'session:create'>>> {
   const machine = await options.machines.machineOf({ ownerId: userId, gatewayId: payload.gatewayId, workspace: payload.workspace });
   const place = { gatewayId: payload.gatewayId ?? machine?.gatewayId, workspace: payload.workspace ?? machine?.workspace };
-  const wrong = await checkChoice(options, userId, { model: payload.model, ...place });
+  // What nobody named cannot be named wrongly: the machine may have changed its folders since it was looked up.
+  const isNamed = payload.gatewayId !== undefined || payload.workspace !== undefined;
+  const wrong = await checkChoice(options, userId, { model: payload.model, ...(isNamed ? place : {}) });
   if (wrong) return wrong;
   const model = payload.model ?? (await options.models.defaultModel());
   const { state } = await options.store.create({
