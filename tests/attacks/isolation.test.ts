@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import { AGENT_REQUESTS, type AgentRequestName, type Call, GATEWAY_REQUESTS, type GatewayRequestName, type Session } from '@tendon/protocol';
-import { calls, nodeRig, runs, type SessionView, says } from '@tendon/testing';
+import { calls, nodeRig, runs, type SessionView, says, until, within } from '@tendon/testing';
 import { MachineSocket } from './machine-socket.ts';
 
 /*
@@ -238,6 +238,19 @@ describe('I13: another person asks over HTTP', () => {
     assert.deepEqual(await everythingElse(), before);
   });
 
+  test('I13: devices are listed for their owner alone, and another’s cannot be signed out', async () => {
+    const answer = await fetch(await rig.server.signInLink(), { redirect: 'manual' });
+    assert.equal(answer.status, 303);
+    assert.deepEqual(await (await ask('/api/devices')).json(), { devices: [] });
+    const sessions = async () => rig.sql<{ id: string }>('select id from auth_sessions');
+    const [theirs] = await sessions();
+    const [one, unknown] = [await ask(`/api/devices/${theirs?.id}`, { method: 'DELETE' }), await ask(`/api/devices/${randomUUID()}`, { method: 'DELETE' })];
+    assert.equal(one.status, 404);
+    assert.equal(await one.text(), await unknown.text());
+    assert.deepEqual(await (await ask('/api/devices/sign-out-others', { method: 'POST' })).json(), { ended: 0 });
+    assert.deepEqual(await sessions(), [theirs]);
+  });
+
   test('I13: a sign-in link of the owner is not to be had', async () => {
     assert.equal((await ask('/api/sign-in-links', { method: 'POST' })).status, 404);
   });
@@ -251,4 +264,14 @@ test('I13: through all of it the stranger has heard no word of the victim', asyn
     (entry) => entry.name !== 'gateway:presence' && !(entry.name === 'session:summary' && entry.notice.session.id === own.id),
   );
   assert.deepEqual(foreign, []);
+});
+
+test('I14: a key that is deleted behind the server’s back loses its connections, and opens nothing', async () => {
+  const { userId, key } = await rig.addUser();
+  const one = await rig.connect({ key });
+  await using machine = await MachineSocket.connect({ url: rig.url, key });
+  await rig.sql('delete from api_keys where user_id = $1', [userId]);
+  await within('the connection to end', one.ended, 10_000);
+  await until({ what: 'the machine’s connection to end', pollMs: 20, deadlineMs: 10_000, check: () => !machine.isConnected || undefined });
+  await assert.rejects(rig.connect({ key }));
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { HANDSHAKE_CODES } from '@tendon/protocol';
 import { v7 } from 'uuid';
 import { type Auth, createAuth } from './auth/auth.ts';
+import type { EndedCredentials } from './auth/ended-credentials.ts';
 import type { Config } from './config.ts';
 import { readSecretKey } from './home-folder.ts';
 import { Housekeeper } from './housekeeper.ts';
@@ -123,17 +124,19 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
     transport.disconnectCredential(credentialId);
     runner.revoked(credentialId);
   });
+  const ended = auth.watchEnded(() => transport.credentials());
   transport.serve(runner);
   await listen(http, config);
   await runner.start();
   housekeeper.start();
+  ended.start();
   const port = portOf(http);
   const signInLink = async () => {
     // Somebody is about to sign in: what that needs loads while they open the link.
     auth.warm().catch((error: unknown) => log.warn({ err: error }, 'sign-in could not be prepared'));
     return auth.signInLink();
   };
-  const close = closing({ http, transport, runner, housekeeper, storage, state });
+  const close = closing({ http, transport, runner, housekeeper, ended, storage, state });
   return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
 }
 
@@ -187,17 +190,18 @@ interface Running {
   readonly transport: Transport;
   readonly runner: Runner;
   readonly housekeeper: Housekeeper;
+  readonly ended: EndedCredentials;
   readonly storage: Storage;
   readonly state: { isDraining: boolean };
 }
 
 /** Outside in: first nobody new, then nobody at all, then the work, then the data. */
-function closing({ http, transport, runner, housekeeper, storage, state }: Running): () => Promise<void> {
+function closing({ http, transport, runner, housekeeper, ended: endedCredentials, storage, state }: Running): () => Promise<void> {
   let ended: Promise<void> | undefined;
   const close = async () => {
     state.isDraining = true;
     await transport.close();
-    await Promise.all([runner.close(), housekeeper.close()]);
+    await Promise.all([runner.close(), housekeeper.close(), endedCredentials.close()]);
     const closed = new Promise((resolve) => http.close(resolve));
     http.closeAllConnections();
     await closed;

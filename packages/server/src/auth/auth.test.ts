@@ -228,14 +228,40 @@ test('H14: a revoked key and a sign-out are announced with the credential of the
   assert.ok(before.ok);
   const setCookies = await rig.auth.signOut(headers);
   assert.match(setCookies.join('\n'), /session_token=;.*Max-Age=0/i);
-  assert.deepEqual(told, [
-    { userId: rig.auth.ownerId, credentialId: row.id },
-    { userId: rig.auth.ownerId, credentialId: before.principal.credentialId },
-  ]);
+  assert.deepEqual(told, [{ credentialId: row.id }, { credentialId: before.principal.credentialId }]);
   assert.equal(codeOf(await rig.auth.authenticate(attempt({ headers }))), 'unauthorized');
   stop();
   await rig.auth.revokeKey(rig.auth.ownerId, (await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'y' })).row.id);
   assert.equal(told.length, 2);
+});
+
+test('H14, I14: what ended at another node, or in the database itself, is found out by asking', async () => {
+  await using rig = await authRig();
+  const told: string[] = [];
+  rig.auth.onRevoked(({ credentialId }) => told.push(credentialId));
+  const userId = rig.auth.ownerId;
+  const [kept, revoked, deleted, expiring] = await Promise.all(
+    ['kept', 'revoked', 'deleted', 'expiring'].map(async (name) => {
+      const expiresAt = name === 'expiring' ? new Date(rig.clock.now.getTime() + 60_000) : undefined;
+      return (await rig.auth.createKey({ userId, name, expiresAt })).row.id;
+    }),
+  );
+  const signedIn = await rig.auth.authenticate(attempt({ headers: { cookie: await signIn(rig), origin: ORIGIN } }));
+  const other = await rig.auth.authenticate(attempt({ headers: { cookie: await signIn(rig), origin: ORIGIN } }));
+  assert.ok(signedIn.ok && other.ok);
+  const inUse = [kept, revoked, deleted, expiring, signedIn.principal.credentialId, other.principal.credentialId, 'disabled', `jwt:${userId}`].map(String);
+  const watch = rig.auth.watchEnded(() => inUse);
+  await watch.look();
+  assert.deepEqual(told, []);
+
+  const node = await rig.another();
+  await node.revokeKey(userId, String(revoked));
+  await rig.database.pool.query('delete from api_keys where id = $1', [deleted]);
+  await node.endDevice(userId, other.principal.credentialId);
+  rig.clock.now = new Date(rig.clock.now.getTime() + 60_000);
+  await watch.look();
+  assert.deepEqual(told.toSorted(), [revoked, deleted, expiring, other.principal.credentialId].map(String).toSorted());
+  await watch.close();
 });
 
 test('H15: ten nodes that start at once make one owner', async () => {

@@ -7,6 +7,8 @@ import { type ApiKeyRow, ApiKeys, type NewApiKey } from './api-keys.ts';
 import { AttemptLimiter } from './attempt-limiter.ts';
 import { authenticate, type Origins } from './authenticate.ts';
 import { CsrfTokens } from './csrf-tokens.ts';
+import { type Device, Devices } from './devices.ts';
+import { EndedCredentials } from './ended-credentials.ts';
 import { issueSessionToken, type SessionTokenAnswer } from './issue-session-token.ts';
 import { createJwtVerifier } from './jwt.ts';
 import { ensureOwner } from './owner.ts';
@@ -32,7 +34,7 @@ export type Redemption =
   | { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
 
 /** A credential that has just ended: its connections must end too. */
-export type RevocationListener = (revoked: { readonly userId: string; readonly credentialId: string }) => void;
+export type RevocationListener = (revoked: { readonly credentialId: string }) => void;
 
 /** Who may come in. Made once per server, after the migrations; holds no connection and no timer of its own. */
 export interface Auth {
@@ -48,6 +50,14 @@ export interface Auth {
   issueSessionToken(headers: IncomingHttpHeaders, address: string): Promise<SessionTokenAnswer>;
   /** Ends the browser session of a request; `Set-Cookie` lines that take the cookie away. */
   signOut(headers: IncomingHttpHeaders): Promise<readonly string[]>;
+  /** The browsers that are signed in as this person, the last used first. */
+  listDevices(userId: string): Promise<readonly Device[]>;
+  /** Signs one of them out. False when it is not this person's, or already over. */
+  endDevice(userId: string, id: string): Promise<boolean>;
+  /** Signs all of them out but one. How many those were. */
+  endOtherDevices(userId: string, keptId: string | undefined): Promise<number>;
+  /** Watches the credentials that connections stand on, and announces those that have ended unheard. */
+  watchEnded(inUse: () => readonly string[]): EndedCredentials;
   createKey(request: NewApiKey): Promise<{ readonly key: string; readonly row: ApiKeyRow }>;
   listKeys(userId: string): Promise<readonly ApiKeyRow[]>;
   /** False when the key is not this user's, or already over. */
@@ -74,6 +84,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   const limiter = new AttemptLimiter({ capacity: TOKEN_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const linkLimiter = new AttemptLimiter({ capacity: LINK_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const keys = new ApiKeys(pool, randomBytes);
+  const devices = new Devices(pool);
   const links = new SignInLinks(pool, randomBytes);
   const sessionTokens = new SessionTokens(pool, randomBytes);
   const csrf = new CsrfTokens(options.secretKey, randomBytes);
@@ -105,14 +116,26 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     async signOut(headers) {
       const session = await people.find(headers);
       const setCookies = await people.close(headers);
-      if (session) tell({ userId: session.userId, credentialId: session.sessionId });
+      if (session) tell({ credentialId: session.sessionId });
       return setCookies;
     },
+    listDevices: (userId) => devices.list(userId, now()),
+    async endDevice(userId, id) {
+      const isEnded = await devices.end(userId, id);
+      if (isEnded) tell({ credentialId: id });
+      return isEnded;
+    },
+    async endOtherDevices(userId, keptId) {
+      const ended = await devices.endOthers(userId, keptId);
+      for (const credentialId of ended) tell({ credentialId });
+      return ended.length;
+    },
+    watchEnded: (inUse) => new EndedCredentials({ pool, inUse, onEnded: (credentialId) => tell({ credentialId }), now, log }),
     createKey: (request) => keys.create(request, now()),
     listKeys: (userId) => keys.list(userId),
     async revokeKey(userId, id) {
       const isRevoked = await keys.revoke(userId, id, now());
-      if (isRevoked) tell({ userId, credentialId: id });
+      if (isRevoked) tell({ credentialId: id });
       return isRevoked;
     },
     async userName(userId) {
@@ -161,7 +184,7 @@ async function redeem(parts: RedeemParts, request: Parameters<Auth['redeemLink']
     return { ok: false, code: 'unauthorized' };
   }
   parts.limiter.giveBack('link', request.address);
-  const setCookies = await parts.people.open(userId, request.headers);
+  const setCookies = await parts.people.open(userId, request);
   parts.log.info({ ...line, outcome: 'accepted', user: userId }, 'signed in');
   return { ok: true, setCookies };
 }

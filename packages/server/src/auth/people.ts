@@ -43,9 +43,9 @@ export class People {
   }
 
   /** Signs a person in. The `Set-Cookie` lines are the only place where the cookie's value ever stands. */
-  async open(userId: string, headers: IncomingHttpHeaders): Promise<readonly string[]> {
+  async open(userId: string, { headers, address }: { headers: IncomingHttpHeaders; address: string }): Promise<readonly string[]> {
     const auth = await this.#instance();
-    const { headers: answer } = await auth.api.openBrowserSession({ body: { userId }, headers: webHeaders(headers), returnHeaders: true });
+    const { headers: answer } = await auth.api.openBrowserSession({ body: { userId, address }, headers: webHeaders(headers), returnHeaders: true });
     return answer.getSetCookie();
   }
 
@@ -114,11 +114,11 @@ async function build(options: PeopleOptions) {
   const schema = { user: identity.users, session: identity.authSessions, account: identity.accounts, verification: identity.verifications };
 
   /** Reachable from this file only: it has no path, so better-auth's router does not know it. */
-  const openBrowserSession = createAuthEndpoint.serverOnly({ method: 'POST', body: z.object({ userId: z.string() }) }, async (context) => {
+  const openBrowserSession = createAuthEndpoint.serverOnly({ method: 'POST', body: z.object({ userId: z.string(), address: z.string() }) }, async (context) => {
     const { internalAdapter } = context.context;
     const user = await internalAdapter.findUserById(context.body.userId);
     if (!user) throw new Error('a sign-in link names a user who is not there');
-    const session = await internalAdapter.createSession(user.id);
+    const session = await internalAdapter.createSession(user.id, false, { ipAddress: context.body.address });
     await setSessionCookie(context, { session, user });
     return { ok: true };
   });

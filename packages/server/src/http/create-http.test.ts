@@ -22,6 +22,8 @@ const ROUTES: readonly [string, string][] = [
   ['GET', '/api/keys'],
   ['POST', '/api/keys'],
   ['DELETE', '/api/keys/0192a7c0-0000-7000-8000-000000000001'],
+  ['GET', '/api/devices'],
+  ['DELETE', '/api/devices/0192a7c0-0000-7000-8000-000000000001'],
   ['POST', '/api/sign-in-links'],
   ['GET', '/'],
   ['GET', '/sessions/1'],

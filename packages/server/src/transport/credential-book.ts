@@ -31,6 +31,11 @@ export class CredentialBook {
     if (sockets?.size === 0) this.#sockets.delete(credentialId);
   }
 
+  /** The credentials that sockets stand on now. */
+  get inUse(): string[] {
+    return [...this.#sockets.keys()];
+  }
+
   /** The sockets of a credential that has just been revoked, to be ended by the caller. */
   revoke(credentialId: string): Socket[] {
     for (const opening of this.#openings) opening.revoked.add(credentialId);

@@ -36,6 +36,8 @@ export interface Transport {
   serve(services: Services): void;
   /** Ends every connection that stands on a credential, those in the middle of their handshake included. */
   disconnectCredential(credentialId: string): void;
+  /** The credentials that connections stand on now. */
+  credentials(): readonly string[];
   connections(): ConnectionCounts;
   /** Tells clients `shutting_down`, ends every connection and refuses further requests. The HTTP server stays its owner's. */
   close(): Promise<void>;
@@ -100,6 +102,10 @@ class SocketTransport implements Transport {
 
   disconnectCredential(credentialId: string): void {
     for (const socket of this.#credentials.revoke(credentialId)) socket.disconnect(true);
+  }
+
+  credentials(): readonly string[] {
+    return this.#credentials.inUse;
   }
 
   connections(): ConnectionCounts {

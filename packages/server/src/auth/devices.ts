@@ -1,0 +1,69 @@
+import type { Pool } from 'pg';
+
+/** A browser that is signed in. */
+export interface Device {
+  /** The id of its browser session. */
+  readonly id: string;
+  /** As it named itself when it signed in; anything may stand here. */
+  readonly userAgent: string;
+  /** Where it signed in from; empty when that is not known. */
+  readonly address: string;
+  readonly signedInAt: Date;
+  /** Noted at most once a day. */
+  readonly lastUsedAt: Date;
+  readonly expiresAt: Date;
+}
+
+interface Row {
+  id: string;
+  user_agent: string | null;
+  ip_address: string | null;
+  created_at: Date;
+  updated_at: Date;
+  expires_at: Date;
+}
+
+/** The browser sessions of people, as they are listed and ended. Opened and extended they are by `People`. */
+export class Devices {
+  readonly #pool: Pick<Pool, 'query'>;
+
+  constructor(pool: Pick<Pool, 'query'>) {
+    this.#pool = pool;
+  }
+
+  /** The live ones of a person, the last used first. */
+  async list(userId: string, now: Date): Promise<readonly Device[]> {
+    const { rows } = await this.#pool.query<Row>(
+      `select id, user_agent, ip_address, created_at, updated_at, expires_at from auth_sessions
+       where user_id = $1 and expires_at > $2 order by updated_at desc, id desc limit 1000`,
+      [userId, now],
+    );
+    return rows.map(fromRow);
+  }
+
+  /** Ends one of this person's. False when it is not theirs, or already over. */
+  async end(userId: string, id: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query('delete from auth_sessions where user_id = $1 and id = $2', [userId, id]);
+    return rowCount === 1;
+  }
+
+  /** Ends all of this person's but one. The ids of those that it ended. */
+  async endOthers(userId: string, keptId: string | undefined): Promise<readonly string[]> {
+    const { rows } = await this.#pool.query<{ id: string }>('delete from auth_sessions where user_id = $1 and id is distinct from $2 returning id', [
+      userId,
+      keptId ?? null,
+    ]);
+    return rows.map(({ id }) => id);
+  }
+}
+
+function fromRow(row: Row): Device {
+  return {
+    id: row.id,
+    userAgent: row.user_agent ?? '',
+    address: row.ip_address ?? '',
+    signedInAt: row.created_at,
+    lastUsedAt: row.updated_at,
+    expiresAt: row.expires_at,
+  };
+}

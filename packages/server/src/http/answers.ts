@@ -1,0 +1,74 @@
+import type { IncomingMessage } from 'node:http';
+import type { HttpBindings } from '@hono/node-server';
+import { HANDSHAKE_CODES, type HandshakeCode } from '@tendon/protocol';
+import type { Context } from 'hono';
+import type { Auth } from '../auth/auth.ts';
+import type { Principal } from '../auth/principal.ts';
+
+/* What every route does with a request: who asks, what the body says, and how a refusal reads. */
+
+export type HttpEnv = { Bindings: HttpBindings };
+type RouteContext = Context<HttpEnv>;
+
+const BODY_BYTES = 16 * 1_024;
+
+export function nothingHere(context: RouteContext): Response {
+  return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });
+}
+
+export function tooLarge(context: RouteContext): Response {
+  return fault(context, 413, { code: 'too_large', message: `The request has more than ${BODY_BYTES / 1_024} KiB.` });
+}
+
+const STATUS = { unauthorized: 401, forbidden_origin: 403, rate_limited: 429, shutting_down: 503, unsupported_protocol: 400 } as const;
+
+/** The one answer for every refusal of identity. */
+export function refused(context: RouteContext, code: HandshakeCode): Response {
+  return fault(context, STATUS[code], { code, message: HANDSHAKE_CODES[code].text });
+}
+
+/** Who sent this request, or the answer that refuses it. */
+export async function identify(context: RouteContext, auth: Auth): Promise<Principal | Response> {
+  const { incoming } = context.env;
+  const decision = await auth.authenticate({
+    token: bearer(incoming),
+    headers: incoming.headers,
+    address: incoming.socket.remoteAddress ?? '',
+    namespace: 'http',
+  });
+  if (decision.ok) return decision.principal;
+  if (decision.code === 'rate_limited') context.header('Retry-After', String(Math.ceil((decision.retryAfterMs ?? 1_000) / 1_000)));
+  return refused(context, decision.code);
+}
+
+export function fault(
+  context: RouteContext,
+  status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 503,
+  error: { readonly code: string; readonly message: string },
+): Response {
+  return context.json({ error }, status);
+}
+
+/**
+ * The JSON of a request, `undefined` when it is none. Counted while it arrives, whatever its headers promise. (hono's own limit cannot
+ * count a chunked body unless the adapter replaces the global Request.)
+ */
+export async function readJson(request: IncomingMessage): Promise<{ readonly ok: true; readonly value: unknown } | { readonly ok: false }> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    total += chunk.length;
+    if (total > BODY_BYTES) return { ok: false };
+    chunks.push(chunk);
+  }
+  try {
+    return { ok: true, value: JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+  } catch {
+    return { ok: true, value: undefined };
+  }
+}
+
+/** The credential of an `Authorization: Bearer` header (RFC 6750, section 2.1); never of the URL. */
+function bearer(request: IncomingMessage): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,16384})$/i.exec(request.headers.authorization ?? '')?.[1];
+}

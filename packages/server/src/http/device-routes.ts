@@ -1,0 +1,35 @@
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import type { Auth } from '../auth/auth.ts';
+import type { Device } from '../auth/devices.ts';
+import { fault, type HttpEnv, identify } from './answers.ts';
+
+/** `/api/devices`: the browsers that are signed in as the person who asks. */
+export function addDeviceRoutes(app: Hono<HttpEnv>, auth: Auth): void {
+  app.get('/api/devices', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const devices = await auth.listDevices(principal.userId);
+    return context.json({ devices: devices.map((device) => shownDevice(device, principal.credentialId)) });
+  });
+
+  app.delete('/api/devices/:id', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const id = z.uuid().safeParse(context.req.param('id'));
+    if (!id.success || !(await auth.endDevice(principal.userId, id.data)))
+      return fault(context, 404, { code: 'not_found', message: 'There is no signed-in device with this id.' });
+    return context.json({ ok: true });
+  });
+
+  app.post('/api/devices/sign-out-others', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const kept = principal.path === 'cookie' ? principal.credentialId : undefined;
+    return context.json({ ended: await auth.endOtherDevices(principal.userId, kept) });
+  });
+}
+
+function shownDevice(device: Device, credentialId: string) {
+  return { ...device, isCurrent: device.id === credentialId };
+}

@@ -1,0 +1,51 @@
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import type { ApiKeyRow } from '../auth/api-keys.ts';
+import type { Auth } from '../auth/auth.ts';
+import { fault, type HttpEnv, identify, readJson, tooLarge } from './answers.ts';
+
+const newKeySchema = z.object({
+  name: z.string().trim().min(1).max(100),
+  gatewayId: z.uuid().optional(),
+  expiresInDays: z.number().int().min(1).max(3_650).optional(),
+});
+
+/** `/api/keys`: the API keys of the person who asks. */
+export function addKeyRoutes(app: Hono<HttpEnv>, auth: Auth): void {
+  app.get('/api/keys', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    return context.json({ keys: (await auth.listKeys(principal.userId)).map(shownKey) });
+  });
+
+  app.post('/api/keys', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const body = await readJson(context.env.incoming);
+    if (!body.ok) return tooLarge(context);
+    const request = newKeySchema.safeParse(body.value);
+    if (!request.success)
+      return fault(context, 400, {
+        code: 'invalid_payload',
+        message: request.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+      });
+    const { name, gatewayId, expiresInDays } = request.data;
+    const expiresAt = expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 24 * 3_600_000);
+    const { key, row } = await auth.createKey({ userId: principal.userId, name, gatewayId, expiresAt });
+    return context.json({ key, ...shownKey(row) }, 201);
+  });
+
+  app.delete('/api/keys/:id', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const id = z.uuid().safeParse(context.req.param('id'));
+    if (!id.success || !(await auth.revokeKey(principal.userId, id.data)))
+      return fault(context, 404, { code: 'not_found', message: 'There is no live key with this id.' });
+    return context.json({ ok: true });
+  });
+}
+
+function shownKey(row: ApiKeyRow) {
+  const { id, name, kind, gatewayId, prefix, createdAt, lastUsedAt, expiresAt, revokedAt } = row;
+  return { id, name, kind, gatewayId, prefix, createdAt, lastUsedAt, expiresAt, revokedAt };
+}
