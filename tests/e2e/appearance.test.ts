@@ -3,9 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { calls, createGate, runs, says, thinks, waitsFor } from '@tendon/testing';
-import axe from 'axe-core';
 import { browserRig, eventually, PHONE } from './browser-rig.ts';
-import type { SessionPage } from './session-page.ts';
+import { seriousFaults } from './serious-faults.ts';
 
 const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
@@ -13,29 +12,6 @@ afterEach((test) => rig.endDevices(test));
 
 const LONG_WORD = 'a-very-long-name-without-any-space'.repeat(12);
 const ANSWER = `# Heading\n\nText with \`code\`, a [link](https://example.com/) and **weight**.\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | ${LONG_WORD} |\n\n\`\`\`ts\nconst answer: number = 42; // ${LONG_WORD}\n\`\`\`\n\n> said ${LONG_WORD}\n`;
-
-/** Serious and critical faults in both colour schemes, as "where: rule element". */
-async function faultsOf(device: SessionPage, where: string): Promise<string[]> {
-  const faults: string[] = [];
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await device.page.emulateMedia({ colorScheme });
-    await device.page.evaluate(async () => {
-      await new Promise(requestAnimationFrame);
-      await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
-    });
-    await device.page.evaluate(axe.source);
-    const violations = await device.page.evaluate(async () => {
-      const { axe: loaded } = window as unknown as { axe: typeof axe };
-      return (await loaded.run(document, { resultTypes: ['violations'] })).violations;
-    });
-    for (const { id, impact, nodes } of violations) {
-      if (impact !== 'serious' && impact !== 'critical') continue;
-      for (const node of nodes) faults.push(`${where}, ${colorScheme}: ${id} ${node.html.slice(0, 160)} ${node.failureSummary?.split('\n')[1]?.trim()}`);
-    }
-  }
-  await device.page.emulateMedia({ colorScheme: 'light' });
-  return faults;
-}
 
 function question() {
   return calls({
@@ -49,7 +25,7 @@ test('U28: no main state has a serious accessibility fault, in light and in dark
   const device = await rig.device({ reducedMotion: 'reduce' });
   await device.open();
   const faults: string[] = [];
-  const look = async (where: string): Promise<void> => void faults.push(...(await faultsOf(device, where)));
+  const look = async (where: string): Promise<void> => void faults.push(...(await seriousFaults(device.page, where)));
   await look('new session');
   const gate = createGate();
   rig.model.script(
@@ -99,13 +75,13 @@ test('U28: the page for a browser that is not signed in has no serious accessibi
   const device = await rig.device({ storageState: { cookies: [], origins: [] }, reducedMotion: 'reduce' });
   await device.page.goto(rig.url);
   await device.page.getByRole('heading', { name: 'Sign in to Tendon' }).waitFor();
-  assert.deepEqual(await faultsOf(device, 'sign in'), []);
+  assert.deepEqual(await seriousFaults(device.page, 'sign in'), []);
 });
 
 test('U27: on a phone of 390 px the sessions are in a drawer, and an approval is read and given', async () => {
   const device = await rig.device({ viewport: PHONE, hasTouch: true, isMobile: true, reducedMotion: 'reduce' });
   await device.open();
-  assert.deepEqual(await faultsOf(device, 'new session on a phone'), []);
+  assert.deepEqual(await seriousFaults(device.page, 'new session on a phone'), []);
   rig.model.script([...says(ANSWER), runs(`echo ${LONG_WORD}; echo seen on the phone`)], says('Well read.'));
   await device.say('go');
   await device.approval.waitFor();
@@ -118,14 +94,14 @@ test('U27: on a phone of 390 px the sessions are in a drawer, and an approval is
       `${button} stands at ${JSON.stringify(box)}`,
     );
   }
-  assert.deepEqual(await faultsOf(device, 'approval on a phone'), []);
+  assert.deepEqual(await seriousFaults(device.page, 'approval on a phone'), []);
   await device.button('Approve').tap();
   await device.answered('Well read.').waitFor();
   const path = device.path;
   await device.button('Open sessions').tap();
   const drawer = device.page.getByRole('dialog', { name: 'Sessions' });
   await drawer.getByRole('link', { name: 'New session' }).waitFor();
-  assert.deepEqual(await faultsOf(device, 'the drawer'), []);
+  assert.deepEqual(await seriousFaults(device.page, 'the drawer'), []);
   await drawer.getByRole('link', { name: 'New session' }).tap();
   await drawer.waitFor({ state: 'detached' });
   assert.equal(device.path, '/');

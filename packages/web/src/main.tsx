@@ -7,6 +7,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
 import { ErrorBoundary } from './app/error-boundary.tsx';
+import { keepSignedIn } from './app/keep-signed-in.ts';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
@@ -18,6 +19,8 @@ const client = new AgentClient({
   // The desktop window connects with a credential of its own (SPEC H20), a browser with its cookie.
   ...(/\bTendonDesktop\//.test(navigator.userAgent) ? { token: sessionTokenSource() } : {}),
 });
+
+keepSignedIn(client);
 
 createRoot(root).render(
   <StrictMode>

@@ -19,6 +19,7 @@ import { useKeys } from './use-keys.ts';
 // What is not on the way to a transcript is loaded when it is looked at.
 const MachinesPage = lazy(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage }));
 const PermissionsPage = lazy(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage }));
+const AccessPage = lazy(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage }));
 const Dialog = lazy(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
 const KeyboardHelp = lazy(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp }));
 const SignInPage = lazy(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage }));
@@ -84,6 +85,9 @@ function Pages(): ReactNode {
       </Route>
       <Route path="/machines">
         <MachinesPage />
+      </Route>
+      <Route path="/access">
+        <AccessPage />
       </Route>
       <Route>
         <PageHeader title="Not found" />

@@ -1,4 +1,4 @@
-import { Keyboard, Monitor, Moon, ShieldCheck, Sun, SunMoon } from 'lucide-react';
+import { Keyboard, KeyRound, Monitor, Moon, ShieldCheck, Sun, SunMoon } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { ConnectionDot } from '../connection/connection-dot.tsx';
@@ -26,6 +26,9 @@ export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
         </PlaceLink>
         <PlaceLink href="/machines" onNavigate={onNavigate} icon={<Monitor />}>
           Machines
+        </PlaceLink>
+        <PlaceLink href="/access" onNavigate={onNavigate} icon={<KeyRound />}>
+          Devices and keys
         </PlaceLink>
         <div className="mt-1 flex items-center justify-between ps-2.5">
           <ConnectionDot isLabelled />

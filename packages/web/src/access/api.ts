@@ -1,0 +1,19 @@
+import type { Fault } from '@tendon/protocol';
+
+export type ApiAnswer<T> = { readonly ok: true; readonly data: T } | { readonly ok: false; readonly error: Fault };
+
+/** One request to our own server's `/api`, with the cookie. Never throws; `T` is what the server promises (SPEC H7, H23). */
+export async function callApi<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<ApiAnswer<T>> {
+  try {
+    const response = await fetch(path, {
+      method,
+      cache: 'no-store',
+      ...(body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    const data = (await response.json()) as T & { error?: Fault };
+    if (response.ok) return { ok: true, data };
+    return { ok: false, error: data.error ?? { code: 'internal', message: `The server answered ${response.status}. Try again.` } };
+  } catch {
+    return { ok: false, error: { code: 'unavailable', message: 'The server cannot be reached. Try again when you are connected.' } };
+  }
+}

@@ -1,0 +1,99 @@
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { Button } from '../ui/button.tsx';
+import { CopyButton } from '../ui/copy-button.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { callApi } from './api.ts';
+import { useAction } from './use-action.ts';
+
+const LIFETIMES = [
+  { days: 30, name: '30 days' },
+  { days: 90, name: '90 days' },
+  { days: 365, name: 'One year' },
+  { days: undefined, name: 'Does not expire' },
+] as const;
+
+const FIELD = 'h-9 w-full rounded-lg border border-line-strong bg-panel px-3 text-sm pointer-coarse:h-11';
+
+/** Of a stable identity: called once, when the field is there. */
+function focusIt(field: HTMLInputElement | null): void {
+  field?.focus();
+}
+
+/**
+ *   asked for a name and a lifetime ──make──► shown, once ──done──► closed
+ */
+export function NewKey({ onMade, onClose }: { onMade: () => void; onClose: () => void }): ReactNode {
+  const [made, setMade] = useState<string>();
+  const onKey = ({ key }: { key: string }) => {
+    setMade(key);
+    onMade();
+  };
+  return (
+    <div className="space-y-3 rounded-xl border border-line-strong bg-raised p-4">
+      {made === undefined ? <NewKeyForm onKey={onKey} onClose={onClose} /> : <MadeKey text={made} onClose={onClose} />}
+    </div>
+  );
+}
+
+function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void; onClose: () => void }): ReactNode {
+  const [name, setName] = useState('');
+  const [lifetime, setLifetime] = useState('90');
+  const expiry = lifetime === '' ? {} : { expiresInDays: Number(lifetime) };
+  const { isBusy, error, run } = useAction(() => callApi<{ key: string }>('POST', '/api/keys', { name: name.trim(), ...expiry }), onKey);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (name.trim() !== '' && !isBusy) run();
+  };
+  return (
+    <form onSubmit={submit} className="space-y-3">
+      <div className="grid gap-3 sm:grid-cols-[1fr_11rem]">
+        <label className="space-y-1 text-xs text-muted">
+          <span>What is it for?</span>
+          <input
+            ref={focusIt}
+            required
+            maxLength={100}
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            placeholder="Office machine"
+            className={FIELD}
+          />
+        </label>
+        <label className="space-y-1 text-xs text-muted">
+          <span>How long?</span>
+          <select value={lifetime} onChange={(event) => setLifetime(event.target.value)} className={FIELD}>
+            {LIFETIMES.map(({ days, name: text }) => (
+              <option key={text} value={days ?? ''}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {error !== undefined && <Notice>{error}</Notice>}
+      <div className="flex gap-2">
+        <Button type="submit" variant="primary" disabled={isBusy || name.trim() === ''}>
+          {isBusy ? 'Making…' : 'Make the key'}
+        </Button>
+        <Button variant="ghost" onClick={onClose}>
+          Cancel
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function MadeKey({ text, onClose }: { text: string; onClose: () => void }): ReactNode {
+  return (
+    <div role="status" className="space-y-3">
+      <p className="text-sm">Copy it now: it is not shown again. Whoever has it can do all that you can do here.</p>
+      <div className="flex items-center gap-2 rounded-lg border border-line bg-panel ps-3">
+        <code dir="ltr" className="min-w-0 flex-1 py-2 font-mono text-xs wrap-anywhere">
+          {text}
+        </code>
+        <CopyButton text={text} label="Copy the key" />
+      </div>
+      <Button onClick={onClose}>Done</Button>
+    </div>
+  );
+}

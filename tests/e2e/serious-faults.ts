@@ -1,0 +1,25 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+
+/** Serious and critical faults in both colour schemes, as "where: rule element". */
+export async function seriousFaults(page: Page, where: string): Promise<string[]> {
+  const faults: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(async () => {
+      await new Promise(requestAnimationFrame);
+      await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+    });
+    await page.evaluate(axe.source);
+    const violations = await page.evaluate(async () => {
+      const { axe: loaded } = window as unknown as { axe: typeof axe };
+      return (await loaded.run(document, { resultTypes: ['violations'] })).violations;
+    });
+    for (const { id, impact, nodes } of violations) {
+      if (impact !== 'serious' && impact !== 'critical') continue;
+      for (const node of nodes) faults.push(`${where}, ${colorScheme}: ${id} ${node.html.slice(0, 160)} ${node.failureSummary?.split('\n')[1]?.trim()}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  return faults;
+}
