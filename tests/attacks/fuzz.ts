@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Session } from '@tendon/protocol';
 import { type NodeRig, nodeRig, says } from '@tendon/testing';
 import { Random } from '../simulation/random.ts';
 import { damaged, garbage } from './damage.ts';
@@ -39,12 +40,10 @@ export async function fuzz(rig: NodeRig, { packets, seed }: { packets: number; s
   const report: FuzzReport = { packets: 0, connections: 0, answers: {}, ended: 0, unanswered: [], leaks: [] };
   const random = new Random(seed);
   const { key } = await rig.addUser();
-  const own = await rig.connect({ key });
   rig.model.otherwise(() => says('ok'));
   while (report.packets < packets) {
     report.connections += 1;
-    // Some requests end it: each connection has one of its own.
-    const { session } = await own.ask('session:create', {});
+    const session = await newSession(rig, key);
     const namespace = random.chance(0.7) ? '/agent' : '/gateway';
     const socket = await RawSocket.open({ url: rig.url, namespace, key });
     const asked = new Map<number, string>();
@@ -61,8 +60,15 @@ export async function fuzz(rig: NodeRig, { packets, seed }: { packets: number; s
     for (let left = 3; left > 0 && socket.isOpen; left -= 1) socket.send(garbage(random));
     socket.close();
   }
-  own.close();
   return report;
+}
+
+/** Some requests end their session: each connection has one of its own. */
+async function newSession(rig: NodeRig, key: string): Promise<Session> {
+  const socket = await rig.connect({ key });
+  const { session } = await socket.ask('session:create', {});
+  socket.close();
+  return session;
 }
 
 interface Frame {

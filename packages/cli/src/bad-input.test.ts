@@ -85,7 +85,11 @@ const ROWS: readonly Row[] = [
     },
   },
   { title: 'a ready file that cannot be written', args: [...START, '--ready-file', '/nowhere/ready.json'], says: /--ready-file is "\/nowhere\/ready\.json"/ },
-  { title: 'a gateway without a key', args: ['gateway', '--server', 'http://127.0.0.1:1'], says: /TENDON_API_KEY is missing/ },
+  {
+    title: 'a gateway without a key, and nobody to pair it',
+    args: ['gateway', '--server', 'http://127.0.0.1:1'],
+    says: /the server at http:\/\/127\.0\.0\.1:1 cannot be reached/,
+  },
   { title: 'a gateway without a server', args: ['gateway'], says: /--server/ },
   {
     title: 'a gateway with a wrong server',

@@ -9,9 +9,10 @@ export function note(line: string): void {
   console.error(line);
 }
 
-/** One line for what ends a command. */
+/** One line for what ends a command. It may hold a server's words: what acts on a terminal is shown instead. */
 export function fail(message: string): void {
-  console.error(`${colour('red', 'error:')} ${message.replace(/\s*[\r\n]+\s*/g, ' ')}`);
+  const line = message.replace(/\s*[\r\n]+\s*/g, ' ').replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
+  console.error(`${colour('red', 'error:')} ${line}`);
 }
 
 export function colour(name: Parameters<typeof styleText>[0], text: string): string {

@@ -1,9 +1,11 @@
+import { hostname } from 'node:os';
 import type { GatewayHandle } from '@tendon/gateway';
 import { type Config, createLog, StartError } from '@tendon/server/settings';
 import { requireUrl } from '../control-client.ts';
 import { type ChildMessage, parentMessageSchema } from '../gateway-messages.ts';
 import { RunningParts } from '../lifecycle.ts';
 import { note } from '../output.ts';
+import { forgetPairing, pair, pairedKey } from '../pairing.ts';
 import { ReadyFile } from '../ready-file.ts';
 import { requireFolder, requireSettings, type SettingFlags } from '../settings.ts';
 import { VERSION } from '../version.ts';
@@ -33,7 +35,9 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
     await readyFile.prepare();
     running.add(() => readyFile.remove());
     const { readGatewayId, startGateway } = await import('@tendon/gateway');
-    const token = isChild ? await askParent(await readGatewayId(config.home, flags.name)) : requireKey(config);
+    const gatewayId = await readGatewayId(config.home, flags.name);
+    const place = { home: config.home, serverUrl, gatewayId, name: flags.name ?? hostname() };
+    const token = isChild ? await askParent(gatewayId) : await ownKey(config, place);
     const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY });
     const handle = await startGateway({
       serverUrl,
@@ -45,7 +49,7 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
       ...(flags.name === undefined ? {} : { name: flags.name }),
     });
     running.add(() => handle.close());
-    await requireOnline(handle);
+    await requireOnline(handle, place);
     tellParent({ type: 'online', gatewayId: handle.gatewayId });
     if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
     await readyFile.write({ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) });
@@ -53,14 +57,20 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
   });
 }
 
-function requireKey(config: Config): string {
-  if (config.apiKey !== undefined) return config.apiKey;
-  throw new StartError('TENDON_API_KEY is missing: make a key on the server with "tendon key create NAME", and give it here');
+type Place = Parameters<typeof pair>[0];
+
+/** The key that was given, that of an earlier pairing, or of one that is made now. */
+async function ownKey(config: Config, place: Place): Promise<string> {
+  return config.apiKey ?? (await pairedKey(place)) ?? (await pair(place, note));
 }
 
-async function requireOnline(handle: GatewayHandle): Promise<void> {
+async function requireOnline(handle: GatewayHandle, place: Place): Promise<void> {
   const state = await handle.ready();
-  if (state.kind === 'failed') throw new StartError(`the server refused this machine (${state.reason.code}): ${state.reason.message}`);
+  if (state.kind !== 'failed') return;
+  const isPaired = state.reason.code === 'unauthorized' && (await pairedKey(place)) !== undefined;
+  if (isPaired) await forgetPairing(place);
+  const next = isPaired ? ' Its pairing has ended: start it again to pair it anew.' : '';
+  throw new StartError(`the server refused this machine (${state.reason.code}): ${state.reason.message}${next}`);
 }
 
 /** Settles when the server refuses this machine for good. */

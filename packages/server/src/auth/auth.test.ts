@@ -257,7 +257,7 @@ test('H14, I14: what ended at another node, or in the database itself, is found 
   const node = await rig.another();
   await node.revokeKey(userId, String(revoked));
   await rig.database.pool.query('delete from api_keys where id = $1', [deleted]);
-  await node.endDevice(userId, other.principal.credentialId);
+  await node.devices.end(userId, other.principal.credentialId);
   rig.clock.now = new Date(rig.clock.now.getTime() + 60_000);
   await watch.look();
   assert.deepEqual(told.toSorted(), [revoked, deleted, expiring, other.principal.credentialId].map(String).toSorted());

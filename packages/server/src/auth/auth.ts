@@ -7,11 +7,13 @@ import { type ApiKeyRow, ApiKeys, type NewApiKey } from './api-keys.ts';
 import { AttemptLimiter } from './attempt-limiter.ts';
 import { authenticate, type Origins } from './authenticate.ts';
 import { CsrfTokens } from './csrf-tokens.ts';
-import { type Device, Devices } from './devices.ts';
+import { Devices } from './devices.ts';
 import { EndedCredentials } from './ended-credentials.ts';
 import { issueSessionToken, type SessionTokenAnswer } from './issue-session-token.ts';
 import { createJwtVerifier } from './jwt.ts';
 import { ensureOwner } from './owner.ts';
+import { PairingDesk } from './pairing-desk.ts';
+import { Pairings } from './pairings.ts';
 import { type BrowserSession, People, readCookie } from './people.ts';
 import type { Attempt, Decision } from './principal.ts';
 import { SessionTokens } from './session-tokens.ts';
@@ -50,14 +52,13 @@ export interface Auth {
   issueSessionToken(headers: IncomingHttpHeaders, address: string): Promise<SessionTokenAnswer>;
   /** Ends the browser session of a request; `Set-Cookie` lines that take the cookie away. */
   signOut(headers: IncomingHttpHeaders): Promise<readonly string[]>;
-  /** The browsers that are signed in as this person, the last used first. */
-  listDevices(userId: string): Promise<readonly Device[]>;
-  /** Signs one of them out. False when it is not this person's, or already over. */
-  endDevice(userId: string, id: string): Promise<boolean>;
-  /** Signs all of them out but one. How many those were. */
-  endOtherDevices(userId: string, keptId: string | undefined): Promise<number>;
+  /** The browsers that are signed in. */
+  readonly devices: Devices;
   /** Watches the credentials that connections stand on, and announces those that have ended unheard. */
   watchEnded(inUse: () => readonly string[]): EndedCredentials;
+  readonly pairing: PairingDesk;
+  /** Where a person decides about the machine with this code. */
+  pairingUrl(userCode: string): string;
   createKey(request: NewApiKey): Promise<{ readonly key: string; readonly row: ApiKeyRow }>;
   listKeys(userId: string): Promise<readonly ApiKeyRow[]>;
   /** False when the key is not this user's, or already over. */
@@ -76,6 +77,9 @@ const FORGIVEN_EVERY_MS = 3_000;
 /** 10 a minute for a browser session, 30 a minute for an address. */
 const SESSION_TOKENS = { session: { capacity: 10, refillMs: 6_000 }, address: { capacity: 30, refillMs: 2_000 } };
 
+/** 20 requests of an address at once, one more every 3 s; 20 wrong codes of a person, one more every 10 s: 25,600,000,000 codes, each good for 10 minutes. */
+const PAIRING = { machines: { capacity: 20, refillMs: 3_000 }, people: { capacity: 20, refillMs: 10_000 } };
+
 /** Opens the door: makes the owner at the first start and takes over TENDON_OWNER_KEY. Throws when the database is lost. */
 export async function createAuth(options: AuthOptions): Promise<Auth> {
   const { config, pool, log, door } = options;
@@ -84,7 +88,6 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   const limiter = new AttemptLimiter({ capacity: TOKEN_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const linkLimiter = new AttemptLimiter({ capacity: LINK_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const keys = new ApiKeys(pool, randomBytes);
-  const devices = new Devices(pool);
   const links = new SignInLinks(pool, randomBytes);
   const sessionTokens = new SessionTokens(pool, randomBytes);
   const csrf = new CsrfTokens(options.secretKey, randomBytes);
@@ -119,18 +122,10 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
       if (session) tell({ credentialId: session.sessionId });
       return setCookies;
     },
-    listDevices: (userId) => devices.list(userId, now()),
-    async endDevice(userId, id) {
-      const isEnded = await devices.end(userId, id);
-      if (isEnded) tell({ credentialId: id });
-      return isEnded;
-    },
-    async endOtherDevices(userId, keptId) {
-      const ended = await devices.endOthers(userId, keptId);
-      for (const credentialId of ended) tell({ credentialId });
-      return ended.length;
-    },
+    devices: new Devices({ pool, now, onEnded: (credentialId) => tell({ credentialId }) }),
     watchEnded: (inUse) => new EndedCredentials({ pool, inUse, onEnded: (credentialId) => tell({ credentialId }), now, log }),
+    pairing: openPairing({ pool, keys, log, now }, clock),
+    pairingUrl: (userCode) => `${door.publicOrigin()}/pair?code=${userCode}`,
     createKey: (request) => keys.create(request, now()),
     listKeys: (userId) => keys.list(userId),
     async revokeKey(userId, id) {
@@ -148,6 +143,11 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     },
     warm: () => people.warm(),
   };
+}
+
+function openPairing({ pool, keys, log, now }: { pool: Pool; keys: ApiKeys; log: Log; now: () => Date }, clock: () => number): PairingDesk {
+  const limiters = { machines: new AttemptLimiter({ ...PAIRING.machines, now: clock }), people: new AttemptLimiter({ ...PAIRING.people, now: clock }) };
+  return new PairingDesk({ pairings: new Pairings(pool, randomBytes), createKey: (request) => keys.create(request, now()), limiters, log, now });
 }
 
 /** The `Set-Cookie` line that gives a page its CSRF token, unless it has one of this session. */

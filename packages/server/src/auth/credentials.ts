@@ -26,6 +26,30 @@ export function looksLikeSessionToken(token: string): boolean {
   return token.startsWith(SESSION_TOKEN_MARK);
 }
 
+/** What a machine holds while it waits to be paired: 256 random bits, base64url. */
+export function newDeviceCode(random: RandomBytes): string {
+  return random(32).toString('base64url');
+}
+
+/** Letters that are hard to mistake for one another and spell no word (RFC 8628, section 6.1). */
+const USER_CODE_LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
+
+/** What a person types to pair a machine: eight of twenty letters, as `BCDF-GHJK`. */
+export function newUserCode(random: RandomBytes): string {
+  let letters = '';
+  while (letters.length < 8) {
+    // Bytes over the last whole multiple would make some letters likelier than others.
+    for (const byte of random(16)) if (byte < 240 && letters.length < 8) letters += USER_CODE_LETTERS[byte % 20];
+  }
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
+}
+
+/** The code that somebody typed, whatever its case, spaces and dashes; undefined when it cannot be one. */
+export function readUserCode(typed: string): string | undefined {
+  const letters = typed.toUpperCase().replace(/[\s-]/g, '');
+  return /^[BCDFGHJKLMNPQRSTVWXZ]{8}$/.test(letters) ? `${letters.slice(0, 4)}-${letters.slice(4)}` : undefined;
+}
+
 /** What is stored of a credential: its SHA-256, base64url. Fast on purpose: credentials are random and long, there is nothing to guess. */
 export function hashCredential(credential: string): string {
   return createHash('sha256').update(credential, 'utf8').digest('base64url');

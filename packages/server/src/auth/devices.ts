@@ -23,37 +23,46 @@ interface Row {
   expires_at: Date;
 }
 
+export interface DevicesOptions {
+  readonly pool: Pick<Pool, 'query'>;
+  readonly now: () => Date;
+  /** Told of each that has just been ended. */
+  readonly onEnded: (id: string) => void;
+}
+
 /** The browser sessions of people, as they are listed and ended. Opened and extended they are by `People`. */
 export class Devices {
-  readonly #pool: Pick<Pool, 'query'>;
+  readonly #options: DevicesOptions;
 
-  constructor(pool: Pick<Pool, 'query'>) {
-    this.#pool = pool;
+  constructor(options: DevicesOptions) {
+    this.#options = options;
   }
 
   /** The live ones of a person, the last used first. */
-  async list(userId: string, now: Date): Promise<readonly Device[]> {
-    const { rows } = await this.#pool.query<Row>(
+  async list(userId: string): Promise<readonly Device[]> {
+    const { rows } = await this.#options.pool.query<Row>(
       `select id, user_agent, ip_address, created_at, updated_at, expires_at from auth_sessions
        where user_id = $1 and expires_at > $2 order by updated_at desc, id desc limit 1000`,
-      [userId, now],
+      [userId, this.#options.now()],
     );
     return rows.map(fromRow);
   }
 
-  /** Ends one of this person's. False when it is not theirs, or already over. */
+  /** Signs one of this person's out. False when it is not theirs, or already over. */
   async end(userId: string, id: string): Promise<boolean> {
-    const { rowCount } = await this.#pool.query('delete from auth_sessions where user_id = $1 and id = $2', [userId, id]);
+    const { rowCount } = await this.#options.pool.query('delete from auth_sessions where user_id = $1 and id = $2', [userId, id]);
+    if (rowCount === 1) this.#options.onEnded(id);
     return rowCount === 1;
   }
 
-  /** Ends all of this person's but one. The ids of those that it ended. */
-  async endOthers(userId: string, keptId: string | undefined): Promise<readonly string[]> {
-    const { rows } = await this.#pool.query<{ id: string }>('delete from auth_sessions where user_id = $1 and id is distinct from $2 returning id', [
+  /** Signs all of this person's out but one. How many those were. */
+  async endOthers(userId: string, keptId: string | undefined): Promise<number> {
+    const { rows } = await this.#options.pool.query<{ id: string }>('delete from auth_sessions where user_id = $1 and id is distinct from $2 returning id', [
       userId,
       keptId ?? null,
     ]);
-    return rows.map(({ id }) => id);
+    for (const { id } of rows) this.#options.onEnded(id);
+    return rows.length;
   }
 }
 

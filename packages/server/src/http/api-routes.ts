@@ -5,6 +5,7 @@ import { type HttpEnv, identify, nothingHere, readJson, refused, tooLarge } from
 import { addDeviceRoutes } from './device-routes.ts';
 import type { Door } from './door.ts';
 import { addKeyRoutes } from './key-routes.ts';
+import { addPairingRoutes } from './pairing-routes.ts';
 
 /** `/api/*`: who am I, sign out, session tokens, keys. Every answer is JSON and not stored by anyone. */
 export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
@@ -46,5 +47,6 @@ export function addApiRoutes(app: Hono<HttpEnv>, auth: Auth, door: Door): void {
 
   addKeyRoutes(app, auth);
   addDeviceRoutes(app, auth);
+  addPairingRoutes(app, auth);
   app.all('/api/*', nothingHere);
 }

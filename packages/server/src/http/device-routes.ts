@@ -9,7 +9,7 @@ export function addDeviceRoutes(app: Hono<HttpEnv>, auth: Auth): void {
   app.get('/api/devices', async (context) => {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
-    const devices = await auth.listDevices(principal.userId);
+    const devices = await auth.devices.list(principal.userId);
     return context.json({ devices: devices.map((device) => shownDevice(device, principal.credentialId)) });
   });
 
@@ -17,7 +17,7 @@ export function addDeviceRoutes(app: Hono<HttpEnv>, auth: Auth): void {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
     const id = z.uuid().safeParse(context.req.param('id'));
-    if (!id.success || !(await auth.endDevice(principal.userId, id.data)))
+    if (!id.success || !(await auth.devices.end(principal.userId, id.data)))
       return fault(context, 404, { code: 'not_found', message: 'There is no signed-in device with this id.' });
     return context.json({ ok: true });
   });
@@ -26,7 +26,7 @@ export function addDeviceRoutes(app: Hono<HttpEnv>, auth: Auth): void {
     const principal = await identify(context, auth);
     if (principal instanceof Response) return principal;
     const kept = principal.path === 'cookie' ? principal.credentialId : undefined;
-    return context.json({ ended: await auth.endOtherDevices(principal.userId, kept) });
+    return context.json({ ended: await auth.devices.endOthers(principal.userId, kept) });
   });
 }
 

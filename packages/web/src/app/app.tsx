@@ -20,6 +20,7 @@ import { useKeys } from './use-keys.ts';
 const MachinesPage = lazy(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage }));
 const PermissionsPage = lazy(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage }));
 const AccessPage = lazy(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage }));
+const PairPage = lazy(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage }));
 const Dialog = lazy(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
 const KeyboardHelp = lazy(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp }));
 const SignInPage = lazy(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage }));
@@ -88,6 +89,9 @@ function Pages(): ReactNode {
       </Route>
       <Route path="/access">
         <AccessPage />
+      </Route>
+      <Route path="/pair">
+        <PairPage />
       </Route>
       <Route>
         <PageHeader title="Not found" />

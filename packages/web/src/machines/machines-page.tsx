@@ -3,6 +3,7 @@ import type { Gateway } from '@tendon/protocol';
 import clsx from 'clsx';
 import { Folder, Monitor } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { Link } from 'wouter';
 import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 
@@ -13,7 +14,11 @@ export function MachinesPage(): ReactNode {
   const gateways = useStore(useAgentClient().gateways);
   return (
     <>
-      <PageHeader title="Machines" />
+      <PageHeader title="Machines">
+        <Link href="/pair" className="rounded-lg px-2.5 py-1 text-xs font-medium text-muted hover:bg-hover hover:text-text pointer-coarse:py-2.5">
+          Pair a machine
+        </Link>
+      </PageHeader>
       <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
         {gateways.length === 0 ? (
           <EmptyState icon={<Monitor />} title="No machine yet">

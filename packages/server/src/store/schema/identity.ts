@@ -135,3 +135,31 @@ export const sessionTokens = pgTable(
   },
   (table) => [index('session_tokens_expiry').on(table.expiresAt), index('session_tokens_session').on(table.sessionId)],
 );
+
+/** Machines that ask to be let in, see `Pairings`. */
+export const pairings = pgTable(
+  'pairings',
+  {
+    /** SHA-256 of the code that the machine holds, base64url. */
+    deviceHash: text('device_hash').primaryKey(),
+    /** What the person types; it opens nothing by itself. */
+    userCode: text('user_code').notNull().unique(),
+    gatewayId: uuid('gateway_id').notNull(),
+    /** As the machine calls itself; anything may stand here. */
+    name: text('name').notNull(),
+    address: text('address').notNull(),
+    state: text('state', { enum: ['pending', 'approved', 'denied', 'used'] })
+      .notNull()
+      .default('pending'),
+    /** Who decided. */
+    userId: uuid('user_id').references(() => users.id, { onDelete: 'cascade' }),
+    createdAt: moment('created_at').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+    lastPolledAt: moment('last_polled_at'),
+  },
+  (table) => [
+    index('pairings_expiry').on(table.expiresAt),
+    check('pairings_state', sql`${table.state} in ('pending', 'approved', 'denied', 'used')`),
+    check('pairings_decided', sql`(${table.state} = 'pending') = (${table.userId} is null)`),
+  ],
+);

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isLoopbackHost, StartError } from '@tendon/server/settings';
+import { z } from 'zod';
+
+const keptSchema = z.object({ serverUrl: z.url(), gatewayId: z.uuid(), key: z.string().min(32) });
+const startedSchema = z.object({
+  deviceCode: z.string().min(1),
+  userCode: z.string().regex(/^[A-Z]{4}-[A-Z]{4}$/),
+  expiresInMs: z.number().positive(),
+  intervalMs: z.number().positive().max(60_000),
+});
+const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+const REQUEST_LIMIT_MS = 15_000;
+const SLOWER_MS = 5_000;
+
+/** One machine at one server. */
+export interface PairingPlace {
+  readonly home: string;
+  readonly serverUrl: string;
+  readonly gatewayId: string;
+}
+
+/** The credential of an earlier pairing of this machine with this server; undefined when there is none, or it cannot be read. */
+export async function pairedKey(place: PairingPlace): Promise<string | undefined> {
+  try {
+    const kept = keptSchema.parse(JSON.parse(await readFile(pathOf(place), 'utf8')));
+    return kept.serverUrl === place.serverUrl && kept.gatewayId === place.gatewayId ? kept.key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Forgets it: the server has said that it is over. */
+export async function forgetPairing(place: PairingPlace): Promise<void> {
+  await rm(pathOf(place), { force: true });
+}
+
+/**
+ * Shows a code, waits until its person has decided in a browser, and keeps the key (SPEC H25 to H27):
+ *
+ *   asked ──► code shown ──► waiting ──approved──► key kept, 0600
+ *                              └── denied, or ten minutes ──► StartError
+ *
+ * A server that cannot be reached for a while is asked again.
+ */
+export async function pair(place: PairingPlace & { readonly name: string }, say: (line: string) => void): Promise<string> {
+  const { serverUrl, gatewayId, name } = place;
+  const answer = await post(serverUrl, '/api/pair', { gatewayId, name }).catch((cause: unknown) => {
+    throw new StartError(`the server at ${serverUrl} cannot be reached: see that it runs, and that --server is right`, { cause });
+  });
+  const started = startedSchema.safeParse(answer.body);
+  if (answer.status !== 201 || !started.success) throw new StartError(`the server at ${serverUrl} does not pair machines: ${wordsOf(answer)}`);
+  const { deviceCode, userCode, expiresInMs, intervalMs } = started.data;
+  if (serverUrl.startsWith('http:') && !isLoopbackHost(new URL(serverUrl).hostname.replace(/^\[|\]$/g, '')))
+    say('The way to this server is not encrypted: whoever listens on it can take the key. Use https where you can.');
+  say(`To let this machine in, open ${serverUrl}/pair and enter the code`);
+  say(`\n    ${userCode}\n`);
+  say(`The code is good for ${Math.round(expiresInMs / 60_000)} minutes. Waiting …`);
+  const key = await waitForKey(serverUrl, { deviceCode, expiresInMs, intervalMs });
+  await keep(place, key);
+  return key;
+}
+
+async function waitForKey(serverUrl: string, started: { deviceCode: string; expiresInMs: number; intervalMs: number }): Promise<string> {
+  let intervalMs = started.intervalMs;
+  for (const end = performance.now() + started.expiresInMs; performance.now() < end; ) {
+    await pause(intervalMs);
+    const answer = await post(serverUrl, '/api/pair/key', { deviceCode: started.deviceCode }).catch(() => undefined);
+    const made = z.object({ key: z.string().min(32) }).safeParse(answer?.body);
+    if (made.success) return made.data.key;
+    const code = refusalSchema.safeParse(answer?.body).data?.error.code;
+    if (code === 'access_denied') throw new StartError('the pairing was denied: start again to ask once more');
+    if (code === 'expired_token') break;
+    if (code === 'slow_down' || code === 'rate_limited') intervalMs += SLOWER_MS;
+  }
+  throw new StartError('nobody approved this machine in time: start again for a new code');
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+async function post(serverUrl: string, path: string, body: object): Promise<Answer> {
+  const response = await fetch(`${serverUrl}${path}`, {
+    ...{ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), redirect: 'error' },
+    signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
+  });
+  return { status: response.status, body: await response.json().catch(() => undefined) };
+}
+
+function wordsOf({ status, body }: Answer): string {
+  return refusalSchema.safeParse(body).data?.error.message ?? `status ${status}`;
+}
+
+async function keep({ home, serverUrl, gatewayId }: PairingPlace, key: string): Promise<void> {
+  const path = pathOf({ home, serverUrl, gatewayId });
+  await mkdir(join(home, 'gateway', 'paired'), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, `${JSON.stringify({ serverUrl, gatewayId, key })}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(draft, path);
+}
+
+/** One file for each server and machine: a key is of no use anywhere else. */
+function pathOf({ home, serverUrl, gatewayId }: PairingPlace): string {
+  const { protocol, hostname, port } = new URL(serverUrl);
+  const server = `${protocol}${hostname}_${port}`.replace(/[^a-z0-9.-]+/gi, '_');
+  return join(home, 'gateway', 'paired', `${server}-${gatewayId}.json`);
+}

@@ -1,0 +1,112 @@
+import type { Pool } from 'pg';
+import { hashCredential, newDeviceCode, newUserCode, type RandomBytes } from './credentials.ts';
+
+const LIFETIME_MS = 10 * 60_000;
+/** How long a machine waits between two questions. */
+const INTERVAL_MS = 5_000;
+const MOST_WAITING = 1_000;
+
+export interface PairingRequest {
+  readonly gatewayId: string;
+  /** As the machine calls itself. */
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface StartedPairing {
+  /** For the machine alone. */
+  readonly deviceCode: string;
+  /** For the person. */
+  readonly userCode: string;
+  readonly expiresInMs: number;
+  readonly intervalMs: number;
+}
+
+/** What a person sees of a machine that asks. */
+export interface WaitingMachine {
+  readonly name: string;
+  readonly address: string;
+  readonly askedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** The codes of RFC 8628, section 3.5, or what a key is to be made of. */
+export type PollAnswer =
+  | { readonly code: 'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token' }
+  | { readonly code: 'approved'; readonly userId: string; readonly gatewayId: string; readonly name: string };
+
+/**
+ * Machines that ask to be let in (device authorization grant, RFC 8628):
+ *
+ *   pending ── a person approves ──► approved ── the machine asks ──► used (its key is made)
+ *     │ └───── a person denies ────► denied
+ *     └── 10 minutes ──► expired, in every state
+ *
+ * The machine holds a code of which only the hash is stored; the person types another, which opens nothing by itself.
+ */
+export class Pairings {
+  readonly #pool: Pick<Pool, 'query'>;
+  readonly #random: RandomBytes;
+
+  constructor(pool: Pick<Pool, 'query'>, random: RandomBytes) {
+    this.#pool = pool;
+    this.#random = random;
+  }
+
+  /** Undefined when too many wait already. Clears away those that are over. */
+  async start({ gatewayId, name, address }: PairingRequest, now: Date): Promise<StartedPairing | undefined> {
+    const deviceCode = newDeviceCode(this.#random);
+    await this.#pool.query('delete from pairings where expires_at < $1', [now]);
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const userCode = newUserCode(this.#random);
+      const { rowCount } = await this.#pool.query(
+        `insert into pairings (device_hash, user_code, gateway_id, name, address, created_at, expires_at)
+         select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from pairings) < $8 on conflict (user_code) do nothing`,
+        [hashCredential(deviceCode), userCode, gatewayId, name, address, now, new Date(now.getTime() + LIFETIME_MS), MOST_WAITING],
+      );
+      if (rowCount === 1) return { deviceCode, userCode, expiresInMs: LIFETIME_MS, intervalMs: INTERVAL_MS };
+    }
+    return undefined;
+  }
+
+  /** The machine asks how it stands. An approval is handed out once, by one statement. */
+  async poll(deviceCode: string, now: Date): Promise<PollAnswer> {
+    const hash = hashCredential(deviceCode);
+    const used = await this.#pool.query<{ user_id: string; gateway_id: string; name: string }>(
+      `update pairings set state = 'used' where device_hash = $1 and state = 'approved' and expires_at > $2 returning user_id, gateway_id, name`,
+      [hash, now],
+    );
+    const approved = used.rows[0];
+    if (approved) return { code: 'approved', userId: approved.user_id, gatewayId: approved.gateway_id, name: approved.name };
+    const { rows } = await this.#pool.query<{ state: string; last: Date | null }>(
+      `update pairings set last_polled_at = $2 from (select device_hash, last_polled_at as last from pairings where device_hash = $1 for update) as before
+       where pairings.device_hash = before.device_hash and expires_at > $2 returning state, before.last`,
+      [hash, now],
+    );
+    const row = rows[0];
+    if (!row || row.state === 'used') return { code: 'expired_token' };
+    if (row.state === 'denied') return { code: 'access_denied' };
+    return { code: row.last && now.getTime() - row.last.getTime() < INTERVAL_MS - 500 ? 'slow_down' : 'authorization_pending' };
+  }
+
+  /** The machine that waits under this code; undefined when none does. */
+  async find(userCode: string, now: Date): Promise<WaitingMachine | undefined> {
+    const { rows } = await this.#pool.query<{ name: string; address: string; created_at: Date; expires_at: Date }>(
+      `select name, address, created_at, expires_at from pairings where user_code = $1 and state = 'pending' and expires_at > $2`,
+      [userCode, now],
+    );
+    const row = rows[0];
+    return row && { name: row.name, address: row.address, askedAt: row.created_at, expiresAt: row.expires_at };
+  }
+
+  /** The first decision stands. False when there is none to make any more. */
+  async decide(userCode: string, { userId, approve }: { userId: string; approve: boolean }, now: Date): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(`update pairings set state = $3, user_id = $4 where user_code = $1 and state = 'pending' and expires_at > $2`, [
+      userCode,
+      now,
+      approve ? 'approved' : 'denied',
+      userId,
+    ]);
+    return rowCount === 1;
+  }
+}

@@ -1,0 +1,80 @@
+import type { Context, Hono } from 'hono';
+import { z } from 'zod';
+import type { Auth } from '../auth/auth.ts';
+import { fault, type HttpEnv, identify, readJson, refused, tooLarge } from './answers.ts';
+
+const startSchema = z.object({ gatewayId: z.uuid(), name: z.string().trim().min(1).max(100) });
+const pollSchema = z.object({ deviceCode: z.string().min(1).max(200) });
+const decisionSchema = z.object({ decision: z.enum(['approve', 'deny']) });
+
+/** What a machine is told that has no key yet (RFC 8628, section 3.5). */
+const WORDS = {
+  authorization_pending: 'Nobody has decided yet. Ask again after the interval.',
+  slow_down: 'You ask too often. Wait five seconds longer from now on.',
+  access_denied: 'The person has denied it.',
+  expired_token: 'This request is over. Start a new one.',
+} as const;
+
+/** `/api/pair`: a machine without a key asks for one, and its person decides. */
+export function addPairingRoutes(app: Hono<HttpEnv>, auth: Auth): void {
+  app.post('/api/pair', async (context) => {
+    const body = await bodyOf(context, startSchema);
+    if (body instanceof Response) return body;
+    const started = await auth.pairing.start({ ...body, address: addressOf(context) });
+    if (!started.ok) return tooMany(context, started.retryAfterMs);
+    const { deviceCode, userCode, expiresInMs, intervalMs } = started;
+    return context.json({ deviceCode, userCode, verificationUrl: auth.pairingUrl(userCode), expiresInMs, intervalMs }, 201);
+  });
+
+  app.post('/api/pair/key', async (context) => {
+    const body = await bodyOf(context, pollSchema);
+    if (body instanceof Response) return body;
+    const answer = await auth.pairing.poll(body.deviceCode, addressOf(context));
+    if (answer.ok) return context.json({ key: answer.key }, 201);
+    if (answer.code === 'rate_limited') return tooMany(context, answer.retryAfterMs);
+    return fault(context, 400, { code: answer.code, message: WORDS[answer.code] });
+  });
+
+  app.get('/api/pair/:code', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const answer = await auth.pairing.look(principal.userId, context.req.param('code'));
+    if (answer.ok) return context.json({ machine: answer.machine });
+    return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : nobodyWaits(context);
+  });
+
+  app.post('/api/pair/:code', async (context) => {
+    const principal = await identify(context, auth);
+    if (principal instanceof Response) return principal;
+    const body = await bodyOf(context, decisionSchema);
+    if (body instanceof Response) return body;
+    const answer = await auth.pairing.decide(principal.userId, context.req.param('code'), body.decision === 'approve');
+    if (answer.ok) return context.json({ ok: true });
+    return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : nobodyWaits(context);
+  });
+}
+
+async function bodyOf<Schema extends z.ZodType>(context: Context<HttpEnv>, schema: Schema): Promise<z.infer<Schema> | Response> {
+  const body = await readJson(context.env.incoming);
+  if (!body.ok) return tooLarge(context);
+  const parsed = schema.safeParse(body.value);
+  if (parsed.success) return parsed.data;
+  const message = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  return fault(context, 400, { code: 'invalid_payload', message });
+}
+
+function addressOf(context: Context<HttpEnv>): string {
+  return context.env.incoming.socket.remoteAddress ?? '';
+}
+
+function tooMany(context: Context<HttpEnv>, retryAfterMs: number): Response {
+  context.header('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
+  return refused(context, 'rate_limited');
+}
+
+function nobodyWaits(context: Context<HttpEnv>): Response {
+  return fault(context, 404, {
+    code: 'not_found',
+    message: 'No machine waits under this code. Codes end after ten minutes: look at the terminal of the machine.',
+  });
+}
