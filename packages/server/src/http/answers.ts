@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { HANDSHAKE_CODES, type HandshakeCode } from '@tendon/protocol';
 import type { Context } from 'hono';
+import { z } from 'zod';
 import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
 
@@ -11,6 +12,14 @@ export type HttpEnv = { Bindings: HttpBindings };
 type RouteContext = Context<HttpEnv>;
 
 const BODY_BYTES = 16 * 1_024;
+
+/** What a key or a machine is called. It is shown in terminals and pages: nothing in it may act there, or turn the text around. */
+export const nameSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]*$/u, 'may hold no control characters');
 
 export function nothingHere(context: RouteContext): Response {
   return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });

@@ -181,7 +181,19 @@ test('H7: keys are made, listed and revoked over HTTP; the key is shown once', a
 });
 
 test('H7: a wrong request for a key names what is wrong', async () => {
-  for (const body of ['', '{', '[]', '{}', '{"name":""}', '{"name":"x","gatewayId":"1"}', '{"name":"x","expiresInDays":0}', `{"name":"${'x'.repeat(101)}"}`]) {
+  for (const body of [
+    '',
+    '{',
+    '[]',
+    '{}',
+    '{"name":""}',
+    '{"name":"x","gatewayId":"1"}',
+    '{"name":"x","expiresInDays":0}',
+    '{"name":"a\\u0000b"}',
+    '{"name":"\\u001b[2Jx"}',
+    '{"name":"\\u202ex"}',
+    `{"name":"${'x'.repeat(101)}"}`,
+  ]) {
     const answer = await rig.post('/api/keys', bearer, body);
     assert.equal(answer.status, 400, body);
     assert.equal((json(answer)['error'] as { code: string }).code, 'invalid_payload');

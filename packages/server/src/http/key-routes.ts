@@ -2,10 +2,10 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
 import type { Auth } from '../auth/auth.ts';
-import { fault, type HttpEnv, identify, readJson, tooLarge } from './answers.ts';
+import { fault, type HttpEnv, identify, nameSchema, readJson, tooLarge } from './answers.ts';
 
 const newKeySchema = z.object({
-  name: z.string().trim().min(1).max(100),
+  name: nameSchema,
   gatewayId: z.uuid().optional(),
   expiresInDays: z.number().int().min(1).max(3_650).optional(),
 });

@@ -1,9 +1,9 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Auth } from '../auth/auth.ts';
-import { fault, type HttpEnv, identify, readJson, refused, tooLarge } from './answers.ts';
+import { fault, type HttpEnv, identify, nameSchema, readJson, refused, tooLarge } from './answers.ts';
 
-const startSchema = z.object({ gatewayId: z.uuid(), name: z.string().trim().min(1).max(100) });
+const startSchema = z.object({ gatewayId: z.uuid(), name: nameSchema });
 const pollSchema = z.object({ deviceCode: z.string().min(1).max(200) });
 const decisionSchema = z.object({ decision: z.enum(['approve', 'deny']) });
 
