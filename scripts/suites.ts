@@ -1,3 +1,5 @@
+import { ensureBrowser } from './ensure-browser.ts';
+import { ensureNginx } from './ensure-nginx.ts';
 import { runSuite, type Suite, type Tally, testFiles } from './run-tests.ts';
 
 /** Two cores are what the budgets are made for. */
@@ -29,9 +31,15 @@ export const SIMULATION: Suite = {
 };
 
 /** What crosses packages, slowest last. Of browsers and killed processes there is one at a time. */
-export const CROSSING_SUITES: readonly (Suite & { readonly needsBrowser?: boolean })[] = [
+export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string | undefined })[] = [
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
+  {
+    ...{ name: 'tests/reverse-proxy', files: testFiles('tests/reverse-proxy/**/*.test.ts'), ensure: ensureNginx },
+    testTimeoutMs: 60_000,
+    fileTimeoutMs: 180_000,
+    concurrency: 1,
+  },
   { name: 'tests/chaos', files: testFiles('tests/chaos/**/*.test.ts'), testTimeoutMs: 600_000, fileTimeoutMs: 660_000, concurrency: 1 },
-  { name: 'tests/e2e', files: testFiles('tests/e2e/**/*.test.ts'), testTimeoutMs: 120_000, fileTimeoutMs: 300_000, concurrency: 1, needsBrowser: true },
+  { name: 'tests/e2e', files: testFiles('tests/e2e/**/*.test.ts'), testTimeoutMs: 120_000, fileTimeoutMs: 300_000, concurrency: 1, ensure: ensureBrowser },
 ];

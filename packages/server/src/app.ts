@@ -101,6 +101,7 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
   const transport = createTransport({
     httpServer: http,
     checkDoor: (request) => doorVerdict(door, request),
+    addressOf: door.addressOf,
     authenticate: (attempt) => signIn(auth, attempt),
     isDraining: () => state.isDraining,
     log,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Parsers of single values. Every message completes "NAME is VALUE: ...", so it says what is allowed. */
@@ -47,6 +48,25 @@ export const originList = z
       return origins;
     }),
   );
+
+const proxyNetwork = z.string().refine((value) => {
+  const [address = '', bits, ...more] = value.split('/');
+  const kind = isIP(address);
+  return kind !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= (kind === 4 ? 32 : 128)));
+});
+
+/** Addresses and networks, comma separated. A network of everyone (`/0`) is refused: it would let anybody say who they are. */
+export const proxyList = z.string().transform((value, context) => {
+  const parts = value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  for (const part of parts) {
+    if (!proxyNetwork.safeParse(part).success)
+      context.addIssue({ code: 'custom', message: `"${part}" is no proxy; give addresses or networks such as 127.0.0.1, 10.0.0.0/8, comma separated` });
+  }
+  return parts;
+});
 
 export function urlOf(protocols: readonly string[], example: string) {
   return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `give an address such as ${example}`);

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { host, httpUrl, modelName, onOff, originList, originText, port, secretKey, text, urlOf } from './config-values.ts';
+import { host, httpUrl, modelName, onOff, originList, originText, port, proxyList, secretKey, text, urlOf } from './config-values.ts';
 
 interface Variable {
   readonly schema: z.ZodType<unknown, string>;
@@ -18,6 +18,7 @@ const VARIABLES = {
   TENDON_RELAY_PORT: { schema: port },
   TENDON_PUBLIC_URL: { schema: originText },
   TENDON_ALLOWED_ORIGINS: { schema: originList },
+  TENDON_TRUSTED_PROXIES: { schema: proxyList },
   TENDON_DATABASE_URL: { schema: urlOf(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name'), isSecret: true },
   TENDON_REDIS_URL: { schema: urlOf(['redis:', 'rediss:'], 'redis://host:6379'), isSecret: true },
   TENDON_AUTH: { schema: z.enum(['required', 'disabled'], 'give required or disabled') },
@@ -81,6 +82,8 @@ export interface Config {
   /** An origin (`https://tendon.example`), when the address that people use is not host and port. */
   readonly publicUrl?: string | undefined;
   readonly allowedOrigins: readonly string[];
+  /** Addresses and networks of the reverse proxies in front, whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** Undefined: an embedded PostgreSQL in the home. */
   readonly databaseUrl?: string | undefined;
   readonly redisUrl?: string | undefined;
@@ -214,6 +217,7 @@ function assemble(given: Given, cwd: string): Config {
     relayPort: given.TENDON_RELAY_PORT ?? 7421,
     publicUrl: given.TENDON_PUBLIC_URL,
     allowedOrigins: given.TENDON_ALLOWED_ORIGINS ?? [],
+    trustedProxies: given.TENDON_TRUSTED_PROXIES ?? [],
     databaseUrl: given.TENDON_DATABASE_URL,
     redisUrl: given.TENDON_REDIS_URL,
     auth: given.TENDON_AUTH ?? 'required',

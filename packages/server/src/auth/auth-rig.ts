@@ -39,7 +39,7 @@ export async function authRig(
   });
   const database = connect(made.url, log);
   const clock = { now: new Date() };
-  const door = new Door({ host: '127.0.0.1', publicUrl: config.publicUrl, allowedOrigins: [] });
+  const door = new Door({ host: '127.0.0.1', publicUrl: config.publicUrl, allowedOrigins: [], trustedProxies: [] });
   if (port !== 0) door.listening(port);
   const secretKey = randomBytes(32);
   const another = (other: Partial<AuthOptions['config']> = {}) =>

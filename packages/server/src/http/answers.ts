@@ -5,6 +5,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { Door } from './door.ts';
 
 /* What every route does with a request: who asks, what the body says, and how a refusal reads. */
 
@@ -36,13 +37,19 @@ export function refused(context: RouteContext, code: HandshakeCode): Response {
   return fault(context, STATUS[code], { code, message: HANDSHAKE_CODES[code].text });
 }
 
+/** What every route needs. */
+export interface DoorAndAuth {
+  readonly door: Door;
+  readonly auth: Auth;
+}
+
 /** Who sent this request, or the answer that refuses it. */
-export async function identify(context: RouteContext, auth: Auth): Promise<Principal | Response> {
+export async function identify(context: RouteContext, { auth, door }: DoorAndAuth): Promise<Principal | Response> {
   const { incoming } = context.env;
   const decision = await auth.authenticate({
     token: bearer(incoming),
     headers: incoming.headers,
-    address: incoming.socket.remoteAddress ?? '',
+    address: door.addressOf(incoming),
     namespace: 'http',
   });
   if (decision.ok) return decision.principal;

@@ -6,7 +6,7 @@ import { type Context, Hono } from 'hono';
 import type { Auth } from '../auth/auth.ts';
 import { isLoopbackHost } from '../config.ts';
 import type { Log } from '../log.ts';
-import { fault, type HttpEnv, identify } from './answers.ts';
+import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 import { addApiRoutes } from './api-routes.ts';
 import type { Door } from './door.ts';
 import type { MetricsPage } from './metrics.ts';
@@ -85,10 +85,9 @@ function refuseUpgrade(door: Door, request: IncomingMessage, socket: Duplex): vo
 }
 
 function routes(options: HttpOptions): Hono<HttpEnv> {
-  const { auth, door } = options;
   const app = new Hono<HttpEnv>();
   app.use('*', async (context, next) => {
-    for (const [name, value] of Object.entries(securityHeaders(door, context.env.incoming.headers.host))) context.header(name, value);
+    for (const [name, value] of Object.entries(securityHeaders(options.door, context.env.incoming.headers.host))) context.header(name, value);
     await next();
   });
   app.onError((error, context) => {
@@ -102,14 +101,14 @@ function routes(options: HttpOptions): Hono<HttpEnv> {
   });
   app.get('/metrics', async (context) => {
     if (!isDirectLoopback(context.env.incoming)) {
-      const principal = await identify(context, auth);
+      const principal = await identify(context, options);
       if (principal instanceof Response) return principal;
     }
     const page = await options.metrics();
     return context.body(page.text, 200, { 'Content-Type': page.contentType, 'Cache-Control': 'no-store' });
   });
-  app.get('/sign-in', (context) => signIn(context, auth));
-  addApiRoutes(app, auth, door);
+  app.get('/sign-in', (context) => signIn(context, options));
+  addApiRoutes(app, options);
   const files = new StaticFiles(options.webRoot);
   app.get('*', (context) => page(context, files));
   app.all('*', (context) => fault(context, 405, { code: 'not_found', message: 'There is nothing at this address for this method.' }));
@@ -130,14 +129,14 @@ function isDirectLoopback(request: IncomingMessage): boolean {
 const RENEW = 'Run "tendon start" again in the terminal where Tendon runs, or restart it: it prints a new link. A link works once, for 15 minutes.';
 
 /** Uses a link up. Looking ahead is not using: HEAD requests and browsers that prefetch get no session and leave the link whole. */
-async function signIn(context: Context<HttpEnv>, auth: Auth): Promise<Response> {
+async function signIn(context: Context<HttpEnv>, { auth, door }: DoorAndAuth): Promise<Response> {
   const { incoming } = context.env;
   context.header('Cache-Control', 'no-store');
   if (context.req.method !== 'GET' || incoming.headers['sec-purpose'] !== undefined || incoming.headers['purpose'] === 'prefetch')
     return context.body(null, 204);
   const token = context.req.query('token') ?? '';
   if (token === '') return context.html(plainPage('Sign in to Tendon', [RENEW]), 401);
-  const redemption = await auth.redeemLink({ token, headers: incoming.headers, address: incoming.socket.remoteAddress ?? '' });
+  const redemption = await auth.redeemLink({ token, headers: incoming.headers, address: door.addressOf(incoming) });
   if (redemption.ok) {
     for (const line of redemption.setCookies) context.header('Set-Cookie', line, { append: true });
     return context.redirect('/', 303);

@@ -1,20 +1,20 @@
 import type { Hono } from 'hono';
 import { z } from 'zod';
-import type { Auth } from '../auth/auth.ts';
 import type { Device } from '../auth/devices.ts';
-import { fault, type HttpEnv, identify } from './answers.ts';
+import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 
 /** `/api/devices`: the browsers that are signed in as the person who asks. */
-export function addDeviceRoutes(app: Hono<HttpEnv>, auth: Auth): void {
+export function addDeviceRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
+  const { auth } = parts;
   app.get('/api/devices', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const devices = await auth.devices.list(principal.userId);
     return context.json({ devices: devices.map((device) => shownDevice(device, principal.credentialId)) });
   });
 
   app.delete('/api/devices/:id', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const id = z.uuid().safeParse(context.req.param('id'));
     if (!id.success || !(await auth.devices.end(principal.userId, id.data)))
@@ -23,7 +23,7 @@ export function addDeviceRoutes(app: Hono<HttpEnv>, auth: Auth): void {
   });
 
   app.post('/api/devices/sign-out-others', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const kept = principal.path === 'cookie' ? principal.credentialId : undefined;
     return context.json({ ended: await auth.devices.endOthers(principal.userId, kept) });

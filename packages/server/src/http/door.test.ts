@@ -12,7 +12,7 @@ function knock(rawHeaders: readonly string[]): Parameters<Door['check']>[0] {
 }
 
 function openDoor(config: Partial<ConstructorParameters<typeof Door>[0]> = {}): Door {
-  const door = new Door({ host: '127.0.0.1', publicUrl: undefined, allowedOrigins: [], ...config });
+  const door = new Door({ host: '127.0.0.1', publicUrl: undefined, allowedOrigins: [], trustedProxies: [], ...config });
   door.listening(7420);
   return door;
 }
@@ -33,7 +33,7 @@ test('H1: two Host or two Origin headers are refused, the right one first or las
 });
 
 test('H1: before the server listens everything is refused', () => {
-  const door = new Door({ host: '127.0.0.1', publicUrl: undefined, allowedOrigins: [] });
+  const door = new Door({ host: '127.0.0.1', publicUrl: undefined, allowedOrigins: [], trustedProxies: [] });
   assert.equal(door.check(knock(['Host', HOST])).ok, false);
   assert.throws(() => door.publicOrigin());
 });
@@ -48,7 +48,7 @@ test('H2: the lists are made from host, port and public address', () => {
   assert.equal(everywhere.check(knock(['Host', 'tendon.example'])).ok, true);
   assert.equal(everywhere.check(knock(['Host', HOST])).ok, true);
   assert.equal(everywhere.check(knock(['Host', '0.0.0.0:7420'])).ok, false);
-  const standard = new Door({ host: '127.0.0.1', publicUrl: undefined, allowedOrigins: [] });
+  const standard = new Door({ host: '127.0.0.1', publicUrl: undefined, allowedOrigins: [], trustedProxies: [] });
   standard.listening(80);
   assert.equal(standard.check(knock(['Host', 'localhost', 'Origin', 'http://localhost'])).ok, true);
 });

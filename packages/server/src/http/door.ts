@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type Config, isLoopbackHost } from '../config.ts';
+import { type ClientAddress, clientAddress } from './client-address.ts';
 
 export type DoorFault = 'host' | 'origin' | 'cross_site';
 
@@ -14,14 +15,18 @@ export type Knock = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
  * `Origin` and `Sec-Fetch-Site` stop other sites' pages (RFC 6455 10.2, OWASP ASVS 4.4.2).
  */
 export class Door {
-  readonly #config: Pick<Config, 'host' | 'publicUrl' | 'allowedOrigins'>;
+  readonly #config: Pick<Config, 'host' | 'publicUrl' | 'allowedOrigins' | 'trustedProxies'>;
   #hosts: ReadonlySet<string> = new Set();
   #origins: ReadonlySet<string> = new Set();
   #served: readonly string[] = [];
   #publicOrigin: string | undefined;
 
-  constructor(config: Pick<Config, 'host' | 'publicUrl' | 'allowedOrigins'>) {
+  /** Where a request really came from; for limits and for the log. */
+  readonly addressOf: ClientAddress;
+
+  constructor(config: Pick<Config, 'host' | 'publicUrl' | 'allowedOrigins' | 'trustedProxies'>) {
     this.#config = config;
+    this.addressOf = clientAddress(config.trustedProxies);
   }
 
   /** Tells the port that the server really listens on (it may have been 0). Until then everything is refused. */

@@ -1,8 +1,7 @@
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
-import type { Auth } from '../auth/auth.ts';
-import { fault, type HttpEnv, identify, nameSchema, readJson, tooLarge } from './answers.ts';
+import { type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, readJson, tooLarge } from './answers.ts';
 
 const newKeySchema = z.object({
   name: nameSchema,
@@ -11,15 +10,16 @@ const newKeySchema = z.object({
 });
 
 /** `/api/keys`: the API keys of the person who asks. */
-export function addKeyRoutes(app: Hono<HttpEnv>, auth: Auth): void {
+export function addKeyRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
+  const { auth } = parts;
   app.get('/api/keys', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     return context.json({ keys: (await auth.listKeys(principal.userId)).map(shownKey) });
   });
 
   app.post('/api/keys', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const body = await readJson(context.env.incoming);
     if (!body.ok) return tooLarge(context);
@@ -36,7 +36,7 @@ export function addKeyRoutes(app: Hono<HttpEnv>, auth: Auth): void {
   });
 
   app.delete('/api/keys/:id', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const id = z.uuid().safeParse(context.req.param('id'));
     if (!id.success || !(await auth.revokeKey(principal.userId, id.data)))

@@ -1,7 +1,6 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import type { Auth } from '../auth/auth.ts';
-import { fault, type HttpEnv, identify, nameSchema, readJson, refused, tooLarge } from './answers.ts';
+import { type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, readJson, refused, tooLarge } from './answers.ts';
 
 const startSchema = z.object({ gatewayId: z.uuid(), name: nameSchema });
 const pollSchema = z.object({ deviceCode: z.string().min(1).max(200) });
@@ -16,11 +15,12 @@ const WORDS = {
 } as const;
 
 /** `/api/pair`: a machine without a key asks for one, and its person decides. */
-export function addPairingRoutes(app: Hono<HttpEnv>, auth: Auth): void {
+export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
+  const { auth, door } = parts;
   app.post('/api/pair', async (context) => {
     const body = await bodyOf(context, startSchema);
     if (body instanceof Response) return body;
-    const started = await auth.pairing.start({ ...body, address: addressOf(context) });
+    const started = await auth.pairing.start({ ...body, address: door.addressOf(context.env.incoming) });
     if (!started.ok) return tooMany(context, started.retryAfterMs);
     const { deviceCode, userCode, expiresInMs, intervalMs } = started;
     return context.json({ deviceCode, userCode, verificationUrl: auth.pairingUrl(userCode), expiresInMs, intervalMs }, 201);
@@ -29,14 +29,14 @@ export function addPairingRoutes(app: Hono<HttpEnv>, auth: Auth): void {
   app.post('/api/pair/key', async (context) => {
     const body = await bodyOf(context, pollSchema);
     if (body instanceof Response) return body;
-    const answer = await auth.pairing.poll(body.deviceCode, addressOf(context));
+    const answer = await auth.pairing.poll(body.deviceCode, door.addressOf(context.env.incoming));
     if (answer.ok) return context.json({ key: answer.key }, 201);
     if (answer.code === 'rate_limited') return tooMany(context, answer.retryAfterMs);
     return fault(context, 400, { code: answer.code, message: WORDS[answer.code] });
   });
 
   app.get('/api/pair/:code', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const answer = await auth.pairing.look(principal.userId, context.req.param('code'));
     if (answer.ok) return context.json({ machine: answer.machine });
@@ -44,7 +44,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, auth: Auth): void {
   });
 
   app.post('/api/pair/:code', async (context) => {
-    const principal = await identify(context, auth);
+    const principal = await identify(context, parts);
     if (principal instanceof Response) return principal;
     const body = await bodyOf(context, decisionSchema);
     if (body instanceof Response) return body;
@@ -61,10 +61,6 @@ async function bodyOf<Schema extends z.ZodType>(context: Context<HttpEnv>, schem
   if (parsed.success) return parsed.data;
   const message = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   return fault(context, 400, { code: 'invalid_payload', message });
-}
-
-function addressOf(context: Context<HttpEnv>): string {
-  return context.env.incoming.socket.remoteAddress ?? '';
 }
 
 function tooMany(context: Context<HttpEnv>, retryAfterMs: number): Response {

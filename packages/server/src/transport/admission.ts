@@ -13,7 +13,7 @@ export interface Guest {
 }
 
 export interface AdmissionDesk {
-  readonly options: Pick<TransportOptions, 'authenticate' | 'isDraining'>;
+  readonly options: Pick<TransportOptions, 'authenticate' | 'addressOf' | 'isDraining'>;
   readonly isServing: () => boolean;
   readonly credentials: CredentialBook;
   readonly connections: EngineConnections;
@@ -49,7 +49,7 @@ export function guardNamespace(namespace: Namespace, name: NamespaceName, { desk
     void admit({ desk, socket, name, opening }).then((outcome) => {
       if ('code' in outcome) {
         desk.credentials.settle(opening);
-        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: socket.conn.remoteAddress }, outcome.message);
+        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: desk.options.addressOf(socket.request) }, outcome.message);
         next(new HandshakeError(outcome));
         return;
       }
@@ -84,7 +84,7 @@ async function admit({ desk, socket, name, opening }: Entrance): Promise<Guest |
     origin,
     host,
     fetchSite: socket.handshake.headers['sec-fetch-site'] as string | undefined,
-    address: socket.handshake.address,
+    address: desk.options.addressOf(socket.request),
     client,
   };
   try {
@@ -108,7 +108,7 @@ function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: 
     return;
   }
   if (credentialId !== undefined) desk.credentials.add(credentialId, socket);
-  desk.log.info({ event: 'connected', ...who, version: client.version, address: socket.conn.remoteAddress }, 'connected');
+  desk.log.info({ event: 'connected', ...who, version: client.version, address: desk.options.addressOf(socket.request) }, 'connected');
   endWithCredential(socket, principal.expiresAt);
   socket.on('disconnect', (reason) => {
     if (credentialId !== undefined) desk.credentials.remove(credentialId, socket);

@@ -36,6 +36,8 @@ export type SignInResult = { readonly ok: true; readonly principal: Principal } 
 export interface TransportOptions {
   readonly httpServer: HttpServer;
   checkDoor(request: IncomingMessage): DoorVerdict;
+  /** Where a request really came from. */
+  addressOf(request: IncomingMessage): string;
   authenticate(attempt: SignInAttempt): Promise<SignInResult>;
   isDraining(): boolean;
   readonly log: Logger;

@@ -46,6 +46,7 @@ export class TransportRig {
     this.transport = createTransport({
       httpServer: this.http,
       checkDoor: () => options.door?.() ?? { ok: true },
+      addressOf: (request) => request.socket.remoteAddress ?? '',
       authenticate: (attempt) => this.#authenticate(attempt),
       isDraining: () => this.isDraining,
       log: pino({ level: 'debug' }, lines),
