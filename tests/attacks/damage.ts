@@ -2,7 +2,7 @@ import type { Random } from '../simulation/random.ts';
 
 /** What stands where something else should. */
 const ODD: readonly unknown[] = [
-  ...[null, true, false, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER + 2, -0, '', ' ', '\u0000', '\ud800', '\u202e', 'x'.repeat(300_000)],
+  ...[null, true, false, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER + 2, -0, '', ' ', '\u0000', '\ud800', '\u202e'],
   ...['__proto__', 'constructor', '../../etc/passwd', "' or 1=1 --", '$(id)', '<script>alert(1)</script>', '%00', '0192a7c0-0000-7000-8000-000000000001'],
   ...['NaN', 'null', '[object Object]', '1'.repeat(400), [], {}, [[]], [null], { length: -1 }, { toString: 1 }, JSON.parse('{"then":1}'), { $ne: null }],
   ...[
@@ -12,11 +12,23 @@ const ODD: readonly unknown[] = [
   ],
 ];
 
+/** More than a message may have (P2). */
+const TOO_LONG = 'x'.repeat(300_000);
+
 /** A copy of a packet with one to three things in it wrong. `undefined`: no packet at all. */
 export function damaged(random: Random, packet: unknown): unknown {
   let copy: unknown = structuredClone(packet);
   for (let left = 1 + random.below(3); left > 0; left -= 1) copy = damagedOnce(random, copy);
+  // Last, because what is repeated is one and the same thing: a damage to it would be repeated too.
+  if (random.chance(0.15)) widenOne(random, copy);
   return copy;
+}
+
+function widenOne(random: Random, packet: unknown): void {
+  const places = placesIn(packet);
+  if (places.length === 0) return;
+  const { holder, key } = random.pick(places);
+  holder[key] = wide(random, holder[key]);
 }
 
 function damagedOnce(random: Random, packet: unknown): unknown {
@@ -24,12 +36,12 @@ function damagedOnce(random: Random, packet: unknown): unknown {
   const place = random.chance(0.95) && places.length > 0 ? random.pick(places) : undefined;
   if (!place) return structuredClone(random.pick([undefined, nested(random.pick([5, 40])), ...ODD]));
   const { holder, key } = place;
-  const kind = random.below(6);
-  if (kind === 0) delete holder[key];
+  const kind = random.below(5);
+  if (key === 'text' && random.chance(0.1)) holder[key] = TOO_LONG;
+  else if (kind === 0) delete holder[key];
   else if (kind === 1) holder[`${key}x`] = holder[key];
   else if (kind === 2) holder[key] = [holder[key]];
-  else if (kind === 3) holder[key] = wide(random, holder[key]);
-  else if (kind === 4) holder[key] = nested(random.pick([3, 40]));
+  else if (kind === 3) holder[key] = nested(random.pick([3, 40]));
   else holder[key] = structuredClone(random.pick(ODD));
   return packet;
 }
