@@ -33,7 +33,7 @@ export const SIMULATION: Suite = {
 /** What crosses packages, slowest last. Of browsers and killed processes there is one at a time. */
 export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string | undefined })[] = [
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
-  { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
+  { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 300_000, fileTimeoutMs: 360_000, concurrency: CONCURRENCY },
   {
     ...{ name: 'tests/reverse-proxy', files: testFiles('tests/reverse-proxy/**/*.test.ts'), ensure: ensureNginx },
     testTimeoutMs: 60_000,

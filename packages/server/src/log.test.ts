@@ -19,6 +19,7 @@ test('O5: listed fields stand in the line, others are only named', () => {
 
 const SECRETS: readonly [string, string][] = [
   ['an API key', `tnd_${'a'.repeat(43)}`],
+  ['a session token', `tns_${'a'.repeat(43)}`],
   ['a provider key', 'sk-ant-REDACTED'],
   ['a password in an address', 'postgres://me:hunter22@db:5432/x'],
   ['a token in a query', 'GET /sign-in?token=hunter22hunter22'],
@@ -29,7 +30,7 @@ const SECRETS: readonly [string, string][] = [
 
 for (const [title, text] of SECRETS) {
   test(`O5: ${title} is cut out of a message and of an error`, () => {
-    const secret = String(/tnd_a+|abcdefghij\w+|hunter22\S*|eyJzdWIi\w+/.exec(text)?.[0]).replace(/@.*$/, '');
+    const secret = String(/tn[ds]_a+|abcdefghij\w+|hunter22\S*|eyJzdWIi\w+/.exec(text)?.[0]).replace(/@.*$/, '');
     for (const pretty of [false, true]) {
       const { lines, log } = capture(pretty);
       log.error({ err: new Error(`failed with ${text}`) }, `about ${text}`);
@@ -38,6 +39,21 @@ for (const [title, text] of SECRETS) {
     assert.ok(!scrub(text).includes(secret));
   });
 }
+
+test('O5: of an error only its words, its place and its code are logged, not what a library has hung onto it', () => {
+  for (const pretty of [false, true]) {
+    const { lines, log } = capture(pretty);
+    const error = Object.assign(new Error('it broke', { cause: Object.assign(new Error('deeper'), { secretKey: 'hunter22' }) }), {
+      ...{ code: '57P01', client: { password: 'hunter22' }, requestBodyValues: { messages: ['hunter22'] }, secretKey: 282_015_602 },
+    });
+    log.error({ err: error }, 'failed');
+    log.error({ err: { password: 'hunter22' } }, 'failed');
+    const text = lines.join('');
+    for (const said of ['it broke', 'deeper', 'log.test.ts']) assert.ok(text.includes(said), text);
+    if (!pretty) assert.ok(text.includes('57P01'));
+    for (const hidden of ['hunter22', '282015602', 'requestBodyValues']) assert.ok(!text.includes(hidden), text);
+  }
+});
 
 test('O5: a JSON line stays JSON after cutting', () => {
   const { lines, log } = capture(false);

@@ -72,7 +72,7 @@ const FIELDS = new Set([
  * or a backslash, so a JSON line stays JSON.
  */
 const CREDENTIALS: readonly [RegExp, string][] = [
-  [/tnd_[A-Za-z0-9_-]{8,}/g, 'tnd_[hidden]'],
+  [/\b(tn[ds]_)[A-Za-z0-9_-]{8,}/g, '$1[hidden]'],
   [/\b(?:sk|pk|rk|AIza)[-_][A-Za-z0-9_-]{16,}/g, '[hidden key]'],
   [/AIza[A-Za-z0-9_-]{30,}/g, '[hidden key]'],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, '[hidden jwt]'],
@@ -98,11 +98,23 @@ export function createLog(options: LogOptions): Log {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: listedFields },
-      serializers: { err: stdSerializers.err, error: stdSerializers.err },
+      serializers: { err: listedError, error: listedError },
       hooks: { streamWrite: options.pretty ? (line) => prettyLine(scrub(line)) : scrub },
     },
     options.destination ?? pino.destination({ fd: 2, sync: true }),
   );
+}
+
+/** Of an error only what it says and where: libraries hang requests, connections and their secrets onto theirs. */
+function listedError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : '[not an error]';
+  const { type, message, stack, code } = stdSerializers.err(error as Error & { code?: unknown }) as {
+    type: string;
+    message: string;
+    stack: string;
+    code?: unknown;
+  };
+  return { type, message, stack, ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}) };
 }
 
 /** Cuts what looks like a credential out of text that is about to be shown or stored. */

@@ -37,8 +37,9 @@ export function connect(url: string, log: Logger): Database {
     // Our statements are few and prepared: planning them anew costs more than any better plan gives back.
     options: '-c plan_cache_mode=force_generic_plan',
   });
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
   let closing: Promise<void> | undefined;
+  // While it closes, the database may go before the last connection has.
+  pool.on('error', (error) => (closing ? undefined : log.warn({ err: error }, 'an idle database connection was lost')));
   return {
     url,
     pool,
