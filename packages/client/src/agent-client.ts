@@ -9,6 +9,7 @@ import {
   type Result,
   refusal,
   success,
+  tryParse,
   validate,
 } from '@tendon/protocol';
 import { backoffMs } from './backoff.ts';
@@ -106,7 +107,7 @@ export class AgentClient {
     if (!checked.ok) return checked;
     const result = await this.#supervisor.ask(name, checked.data);
     if (!result.ok) return result;
-    const data = AGENT_REQUESTS[name].data.safeParse(result.data);
+    const data = tryParse(AGENT_REQUESTS[name].data, result.data);
     if (!data.success) return refusal('internal', 'The server answered in a shape that this client does not know.');
     return success(data.data as AgentData<Name>);
   }
@@ -233,7 +234,7 @@ export class AgentClient {
   }
 
   #read<Name extends AgentNoticeName>(name: Name, payload: unknown, use: (packet: ReturnType<(typeof AGENT_NOTICES)[Name]['parse']>) => void): void {
-    const parsed = AGENT_NOTICES[name].safeParse(payload);
+    const parsed = tryParse(AGENT_NOTICES[name], payload);
     if (parsed.success) use(parsed.data as ReturnType<(typeof AGENT_NOTICES)[Name]['parse']>);
     else this.#notices.set({ code: 'invalid_event', message: `The server sent an unreadable ${name}. ${ERROR_CODES.internal.text}` });
   }

@@ -52,6 +52,17 @@ describe('P1: malformed packets are refused with path and reason', () => {
     assert.equal(refused(execute, { ...good, text: ' \n' }).faults[0]?.path, 'text');
   });
 
+  test('P1: what only looks like a length, a number or a text is refused, and does not make the check throw', () => {
+    const odd = JSON.parse('[{"length":[{"toString":1}]},{"size":[{"toString":1}]},{"toString":1},{"valueOf":1,"toString":1},[{"toString":1}]]') as unknown[];
+    for (const [name, { payload: schema }] of Object.entries({ ...AGENT_REQUESTS, ...GATEWAY_REQUESTS, ...GATEWAY_COMMANDS })) {
+      const inner = 'shape' in schema ? Object.keys(schema.shape as object) : ['sessionId', 'messageId', 'text', 'attachments', 'mode'];
+      for (const key of inner)
+        for (const value of odd) assert.doesNotThrow(() => validate(schema, { ...good, callId: ID, gatewayId: ID, [key]: value }), `${name}.${key}`);
+      for (const value of odd) assert.doesNotThrow(() => validate(schema, value), name);
+    }
+    for (const value of odd) refused(execute, { ...good, text: value });
+  });
+
   test('P1: nesting is refused beyond the limit, at any depth that fits into memory', () => {
     const anything = z.object({ value: z.unknown() });
     assert.ok(validate(anything, { value: nested(LIMITS.depth - 1) }).ok);

@@ -15,9 +15,25 @@ export interface PayloadFault {
 export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown): Result<z.infer<Schema>> {
   const outline = outlineFault(value);
   if (outline) return refusal('invalid_payload', describe([outline]), [outline]);
-  const parsed = schema.safeParse(value);
+  const parsed = tryParse(schema, value);
   if (parsed.success) return success(parsed.data);
+  if (!parsed.error) return refusal('invalid_payload', UNREADABLE.reason, [UNREADABLE]);
   return { ok: false, error: fromIssues(parsed.error.issues) };
+}
+
+const UNREADABLE: PayloadFault = { path: '', reason: 'it cannot be read' };
+
+/** `safeParse` that is safe: zod compares what only looks like a length (`{ length: [{ toString: 1 }] }`) and throws. Without an error then. */
+export function tryParse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+): { readonly success: true; readonly data: z.infer<Schema> } | { readonly success: false; readonly error: z.ZodError | undefined } {
+  try {
+    const parsed = schema.safeParse(value);
+    return parsed.success ? { success: true, data: parsed.data } : { success: false, error: parsed.error };
+  } catch {
+    return { success: false, error: undefined };
+  }
 }
 
 function fromIssues(issues: readonly z.core.$ZodIssue[]): ProtocolError {

@@ -1,4 +1,4 @@
-import { AGENT_REQUESTS, type AgentData, type Delta, eventDataSchemas, type SessionEvent, sessionEventSchema } from '@tendon/protocol';
+import { AGENT_REQUESTS, type AgentData, type Delta, eventDataSchemas, type SessionEvent, sessionEventSchema, tryParse } from '@tendon/protocol';
 
 /** An event of a newer server: it takes its number, and its content is left alone. */
 export interface UnknownEvent {
@@ -29,11 +29,11 @@ export function packetSessionId(payload: unknown): string | undefined {
 
 /** Durable events are checked in full: there are few, and one that is wrong would stay wrong. */
 export function readEvent(payload: unknown): SessionPacket {
-  const parsed = sessionEventSchema.safeParse(payload);
+  const parsed = tryParse(sessionEventSchema, payload);
   if (parsed.success) return { kind: 'event', event: parsed.data };
   const unknown = readUnknownEvent(payload);
   if (unknown) return { kind: 'event', event: unknown };
-  const issue = parsed.error.issues[0];
+  const issue = parsed.error?.issues[0];
   return { kind: 'bad', reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not an event'}` };
 }
 
@@ -62,7 +62,7 @@ function isDelta(value: unknown): value is Delta {
 export function readAttachAnswer(data: unknown): AttachAnswer | undefined {
   if (!isObject(data)) return undefined;
   const { events: rawEvents, ...rest } = data;
-  const parsed = AGENT_REQUESTS['session:attach'].data.safeParse(rest);
+  const parsed = tryParse(AGENT_REQUESTS['session:attach'].data, rest);
   if (!parsed.success) return undefined;
   const { events: _none, ...answer } = parsed.data;
   if (rawEvents === undefined) return answer;

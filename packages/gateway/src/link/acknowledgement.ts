@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode, GATEWAY_REQUESTS, type GatewayData, type GatewayRequestName, validate } from '@tendon/protocol';
+import { ERROR_CODES, type ErrorCode, GATEWAY_REQUESTS, type GatewayData, type GatewayRequestName, tryParse, validate } from '@tendon/protocol';
 import { z } from 'zod';
 
 /** What came of a request: its data, a refusal by the server, or silence. */
@@ -32,8 +32,8 @@ export async function acknowledged<Name extends GatewayRequestName>(name: Name, 
 function refusal(error: { code: string; message: string; details?: unknown }): Acknowledged<never> {
   const { code, message, details } = error;
   if (!isErrorCode(code)) return { kind: 'silent', cause: `an unknown refusal: ${code}` };
-  const wait = waitSchema.safeParse(details);
-  return { kind: 'refused', code, message, isRetryable: ERROR_CODES[code].retry, retryAfterMs: wait.data?.retryAfterMs };
+  const wait = tryParse(waitSchema, details);
+  return { kind: 'refused', code, message, isRetryable: ERROR_CODES[code].retry, retryAfterMs: wait.success ? wait.data.retryAfterMs : undefined };
 }
 
 function isErrorCode(code: string): code is ErrorCode {

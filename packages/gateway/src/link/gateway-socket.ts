@@ -1,4 +1,4 @@
-import { type GatewayRequest, type GatewayRequestName, HANDSHAKE_CODES, type HandshakeCode, PROTOCOL_VERSION, SOCKET_PATH } from '@tendon/protocol';
+import { type GatewayRequest, type GatewayRequestName, HANDSHAKE_CODES, type HandshakeCode, PROTOCOL_VERSION, SOCKET_PATH, tryParse } from '@tendon/protocol';
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
 
@@ -101,7 +101,7 @@ function release(socket: Socket): void {
 
 /** A refusal by the server carries `data`; without it the server was not reached, or its front door was shut. */
 function endOfConnectError(error: Error & { data?: unknown }): SocketEnd {
-  const refusal = refusalSchema.safeParse(error.data);
+  const refusal = tryParse(refusalSchema, error.data);
   if (!refusal.success) return { kind: 'lost', cause: causeOf(error) };
   const { code, message, retryAfterMs } = refusal.data;
   if (isHandshakeCode(code) && !HANDSHAKE_CODES[code].retry) return { kind: 'refused', code, message };

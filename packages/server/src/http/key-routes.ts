@@ -1,3 +1,4 @@
+import { validate } from '@tendon/protocol';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
@@ -23,12 +24,8 @@ export function addKeyRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
     if (principal instanceof Response) return principal;
     const body = await readJson(context.env.incoming);
     if (!body.ok) return tooLarge(context);
-    const request = newKeySchema.safeParse(body.value);
-    if (!request.success)
-      return fault(context, 400, {
-        code: 'invalid_payload',
-        message: request.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
-      });
+    const request = validate(newKeySchema, body.value);
+    if (!request.ok) return fault(context, 400, request.error);
     const { name, gatewayId, expiresInDays } = request.data;
     const expiresAt = expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 24 * 3_600_000);
     const { key, row } = await auth.createKey({ userId: principal.userId, name, gatewayId, expiresAt });

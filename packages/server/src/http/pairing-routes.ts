@@ -1,3 +1,4 @@
+import { validate } from '@tendon/protocol';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, readJson, refused, tooLarge } from './answers.ts';
@@ -57,10 +58,8 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
 async function bodyOf<Schema extends z.ZodType>(context: Context<HttpEnv>, schema: Schema): Promise<z.infer<Schema> | Response> {
   const body = await readJson(context.env.incoming);
   if (!body.ok) return tooLarge(context);
-  const parsed = schema.safeParse(body.value);
-  if (parsed.success) return parsed.data;
-  const message = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  return fault(context, 400, { code: 'invalid_payload', message });
+  const checked = validate(schema, body.value);
+  return checked.ok ? checked.data : fault(context, 400, checked.error);
 }
 
 function tooMany(context: Context<HttpEnv>, retryAfterMs: number): Response {

@@ -71,7 +71,16 @@ interface Entrance {
 }
 
 /** Never rejects: whatever goes wrong in here is a refusal. */
-async function admit({ desk, socket, name, opening }: Entrance): Promise<Guest | HandshakeRefusal> {
+async function admit(entrance: Entrance): Promise<Guest | HandshakeRefusal> {
+  try {
+    return await check(entrance);
+  } catch (error) {
+    entrance.desk.log.error({ event: 'handshake_failed', namespace: entrance.name, err: error }, 'a credential could not be checked');
+    return UNCHECKED;
+  }
+}
+
+async function check({ desk, socket, name, opening }: Entrance): Promise<Guest | HandshakeRefusal> {
   if (!desk.isServing() || desk.options.isDraining()) return AWAY;
   const reading = readHandshake(socket.handshake.auth);
   if (!reading.ok) return reading.refusal;
@@ -87,15 +96,10 @@ async function admit({ desk, socket, name, opening }: Entrance): Promise<Guest |
     address: desk.options.addressOf(socket.request),
     client,
   };
-  try {
-    const result = await desk.options.authenticate(attempt);
-    if (!result.ok) return result.refusal;
-    if (!desk.isServing() || desk.options.isDraining()) return AWAY;
-    return isRevoked(opening, result.principal) ? REVOKED : { principal: result.principal, client };
-  } catch (error) {
-    desk.log.error({ event: 'handshake_failed', namespace: name, err: error }, 'a credential could not be checked');
-    return UNCHECKED;
-  }
+  const result = await desk.options.authenticate(attempt);
+  if (!result.ok) return result.refusal;
+  if (!desk.isServing() || desk.options.isDraining()) return AWAY;
+  return isRevoked(opening, result.principal) ? REVOKED : { principal: result.principal, client };
 }
 
 function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: Socket; guest: Admitted; welcome: Welcome }): void {

@@ -69,6 +69,8 @@ test('T3: a wrong version, a wrong shape and a wrong token are told apart', asyn
     [{ protocol: 1, client, token: '' }, 'unauthorized'],
     [{ protocol: 1, client, token: { $ne: '' } }, 'unauthorized'],
     [{ protocol: 1, client }, 'unauthorized'],
+    [{ protocol: 1, client, token: { length: [{ toString: 1 }] } }, 'unsupported_protocol'],
+    [{ protocol: 1, client: { name: { length: [{ toString: 1 }] }, version: '1' } }, 'unsupported_protocol'],
     [JSON.parse('{"protocol":1,"client":{"name":"x","version":"1"},"__proto__":{"token":"ada"}}'), 'unsupported_protocol'],
   ];
   for (const [auth, code] of table) {

@@ -25,6 +25,7 @@ const MALFORMED: readonly [string, string, RegExp][] = [
   ['deep nesting', `["session:list",${nested(40)}]`, /nested deeper/],
   ['very deep nesting', `["session:list",${nested(100_000)}]`, /nested deeper/],
   ['very many values', `["session:list",{"a":[${'0,'.repeat(200_000)}0]}]`, /more than \d+ values/],
+  ['what only looks like a length', '["session:list",{"cursor":{"length":[{"toString":1}]}}]', /it cannot be read|^cursor: /],
   ['__proto__', '["session:list",{"__proto__":{"limit":1}}]', /not accepted/],
   ['an unknown event', '["session:steal",{}]', /no such event/],
   ['an event of another namespace', '["gateway:hello",{}]', /no such event/],

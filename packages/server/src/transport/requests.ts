@@ -55,7 +55,7 @@ function readPacket(args: readonly unknown[]): Packet {
 }
 
 async function respond<Connection>(packet: Packet, desk: RequestDesk<Connection>): Promise<void> {
-  const admitted = admit(packet, desk);
+  const admitted = admitSafely(packet, desk);
   if (!admitted.ok) {
     desk.log.debug({ event: 'request_refused', name: nameForLog(packet.name), code: admitted.error.code }, admitted.error.message);
     acknowledge(packet, desk, admitted);
@@ -63,6 +63,15 @@ async function respond<Connection>(packet: Packet, desk: RequestDesk<Connection>
   }
   const { route, payload } = admitted.data;
   acknowledge(packet, desk, await run(route, payload, desk));
+}
+
+/** A check that breaks must cost its request alone: nobody would catch it, and that would end the process. */
+function admitSafely<Connection>(packet: Packet, desk: RequestDesk<Connection>): Admission<Connection> {
+  try {
+    return admit(packet, desk);
+  } catch (error) {
+    return internal(desk.log, error);
+  }
 }
 
 function admit<Connection>(packet: Packet, desk: RequestDesk<Connection>): Admission<Connection> {
@@ -98,7 +107,7 @@ async function run<Connection>(route: Route<Connection>, payload: unknown, desk:
   }
 }
 
-function internal(log: Logger, error: unknown): Result<unknown> {
+function internal(log: Logger, error: unknown): { ok: false; error: ProtocolError } {
   const logId = randomUUID();
   log.error({ event: 'handler_failed', logId, err: error }, 'a request handler threw');
   return refusal('internal', `Something broke in the server. Its log has the details under ${logId}.`, { logId });
