@@ -118,3 +118,17 @@ test('U4, K13: a message written offline outlives a reload and goes out once; a 
   // of the half answer at most the last second is lost; it came just before the kill, so it may be there or not, but never twice
   assert.ok((await device.answered('Half an answer').count()) <= 1);
 });
+
+test('U35: the first message of a session waits for the connection, and starts it once', async () => {
+  rig.allow(/net::ERR_INTERNET_DISCONNECTED/);
+  const device = await rig.device();
+  await device.open();
+  rig.model.script(says('Here I am.'));
+  await device.page.context().setOffline(true);
+  await device.isAway();
+  await device.message.fill('are you there?');
+  await device.message.press('Enter');
+  await device.page.context().setOffline(false);
+  await device.answered('Here I am.').waitFor();
+  assert.equal(await device.said('are you there?').count(), 1);
+});

@@ -6,6 +6,7 @@ import { Composer, type ComposerHandle } from '../composer/composer.tsx';
 import { NEW_SESSION_DRAFT } from '../composer/drafts.ts';
 import { ModelPicker, type Place, PlacePicker } from '../composer/pickers.tsx';
 import { useAnswer } from '../connection/use-answer.ts';
+import { whenOnline } from '../connection/when-online.ts';
 import { PageHeader } from '../ui/page-header.tsx';
 import { composerFocus } from './composer-focus.ts';
 import { type Suggestion, suggestions } from './suggestions.ts';
@@ -29,6 +30,8 @@ export function NewSessionPage(): ReactNode {
   useEffect(() => composerFocus.register(() => composer.current?.focus()), []);
 
   const start = async (text: string): Promise<string | undefined> => {
+    // Who is quick has written before the connection is there.
+    if (!(await whenOnline(client))) return 'No session was started: there is no connection to the server. Send it again when there is one.';
     const result = await client.request('session:create', {
       ...(model !== undefined && { model }),
       ...(place.gatewayId !== undefined && { gatewayId: place.gatewayId }),
