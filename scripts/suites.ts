@@ -30,7 +30,7 @@ export const SIMULATION: Suite = {
   ...{ testTimeoutMs: 1_100_000, fileTimeoutMs: 1_140_000 },
 };
 
-/** What crosses packages, slowest last. Of browsers and killed processes there is one at a time. */
+/** What crosses packages, slowest last. Most of what is killed or shown in a browser waits most of the time: two at once. */
 export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string | undefined })[] = [
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 300_000, fileTimeoutMs: 360_000, concurrency: CONCURRENCY },
@@ -40,6 +40,13 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
     fileTimeoutMs: 180_000,
     concurrency: 1,
   },
-  { name: 'tests/chaos', files: testFiles('tests/chaos/**/*.test.ts'), testTimeoutMs: 600_000, fileTimeoutMs: 660_000, concurrency: 1 },
-  { name: 'tests/e2e', files: testFiles('tests/e2e/**/*.test.ts'), testTimeoutMs: 120_000, fileTimeoutMs: 300_000, concurrency: 1, ensure: ensureBrowser },
+  { name: 'tests/chaos', files: testFiles('tests/chaos/**/*.test.ts'), testTimeoutMs: 600_000, fileTimeoutMs: 660_000, concurrency: CONCURRENCY },
+  {
+    name: 'tests/e2e',
+    files: testFiles('tests/e2e/**/*.test.ts'),
+    testTimeoutMs: 120_000,
+    fileTimeoutMs: 300_000,
+    concurrency: CONCURRENCY,
+    ensure: ensureBrowser,
+  },
 ];

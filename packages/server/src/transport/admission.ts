@@ -49,7 +49,7 @@ export function guardNamespace(namespace: Namespace, name: NamespaceName, { desk
     void admit({ desk, socket, name, opening }).then((outcome) => {
       if ('code' in outcome) {
         desk.credentials.settle(opening);
-        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: desk.options.addressOf(socket.request) }, outcome.message);
+        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: addressOf(desk, socket) }, outcome.message);
         next(new HandshakeError(outcome));
         return;
       }
@@ -93,13 +93,18 @@ async function check({ desk, socket, name, opening }: Entrance): Promise<Guest |
     origin,
     host,
     fetchSite: socket.handshake.headers['sec-fetch-site'] as string | undefined,
-    address: desk.options.addressOf(socket.request),
+    address: addressOf(desk, socket),
     client,
   };
   const result = await desk.options.authenticate(attempt);
   if (!result.ok) return result.refusal;
   if (!desk.isServing() || desk.options.isDraining()) return AWAY;
   return isRevoked(opening, result.principal) ? REVOKED : { principal: result.principal, client };
+}
+
+/** The request of a poll may have lost its connection by now; the engine has kept the address of that. */
+function addressOf(desk: AdmissionDesk, socket: Socket): string {
+  return desk.options.addressOf(socket.request) || socket.conn.remoteAddress;
 }
 
 function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: Socket; guest: Admitted; welcome: Welcome }): void {
@@ -112,7 +117,7 @@ function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: 
     return;
   }
   if (credentialId !== undefined) desk.credentials.add(credentialId, socket);
-  desk.log.info({ event: 'connected', ...who, version: client.version, address: desk.options.addressOf(socket.request) }, 'connected');
+  desk.log.info({ event: 'connected', ...who, version: client.version, address: addressOf(desk, socket) }, 'connected');
   endWithCredential(socket, principal.expiresAt);
   socket.on('disconnect', (reason) => {
     if (credentialId !== undefined) desk.credentials.remove(credentialId, socket);
