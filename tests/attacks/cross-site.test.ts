@@ -16,6 +16,7 @@ interface Answer {
   readonly status: number;
   readonly setCookies: readonly string[];
   readonly text: string;
+  readonly allowsOrigin: string | undefined;
 }
 
 function send(method: string, path: string, { headers, body }: { headers: Record<string, string>; body?: string }): Promise<Answer> {
@@ -24,7 +25,12 @@ function send(method: string, path: string, { headers, body }: { headers: Record
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, setCookies: response.headers['set-cookie'] ?? [], text: Buffer.concat(chunks).toString() }),
+        resolve({
+          status: response.statusCode ?? 0,
+          setCookies: response.headers['set-cookie'] ?? [],
+          text: Buffer.concat(chunks).toString(),
+          allowsOrigin: response.headers['access-control-allow-origin'],
+        }),
       );
     });
     sent.on('error', reject);
@@ -82,6 +88,15 @@ for (const site of SITES) {
     });
   }
 }
+
+test('H10: no answer allows another site to send the header that our page sends', async () => {
+  const headers = { Origin: 'https://evil.example', 'Access-Control-Request-Method': 'GET', 'Access-Control-Request-Headers': 'x-requested-with' };
+  for (const path of ['/api/me', '/api/devices', '/api/keys']) {
+    const answer = await send('OPTIONS', path, { headers });
+    assert.equal(answer.status, 403);
+    assert.equal(answer.allowsOrigin, undefined);
+  }
+});
 
 for (const method of ['PUT', 'PATCH', 'GET', 'HEAD', 'OPTIONS']) {
   for (const path of ['/api/keys', '/api/auth/sign-out', '/api/auth/session-token']) {

@@ -74,7 +74,8 @@ async function waitForKey(serverUrl: string, started: { deviceCode: string; expi
     if (made.success) return made.data.key;
     const code = refusalSchema.safeParse(answer?.body).data?.error.code;
     if (code === 'access_denied') throw new StartError('the pairing was denied: start again to ask once more');
-    if (code === 'expired_token') break;
+    if (code === 'expired_token')
+      throw new StartError('the request is over, or its key was handed out already: start again, and revoke a key of this machine that nobody uses');
     if (code === 'slow_down' || code === 'rate_limited') intervalMs += SLOWER_MS;
   }
   throw new StartError('nobody approved this machine in time: start again for a new code');

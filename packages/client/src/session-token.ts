@@ -40,7 +40,7 @@ function requestToken({ origin, fetch }: PageParts, csrf: string): Promise<Respo
 
 /** Asking who we are puts the token into the page's cookies. */
 async function freshCsrfToken(parts: PageParts): Promise<string | undefined> {
-  await parts.fetch(`${parts.origin}/api/me`, { cache: 'no-store' });
+  await parts.fetch(`${parts.origin}/api/me`, { cache: 'no-store', headers: { 'X-Requested-With': 'tendon' } });
   return csrfToken(parts);
 }
 

@@ -66,4 +66,13 @@ test('O5: control characters do not reach the terminal, and one entry is one lin
   log.info({ client: 'evil\u001b[2J\nname' }, 'hi\u001b]0;x\u0007');
   assert.equal(lines.join('').split('\n').length, 2);
   assert.doesNotMatch(lines.join(''), /[\u001b\u0007]/);
+  log.error({ err: new SyntaxError('Unexpected \u001b]0;owned\u0007') }, 'failed');
+  assert.doesNotMatch(lines.join(''), /[\u001b\u0007]/);
+  assert.match(lines.join(''), /log\.test\.ts/);
+});
+
+test('O5: the id under which a client is told to look stands in the line', () => {
+  const { lines, log } = capture(false);
+  log.error({ event: 'handler_failed', logId: 'the-id' }, 'failed');
+  assert.match(lines.join(''), /the-id/);
 });

@@ -15,6 +15,7 @@ const FIELDS = new Set([
     'gatewayId',
     'instanceId',
     'requestId',
+    'logId',
     'socketId',
     'node',
     'epoch',
@@ -139,7 +140,7 @@ function prettyLine(line: string): string {
   const { time, level, msg, err, ...rest } = entry;
   const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const head = `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${[visible(String(msg ?? '')), ...fields.map(visible)].join('  ')}`;
-  const stack = typeof err === 'object' && err !== null && 'stack' in err ? `\n${String(err.stack)}` : '';
+  const stack = typeof err === 'object' && err !== null && 'stack' in err ? `\n${String(err.stack).split('\n').map(visible).join('\n')}` : '';
   return `${head}${stack}\n`;
 }
 

@@ -37,7 +37,7 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
     const { readGatewayId, startGateway } = await import('@tendon/gateway');
     const gatewayId = await readGatewayId(config.home, flags.name);
     const place = { home: config.home, serverUrl, gatewayId, name: flags.name ?? hostname() };
-    const token = isChild ? await askParent(gatewayId) : await ownKey(config, place);
+    const { token, isPaired } = isChild ? { token: await askParent(gatewayId), isPaired: false } : await ownKey(config, place);
     const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY });
     const handle = await startGateway({
       serverUrl,
@@ -49,37 +49,43 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
       ...(flags.name === undefined ? {} : { name: flags.name }),
     });
     running.add(() => handle.close());
-    await requireOnline(handle, place);
+    await requireOnline(handle, isPaired ? place : undefined);
     tellParent({ type: 'online', gatewayId: handle.gatewayId });
     if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
     await readyFile.write({ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) });
-    running.endWith(refused(handle), 'The server no longer accepts this machine: its key was revoked, or its version does not fit.');
+    running.endWith(
+      refused(handle, isPaired ? place : undefined),
+      'The server no longer accepts this machine: its key was revoked, or its version does not fit.',
+    );
   });
 }
 
 type Place = Parameters<typeof pair>[0];
 
 /** The key that was given, that of an earlier pairing, or of one that is made now. */
-async function ownKey(config: Config, place: Place): Promise<string> {
-  return config.apiKey ?? (await pairedKey(place)) ?? (await pair(place, note));
+async function ownKey(config: Config, place: Place): Promise<{ token: string; isPaired: boolean }> {
+  if (config.apiKey !== undefined) return { token: config.apiKey, isPaired: false };
+  return { token: (await pairedKey(place)) ?? (await pair(place, note)), isPaired: true };
 }
 
-async function requireOnline(handle: GatewayHandle, place: Place): Promise<void> {
+/** `paired`: where the key came from a pairing. */
+async function requireOnline(handle: GatewayHandle, paired: Place | undefined): Promise<void> {
   const state = await handle.ready();
   if (state.kind !== 'failed') return;
-  const isPaired = state.reason.code === 'unauthorized' && (await pairedKey(place)) !== undefined;
-  if (isPaired) await forgetPairing(place);
-  const next = isPaired ? ' Its pairing has ended: start it again to pair it anew.' : '';
+  const hasEnded = paired !== undefined && state.reason.code === 'unauthorized';
+  if (hasEnded) await forgetPairing(paired);
+  const next = hasEnded ? ' Its pairing has ended: start it again to pair it anew.' : '';
   throw new StartError(`the server refused this machine (${state.reason.code}): ${state.reason.message}${next}`);
 }
 
-/** Settles when the server refuses this machine for good. */
-function refused(handle: GatewayHandle): Promise<void> {
+/** Settles when the server refuses this machine for good. A pairing that has ended is forgotten. */
+function refused(handle: GatewayHandle, paired: Place | undefined): Promise<void> {
   return new Promise((resolve) => {
     const stop = handle.subscribe((state) => {
       if (state.kind !== 'failed') return;
       stop();
-      resolve();
+      const forgotten = paired !== undefined && state.reason.code === 'unauthorized' ? forgetPairing(paired).catch(() => undefined) : Promise.resolve();
+      void forgotten.then(resolve);
     });
   });
 }

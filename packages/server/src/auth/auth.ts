@@ -74,8 +74,8 @@ export interface Auth {
 const TOKEN_ATTEMPTS = 300;
 const LINK_ATTEMPTS = 20;
 const FORGIVEN_EVERY_MS = 3_000;
-/** 10 a minute for a browser session, 30 a minute for an address. */
-const SESSION_TOKENS = { session: { capacity: 10, refillMs: 6_000 }, address: { capacity: 30, refillMs: 2_000 } };
+/** In no minute more than 10 for a browser session and 30 for an address: half of them at once, the others as time goes by. */
+const SESSION_TOKENS = { session: { capacity: 5, refillMs: 12_000 }, address: { capacity: 15, refillMs: 4_000 } };
 
 /** 20 requests of an address at once, one more every 3 s; 20 wrong codes of a person, one more every 10 s: 25,600,000,000 codes, each good for 10 minutes. */
 const PAIRING = { machines: { capacity: 20, refillMs: 3_000 }, people: { capacity: 20, refillMs: 10_000 } };
@@ -124,7 +124,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     },
     devices: new Devices({ pool, now, onEnded: (credentialId) => tell({ credentialId }) }),
     watchEnded: (inUse) => new EndedCredentials({ pool, inUse, onEnded: (credentialId) => tell({ credentialId }), now, log }),
-    pairing: openPairing({ pool, keys, log, now }, clock),
+    pairing: openPairing({ pool, log, now }, clock),
     pairingUrl: (userCode) => `${door.publicOrigin()}/pair?code=${userCode}`,
     createKey: (request) => keys.create(request, now()),
     listKeys: (userId) => keys.list(userId),
@@ -145,9 +145,9 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   };
 }
 
-function openPairing({ pool, keys, log, now }: { pool: Pool; keys: ApiKeys; log: Log; now: () => Date }, clock: () => number): PairingDesk {
+function openPairing({ pool, log, now }: { pool: Pool; log: Log; now: () => Date }, clock: () => number): PairingDesk {
   const limiters = { machines: new AttemptLimiter({ ...PAIRING.machines, now: clock }), people: new AttemptLimiter({ ...PAIRING.people, now: clock }) };
-  return new PairingDesk({ pairings: new Pairings(pool, randomBytes), createKey: (request) => keys.create(request, now()), limiters, log, now });
+  return new PairingDesk({ pairings: new Pairings(pool, randomBytes), limiters, log, now });
 }
 
 /** The `Set-Cookie` line that gives a page its CSRF token, unless it has one of this session. */

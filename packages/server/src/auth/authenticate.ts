@@ -113,12 +113,16 @@ async function judgeCookie(parts: AuthenticatorParts, attempt: Attempt): Promise
 
 /**
  * The origin of the page of ours that made a request, undefined when none did: from `Origin`, or, where browsers leave that out
- * (same-origin GET, as in long-polling), from `Host` when `Sec-Fetch-Site`, which no page can set, says that they are the same.
+ * (same-origin GET, as in long-polling), from `Host` when `Sec-Fetch-Site`, which no page can set, says that they are the same. To a plain
+ * http address that is not loopback browsers send neither: there a header of our page counts, which another site's page may not send
+ * without asking first (a preflight), and no route of ours answers that.
  */
 export function pageOrigin(origins: Origins, headers: IncomingHttpHeaders): string | undefined {
   const { origin, host } = headers;
   if (origin !== undefined) return origins.allows(origin) ? origin : undefined;
-  return headers['sec-fetch-site'] === 'same-origin' && host !== undefined ? origins.originOf(host) : undefined;
+  const site = headers['sec-fetch-site'];
+  const isOurs = site === undefined ? headers['x-requested-with'] === 'tendon' : site === 'same-origin';
+  return isOurs && host !== undefined ? origins.originOf(host) : undefined;
 }
 
 /** R13: path, outcome, user, client, address. Never the credential, nor anything made from it. */

@@ -59,6 +59,7 @@ async function judge(parts: SessionTokenParts, headers: IncomingHttpHeaders, add
   if (!perSession.ok) return limited(perSession.retryAfterMs, 'too many requests of this browser session');
   const { userId, sessionId } = session;
   const token = await parts.tokens.create({ userId, sessionId, origin }, parts.now());
+  if (token === undefined) return refuse('unauthorized', 'the browser session has just ended');
   return { answer: { ok: true, token, expiresInMs: SESSION_TOKEN_LIFETIME_MS }, user: userId };
 }
 

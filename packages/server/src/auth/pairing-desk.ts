@@ -1,8 +1,8 @@
 import type { Log } from '../log.ts';
-import type { NewApiKey } from './api-keys.ts';
 import type { Admission, AttemptLimiter } from './attempt-limiter.ts';
 import { readUserCode } from './credentials.ts';
 import type { PairingRequest, Pairings, StartedPairing, WaitingMachine } from './pairings.ts';
+import type { Principal } from './principal.ts';
 
 type Limited = { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
 type Refused<Code extends string> = { readonly ok: false; readonly code: Code };
@@ -17,7 +17,6 @@ export type PairingDecision = { readonly ok: true } | Refused<'not_found'> | Lim
 
 export interface PairingDeskParts {
   readonly pairings: Pairings;
-  readonly createKey: (request: NewApiKey) => Promise<{ readonly key: string }>;
   /** Requests of machines, per address; and codes that a person got wrong. */
   readonly limiters: { readonly machines: AttemptLimiter; readonly people: AttemptLimiter };
   readonly log: Log;
@@ -37,21 +36,26 @@ export class PairingDesk {
     const admission = limiters.machines.take('pair', request.address);
     if (!admission.ok) return limited(admission);
     const started = await pairings.start(request, now());
-    if (!started) return { ok: false, code: 'rate_limited', retryAfterMs: 60_000 };
+    if (!started) {
+      log.warn(
+        { event: 'pairing', outcome: 'refused', reason: 'too many machines wait already', address: request.address },
+        'a machine cannot ask to be paired',
+      );
+      return { ok: false, code: 'rate_limited', retryAfterMs: 60_000 };
+    }
     log.info({ event: 'pairing', outcome: 'asked', gatewayId: request.gatewayId, address: request.address }, 'a machine asks to be paired');
     return { ok: true, ...started };
   }
 
   async poll(deviceCode: string, address: string): Promise<PairingPoll> {
-    const { pairings, createKey, limiters, log, now } = this.#parts;
+    const { pairings, limiters, log, now } = this.#parts;
     const admission = limiters.machines.take('poll', address);
     if (!admission.ok) return limited(admission);
     const answer = await pairings.poll(deviceCode, now());
     // Whoever holds a code that is known does not guess.
     if (answer.code !== 'expired_token') limiters.machines.giveBack('poll', address);
     if (answer.code !== 'approved') return { ok: false, code: answer.code };
-    const { userId, gatewayId, name } = answer;
-    const { key } = await createKey({ userId, name, gatewayId });
+    const { key, userId, gatewayId } = answer;
     log.info({ event: 'pairing', outcome: 'paired', user: userId, gatewayId, address }, 'a machine was paired');
     return { ok: true, key };
   }
@@ -67,12 +71,12 @@ export class PairingDesk {
     return { ok: true, machine };
   }
 
-  async decide(userId: string, typed: string, approve: boolean): Promise<PairingDecision> {
+  async decide({ userId, credentialId }: Pick<Principal, 'userId' | 'credentialId'>, typed: string, approve: boolean): Promise<PairingDecision> {
     const { pairings, limiters, log, now } = this.#parts;
     const admission = limiters.people.take('pair code', userId);
     if (!admission.ok) return limited(admission);
     const code = readUserCode(typed);
-    if (code === undefined || !(await pairings.decide(code, { userId, approve }, now()))) return { ok: false, code: 'not_found' };
+    if (code === undefined || !(await pairings.decide(code, { userId, credentialId, approve }, now()))) return { ok: false, code: 'not_found' };
     limiters.people.giveBack('pair code', userId);
     log.info({ event: 'pairing', outcome: approve ? 'approved' : 'denied', user: userId }, 'a person has decided about a machine');
     return { ok: true };

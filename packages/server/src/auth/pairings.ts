@@ -1,10 +1,12 @@
 import type { Pool } from 'pg';
-import { hashCredential, newDeviceCode, newUserCode, type RandomBytes } from './credentials.ts';
+import { v7 as uuidv7 } from 'uuid';
+import { displayPrefix, hashCredential, newApiKey, newDeviceCode, newUserCode, type RandomBytes } from './credentials.ts';
 
 const LIFETIME_MS = 10 * 60_000;
 /** How long a machine waits between two questions. */
 const INTERVAL_MS = 5_000;
-const MOST_WAITING = 1_000;
+/** Codes stay too many to guess: 25,600,000,000 of them, and a person gets six wrong ones a minute. */
+const MOST_WAITING = 20_000;
 
 export interface PairingRequest {
   readonly gatewayId: string;
@@ -30,10 +32,15 @@ export interface WaitingMachine {
   readonly expiresAt: Date;
 }
 
-/** The codes of RFC 8628, section 3.5, or what a key is to be made of. */
+/** The codes of RFC 8628, section 3.5, or the key. */
 export type PollAnswer =
   | { readonly code: 'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token' }
-  | { readonly code: 'approved'; readonly userId: string; readonly gatewayId: string; readonly name: string };
+  | { readonly code: 'approved'; readonly key: string; readonly userId: string; readonly gatewayId: string };
+
+/** The credential of whoever approved still holds; what stands in no table (a JWT, none at all) is not looked up. */
+const APPROVER_IS_IN = `(pairings.decided_with !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+  or exists (select from auth_sessions where id::text = pairings.decided_with and auth_sessions.expires_at > $2)
+  or exists (select from api_keys where id::text = pairings.decided_with and revoked_at is null and (api_keys.expires_at is null or api_keys.expires_at > $2)))`;
 
 /**
  * Machines that ask to be let in (device authorization grant, RFC 8628):
@@ -61,7 +68,7 @@ export class Pairings {
       const userCode = newUserCode(this.#random);
       const { rowCount } = await this.#pool.query(
         `insert into pairings (device_hash, user_code, gateway_id, name, address, created_at, expires_at)
-         select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from pairings) < $8 on conflict (user_code) do nothing`,
+         select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from pairings where state = 'pending') < $8 on conflict (user_code) do nothing`,
         [hashCredential(deviceCode), userCode, gatewayId, name, address, now, new Date(now.getTime() + LIFETIME_MS), MOST_WAITING],
       );
       if (rowCount === 1) return { deviceCode, userCode, expiresInMs: LIFETIME_MS, intervalMs: INTERVAL_MS };
@@ -69,15 +76,20 @@ export class Pairings {
     return undefined;
   }
 
-  /** The machine asks how it stands. An approval is handed out once, by one statement. */
+  /** The machine asks how it stands. An approval is used up and its key made by one statement, while the approver's own credential holds. */
   async poll(deviceCode: string, now: Date): Promise<PollAnswer> {
     const hash = hashCredential(deviceCode);
-    const used = await this.#pool.query<{ user_id: string; gateway_id: string; name: string }>(
-      `update pairings set state = 'used' where device_hash = $1 and state = 'approved' and expires_at > $2 returning user_id, gateway_id, name`,
-      [hash, now],
+    const key = newApiKey(this.#random);
+    const made = await this.#pool.query<{ user_id: string; gateway_id: string }>(
+      `with taken as (
+         update pairings set state = 'used' where device_hash = $1 and state = 'approved' and expires_at > $2 and ${APPROVER_IS_IN}
+         returning user_id, gateway_id, name
+       ) insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at)
+         select $3, user_id, name, 'gateway', gateway_id, $4, $5, $2 from taken returning user_id, gateway_id`,
+      [hash, now, uuidv7(), hashCredential(key), displayPrefix(key)],
     );
-    const approved = used.rows[0];
-    if (approved) return { code: 'approved', userId: approved.user_id, gatewayId: approved.gateway_id, name: approved.name };
+    const approved = made.rows[0];
+    if (approved) return { code: 'approved', key, userId: approved.user_id, gatewayId: approved.gateway_id };
     const { rows } = await this.#pool.query<{ state: string; last: Date | null }>(
       `update pairings set last_polled_at = $2 from (select device_hash, last_polled_at as last from pairings where device_hash = $1 for update) as before
        where pairings.device_hash = before.device_hash and expires_at > $2 returning state, before.last`,
@@ -100,13 +112,11 @@ export class Pairings {
   }
 
   /** The first decision stands. False when there is none to make any more. */
-  async decide(userCode: string, { userId, approve }: { userId: string; approve: boolean }, now: Date): Promise<boolean> {
-    const { rowCount } = await this.#pool.query(`update pairings set state = $3, user_id = $4 where user_code = $1 and state = 'pending' and expires_at > $2`, [
-      userCode,
-      now,
-      approve ? 'approved' : 'denied',
-      userId,
-    ]);
+  async decide(userCode: string, { userId, credentialId, approve }: { userId: string; credentialId: string; approve: boolean }, now: Date): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `update pairings set state = $3, user_id = $4, decided_with = $5 where user_code = $1 and state = 'pending' and expires_at > $2`,
+      [userCode, now, approve ? 'approved' : 'denied', userId, credentialId],
+    );
     return rowCount === 1;
   }
 }

@@ -35,18 +35,16 @@ export class SessionTokens {
     this.#random = random;
   }
 
-  /** A new token. Clears away those that ended more than an hour ago. */
-  async create({ userId, sessionId, origin }: SessionTokenBinding, now: Date): Promise<string> {
+  /** A new token, or undefined when the browser session is over by now. Clears away those that ended more than an hour ago. */
+  async create({ userId, sessionId, origin }: SessionTokenBinding, now: Date): Promise<string | undefined> {
     const token = newSessionToken(this.#random);
     await this.#pool.query('delete from session_tokens where expires_at < $1', [new Date(now.getTime() - 3_600_000)]);
-    await this.#pool.query('insert into session_tokens (hash, user_id, session_id, origin, expires_at) values ($1, $2, $3, $4, $5)', [
-      hashCredential(token),
-      userId,
-      sessionId,
-      origin,
-      new Date(now.getTime() + SESSION_TOKEN_LIFETIME_MS),
-    ]);
-    return token;
+    const { rowCount } = await this.#pool.query(
+      `insert into session_tokens (hash, user_id, session_id, origin, expires_at)
+       select $1, user_id, id, $4, $5 from auth_sessions where id = $3 and user_id = $2 and expires_at > $6 for key share`,
+      [hashCredential(token), userId, sessionId, origin, new Date(now.getTime() + SESSION_TOKEN_LIFETIME_MS), now],
+    );
+    return rowCount === 1 ? token : undefined;
   }
 
   /**

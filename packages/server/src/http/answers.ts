@@ -72,12 +72,13 @@ export function fault(
 export async function readJson(request: IncomingMessage): Promise<{ readonly ok: true; readonly value: unknown } | { readonly ok: false }> {
   const chunks: Buffer[] = [];
   let total = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    total += chunk.length;
-    if (total > BODY_BYTES) return { ok: false };
-    chunks.push(chunk);
-  }
   try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      total += chunk.length;
+      if (total > BODY_BYTES) return { ok: false };
+      chunks.push(chunk);
+    }
+    // A body that breaks off is one that cannot be read: its sender is gone, and nothing of ours has failed.
     return { ok: true, value: JSON.parse(Buffer.concat(chunks).toString('utf8')) };
   } catch {
     return { ok: true, value: undefined };

@@ -23,6 +23,9 @@ const ROWS: readonly {
   { title: 'it says nothing', trusted: ['10.0.0.1'], peer: '10.0.0.1', is: '10.0.0.1' },
   { title: 'IPv4 in IPv6', trusted: ['10.0.0.1'], peer: '::ffff:10.0.0.1', forwarded: '::ffff:203.0.113.9', is: '203.0.113.9' },
   { title: 'IPv6', trusted: ['fd00::/8'], peer: 'fd00::1', forwarded: '2001:db8::5', is: '2001:db8::5' },
+  { title: 'the proxy adds a port', trusted: ['10.0.0.1'], peer: '10.0.0.1', forwarded: '203.0.113.9:50123', is: '203.0.113.9' },
+  { title: 'the proxy adds a port to IPv6', trusted: ['10.0.0.1'], peer: '10.0.0.1', forwarded: '[2001:db8::5]:50123', is: '2001:db8::5' },
+  { title: 'it is no address', trusted: ['10.0.0.0/8'], peer: '10.0.0.1', forwarded: 'x'.repeat(1_000), is: '10.0.0.1' },
   { title: 'the connection has ended', trusted: ['10.0.0.1'], forwarded: '203.0.113.9', is: '' },
 ];
 

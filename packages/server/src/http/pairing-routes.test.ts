@@ -113,6 +113,26 @@ test('H27: of 15 questions at once after an approval one gets the key', async ()
   assert.equal(answers.filter((answer) => answer.startsWith('tnd_')).length, 1);
 });
 
+test('H14, H27: an approval ends with the credential of whoever gave it', async () => {
+  const { deviceCode, userCode } = await start();
+  const thief = await person();
+  assert.equal((await decide(thief, userCode, 'approve')).status, 200);
+  assert.equal((await rig.post('/api/auth/sign-out', thief, '')).status, 200);
+  later(INTERVAL_MS);
+  assert.equal(await told(deviceCode), 'authorization_pending');
+  const { rows } = await rig.auth.database.pool.query(`select from api_keys where name = 'office' and created_at > $1`, [
+    new Date(rig.auth.clock.now.getTime() - INTERVAL_MS),
+  ]);
+  assert.equal(rows.length, 0);
+
+  const other = await start();
+  const { key, row } = await rig.auth.auth.createKey({ userId: rig.auth.auth.ownerId, name: 'a script' });
+  assert.equal((await decide({ Authorization: `Bearer ${key}` }, other.userCode, 'approve')).status, 200);
+  await rig.auth.auth.revokeKey(rig.auth.auth.ownerId, row.id);
+  later(INTERVAL_MS);
+  assert.equal(await told(other.deviceCode), 'authorization_pending');
+});
+
 test('H26: the first decision stands', async () => {
   const headers = await person();
   const denied = await start();

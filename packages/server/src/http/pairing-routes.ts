@@ -49,7 +49,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
     if (principal instanceof Response) return principal;
     const body = await bodyOf(context, decisionSchema);
     if (body instanceof Response) return body;
-    const answer = await auth.pairing.decide(principal.userId, context.req.param('code'), body.decision === 'approve');
+    const answer = await auth.pairing.decide(principal, context.req.param('code'), body.decision === 'approve');
     if (answer.ok) return context.json({ ok: true });
     return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : nobodyWaits(context);
   });

@@ -8,7 +8,7 @@ export function keepSignedIn(client: AgentClient): void {
   const tell = () => {
     if (client.connection.get().kind !== 'online' || performance.now() - toldAt < OFTEN_ENOUGH_MS) return;
     toldAt = performance.now();
-    fetch('/api/me', { cache: 'no-store' }).catch(() => undefined);
+    fetch('/api/me', { cache: 'no-store', headers: { 'X-Requested-With': 'tendon' } }).catch(() => undefined);
   };
   client.connection.subscribe(tell);
   setInterval(tell, OFTEN_ENOUGH_MS);

@@ -153,6 +153,8 @@ export const pairings = pgTable(
       .default('pending'),
     /** Who decided. */
     userId: uuid('user_id').references(() => users.id, { onDelete: 'cascade' }),
+    /** With which credential: an approval ends with it. */
+    decidedWith: text('decided_with'),
     createdAt: moment('created_at').notNull(),
     expiresAt: moment('expires_at').notNull(),
     lastPolledAt: moment('last_polled_at'),

@@ -1,0 +1,1 @@
+ALTER TABLE "pairings" ADD COLUMN "decided_with" text;
