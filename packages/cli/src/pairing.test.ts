@@ -47,9 +47,14 @@ async function end(run: CliRun): Promise<void> {
   await within('the gateway to end', run.done, 15_000);
 }
 
+async function revokeLiveKey(): Promise<void> {
+  const id = /^(\S+) .* live .* office$/m.exec((await there.run(['key', 'list']).done).stdout)?.[1] ?? '';
+  assert.equal((await there.run(['key', 'revoke', id]).done).code, 0);
+}
+
 const keptFiles = async (): Promise<string[]> => readdir(join(here.home, 'gateway', 'paired')).catch(() => []);
 
-test('O15, H27: a machine is denied, then approved; its next start needs no code; a revoked key is forgotten', async () => {
+test('O15, H27: a machine is denied, then approved; its next start needs no code; a key that is revoked ends it', async () => {
   const denied = machine();
   await decide(await codeOf(denied), 'deny');
   const outcome = await denied.done;
@@ -68,17 +73,25 @@ test('O15, H27: a machine is denied, then approved; its next start needs no code
 
   const second = machine();
   await second.said(/This machine is connected to/);
-  const listed = await there.run(['key', 'list']).done;
-  const id = /^(\S+) .* office$/m.exec(listed.stdout)?.[1] ?? '';
-  assert.equal((await there.run(['key', 'revoke', id]).done).code, 0);
+  await revokeLiveKey();
   const ended = await within('the gateway to end', second.done, 15_000);
   assert.match(ended.stderr, /no longer accepts this machine/);
+  assert.deepEqual(await keptFiles(), [], 'a key that is revoked while it is used is forgotten');
+  assert.ok(!(ended.stdout + ended.stderr).includes(kept.key));
+});
 
-  const third = await machine().done;
-  assert.match(third.stderr, /Its pairing has ended: start it again to pair it anew/);
+test('O15: a key that was revoked meanwhile is forgotten at the next start; one that was not used is kept', async () => {
+  const first = machine();
+  await decide(await codeOf(first), 'approve');
+  await first.said(/This machine is connected to/);
+  await end(first);
+  const other = await here.run(['gateway', '--server', url, '--name', 'office'], { TENDON_API_KEY: `tnd_${'A'.repeat(43)}` }).done;
+  assert.match(other.stderr, /the server refused this machine \(unauthorized\)/);
+  assert.doesNotMatch(other.stderr, /pairing/);
+  assert.equal((await keptFiles()).length, 1);
+
+  await revokeLiveKey();
+  const refused = await machine().done;
+  assert.match(refused.stderr, /Its pairing has ended: start it again to pair it anew/);
   assert.deepEqual(await keptFiles(), []);
-  const fourth = machine();
-  await codeOf(fourth);
-  await end(fourth);
-  for (const { stdout, stderr } of [ended, third]) assert.ok(!(stdout + stderr).includes(kept.key));
 });
