@@ -1,10 +1,12 @@
 import { Monitor, Smartphone } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { deviceName } from '../app/device-name.ts';
+import { Asked } from '../connection/asked.tsx';
 import { Button } from '../ui/button.tsx';
+import { day } from '../ui/day.ts';
 import { Notice } from '../ui/notice.tsx';
 import { callApi } from './api.ts';
-import { Asked, Section } from './section.tsx';
+import { Section } from './section.tsx';
 import { useAction } from './use-action.ts';
 import { useApi } from './use-api.ts';
 
@@ -17,9 +19,6 @@ interface Device {
   readonly expiresAt: string;
   readonly isCurrent: boolean;
 }
-
-const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const day = (at: string): string => DAY.format(new Date(at));
 
 /** The browsers that are signed in, this one first, each with a way to sign it out. */
 export function DeviceSection(): ReactNode {

@@ -1,10 +1,12 @@
 import { KeyRound, Monitor } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
+import { Asked } from '../connection/asked.tsx';
 import { Button } from '../ui/button.tsx';
+import { day } from '../ui/day.ts';
 import { Notice } from '../ui/notice.tsx';
 import { callApi } from './api.ts';
 import { NewKey } from './new-key.tsx';
-import { Asked, Section } from './section.tsx';
+import { Section } from './section.tsx';
 import { useAction } from './use-action.ts';
 import { useApi } from './use-api.ts';
 
@@ -18,9 +20,6 @@ interface ApiKey {
   readonly expiresAt?: string;
   readonly revokedAt?: string;
 }
-
-const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const day = (at: string): string => DAY.format(new Date(at));
 
 /** The keys of machines and scripts: the live ones, the ended ones on demand, and a new one. */
 export function KeySection(): ReactNode {

@@ -2,14 +2,14 @@ import { useAgentClient, useStore } from '@tendon/client/react';
 import type { Rule } from '@tendon/protocol';
 import { ShieldCheck } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
+import { Asked } from '../connection/asked.tsx';
 import { useAnswer } from '../connection/use-answer.ts';
 import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button } from '../ui/button.tsx';
+import { day } from '../ui/day.ts';
 import { EmptyState, Notice } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
-
-const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 /** Every rule that was stored with *Always…*: what it allows, where, since when, and a way to take it back. */
 export function PermissionsPage(): ReactNode {
@@ -19,36 +19,31 @@ export function PermissionsPage(): ReactNode {
       <PageHeader title="Permissions" />
       <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
         <div className="mx-auto max-w-3xl p-4 md:p-6">
-          {answer.status === 'failed' && (
-            <Notice
-              action={
-                <Button size="sm" onClick={reload}>
-                  Try again
-                </Button>
-              }
-            >
-              {answer.error.message}
-            </Notice>
-          )}
-          {answer.status === 'ready' && answer.data.rules.length === 0 && (
-            <EmptyState icon={<ShieldCheck />} title="Nothing is allowed for good">
-              <p>
-                The agent asks before it changes anything. With “Always…” on a request you store a rule for exactly that command or file; it then stands here.
-              </p>
-            </EmptyState>
-          )}
-          {answer.status === 'ready' && answer.data.rules.length > 0 && (
-            <>
-              <p className="mb-4 text-sm text-muted">These run without asking. Each rule is about exactly what it shows, and nothing like it.</p>
-              <ul className="divide-y divide-line rounded-xl border border-line bg-raised">
-                {answer.data.rules.map((rule) => (
-                  <RuleRow key={rule.id} rule={rule} onRevoked={reload} />
-                ))}
-              </ul>
-            </>
-          )}
+          <Asked answer={answer} reload={reload}>
+            {({ rules }) => <RuleList rules={rules} onRevoked={reload} />}
+          </Asked>
         </div>
       </main>
+    </>
+  );
+}
+
+function RuleList({ rules, onRevoked }: { rules: readonly Rule[]; onRevoked: () => void }): ReactNode {
+  if (rules.length === 0) {
+    return (
+      <EmptyState icon={<ShieldCheck />} title="Nothing is allowed for good">
+        <p>The agent asks before it changes anything. With “Always…” on a request you store a rule for exactly that command or file; it then stands here.</p>
+      </EmptyState>
+    );
+  }
+  return (
+    <>
+      <p className="mb-4 text-sm text-muted">These run without asking. Each rule is about exactly what it shows, and nothing like it.</p>
+      <ul className="divide-y divide-line rounded-xl border border-line bg-raised">
+        {rules.map((rule) => (
+          <RuleRow key={rule.id} rule={rule} onRevoked={onRevoked} />
+        ))}
+      </ul>
     </>
   );
 }
@@ -88,8 +83,8 @@ function RuleRow({ rule, onRevoked }: { rule: Rule; onRevoked: () => void }): Re
               {rule.workspace}
             </bdi>
           )}
-          <span>Since {DAY.format(new Date(rule.createdAt))}</span>
-          <span>{rule.lastUsedAt ? `Last used ${DAY.format(new Date(rule.lastUsedAt))}` : 'Never used'}</span>
+          <span>Since {day(rule.createdAt)}</span>
+          <span>{rule.lastUsedAt ? `Last used ${day(rule.lastUsedAt)}` : 'Never used'}</span>
         </p>
         {error !== undefined && <Notice>{error}</Notice>}
       </div>
