@@ -10,8 +10,8 @@ export function newApiKey(random: RandomBytes): string {
   return `${KEY_MARK}${random(32).toString('base64url')}`;
 }
 
-/** A new sign-in token: 256 random bits, base64url. */
-export function newLinkToken(random: RandomBytes): string {
+/** A new secret for a link that signs in, or for a machine that waits to be paired: 256 random bits, base64url. */
+export function newSecret(random: RandomBytes): string {
   return random(32).toString('base64url');
 }
 
@@ -24,11 +24,6 @@ export function newSessionToken(random: RandomBytes): string {
 
 export function looksLikeSessionToken(token: string): boolean {
   return token.startsWith(SESSION_TOKEN_MARK);
-}
-
-/** What a machine holds while it waits to be paired: 256 random bits, base64url. */
-export function newDeviceCode(random: RandomBytes): string {
-  return random(32).toString('base64url');
 }
 
 /** Letters that are hard to mistake for one another and spell no word (RFC 8628, section 6.1). */

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import { displayPrefix, hashCredential, newApiKey, newDeviceCode, newUserCode, type RandomBytes } from './credentials.ts';
+import { displayPrefix, hashCredential, newApiKey, newSecret, newUserCode, type RandomBytes } from './credentials.ts';
 
 const LIFETIME_MS = 10 * 60_000;
 /** How long a machine waits between two questions. */
@@ -62,7 +62,7 @@ export class Pairings {
 
   /** Undefined when too many wait already. Clears away those that are over. */
   async start({ gatewayId, name, address }: PairingRequest, now: Date): Promise<StartedPairing | undefined> {
-    const deviceCode = newDeviceCode(this.#random);
+    const deviceCode = newSecret(this.#random);
     await this.#pool.query('delete from pairings where expires_at < $1', [now]);
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const userCode = newUserCode(this.#random);

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { hashCredential, newLinkToken, type RandomBytes } from './credentials.ts';
+import { hashCredential, newSecret, type RandomBytes } from './credentials.ts';
 
 const LINK_LIFETIME_MS = 15 * 60_000;
 
@@ -22,7 +22,7 @@ export class SignInLinks {
 
   /** A new token for this user. Clears away links that ended more than a day ago. */
   async create(userId: string, now: Date): Promise<string> {
-    const token = newLinkToken(this.#random);
+    const token = newSecret(this.#random);
     await this.#pool.query('delete from sign_in_links where expires_at < $1', [new Date(now.getTime() - 24 * 3_600_000)]);
     await this.#pool.query('insert into sign_in_links (hash, user_id, expires_at) values ($1, $2, $3)', [
       hashCredential(token),

@@ -68,11 +68,10 @@ function CodeForm({ onFound }: { onFound: (code: string, machine: WaitingMachine
   return (
     <form onSubmit={submit} className="space-y-4">
       <p className="text-sm text-muted">
-        On the machine that you want to let in, run{' '}
-        <code dir="ltr" className="rounded-md border border-line bg-panel px-1.5 py-0.5 font-mono text-xs text-text">
+        On the machine that you want to let in, run this. It shows a code.
+        <code dir="ltr" className="mt-2 block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text wrap-anywhere">
           tendon gateway --server {location.origin}
         </code>
-        . It shows a code.
       </p>
       <label className="block space-y-1 text-xs text-muted">
         <span>Code</span>
