@@ -5,7 +5,7 @@ import type { EndReason } from '../tools/tool.ts';
  * A call on this machine:
  *
  *   tool:call ──checks──► starting ──journaled──► running ──result (journaled)──► finished ──acknowledged──► forgotten
- *      └──refused: answered, nothing kept            cancel, time limit, close ──► the run ends early, with its output so far
+ *      └──refused: answered, and again the same      cancel, time limit, close ──► the run ends early, with its output so far
  *   tool:cancel for a call never seen ──► finished (cancelled), so that a late dispatch does not start it
  */
 export type CallState =

@@ -196,3 +196,21 @@ test('G6: results beyond what a hello can hold are told as still running, never 
     ],
   );
 });
+
+test('G34: a call that was refused is refused again, though now it could run', async () => {
+  await using rig = await openDesk();
+  const command = rig.command('bash', { command: 'echo x >> ran.txt' });
+  const first = await rig.desk.dispatch({ ...command, workspace: '/elsewhere' });
+  assert.ok(!first.accepted && first.error.code === 'unknown_workspace');
+  assert.deepEqual(await rig.desk.dispatch(command), first);
+  await assert.rejects(access(join(rig.root, 'ran.txt')));
+  assert.deepEqual(await rig.desk.dispatch(rig.command('bash', { command: 'true' })), { accepted: true });
+});
+
+test('G34: what was refused is remembered for the last thousand calls', async () => {
+  await using rig = await openDesk();
+  const command = rig.command('read_file', { path: 'none.txt' });
+  assert.equal((await rig.desk.dispatch({ ...command, workspace: '/elsewhere' })).accepted, false);
+  for (let count = 0; count < 1_000; count += 1) await rig.desk.dispatch({ ...rig.command('read_file', { path: 'x' }), workspace: '/elsewhere' });
+  assert.deepEqual(await rig.desk.dispatch(command), { accepted: true });
+});

@@ -27,6 +27,7 @@ type Answer = GatewayAnswer<'tool:call'>;
 
 const ACCEPTED: Answer = { accepted: true };
 const MAX_ACTIVE = 100;
+const MAX_REFUSED = 1_000;
 /** A call that only reads is over before its start would be worth a packet, unless it takes this long. */
 const READ_STARTED_AFTER_MS = 100;
 /** The server gives a dispatch up that is not answered for so long, and a stop waits only little longer: what this process slept through is not begun. */
@@ -37,6 +38,8 @@ export class CallDesk {
   readonly book = new CallBook();
   readonly #options: CallDeskOptions;
   readonly #runs = new Set<Promise<void>>();
+  /** A server that was told no has ended the call, or is about to: another of its nodes, which does not know yet, must hear no as well. */
+  readonly #refused = new Map<string, Answer>();
   #isClosing = false;
 
   constructor(options: CallDeskOptions) {
@@ -56,6 +59,8 @@ export class CallDesk {
     if (known) return ACCEPTED;
     if (this.#options.journal.isForgotten(callId))
       return this.#refuse(callId, { code: 'already_over', message: 'This call is over and its result was acknowledged. It is not run again.' });
+    const refused = this.#refused.get(callId);
+    if (refused) return refused;
     if (this.#isClosing) return this.#refuse(callId, { code: 'shutting_down', message: 'The gateway on this machine is stopping. Try again when it is back.' });
     if (this.book.activeCount() >= MAX_ACTIVE)
       return this.#refuse(callId, { code: 'busy', message: `This machine already runs ${MAX_ACTIVE} calls. Wait for one to end.` });
@@ -181,7 +186,12 @@ export class CallDesk {
 
   #refuse(callId: string | undefined, refusal: Refusal): Answer {
     this.#options.log.warn({ callId, code: refusal.code }, 'a dispatch was refused');
-    return { accepted: false, error: { code: refusal.code, message: refusal.message } };
+    const answer: Answer = { accepted: false, error: { code: refusal.code, message: refusal.message } };
+    if (callId === undefined) return answer;
+    this.#refused.set(callId, answer);
+    const oldest = this.#refused.keys().next();
+    if (this.#refused.size > MAX_REFUSED && !oldest.done) this.#refused.delete(oldest.value);
+    return answer;
   }
 }
 

@@ -33,3 +33,22 @@ test('C12: a stop waits 15 s for a machine that is away, less what has passed, a
   assert.deepEqual(waitAfterStopAt(NOW - HOUR), [0]);
   assert.deepEqual(waitAfterStopAt(NOW + HOUR), [15_000]);
 });
+
+test('N12: whoever comes second in handing a call over looks at the session again', async () => {
+  for (const [outcome, looks] of [
+    [{ ok: false, error: { code: 'conflict', message: 'This call is not to be handed over.' } }, 1],
+    [{ ok: true }, 0],
+    [undefined, 0],
+  ] as const) {
+    const looked: string[] = [];
+    const actor = { sessionId: 's', commitSurely: async () => outcome, poke: async () => void looked.push('s') } as unknown as SessionActor;
+    const options = {
+      machines: { online: () => ({ stored: { instanceId: 'i' }, sent: new Set(), cancelled: new Set() }) },
+      actorOf: () => actor,
+    } as unknown as DispatcherOptions;
+    const state = { calls: [{ call: { id: 'c', sessionId: 's', gatewayId: 'g', state: 'queued' } }] } as unknown as SessionState;
+    new Dispatcher(options).carryOut(actor, state, { type: 'dispatch', callId: 'c', gatewayId: 'g' });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(looked.length, looks);
+  }
+});

@@ -48,7 +48,7 @@ export class Dispatcher {
       if (machine) this.#cancel(machine, stored);
       else this.#awaitDeadline(stored);
     } else if (!machine) this.#awaitExpiry(actor, stored);
-    else if (effect.type === 'dispatch') this.#dispatch(actor, machine, stored);
+    else if (effect.type === 'dispatch') void this.#dispatch(actor, machine, stored);
     else void this.#send(machine, stored);
   }
 
@@ -63,9 +63,11 @@ export class Dispatcher {
     }
   }
 
-  #dispatch(actor: SessionActor, machine: OnlineMachine, stored: StoredCall): void {
+  async #dispatch(actor: SessionActor, machine: OnlineMachine, stored: StoredCall): Promise<void> {
     const input: Input = { type: 'dispatch', callId: stored.call.id, instanceId: machine.stored.instanceId };
-    void actor.commitSurely(input, { focus: { callId: stored.call.id } });
+    const outcome = await actor.commitSurely(input, { focus: { callId: stored.call.id } });
+    // A node that holds an older connection of the machine was quicker. It cannot send, and handing over makes no event that would be heard of here.
+    if (outcome && !outcome.ok) void this.#options.actorOf(actor.sessionId).poke();
   }
 
   async #send(machine: OnlineMachine, stored: StoredCall): Promise<void> {
