@@ -120,7 +120,7 @@ const { session: own } = await socket.ask('session:create', { model: 'compatible
 const victim = await rig.open();
 const { theirs, waiting } = await victimsThings(victim);
 
-const TABLES = ['sessions', 'messages', 'calls', 'session_events', 'permission_rules', 'gateways', 'api_keys'];
+const TABLES = ['sessions', 'messages', 'calls', 'session_events', 'permission_rules', 'gateways', 'api_keys', 'users', 'accounts', 'invitations'];
 
 /** Everything that is not the stranger's, as the database has it; without what moves by itself. */
 async function everythingElse(): Promise<Record<string, unknown>> {
@@ -249,6 +249,19 @@ describe('I13: another person asks over HTTP', () => {
     assert.equal(await one.text(), await unknown.text());
     assert.deepEqual(await (await ask('/api/devices/sign-out-others', { method: 'POST' })).json(), { ended: 0 });
     assert.deepEqual(await sessions(), [theirs]);
+  });
+
+  test('I13, A9: the account, the people and what they did are not to be had', async () => {
+    const before = await everythingElse();
+    const { account } = (await (await ask('/api/account')).json()) as { account: { id: string } };
+    assert.equal(account.id, stranger.userId);
+    for (const path of ['/api/people', '/api/invitations', '/api/audit?of=all']) assert.equal((await ask(path)).status, 403, path);
+    const own = (await (await ask('/api/audit')).json()) as { entries: { person: { id: string } }[] };
+    for (const { person } of own.entries) assert.equal(person.id, stranger.userId);
+    for (const body of ['{"role":"member"}', '{"isKeptOut":true}'])
+      assert.equal((await ask(`/api/people/${rig.server.ownerId}`, { method: 'POST', body })).status, 403);
+    assert.equal((await ask(`/api/people/${rig.server.ownerId}/sign-in-link`, { method: 'POST' })).status, 403);
+    assert.deepEqual(await everythingElse(), before);
   });
 
   test('I13: a sign-in link of the owner is not to be had', async () => {

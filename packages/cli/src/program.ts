@@ -75,6 +75,7 @@ function addKeys(program: Command): void {
       .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
   keyed(key.command('create').argument('<name>', 'what it is for').description('make a key and print it, once'))
     .option('--gateway-id <UUID>', 'only for this gateway')
+    .option('--scope <SCOPE>', 'only for this: read, write, approve or manage; may be repeated', (value: string, list: string[] = []) => [...list, value])
     .option('--expires-in-days <DAYS>', 'end it by itself')
     .action(async (name, flags) => (await import('./commands/key.ts')).createKey(name, flags));
   keyed(key.command('list').description('all your keys')).action(async (flags) => (await import('./commands/key.ts')).listKeys(flags));

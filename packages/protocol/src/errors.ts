@@ -4,6 +4,7 @@
  */
 export const ERROR_CODES = {
   invalid_payload: { retry: false, fault: 'caller', text: 'The request has a wrong shape.' },
+  forbidden: { retry: false, fault: 'caller', text: 'This key is not good for that. Use one that is, or sign in.' },
   not_found: { retry: false, fault: 'caller', text: 'There is no such thing, or it is not yours.' },
   conflict: { retry: false, fault: 'caller', text: 'The state has changed since you looked.' },
   too_large: { retry: false, fault: 'caller', text: 'It is over the size limit. Send less.' },

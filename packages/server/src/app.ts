@@ -118,7 +118,7 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
     onRevoked: (credentialId) => transport.disconnectCredential(credentialId),
     log,
   });
-  const housekeeper = new Housekeeper({ store, now: () => new Date(), log });
+  const housekeeper = new Housekeeper({ store, audit: auth.audit, now: () => new Date(), log });
   // Our own database has no other living node: what earlier ones held is free, before anyone here can take a lease.
   if (embedded) await store.releaseAll();
   auth.onRevoked(({ credentialId }) => {

@@ -35,6 +35,11 @@ const VARIABLES = {
   TENDON_JWT_ISSUER: { schema: text },
   TENDON_JWT_AUDIENCE: { schema: text },
   TENDON_JWT_JWKS_URL: { schema: httpUrl('https://issuer.example/.well-known/jwks.json') },
+  TENDON_OIDC_ISSUER: { schema: urlOf(['https:', 'http:'], 'https://login.example') },
+  TENDON_OIDC_CLIENT_ID: { schema: text.max(500, 'give the id that the provider gave') },
+  TENDON_OIDC_CLIENT_SECRET: { schema: text, isSecret: true },
+  TENDON_OIDC_NAME: { schema: text.max(60, 'give at most 60 characters') },
+  TENDON_OIDC_SIGN_UP: { schema: onOff },
   TENDON_DESKTOP: { schema: onOff },
   TENDON_MODEL: { schema: modelName },
   TENDON_COMPATIBLE_URL: { schema: httpUrl('http://127.0.0.1:8000/v1') },
@@ -71,6 +76,17 @@ export interface JwtConfig {
   readonly jwksUrl: string;
 }
 
+/** An identity provider (OpenID Connect) by which people sign in. */
+export interface OidcConfig {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret?: string | undefined;
+  /** What its button says. */
+  readonly name: string;
+  /** Whether whoever the provider lets in gets an account; otherwise an invitation or a connected account is needed. */
+  readonly signUp: boolean;
+}
+
 export interface Config {
   /** Absolute. */
   readonly home: string;
@@ -93,6 +109,7 @@ export interface Config {
   /** 32 bytes, base64. Undefined: a file in the home, see `readSecretKey`. */
   readonly secretKey?: string | undefined;
   readonly jwt?: JwtConfig | undefined;
+  readonly oidc?: OidcConfig | undefined;
   readonly desktop: boolean;
   /** `provider/model` or `demo`. Undefined: chosen from what is there. */
   readonly model?: string | undefined;
@@ -225,6 +242,7 @@ function assemble(given: Given, cwd: string): Config {
     apiKey: given.TENDON_API_KEY,
     secretKey: given.TENDON_SECRET_KEY,
     jwt: jwtOf(given),
+    oidc: oidcOf(given),
     desktop: given.TENDON_DESKTOP ?? false,
     model: given.TENDON_MODEL,
     logLevel: given.TENDON_LOG_LEVEL ?? 'info',
@@ -246,6 +264,12 @@ function jwtOf(given: Given): JwtConfig | undefined {
   return issuer !== undefined && audience !== undefined && jwksUrl !== undefined ? { issuer, audience, jwksUrl } : undefined;
 }
 
+function oidcOf(given: Given): OidcConfig | undefined {
+  const { TENDON_OIDC_ISSUER: issuer, TENDON_OIDC_CLIENT_ID: clientId, TENDON_OIDC_CLIENT_SECRET: clientSecret } = given;
+  if (issuer === undefined || clientId === undefined) return undefined;
+  return { issuer, clientId, clientSecret, name: given.TENDON_OIDC_NAME ?? new URL(issuer).host, signUp: given.TENDON_OIDC_SIGN_UP ?? false };
+}
+
 /** What is wrong only in company. */
 function checkTogether(config: Config, given: Given): string[] {
   const faults: string[] = [];
@@ -260,7 +284,19 @@ function checkTogether(config: Config, given: Given): string[] {
   const jwtNames = (['TENDON_JWT_ISSUER', 'TENDON_JWT_AUDIENCE', 'TENDON_JWT_JWKS_URL'] as const).filter((name) => given[name] === undefined);
   if (jwtNames.length === 1 || jwtNames.length === 2)
     faults.push(`${jwtNames.join(' and ')} missing: JWTs need TENDON_JWT_ISSUER, TENDON_JWT_AUDIENCE and TENDON_JWT_JWKS_URL together`);
+  faults.push(...oidcFaults(given));
   return faults;
+}
+
+function oidcFaults(given: Given): string[] {
+  const { TENDON_OIDC_ISSUER: issuer, TENDON_OIDC_CLIENT_ID: clientId } = given;
+  if ((issuer === undefined) !== (clientId === undefined))
+    return [
+      `${issuer === undefined ? 'TENDON_OIDC_ISSUER' : 'TENDON_OIDC_CLIENT_ID'} missing: sign-in at an identity provider needs TENDON_OIDC_ISSUER and TENDON_OIDC_CLIENT_ID together`,
+    ];
+  if (issuer !== undefined && new URL(issuer).protocol === 'http:' && !isLoopbackHost(new URL(issuer).hostname.replace(/^\[|\]$/g, '')))
+    return [`TENDON_OIDC_ISSUER is "${printable(issuer)}": give an https address; http is for a provider on this machine only`];
+  return [];
 }
 
 function fault(name: VariableName, picked: Picked, reason: string): string {

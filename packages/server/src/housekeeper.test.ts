@@ -45,7 +45,7 @@ test('D25: old events go, in steps, from every session; the newest hundred and a
   const young = await sessionWith({ old: 0, recent: 400 });
   for (let count = 0; count < 450; count += 1) await store.create({ id: v7(), ownerId, title: 'Another', model: 'demo', at: new Date().toISOString() });
   const last = await sessionWith({ old: 500, recent: 0 });
-  const housekeeper = new Housekeeper({ store, now: () => new Date(), log });
+  const housekeeper = new Housekeeper({ audit: { prune: async () => 0 }, store, now: () => new Date(), log });
   assert.equal(await housekeeper.pass(), 11_920 + 300 + 400);
   assert.deepEqual(await Promise.all([large, busy, resting, young, last].map(firstKept)), [11_921, 301, 1, 1, 401]);
   assert.equal(await store.eventsAfter(large, 11_919, 10_000), undefined);
@@ -57,7 +57,7 @@ test('D25: a database that is away ends nothing; the pass after it goes on', asy
   const sessionId = await sessionWith({ old: 200, recent: 0 });
   let isAway = true;
   const pruning: typeof store.pruneEvents = (...args) => (isAway ? Promise.reject(new Error('away')) : store.pruneEvents(...args));
-  const housekeeper = new Housekeeper({ store: { pruneEvents: pruning }, now: () => new Date(), log });
+  const housekeeper = new Housekeeper({ audit: { prune: async () => 0 }, store: { pruneEvents: pruning }, now: () => new Date(), log });
   assert.equal(await housekeeper.pass(), 0);
   isAway = false;
   assert.equal(await housekeeper.pass(), 100);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { AuditLog } from './auth/audit-log.ts';
 import type { SessionStore } from './store/index.ts';
 
 /** A client that was away for longer gets a page instead of the events that it missed. */
@@ -10,6 +11,7 @@ const STEPS_PER_PASS = 20;
 
 export interface HousekeeperOptions {
   readonly store: Pick<SessionStore, 'pruneEvents'>;
+  readonly audit: Pick<AuditLog, 'prune'>;
   readonly now: () => Date;
   readonly log: Logger;
 }
@@ -54,7 +56,7 @@ export class Housekeeper {
   }
 
   async #pass(): Promise<number> {
-    const { store, log, now } = this.#options;
+    const { store, audit, log, now } = this.#options;
     const before = new Date(now().getTime() - EVENTS_KEPT_MS).toISOString();
     let total = 0;
     try {
@@ -67,6 +69,7 @@ export class Housekeeper {
     } catch (error) {
       log.warn({ err: error }, 'old events could not be deleted; the next pass tries again');
     }
+    await audit.prune().catch((error: unknown) => log.warn({ err: error }, 'old entries of the audit log could not be deleted; the next pass tries again'));
     if (total > 0) log.info({ count: total }, 'old events were deleted');
     return total;
   }

@@ -1,3 +1,4 @@
+import { SCOPES, type Scope } from '@tendon/protocol';
 import { StartError } from '@tendon/server/settings';
 import { z } from 'zod';
 import { withServer } from '../control-client.ts';
@@ -13,20 +14,30 @@ const keySchema = z.looseObject({
   name: z.string(),
   kind: z.string(),
   prefix: z.string(),
+  scopes: z.array(z.string()).optional(),
   createdAt: z.string(),
   lastUsedAt: z.string().optional(),
   expiresAt: z.string().optional(),
   revokedAt: z.string().optional(),
 });
 
+interface NewKeyFlags extends KeyFlags {
+  readonly gatewayId?: string;
+  readonly scope?: readonly string[];
+  readonly expiresInDays?: string;
+}
+
 /** `tendon key create NAME`: the key alone on standard output, so that scripts can take it. */
-export async function createKey(name: string, flags: KeyFlags & { readonly gatewayId?: string; readonly expiresInDays?: string }): Promise<void> {
+export async function createKey(name: string, flags: NewKeyFlags): Promise<void> {
   const days = flags.expiresInDays;
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
     throw new StartError(`--expires-in-days is "${days.slice(0, 20)}": give a number of days from 1 to 3650`);
+  const wrong = flags.scope?.find((scope) => !SCOPES.includes(scope as Scope));
+  if (wrong !== undefined) throw new StartError(`--scope is "${wrong.slice(0, 20)}": give ${SCOPES.join(', ')}`);
   const config = await requireSettings(flags);
   const body = {
     name,
+    ...(flags.scope === undefined ? {} : { scopes: flags.scope }),
     ...(flags.gatewayId === undefined ? {} : { gatewayId: flags.gatewayId }),
     ...(days === undefined ? {} : { expiresInDays: Number(days) }),
   };
@@ -45,7 +56,7 @@ export async function listKeys(flags: KeyFlags): Promise<void> {
   const rows = keys.map((key) => [
     key.id,
     `${key.prefix}...`,
-    key.kind,
+    key.scopes?.join('+') ?? key.kind,
     stateOf(key),
     day(key.createdAt),
     key.lastUsedAt === undefined ? 'never' : day(key.lastUsedAt),

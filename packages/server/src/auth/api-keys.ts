@@ -1,3 +1,4 @@
+import type { Scope } from '@tendon/protocol';
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { displayPrefix, hashCredential, newApiKey, type RandomBytes } from './credentials.ts';
@@ -9,6 +10,8 @@ export interface ApiKeyRow {
   readonly kind: 'user' | 'gateway';
   readonly gatewayId?: string | undefined;
   readonly prefix: string;
+  /** Undefined: all that its person can do. */
+  readonly scopes?: readonly Scope[] | undefined;
   readonly createdAt: Date;
   readonly lastUsedAt?: Date | undefined;
   readonly expiresAt?: Date | undefined;
@@ -20,6 +23,8 @@ export interface NewApiKey {
   readonly name: string;
   /** Makes it a gateway's key: good for `/gateway` as this machine and nothing else. */
   readonly gatewayId?: string | undefined;
+  /** Makes it good for these alone. */
+  readonly scopes?: readonly Scope[] | undefined;
   readonly expiresAt?: Date | undefined;
 }
 
@@ -30,13 +35,14 @@ interface Row {
   kind: 'user' | 'gateway';
   gateway_id: string | null;
   prefix: string;
+  scopes: Scope[] | null;
   created_at: Date;
   last_used_at: Date | null;
   expires_at: Date | null;
   revoked_at: Date | null;
 }
 
-const COLUMNS = 'id, user_id, name, kind, gateway_id, prefix, created_at, last_used_at, expires_at, revoked_at';
+const COLUMNS = 'id, user_id, name, kind, gateway_id, prefix, scopes, created_at, last_used_at, expires_at, revoked_at';
 const USE_NOTED_EVERY_MS = 60_000;
 
 /** API keys in the database. A key exists in the clear only in the answer of `create`. */
@@ -53,8 +59,8 @@ export class ApiKeys {
   async create(request: NewApiKey, now: Date): Promise<{ readonly key: string; readonly row: ApiKeyRow }> {
     const key = newApiKey(this.#random);
     const { rows } = await this.#pool.query<Row>(
-      `insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${COLUMNS}`,
+      `insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at, expires_at, scopes)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ${COLUMNS}`,
       [
         uuidv7(),
         request.userId,
@@ -65,6 +71,7 @@ export class ApiKeys {
         displayPrefix(key),
         now,
         request.expiresAt ?? null,
+        request.scopes ?? null,
       ],
     );
     return { key, row: fromRow(one(rows)) };
@@ -123,6 +130,7 @@ function fromRow(row: Row): ApiKeyRow {
     kind: row.kind,
     gatewayId: row.gateway_id ?? undefined,
     prefix: row.prefix,
+    scopes: row.scopes ?? undefined,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at ?? undefined,
     expiresAt: row.expires_at ?? undefined,

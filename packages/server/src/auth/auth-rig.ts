@@ -21,7 +21,7 @@ export interface AuthRig extends AsyncDisposable {
 }
 
 export async function authRig(
-  config: Partial<Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey' | 'publicUrl' | 'desktop'>> = {},
+  config: Partial<Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'oidc' | 'controlKey' | 'publicUrl' | 'desktop'>> = {},
   port = 7420,
 ): Promise<AuthRig> {
   const made = await testDatabase();

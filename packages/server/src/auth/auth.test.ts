@@ -21,7 +21,7 @@ function tokenOf(link: string): string {
 }
 
 async function signIn(rig: AuthRig, address = '127.0.0.1'): Promise<string> {
-  const redeemed = await rig.auth.redeemLink({ token: tokenOf(await rig.auth.signInLink()), headers: {}, address });
+  const redeemed = await rig.auth.signIn.byLink(tokenOf(await rig.auth.signInLink()), { headers: {}, address });
   assert.ok(redeemed.ok);
   return cookiePair(String(redeemed.setCookies[0]));
 }
@@ -32,7 +32,7 @@ test('H4: of 100 parallel uses of a link exactly one signs in', async () => {
   for (let round = 0; round < 3; round += 1) {
     const token = tokenOf(await rig.auth.signInLink());
     const results = await Promise.all(
-      Array.from({ length: 100 }, (_, index) => rig.auth.redeemLink({ token, headers: {}, address: `10.${round}.0.${index}` })),
+      Array.from({ length: 100 }, (_, index) => rig.auth.signIn.byLink(token, { headers: {}, address: `10.${round}.0.${index}` })),
     );
     assert.equal(results.filter((result) => result.ok).length, 1);
   }
@@ -47,15 +47,15 @@ test('H4: a link ends after 15 minutes, and only its hash is stored', async () =
   const stored = JSON.stringify((await rig.database.pool.query('select * from sign_in_links')).rows);
   assert.ok(!stored.includes(tokenOf(link)));
   rig.clock.now = new Date(rig.clock.now.getTime() + 15 * 60_000);
-  assert.deepEqual(await rig.auth.redeemLink({ token: tokenOf(link), headers: {}, address: '10.0.0.1' }), { ok: false, code: 'unauthorized' });
+  assert.deepEqual(await rig.auth.signIn.byLink(tokenOf(link), { headers: {}, address: '10.0.0.1' }), { ok: false, code: 'unauthorized' });
   const second = await rig.auth.signInLink();
   rig.clock.now = new Date(rig.clock.now.getTime() + 15 * 60_000 - 1);
-  assert.equal((await rig.auth.redeemLink({ token: tokenOf(second), headers: {}, address: '10.0.0.1' })).ok, true);
+  assert.equal((await rig.auth.signIn.byLink(tokenOf(second), { headers: {}, address: '10.0.0.1' })).ok, true);
 });
 
 test('H6: the cookie is HttpOnly, Strict, named after the port, and Secure behind https', async () => {
   await using rig = await authRig();
-  const redeemed = await rig.auth.redeemLink({ token: tokenOf(await rig.auth.signInLink()), headers: {}, address: '10.0.0.1' });
+  const redeemed = await rig.auth.signIn.byLink(tokenOf(await rig.auth.signInLink()), { headers: {}, address: '10.0.0.1' });
   assert.ok(redeemed.ok);
   assert.equal(redeemed.setCookies.length, 1);
   const [line = ''] = redeemed.setCookies;
@@ -63,7 +63,7 @@ test('H6: the cookie is HttpOnly, Strict, named after the port, and Secure behin
   for (const attribute of [/HttpOnly/i, /SameSite=Strict/i, /Path=\//i, /Max-Age=2592000/i]) assert.match(line, attribute);
   assert.doesNotMatch(line, /Secure/i);
   await using secure = await authRig({ publicUrl: 'https://tendon.example' });
-  const safe = await secure.auth.redeemLink({ token: tokenOf(await secure.auth.signInLink()), headers: {}, address: '10.0.0.1' });
+  const safe = await secure.auth.signIn.byLink(tokenOf(await secure.auth.signInLink()), { headers: {}, address: '10.0.0.1' });
   assert.ok(safe.ok);
   assert.match(String(safe.setCookies[0]), /^__Secure-tendon-443\.session_token=.*Secure/i);
 });
@@ -75,7 +75,7 @@ test('H7: a key is created, used, listed and revoked', async () => {
   const accepted = await rig.auth.authenticate(attempt({ token: key }));
   assert.deepEqual(accepted, {
     ok: true,
-    principal: { userId: rig.auth.ownerId, path: 'token', credentialId: row.id, kind: 'user', gatewayId: undefined, expiresAt: undefined },
+    principal: { userId: rig.auth.ownerId, path: 'token', credentialId: row.id, kind: 'user', gatewayId: undefined, scopes: undefined, expiresAt: undefined },
   });
   const stored = JSON.stringify((await rig.database.pool.query('select * from api_keys')).rows);
   assert.ok(!stored.includes(key) && !stored.includes(key.slice(8)));
@@ -185,9 +185,7 @@ test('H12: 500 parallel wrong keys from loopback: 300 are looked at, then even t
 
 test('H12: wrong links are limited too', async () => {
   await using rig = await authRig();
-  const results = await Promise.all(
-    Array.from({ length: 60 }, (_, index) => rig.auth.redeemLink({ token: `wrong-${index}`, headers: {}, address: '127.0.0.1' })),
-  );
+  const results = await Promise.all(Array.from({ length: 60 }, (_, index) => rig.auth.signIn.byLink(`wrong-${index}`, { headers: {}, address: '127.0.0.1' })));
   assert.equal(results.filter((result) => !result.ok && result.code === 'rate_limited').length, 40);
 });
 
@@ -230,7 +228,7 @@ test('H14: a revoked key and a sign-out are announced with the credential of the
   const headers = { cookie: await signIn(rig), origin: ORIGIN };
   const before = await rig.auth.authenticate(attempt({ headers }));
   assert.ok(before.ok);
-  const setCookies = await rig.auth.signOut(headers);
+  const setCookies = await rig.auth.signOut(headers, '10.0.0.1');
   assert.match(setCookies.join('\n'), /session_token=;.*Max-Age=0/i);
   assert.deepEqual(told, [{ credentialId: row.id }, { credentialId: before.principal.credentialId }]);
   assert.equal(codeOf(await rig.auth.authenticate(attempt({ headers }))), 'unauthorized');

@@ -3,6 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import { type AccountDesks, openAccountDesks } from './account-desks.ts';
+import { Accounts } from './accounts.ts';
 import { type ApiKeyRow, ApiKeys, type NewApiKey } from './api-keys.ts';
 import { AttemptLimiter } from './attempt-limiter.ts';
 import { authenticate, type Origins } from './authenticate.ts';
@@ -20,7 +22,7 @@ import { SessionTokens } from './session-tokens.ts';
 import { SignInLinks } from './sign-in-links.ts';
 
 export interface AuthOptions {
-  readonly config: Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'controlKey' | 'desktop'>;
+  readonly config: Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'oidc' | 'controlKey' | 'desktop'>;
   readonly pool: Pool;
   readonly secretKey: Buffer;
   /** The addresses of the server, known once it listens. */
@@ -30,28 +32,25 @@ export interface AuthOptions {
   readonly now?: () => Date;
 }
 
-export type Redemption =
-  | { readonly ok: true; readonly setCookies: readonly string[] }
-  | { readonly ok: false; readonly code: 'unauthorized' }
-  | { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
-
 /** A credential that has just ended: its connections must end too. */
 export type RevocationListener = (revoked: { readonly credentialId: string }) => void;
 
 /** Who may come in. Made once per server, after the migrations; holds no connection and no timer of its own. */
-export interface Auth {
+export interface Auth extends AccountDesks {
   readonly ownerId: string;
   authenticate(attempt: Attempt): Promise<Decision>;
   /** A link that signs the owner in once, within 15 minutes. The server must listen. */
   signInLink(): Promise<string>;
-  /** Uses up the token of a link and opens a browser session. */
-  redeemLink(request: { readonly token: string; readonly headers: IncomingHttpHeaders; readonly address: string }): Promise<Redemption>;
+  /** The cookie of a browser that is away at the identity provider. */
+  providerCookieName(): string;
+  /** The address of one of our own pages. */
+  pageUrl(path: string): string;
   /** The browser session of a request, kept from running out. */
   extendSession(headers: IncomingHttpHeaders): Promise<{ readonly session: BrowserSession; readonly setCookies: readonly string[] } | undefined>;
   /** A credential for one connection of a desktop page, whose cookie and headers these are. */
   issueSessionToken(headers: IncomingHttpHeaders, address: string): Promise<SessionTokenAnswer>;
   /** Ends the browser session of a request; `Set-Cookie` lines that take the cookie away. */
-  signOut(headers: IncomingHttpHeaders): Promise<readonly string[]>;
+  signOut(headers: IncomingHttpHeaders, address: string): Promise<readonly string[]>;
   /** The browsers that are signed in. */
   readonly devices: Devices;
   /** Watches the credentials that connections stand on, and announces those that have ended unheard. */
@@ -63,7 +62,6 @@ export interface Auth {
   listKeys(userId: string): Promise<readonly ApiKeyRow[]>;
   /** False when the key is not this user's, or already over. */
   revokeKey(userId: string, id: string): Promise<boolean>;
-  userName(userId: string): Promise<string | undefined>;
   /** Called for every credential that this node ends. Returns the way to stop listening. */
   onRevoked(listener: RevocationListener): () => void;
   /** Loads what the first sign-in will need, while nobody waits for it. */
@@ -72,7 +70,6 @@ export interface Auth {
 
 /** Keys and tokens have 256 bits and are not guessed; the bound keeps floods out and leaves room for a whole office that reconnects at once. */
 const TOKEN_ATTEMPTS = 300;
-const LINK_ATTEMPTS = 20;
 const FORGIVEN_EVERY_MS = 3_000;
 /** In no minute more than 10 for a browser session and 30 for an address: half of them at once, the others as time goes by. */
 const SESSION_TOKENS = { session: { capacity: 5, refillMs: 12_000 }, address: { capacity: 15, refillMs: 4_000 } };
@@ -86,29 +83,36 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   const now = options.now ?? (() => new Date());
   const clock = () => (options.now ? now().getTime() : performance.now());
   const limiter = new AttemptLimiter({ capacity: TOKEN_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
-  const linkLimiter = new AttemptLimiter({ capacity: LINK_ATTEMPTS, refillMs: FORGIVEN_EVERY_MS, now: clock });
   const keys = new ApiKeys(pool, randomBytes);
   const links = new SignInLinks(pool, randomBytes);
   const sessionTokens = new SessionTokens(pool, randomBytes);
   const csrf = new CsrfTokens(options.secretKey, randomBytes);
-  const tokenLimiters = {
-    session: new AttemptLimiter({ ...SESSION_TOKENS.session, now: clock }),
-    address: new AttemptLimiter({ ...SESSION_TOKENS.address, now: clock }),
-  };
+  const tokenLimiters = sessionTokenLimiters(clock);
   const people = new People({ pool, secretKey: options.secretKey, publicOrigin: () => door.publicOrigin(), log });
   const ownerId = await ensureOwner(pool);
   if (config.ownerKey !== undefined) await keys.importKey({ userId: ownerId, name: 'TENDON_OWNER_KEY', key: config.ownerKey }, now());
+  const accounts = new Accounts(pool, config.oidc?.issuer);
   const verifyJwt = config.jwt && createJwtVerifier(config.jwt);
   const listeners = new Set<RevocationListener>();
   const tell: RevocationListener = (revoked) => {
     for (const listener of listeners) listener(revoked);
   };
 
+  const onEnded = (credentialId: string) => tell({ credentialId });
+  const devices = new Devices({ pool, now, onEnded });
+  const desks = openAccountDesks({
+    ...{ firstOwnerId: ownerId, oidcConfig: config.oidc, secretKey: options.secretKey },
+    ...{ accounts, people, links, devices, pool, log, now, clock, onEnded },
+  });
+
   return {
     ownerId,
-    authenticate: (attempt) => authenticate({ config, ownerId, pool, keys, sessionTokens, people, verifyJwt, limiter, origins: door, log, now }, attempt),
+    authenticate: (attempt) =>
+      authenticate({ config, ownerId, pool, accounts, keys, sessionTokens, people, verifyJwt, limiter, origins: door, log, now }, attempt),
     signInLink: async () => `${door.publicOrigin()}/sign-in?token=${await links.create(ownerId, now())}`,
-    redeemLink: (request) => redeem({ links, people, limiter: linkLimiter, log, now }, request),
+    ...desks,
+    providerCookieName: () => people.providerCookieName,
+    pageUrl: (path) => `${door.publicOrigin()}${path}`,
     async extendSession(headers) {
       const extended = await people.extend(headers);
       if (!extended || !config.desktop) return extended;
@@ -116,14 +120,17 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     },
     issueSessionToken: (headers, address) =>
       issueSessionToken({ desktop: config.desktop, origins: door, people, csrf, tokens: sessionTokens, limiters: tokenLimiters, log, now }, headers, address),
-    async signOut(headers) {
+    async signOut(headers, address) {
       const session = await people.find(headers);
       const setCookies = await people.close(headers);
-      if (session) tell({ credentialId: session.sessionId });
+      if (session) {
+        tell({ credentialId: session.sessionId });
+        await desks.audit.note({ userId: session.userId, action: 'signed_out', credentialId: session.sessionId, address });
+      }
       return setCookies;
     },
-    devices: new Devices({ pool, now, onEnded: (credentialId) => tell({ credentialId }) }),
-    watchEnded: (inUse) => new EndedCredentials({ pool, inUse, onEnded: (credentialId) => tell({ credentialId }), now, log }),
+    devices,
+    watchEnded: (inUse) => new EndedCredentials({ pool, inUse, onEnded, now, log }),
     pairing: openPairing({ pool, log, now }, clock),
     pairingUrl: (userCode) => `${door.publicOrigin()}/pair?code=${userCode}`,
     createKey: (request) => keys.create(request, now()),
@@ -133,16 +140,17 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
       if (isRevoked) tell({ credentialId: id });
       return isRevoked;
     },
-    async userName(userId) {
-      const { rows } = await pool.query<{ name: string }>('select name from users where id = $1', [userId]);
-      return rows[0]?.name;
-    },
     onRevoked(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     warm: () => people.warm(),
   };
+}
+
+function sessionTokenLimiters(clock: () => number) {
+  const { session, address } = SESSION_TOKENS;
+  return { session: new AttemptLimiter({ ...session, now: clock }), address: new AttemptLimiter({ ...address, now: clock }) };
 }
 
 function openPairing({ pool, log, now }: { pool: Pool; log: Log; now: () => Date }, clock: () => number): PairingDesk {
@@ -159,32 +167,4 @@ function csrfCookie(
   const known = readCookie(headers, people.csrfCookieName);
   if (known !== undefined && csrf.isOf(known, sessionId)) return [];
   return [`${people.csrfCookieName}=${csrf.create(sessionId)}; Path=/; SameSite=Strict${origin.startsWith('https:') ? '; Secure' : ''}`];
-}
-
-interface RedeemParts {
-  readonly links: SignInLinks;
-  readonly people: People;
-  readonly limiter: AttemptLimiter;
-  readonly log: Log;
-  readonly now: () => Date;
-}
-
-async function redeem(parts: RedeemParts, request: Parameters<Auth['redeemLink']>[0]): Promise<Redemption> {
-  const line = { event: 'auth', path: 'link', namespace: 'http', address: request.address };
-  const admission = parts.limiter.take('link', request.address);
-  if (!admission.ok) {
-    parts.log.warn({ ...line, outcome: 'refused', code: 'rate_limited' }, 'refused');
-    return { ok: false, code: 'rate_limited', retryAfterMs: admission.retryAfterMs };
-  }
-  // Loaded before the link is used up, so that a failure to load does not cost the person their link.
-  await parts.people.warm();
-  const userId = await parts.links.redeem(request.token, parts.now());
-  if (userId === undefined) {
-    parts.log.warn({ ...line, outcome: 'refused', code: 'unauthorized', reason: 'the link is unknown, used or expired' }, 'refused');
-    return { ok: false, code: 'unauthorized' };
-  }
-  parts.limiter.giveBack('link', request.address);
-  const setCookies = await parts.people.open(userId, request);
-  parts.log.info({ ...line, outcome: 'accepted', user: userId }, 'signed in');
-  return { ok: true, setCookies };
 }

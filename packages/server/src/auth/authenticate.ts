@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import type { Accounts } from './accounts.ts';
 import type { ApiKeys } from './api-keys.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import { looksLikeJwt, looksLikeSessionToken, sameCredential } from './credentials.ts';
@@ -23,6 +24,7 @@ export interface AuthenticatorParts {
   readonly config: Pick<Config, 'auth' | 'controlKey'>;
   readonly ownerId: string;
   readonly pool: Pool;
+  readonly accounts: Pick<Accounts, 'isDisabled'>;
   readonly keys: ApiKeys;
   readonly sessionTokens: SessionTokens;
   readonly people: People;
@@ -81,15 +83,18 @@ async function checkToken(parts: AuthenticatorParts, attempt: Attempt, token: st
   if (key) {
     if (key.kind === 'gateway' && attempt.namespace !== '/gateway')
       return { path: 'token', decision: refuse('unauthorized', 'a gateway key opens /gateway only') };
+    if (attempt.namespace === '/gateway' && key.scopes && !key.scopes.includes('manage'))
+      return { path: 'token', decision: refuse('unauthorized', 'the key is not good for machines') };
     void parts.keys.noteUse(key.id, now).catch((error: unknown) => parts.log.warn({ component: 'auth', err: error }, 'the use of a key was not noted'));
-    const { userId, kind, gatewayId, expiresAt } = key;
-    return { path: 'token', decision: { ok: true, principal: { userId, path: 'token', credentialId: key.id, kind, gatewayId, expiresAt } } };
+    const { userId, kind, gatewayId, scopes, expiresAt } = key;
+    return { path: 'token', decision: { ok: true, principal: { userId, path: 'token', credentialId: key.id, kind, gatewayId, scopes, expiresAt } } };
   }
   if (!parts.verifyJwt || !looksLikeJwt(token)) return { path: 'token', decision: refuse('unauthorized', 'the key is unknown, expired or revoked') };
   const check = await parts.verifyJwt(token, now);
   if (!check.ok) return { path: 'jwt', decision: refuse('unauthorized', check.reason) };
   const { issuer, subject, name, expiresAt } = check.claims;
   const userId = await ensureProviderUser(parts.pool, { issuer, subject, name });
+  if (await parts.accounts.isDisabled(userId)) return { path: 'jwt', decision: refuse('unauthorized', 'this person is kept out') };
   return { path: 'jwt', decision: { ok: true, principal: { userId, path: 'jwt', credentialId: `jwt:${userId}`, kind: 'user', expiresAt } } };
 }
 

@@ -4,7 +4,15 @@ import type { Log } from '../log.ts';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const SWEEP_MS = 1_000;
 
-/** Which of these keys and browser sessions are over. Credentials that stand in no table (a JWT, none at all) end by themselves. */
+/** Whose JWTs these connections stand on, and who of them is kept out by now. The tokens themselves end by themselves. */
+async function keptOutAmong(pool: Pick<Pool, 'query'>, ids: readonly string[]): Promise<readonly string[]> {
+  const users = ids.filter((id) => id.startsWith('jwt:')).map((id) => id.slice('jwt:'.length));
+  if (users.length === 0) return [];
+  const { rows } = await pool.query<{ id: string }>('select id from users where id = any($1::uuid[]) and disabled_at is not null', [users]);
+  return rows.map(({ id }) => `jwt:${id}`);
+}
+
+/** Which of these keys and browser sessions are over. */
 async function endedAmong(pool: Pick<Pool, 'query'>, ids: readonly string[], now: Date): Promise<readonly string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `select given.id from unnest($1::uuid[]) as given (id)
@@ -57,10 +65,11 @@ export class EndedCredentials {
 
   async #look(): Promise<void> {
     const { pool, inUse, onEnded, now, log } = this.#options;
-    const ids = inUse().filter((id) => UUID.test(id));
-    if (ids.length === 0) return;
+    const used = inUse();
+    const ids = used.filter((id) => UUID.test(id));
     try {
-      for (const id of await endedAmong(pool, ids, now())) onEnded(id);
+      for (const id of await keptOutAmong(pool, used)) onEnded(id);
+      if (ids.length > 0) for (const id of await endedAmong(pool, ids, now())) onEnded(id);
     } catch (error) {
       log.warn({ component: 'auth', err: error }, 'whether credentials have ended could not be looked up');
     }

@@ -96,7 +96,8 @@ test('H11: each subject is a user of its own, the same at every sign-in and at t
   assert.equal(new Set(ann).size, 1);
   assert.notEqual(await enter('bob'), ann[0]);
   assert.notEqual(ann[0], rig.auth.ownerId);
-  assert.equal(await rig.auth.userName(String(ann[0])), 'The ann');
+  const account = await rig.auth.people.account({ principal: { userId: String(ann[0]), path: 'jwt', credentialId: '' }, address: '' });
+  assert.equal(account?.name, 'The ann');
 });
 
 test('H9: without a configured issuer a JWT is an unknown key', async () => {

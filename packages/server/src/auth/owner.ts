@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import { placeholderEmail } from './accounts.ts';
 
 /** Any constant will do; it keeps two nodes from both making an owner. */
 const OWNER_LOCK = 7_420_001;
 
-/** The id of the owner, made at the first start. Safe when several nodes start at once on one database. */
+/** The id of the first owner, made at the first start. Safe when several nodes start at once on one database. */
 export async function ensureOwner(pool: Pool): Promise<string> {
   const known = await findOwner(pool);
   if (known !== undefined) return known;
@@ -34,7 +35,7 @@ export async function ensureProviderUser(pool: Pool, identity: { readonly issuer
        insert into accounts (id, account_id, provider_id, user_id) values ($1, $2, $3, $4)
        on conflict (provider_id, account_id) do nothing returning user_id
      ), person as (
-       insert into users (id, name, email, role) select user_id, $5, $6, 'user' from account returning id
+       insert into users (id, name, email, role) select user_id, $5, $6, 'member' from account returning id
      ) select id as user_id from person`,
     [uuidv7(), identity.subject, identity.issuer, id, identity.name.slice(0, 200), placeholderEmail(id)],
   );
@@ -53,9 +54,4 @@ async function insertOwner(pool: Pick<Pool, 'query'>): Promise<string> {
   const id = uuidv7();
   await pool.query(`insert into users (id, name, email, role) values ($1, 'Owner', $2, 'owner')`, [id, placeholderEmail(id)]);
   return id;
-}
-
-/** better-auth wants an address; `.invalid` reaches nobody (RFC 2606). */
-function placeholderEmail(id: string): string {
-  return `${id}@local.invalid`;
 }

@@ -13,7 +13,7 @@ export type PairingPoll =
   | Refused<'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token'>
   | Limited;
 export type PairingLook = { readonly ok: true; readonly machine: WaitingMachine } | Refused<'not_found'> | Limited;
-export type PairingDecision = { readonly ok: true } | Refused<'not_found'> | Limited;
+export type PairingDecision = { readonly ok: true /** What the machine calls itself. */; readonly name: string } | Refused<'not_found'> | Limited;
 
 export interface PairingDeskParts {
   readonly pairings: Pairings;
@@ -76,10 +76,11 @@ export class PairingDesk {
     const admission = limiters.people.take('pair code', userId);
     if (!admission.ok) return limited(admission);
     const code = readUserCode(typed);
-    if (code === undefined || !(await pairings.decide(code, { userId, credentialId, approve }, now()))) return { ok: false, code: 'not_found' };
+    const name = code === undefined ? undefined : await pairings.decide(code, { userId, credentialId, approve }, now());
+    if (name === undefined) return { ok: false, code: 'not_found' };
     limiters.people.giveBack('pair code', userId);
     log.info({ event: 'pairing', outcome: approve ? 'approved' : 'denied', user: userId }, 'a person has decided about a machine');
-    return { ok: true };
+    return { ok: true, name };
   }
 }
 

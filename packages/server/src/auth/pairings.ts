@@ -111,12 +111,16 @@ export class Pairings {
     return row && { name: row.name, address: row.address, askedAt: row.created_at, expiresAt: row.expires_at };
   }
 
-  /** The first decision stands. False when there is none to make any more. */
-  async decide(userCode: string, { userId, credentialId, approve }: { userId: string; credentialId: string; approve: boolean }, now: Date): Promise<boolean> {
-    const { rowCount } = await this.#pool.query(
-      `update pairings set state = $3, user_id = $4, decided_with = $5 where user_code = $1 and state = 'pending' and expires_at > $2`,
+  /** The first decision stands. What the machine calls itself; undefined when there is none to make any more. */
+  async decide(
+    userCode: string,
+    { userId, credentialId, approve }: { userId: string; credentialId: string; approve: boolean },
+    now: Date,
+  ): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ name: string }>(
+      `update pairings set state = $3, user_id = $4, decided_with = $5 where user_code = $1 and state = 'pending' and expires_at > $2 returning name`,
       [userCode, now, approve ? 'approved' : 'denied', userId, credentialId],
     );
-    return rowCount === 1;
+    return rows[0]?.name;
   }
 }

@@ -25,6 +25,18 @@ export interface BrowserSession {
   readonly expiresAt: Date;
 }
 
+/** What opens a browser session. */
+export type OpenedWith = 'link' | 'password' | 'provider' | 'invitation';
+
+export interface Opening {
+  readonly headers: IncomingHttpHeaders;
+  readonly address: string;
+  readonly openedWith: OpenedWith;
+}
+
+/** Not ok: the person is kept out. */
+export type OpenedSession = { readonly ok: true; readonly sessionId: string; readonly setCookies: readonly string[] } | { readonly ok: false };
+
 type Instance = Awaited<ReturnType<typeof build>>;
 
 const LIFETIME_S = 30 * 24 * 3_600;
@@ -43,10 +55,19 @@ export class People {
   }
 
   /** Signs a person in. The `Set-Cookie` lines are the only place where the cookie's value ever stands. */
-  async open(userId: string, { headers, address }: { headers: IncomingHttpHeaders; address: string }): Promise<readonly string[]> {
+  async open(userId: string, { headers, address, openedWith }: Opening): Promise<OpenedSession> {
     const auth = await this.#instance();
-    const { headers: answer } = await auth.api.openBrowserSession({ body: { userId, address }, headers: webHeaders(headers), returnHeaders: true });
-    return answer.getSetCookie();
+    const { headers: answer, response } = await auth.api.openBrowserSession({ body: { userId, address }, headers: webHeaders(headers), returnHeaders: true });
+    // Asked after the session stands, see `Accounts.disable`: whoever is kept out meanwhile is found by one of the two.
+    const { rows } = await this.#options.pool.query<{ is_out: boolean }>(
+      `update auth_sessions set opened_with = $2 from users where auth_sessions.id = $1 and users.id = user_id returning disabled_at is not null as is_out`,
+      [response.sessionId, openedWith],
+    );
+    if (rows[0]?.is_out !== false) {
+      await this.#options.pool.query('delete from auth_sessions where id = $1', [response.sessionId]);
+      return { ok: false };
+    }
+    return { ok: true, sessionId: response.sessionId, setCookies: answer.getSetCookie() };
   }
 
   /** The live session of a request's cookie, or undefined. */
@@ -78,6 +99,11 @@ export class People {
   /** The cookie of the CSRF token, which the page reads. */
   get csrfCookieName(): string {
     return `${cookiePrefix(this.#options.publicOrigin())}.csrf`;
+  }
+
+  /** The cookie that a browser holds while it is away at the identity provider. */
+  get providerCookieName(): string {
+    return `${cookiePrefix(this.#options.publicOrigin())}.provider`;
   }
 
   /** Whether a request carries a cookie of ours at all; a stranger's request must not cost a library and a query. */
@@ -120,7 +146,7 @@ async function build(options: PeopleOptions) {
     if (!user) throw new Error('a sign-in link names a user who is not there');
     const session = await internalAdapter.createSession(user.id, false, { ipAddress: context.body.address });
     await setSessionCookie(context, { session, user });
-    return { ok: true };
+    return { sessionId: session.id };
   });
 
   return betterAuth({

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { HandshakeCode } from '@tendon/protocol';
+import type { HandshakeCode, Scope } from '@tendon/protocol';
 
 /** Which credential decided, in the order in which they are tried. */
 export type CredentialPath = 'disabled' | 'token' | 'jwt' | 'cookie';
@@ -13,6 +13,8 @@ export interface Principal {
   readonly kind: 'user' | 'gateway';
   /** Only for a gateway's key: the one machine that it is for. */
   readonly gatewayId?: string | undefined;
+  /** What a key is good for; undefined: all that its person can do. */
+  readonly scopes?: readonly Scope[] | undefined;
   /** When the credential ends by itself; connections must end with it. */
   readonly expiresAt?: Date | undefined;
 }

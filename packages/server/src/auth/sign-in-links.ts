@@ -7,7 +7,7 @@ const LINK_LIFETIME_MS = 15 * 60_000;
  * Links that sign a person in once:
  *
  *   made ── redeem ──► used
- *     └── 15 minutes ──► expired
+ *     └── 15 minutes, or as long as was said ──► expired
  *
  * Only the hash of a link's token is stored.
  */
@@ -21,13 +21,13 @@ export class SignInLinks {
   }
 
   /** A new token for this user. Clears away links that ended more than a day ago. */
-  async create(userId: string, now: Date): Promise<string> {
+  async create(userId: string, now: Date, lifetimeMs = LINK_LIFETIME_MS): Promise<string> {
     const token = newSecret(this.#random);
     await this.#pool.query('delete from sign_in_links where expires_at < $1', [new Date(now.getTime() - 24 * 3_600_000)]);
     await this.#pool.query('insert into sign_in_links (hash, user_id, expires_at) values ($1, $2, $3)', [
       hashCredential(token),
       userId,
-      new Date(now.getTime() + LINK_LIFETIME_MS),
+      new Date(now.getTime() + lifetimeMs),
     ]);
     return token;
   }

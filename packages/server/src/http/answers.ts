@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { HANDSHAKE_CODES, type HandshakeCode } from '@tendon/protocol';
+import { ERROR_CODES, HANDSHAKE_CODES, type HandshakeCode, type Scope, validate } from '@tendon/protocol';
 import type { Context } from 'hono';
 import { z } from 'zod';
+import type { AuditAction } from '../auth/audit-log.ts';
 import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { Log } from '../log.ts';
 import type { Door } from './door.ts';
 
 /* What every route does with a request: who asks, what the body says, and how a refusal reads. */
@@ -21,6 +23,14 @@ export const nameSchema = z
   .min(1)
   .max(100)
   .regex(/^[^\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]*$/u, 'may hold no control characters');
+
+/** What a person signs in with, in one spelling. */
+export const emailSchema = z
+  .string()
+  .trim()
+  .max(254)
+  .transform((email) => email.normalize('NFC').toLowerCase())
+  .pipe(z.email('give an address such as ada@example.org'));
 
 export function nothingHere(context: RouteContext): Response {
   return fault(context, 404, { code: 'not_found', message: 'There is nothing at this address.' });
@@ -41,10 +51,11 @@ export function refused(context: RouteContext, code: HandshakeCode): Response {
 export interface DoorAndAuth {
   readonly door: Door;
   readonly auth: Auth;
+  readonly log: Log;
 }
 
 /** Who sent this request, or the answer that refuses it. */
-export async function identify(context: RouteContext, { auth, door }: DoorAndAuth): Promise<Principal | Response> {
+export async function identify(context: RouteContext, { auth, door }: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
   const { incoming } = context.env;
   const decision = await auth.authenticate({
     token: bearer(incoming),
@@ -52,17 +63,47 @@ export async function identify(context: RouteContext, { auth, door }: DoorAndAut
     address: door.addressOf(incoming),
     namespace: 'http',
   });
-  if (decision.ok) return decision.principal;
-  if (decision.code === 'rate_limited') context.header('Retry-After', String(Math.ceil((decision.retryAfterMs ?? 1_000) / 1_000)));
+  if (decision.ok) {
+    const { scopes } = decision.principal;
+    return scopes === undefined || scopes.includes(scope) ? decision.principal : forbidden(context, `This key is not good for "${scope}".`);
+  }
+  if (decision.code === 'rate_limited') return tooMany(context, decision.retryAfterMs ?? 1_000);
   return refused(context, decision.code);
+}
+
+/** The one answer to those who are known and may not. */
+export function forbidden(context: RouteContext, message: string = ERROR_CODES.forbidden.text): Response {
+  return fault(context, 403, { code: 'forbidden', message });
 }
 
 export function fault(
   context: RouteContext,
-  status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 503,
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 429 | 500 | 503,
   error: { readonly code: string; readonly message: string },
 ): Response {
   return context.json({ error }, status);
+}
+
+/** The checked body of a request, or the answer that refuses it. */
+export async function bodyOf<Schema extends z.ZodType>(context: RouteContext, schema: Schema): Promise<z.infer<Schema> | Response> {
+  const body = await readJson(context.env.incoming);
+  if (!body.ok) return tooLarge(context);
+  const checked = validate(schema, body.value);
+  return checked.ok ? checked.data : fault(context, 400, checked.error);
+}
+
+export function tooMany(context: RouteContext, retryAfterMs: number): Response {
+  context.header('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
+  return refused(context, 'rate_limited');
+}
+
+/** Keeps in the audit log what this person has just done. */
+export function noted(
+  context: RouteContext,
+  { auth, door }: DoorAndAuth,
+  { principal, action, about }: { readonly principal: Principal; readonly action: AuditAction; readonly about?: string | undefined },
+): Promise<void> {
+  return auth.audit.note({ userId: principal.userId, credentialId: principal.credentialId, address: door.addressOf(context.env.incoming), action, about });
 }
 
 /**

@@ -101,7 +101,7 @@ function routes(options: HttpOptions): Hono<HttpEnv> {
   });
   app.get('/metrics', async (context) => {
     if (!isDirectLoopback(context.env.incoming)) {
-      const principal = await identify(context, options);
+      const principal = await identify(context, options, 'read');
       if (principal instanceof Response) return principal;
     }
     const page = await options.metrics();
@@ -136,7 +136,7 @@ async function signIn(context: Context<HttpEnv>, { auth, door }: DoorAndAuth): P
     return context.body(null, 204);
   const token = context.req.query('token') ?? '';
   if (token === '') return context.html(plainPage('Sign in to Tendon', [RENEW]), 401);
-  const redemption = await auth.redeemLink({ token, headers: incoming.headers, address: door.addressOf(incoming) });
+  const redemption = await auth.signIn.byLink(token, { headers: incoming.headers, address: door.addressOf(incoming) });
   if (redemption.ok) {
     for (const line of redemption.setCookies) context.header('Set-Cookie', line, { append: true });
     return context.redirect('/', 303);

@@ -7,7 +7,7 @@ export type DoorFault = 'host' | 'origin' | 'cross_site';
 export type DoorCheck = { readonly ok: true } | { readonly ok: false; readonly fault: DoorFault; readonly message: string };
 
 /** The parts of a request that the door looks at. */
-export type Knock = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
+export type Knock = Pick<IncomingMessage, 'headers' | 'rawHeaders'> & Partial<Pick<IncomingMessage, 'method' | 'url'>>;
 
 /**
  * The one guard of every route, poll and upgrade. It compares `Host` and `Origin` as whole strings with short lists: no parsing of what a
@@ -66,9 +66,23 @@ export class Door {
       return { ok: false, fault: 'origin', message: 'Pages of this origin may not use the server. Add it to TENDON_ALLOWED_ORIGINS.' };
     }
     const site = request.headers['sec-fetch-site'];
-    if (site === undefined || site === 'same-origin' || site === 'none') return { ok: true };
+    if (site === undefined || site === 'same-origin' || site === 'none' || isVisit(request)) return { ok: true };
     return { ok: false, fault: 'cross_site', message: 'Another site sent you here, which is not allowed. Type or paste the address into the browser instead.' };
   };
+}
+
+/** Where the identity provider sends a browser back to. */
+export const PROVIDER_RETURN_PATH = '/api/auth/provider/return';
+const PAGE_PATH = /^\/(?!(?:api|socket\.io|sign-in|healthz|readyz|metrics)(?:\/|$))[A-Za-z0-9_/-]*$/;
+
+/**
+ * Whether a person follows a link from elsewhere to a page of ours, which is the same for everybody and asks for its data itself. Strict
+ * cookies stay at home on such a visit. `/sign-in` is none of these: somebody else's link must not sign anybody in.
+ */
+function isVisit({ method, url = '', headers }: Knock): boolean {
+  if (method !== 'GET' || headers['sec-fetch-mode'] !== 'navigate' || headers['sec-fetch-dest'] !== 'document') return false;
+  const path = url.split('?', 1)[0] ?? '';
+  return path === PROVIDER_RETURN_PATH || PAGE_PATH.test(path);
 }
 
 /** The first one is the address to print. */

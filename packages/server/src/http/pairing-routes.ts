@@ -1,7 +1,6 @@
-import { validate } from '@tendon/protocol';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import { type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, readJson, refused, tooLarge } from './answers.ts';
+import { bodyOf, type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, noted, tooMany } from './answers.ts';
 
 const startSchema = z.object({ gatewayId: z.uuid(), name: nameSchema });
 const pollSchema = z.object({ deviceCode: z.string().min(1).max(200) });
@@ -37,7 +36,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   });
 
   app.get('/api/pair/:code', async (context) => {
-    const principal = await identify(context, parts);
+    const principal = await identify(context, parts, 'manage');
     if (principal instanceof Response) return principal;
     const answer = await auth.pairing.look(principal.userId, context.req.param('code'));
     if (answer.ok) return context.json({ machine: answer.machine });
@@ -45,26 +44,17 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   });
 
   app.post('/api/pair/:code', async (context) => {
-    const principal = await identify(context, parts);
+    const principal = await identify(context, parts, 'manage');
     if (principal instanceof Response) return principal;
     const body = await bodyOf(context, decisionSchema);
     if (body instanceof Response) return body;
     const answer = await auth.pairing.decide(principal, context.req.param('code'), body.decision === 'approve');
-    if (answer.ok) return context.json({ ok: true });
+    if (answer.ok) {
+      await noted(context, parts, { principal, action: body.decision === 'approve' ? 'machine_paired' : 'machine_kept_out', about: answer.name });
+      return context.json({ ok: true });
+    }
     return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : nobodyWaits(context);
   });
-}
-
-async function bodyOf<Schema extends z.ZodType>(context: Context<HttpEnv>, schema: Schema): Promise<z.infer<Schema> | Response> {
-  const body = await readJson(context.env.incoming);
-  if (!body.ok) return tooLarge(context);
-  const checked = validate(schema, body.value);
-  return checked.ok ? checked.data : fault(context, 400, checked.error);
-}
-
-function tooMany(context: Context<HttpEnv>, retryAfterMs: number): Response {
-  context.header('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
-  return refused(context, 'rate_limited');
 }
 
 function nobodyWaits(context: Context<HttpEnv>): Response {

@@ -1,4 +1,4 @@
-import { AGENT_REQUESTS, type AgentRequestName, type Result } from '@tendon/protocol';
+import { AGENT_REQUESTS, AGENT_SCOPES, type AgentRequestName, type Result } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { AgentConnection, AgentHandlers } from '../runner/ports.ts';
 import type { Guest } from './admission.ts';
@@ -12,7 +12,12 @@ export function agentRoutes(handlers: AgentHandlers): Routes<AgentConnection> {
 
 function agentRoute(handlers: AgentHandlers, name: AgentRequestName): Route<AgentConnection> {
   const handle = handlers[name] as (connection: AgentConnection, payload: unknown) => Promise<Result<unknown>>;
-  return { schema: AGENT_REQUESTS[name].payload, isAcknowledged: true, handle: (connection, payload) => handle(connection, payload) };
+  return {
+    schema: AGENT_REQUESTS[name].payload,
+    isAcknowledged: true,
+    scope: AGENT_SCOPES[name],
+    handle: (connection, payload) => handle(connection, payload),
+  };
 }
 
 /** Joins the rooms of the user. Joining a room after the socket has gone does nothing. */

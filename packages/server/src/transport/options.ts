@@ -1,5 +1,5 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import type { HandshakeCode, HandshakeRefusal } from '@tendon/protocol';
+import type { HandshakeCode, HandshakeRefusal, Scope } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { TransportLimits } from './limits.ts';
 
@@ -27,6 +27,8 @@ export interface Principal {
   readonly credentialId?: string | undefined;
   /** Set when the credential belongs to one machine. */
   readonly gatewayId?: string | undefined;
+  /** What the credential is good for; undefined: all that its person can do. */
+  readonly scopes?: readonly Scope[] | undefined;
   /** When the credential ends by itself: its connections end then too. */
   readonly expiresAt?: Date | undefined;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ProtocolError, type Result, refusal, validate } from '@tendon/protocol';
+import { type ProtocolError, type Result, refusal, type Scope, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
@@ -11,6 +11,8 @@ export interface Route<Connection> {
   readonly schema: z.ZodType;
   /** False for an event that may be lost: it needs no acknowledgement and has a meter of its own. */
   readonly isAcknowledged: boolean;
+  /** What a credential must be good for. */
+  readonly scope?: Scope;
   handle(connection: Connection, payload: unknown): Promise<Result<unknown>>;
 }
 
@@ -19,6 +21,8 @@ export type Routes<Connection> = ReadonlyMap<string, Route<Connection>>;
 export interface RequestDesk<Connection> {
   readonly routes: Routes<Connection>;
   readonly connection: Connection;
+  /** What the credential behind the connection is good for; undefined: everything. */
+  readonly scopes?: readonly Scope[] | undefined;
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
   readonly log: Logger;
 }
@@ -84,6 +88,8 @@ function admit<Connection>(packet: Packet, desk: RequestDesk<Connection>): Admis
   if (!route) return invalid('there is no such event');
   if (!packet.acknowledge && route.isAcknowledged) return invalid('this event needs an acknowledgement');
   if (packet.payloads.length !== 1) return invalid(`an event carries one object, not ${packet.payloads.length} arguments`);
+  if (route.scope && desk.scopes && !desk.scopes.includes(route.scope))
+    return refusal('forbidden', `This key is not good for "${route.scope}". Use one that is, or sign in.`);
   const checked = validate(route.schema, payload);
   return checked.ok ? { ok: true, data: { route, payload: checked.data } } : checked;
 }

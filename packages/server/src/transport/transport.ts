@@ -13,7 +13,7 @@ import { HandshakeError } from './handshake.ts';
 import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.ts';
 import type { TransportOptions } from './options.ts';
 import { packetCodec } from './packet-codec.ts';
-import { type Routes, serveRequests } from './requests.ts';
+import { type RequestDesk, type Routes, serveRequests } from './requests.ts';
 import { roomFanout } from './rooms.ts';
 import { createTokenBucket } from './token-bucket.ts';
 
@@ -154,7 +154,9 @@ class SocketTransport implements Transport {
   }
 
   #openAgent(socket: Socket, guest: Guest): void {
-    if (this.#phase.name === 'serving') this.#answer(socket, openAgentConnection(socket, guest), this.#phase.agentRoutes);
+    if (this.#phase.name !== 'serving') return;
+    const { scopes } = guest.principal;
+    this.#answer(socket, { connection: openAgentConnection(socket, guest), routes: this.#phase.agentRoutes, scopes });
   }
 
   #openGateway(socket: Socket, guest: Guest): void {
@@ -163,7 +165,7 @@ class SocketTransport implements Transport {
     const link = new GatewayLink(socket, guest);
     // Not from inside a send: a socket that is cut for slowness ends while somebody is still writing to it.
     socket.once('disconnect', () => queueMicrotask(() => this.#reportGone(gateways, link)));
-    this.#answer<GatewayConnection>(socket, link, routes);
+    this.#answer<GatewayConnection>(socket, { connection: link, routes });
   }
 
   #reportGone(desk: GatewayDesk, link: GatewayLink): void {
@@ -174,14 +176,14 @@ class SocketTransport implements Transport {
     }
   }
 
-  #answer<Connection>(socket: Socket, connection: Connection, routes: Routes<Connection>): void {
+  #answer<Connection>(socket: Socket, desk: Pick<RequestDesk<Connection>, 'connection' | 'routes' | 'scopes'>): void {
     const { eventsPerSecond, eventBurst, outputBytesPerSecond, outputBurstBytes } = this.#limits;
     const now = this.#options.now ?? (() => performance.now());
     const meters = {
       events: createTokenBucket({ perSecond: eventsPerSecond, burst: eventBurst }, now),
       output: createTokenBucket({ perSecond: outputBytesPerSecond, burst: outputBurstBytes }, now),
     };
-    serveRequests(socket, { routes, connection, meters, log: this.#log });
+    serveRequests(socket, { ...desk, meters, log: this.#log });
   }
 }
 

@@ -15,6 +15,7 @@ interface ApiKey {
   readonly name: string;
   readonly kind: 'user' | 'gateway';
   readonly prefix: string;
+  readonly scopes?: readonly string[];
   readonly createdAt: string;
   readonly lastUsedAt?: string;
   readonly expiresAt?: string;
@@ -91,7 +92,7 @@ function KeyRow({ apiKey, onRevoked }: { apiKey: ApiKey; onRevoked: () => void }
         <p className="text-sm font-medium wrap-anywhere">{apiKey.name}</p>
         <p className="flex flex-wrap gap-x-3 text-xs text-faint">
           <bdi className="font-mono">{apiKey.prefix}…</bdi>
-          <span>{apiKey.kind === 'gateway' ? 'One machine only' : 'All that you can do'}</span>
+          <span>{apiKey.kind === 'gateway' ? 'One machine only' : (apiKey.scopes?.join(', ') ?? 'All that you can do')}</span>
           <span>Made {day(apiKey.createdAt)}</span>
           <span>{apiKey.lastUsedAt === undefined ? 'Never used' : `Last used ${day(apiKey.lastUsedAt)}`}</span>
           <span>{end ?? (apiKey.expiresAt === undefined ? 'Does not expire' : `Expires ${day(apiKey.expiresAt)}`)}</span>

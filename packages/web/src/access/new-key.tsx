@@ -1,7 +1,7 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { Button } from '../ui/button.tsx';
-import { CopyButton } from '../ui/copy-button.tsx';
 import { Notice } from '../ui/notice.tsx';
+import { SecretText } from '../ui/secret-text.tsx';
 import { callApi } from './api.ts';
 import { useAction } from './use-action.ts';
 
@@ -10,6 +10,12 @@ const LIFETIMES = [
   { days: 90, name: '90 days' },
   { days: 365, name: 'One year' },
   { days: undefined, name: 'Does not expire' },
+] as const;
+
+const SCOPES = [
+  { name: 'All that you can do', scopes: undefined },
+  { name: 'Talk, but not approve', scopes: ['read', 'write'] },
+  { name: 'Only look', scopes: ['read'] },
 ] as const;
 
 const FIELD = 'h-9 w-full rounded-lg border border-line-strong bg-panel px-3 text-sm pointer-coarse:h-11';
@@ -38,15 +44,20 @@ export function NewKey({ onMade, onClose }: { onMade: () => void; onClose: () =>
 function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void; onClose: () => void }): ReactNode {
   const [name, setName] = useState('');
   const [lifetime, setLifetime] = useState('90');
+  const [reach, setReach] = useState(0);
   const expiry = lifetime === '' ? {} : { expiresInDays: Number(lifetime) };
-  const { isBusy, error, run } = useAction(() => callApi<{ key: string }>('POST', '/api/keys', { name: name.trim(), ...expiry }), onKey);
+  const scopes = SCOPES[reach]?.scopes;
+  const { isBusy, error, run } = useAction(
+    () => callApi<{ key: string }>('POST', '/api/keys', { name: name.trim(), ...expiry, ...(scopes && { scopes }) }),
+    onKey,
+  );
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (name.trim() !== '' && !isBusy) run();
   };
   return (
     <form onSubmit={submit} className="space-y-3">
-      <div className="grid gap-3 sm:grid-cols-[1fr_11rem]">
+      <div className="grid gap-3 sm:grid-cols-[1fr_12rem_11rem]">
         <label className="space-y-1 text-xs text-muted">
           <span>What is it for?</span>
           <input
@@ -58,6 +69,16 @@ function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void
             placeholder="Office machine"
             className={FIELD}
           />
+        </label>
+        <label className="space-y-1 text-xs text-muted">
+          <span>Good for what?</span>
+          <select value={reach} onChange={(event) => setReach(Number(event.target.value))} className={FIELD}>
+            {SCOPES.map(({ name: text }, index) => (
+              <option key={text} value={index}>
+                {text}
+              </option>
+            ))}
+          </select>
         </label>
         <label className="space-y-1 text-xs text-muted">
           <span>How long?</span>
@@ -86,13 +107,8 @@ function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void
 function MadeKey({ text, onClose }: { text: string; onClose: () => void }): ReactNode {
   return (
     <div role="status" className="space-y-3">
-      <p className="text-sm">Copy it now: it is not shown again. Whoever has it can do all that you can do here.</p>
-      <div className="flex items-center gap-2 rounded-lg border border-line bg-panel ps-3">
-        <code dir="ltr" className="min-w-0 flex-1 py-2 font-mono text-xs wrap-anywhere">
-          {text}
-        </code>
-        <CopyButton text={text} label="Copy the key" />
-      </div>
+      <p className="text-sm">Copy it now: it is not shown again. Whoever has it can do what it is good for, as you.</p>
+      <SecretText text={text} label="Copy the key" />
       <Button onClick={onClose}>Done</Button>
     </div>
   );

@@ -20,6 +20,9 @@ import { useKeys } from './use-keys.ts';
 const MachinesPage = lazy(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage }));
 const PermissionsPage = lazy(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage }));
 const AccessPage = lazy(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage }));
+const AccountPage = lazy(async () => ({ default: (await import('../account/account-page.tsx')).AccountPage }));
+const PeoplePage = lazy(async () => ({ default: (await import('../account/people-page.tsx')).PeoplePage }));
+const JoinPage = lazy(async () => ({ default: (await import('../account/join-page.tsx')).JoinPage }));
 const PairPage = lazy(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage }));
 const Dialog = lazy(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
 const KeyboardHelp = lazy(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp }));
@@ -27,6 +30,14 @@ const SignInPage = lazy(async () => ({ default: (await import('./sign-in-page.ts
 
 export function App(): ReactNode {
   const connection = useStore(useAgentClient().connection);
+  const [path] = useLocation();
+  if (path === '/join') {
+    return (
+      <Suspense>
+        <JoinPage />
+      </Suspense>
+    );
+  }
   if (connection.kind === 'failed') {
     return (
       <Suspense>
@@ -89,6 +100,12 @@ function Pages(): ReactNode {
       </Route>
       <Route path="/access">
         <AccessPage />
+      </Route>
+      <Route path="/account">
+        <AccountPage />
+      </Route>
+      <Route path="/people">
+        <PeoplePage />
       </Route>
       <Route path="/pair">
         <PairPage />

@@ -1,6 +1,7 @@
-import { Keyboard, KeyRound, Monitor, Moon, ShieldCheck, Sun, SunMoon } from 'lucide-react';
+import { CircleUser, Keyboard, KeyRound, Monitor, Moon, ShieldCheck, Sun, SunMoon, Users } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
+import { useIsOwner } from '../account/use-is-owner.ts';
 import { ConnectionDot } from '../connection/connection-dot.tsx';
 import { SessionList } from '../sessions/session-list.tsx';
 import { IconButton } from '../ui/button.tsx';
@@ -30,6 +31,14 @@ export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
         <PlaceLink href="/access" onNavigate={onNavigate} icon={<KeyRound />}>
           Devices and keys
         </PlaceLink>
+        <PlaceLink href="/account" onNavigate={onNavigate} icon={<CircleUser />}>
+          Account
+        </PlaceLink>
+        {useIsOwner() && (
+          <PlaceLink href="/people" onNavigate={onNavigate} icon={<Users />}>
+            People
+          </PlaceLink>
+        )}
         <div className="mt-1 flex items-center justify-between ps-2.5">
           <ConnectionDot isLabelled />
           <span className="flex">

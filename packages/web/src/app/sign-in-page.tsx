@@ -1,6 +1,9 @@
 import { useAgentClient } from '@tendon/client/react';
 import type { Fault } from '@tendon/protocol';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
+import { callApi } from '../access/api.ts';
+import { ProviderButton } from '../account/provider-button.tsx';
+import { SignInForm } from '../account/sign-in-form.tsx';
 import { Button } from '../ui/button.tsx';
 
 /** The server refuses this page for good: what that means and how to come in. */
@@ -13,7 +16,7 @@ export function SignInPage({ reason }: { reason: Fault }): ReactNode {
       <div className="w-full max-w-md space-y-5">
         <img src="/favicon.svg" alt="" className="size-10" />
         <h1 className="text-2xl font-semibold tracking-tight">{isSignedOut ? 'Sign in to Tendon' : 'Not connected'}</h1>
-        {isSignedOut ? <SignInSteps /> : <p className="text-base text-muted">{reason.message}</p>}
+        {isSignedOut ? <WaysIn /> : <p className="text-base text-muted">{reason.message}</p>}
         <Button
           disabled={isTrying}
           onClick={() => {
@@ -25,6 +28,31 @@ export function SignInPage({ reason }: { reason: Fault }): ReactNode {
         </Button>
       </div>
     </main>
+  );
+}
+
+/** What the server offers: a password where somebody has one, the identity provider where there is one, and always a link. */
+function WaysIn(): ReactNode {
+  const [ways, setWays] = useState<{ readonly password: boolean; readonly provider?: string }>({ password: false });
+  useEffect(() => {
+    void callApi<typeof ways>('GET', '/api/auth/ways').then((answer) => answer.ok && setWays(answer.data));
+  }, []);
+  const hasOthers = ways.password || ways.provider !== undefined;
+  return (
+    <>
+      {ways.provider !== undefined && <ProviderButton name={ways.provider} verb="Sign in with" errand={{ errand: 'sign_in' }} />}
+      {ways.password && <SignInForm />}
+      {hasOthers ? (
+        <details className="text-sm">
+          <summary className="cursor-pointer py-1 text-muted hover:text-text">Sign in with a link instead</summary>
+          <div className="pt-2">
+            <SignInSteps />
+          </div>
+        </details>
+      ) : (
+        <SignInSteps />
+      )}
+    </>
   );
 }
 

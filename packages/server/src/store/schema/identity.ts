@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { boolean, check, index, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 
 /**
- * Who may come in: people, their browser sessions, API keys, sign-in links and session tokens.
+ * Who may come in: people, their browser sessions, API keys, sign-in links, invitations and session tokens; and what they did about it.
  * `users`, `auth_sessions`, `accounts` and `verifications` are better-auth's own tables (its field names, our column names).
  * No credential stands here in the clear, but for better-auth's session token, which is useless without the signature in the cookie.
  */
@@ -17,13 +17,15 @@ export const users = pgTable(
     email: text('email').notNull().unique(),
     emailVerified: boolean('email_verified').notNull().default(false),
     image: text('image'),
-    role: text('role', { enum: ['owner', 'user'] })
+    role: text('role', { enum: ['owner', 'member'] })
       .notNull()
-      .default('user'),
+      .default('member'),
+    /** Since when this person may not come in. What was theirs stays. */
+    disabledAt: moment('disabled_at'),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
-  (table) => [check('users_role', sql`${table.role} in ('owner', 'user')`)],
+  (table) => [check('users_role', sql`${table.role} in ('owner', 'member')`)],
 );
 
 export const authSessions = pgTable(
@@ -37,6 +39,10 @@ export const authSessions = pgTable(
     expiresAt: moment('expires_at').notNull(),
     ipAddress: text('ip_address'),
     userAgent: text('user_agent'),
+    /** What opened it. */
+    openedWith: text('opened_with', { enum: ['link', 'password', 'provider', 'invitation'] })
+      .notNull()
+      .default('link'),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
@@ -93,6 +99,8 @@ export const apiKeys = pgTable(
     hash: text('hash').notNull().unique(),
     /** The first characters, to tell keys apart in a list. */
     prefix: text('prefix').notNull(),
+    /** What it is good for; null: all that its person can do. */
+    scopes: text('scopes').array(),
     createdAt: moment('created_at').notNull().defaultNow(),
     /** Written at most once a minute. */
     lastUsedAt: moment('last_used_at'),
@@ -134,6 +142,50 @@ export const sessionTokens = pgTable(
     usedAt: moment('used_at'),
   },
   (table) => [index('session_tokens_expiry').on(table.expiresAt), index('session_tokens_session').on(table.sessionId)],
+);
+
+/** Links by which people who are not here yet make an account, see `Invitations`. */
+export const invitations = pgTable(
+  'invitations',
+  {
+    id: uuid('id').primaryKey(),
+    /** SHA-256 of the link's token, base64url. */
+    hash: text('hash').notNull().unique(),
+    /** For whom, in the words of whoever invites. */
+    name: text('name').notNull(),
+    role: text('role', { enum: ['owner', 'member'] }).notNull(),
+    invitedBy: uuid('invited_by')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    createdAt: moment('created_at').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+    acceptedBy: uuid('accepted_by').references(() => users.id, { onDelete: 'set null' }),
+    acceptedAt: moment('accepted_at'),
+    revokedAt: moment('revoked_at'),
+  },
+  (table) => [index('invitations_expiry').on(table.expiresAt), check('invitations_role', sql`${table.role} in ('owner', 'member')`)],
+);
+
+/** Who did what about identity and trust, see `AuditLog`. Rows are added and grow old; nothing changes them. */
+export const auditEntries = pgTable(
+  'audit_entries',
+  {
+    id: uuid('id').primaryKey(),
+    at: moment('at').notNull(),
+    /** Whose account did it. */
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    action: text('action').notNull(),
+    /** Id of the key or browser session, never the credential. */
+    credentialId: text('credential_id'),
+    address: text('address').notNull(),
+    /** Whose account it was done to, when that is another's. */
+    aboutUserId: uuid('about_user_id').references(() => users.id, { onDelete: 'set null' }),
+    /** The name of the thing it was done to: a key, a machine, a browser. */
+    about: text('about'),
+  },
+  (table) => [index('audit_entries_user').on(table.userId, table.id), index('audit_entries_at').on(table.at)],
 );
 
 /** Machines that ask to be let in, see `Pairings`. */

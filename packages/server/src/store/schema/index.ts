@@ -1,3 +1,3 @@
 export { gateways } from './gateways.ts';
-export { accounts, apiKeys, authSessions, pairings, sessionTokens, signInLinks, users, verifications } from './identity.ts';
+export { accounts, apiKeys, auditEntries, authSessions, invitations, pairings, sessionTokens, signInLinks, users, verifications } from './identity.ts';
 export { calls, messages, permissionRules, sessionEvents, sessions } from './sessions.ts';

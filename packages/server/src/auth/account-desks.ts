@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { OidcConfig } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Accounts } from './accounts.ts';
+import { AttemptLimiter } from './attempt-limiter.ts';
+import { AuditLog } from './audit-log.ts';
+import type { Devices } from './devices.ts';
+import { Invitations } from './invitations.ts';
+import { Oidc } from './oidc.ts';
+import { Passwords } from './passwords.ts';
+import type { People } from './people.ts';
+import { PeopleDesk } from './people-desk.ts';
+import { SignInDesk } from './sign-in-desk.ts';
+import type { SignInLinks } from './sign-in-links.ts';
+
+/** What has to do with people who have an account. */
+export interface AccountDesks {
+  /** How people come in with a browser. */
+  readonly signIn: SignInDesk;
+  /** The accounts: one's own, and for owners those of others. */
+  readonly people: PeopleDesk;
+  readonly audit: AuditLog;
+  /** The identity provider, when one is configured. */
+  readonly provider: { readonly issuer: string; readonly name: string } | undefined;
+  /** The ways in that a browser may offer. */
+  waysIn(): Promise<{ readonly password: boolean; readonly provider?: string | undefined }>;
+}
+
+export interface AccountDesksParts {
+  readonly firstOwnerId: string;
+  readonly oidcConfig: OidcConfig | undefined;
+  readonly secretKey: Buffer;
+  readonly accounts: Accounts;
+  readonly people: People;
+  readonly links: SignInLinks;
+  readonly devices: Devices;
+  readonly pool: Pool;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** Milliseconds that only grow. */
+  readonly clock: () => number;
+  readonly onEnded: (credentialId: string) => void;
+}
+
+/** 20 mistakes of an address at once, one more every 3 s. */
+const ADDRESS = { capacity: 20, refillMs: 3_000 };
+/** 30 of everybody together at one account, one more a minute, so that many addresses are not many guesses. */
+const ACCOUNT = { capacity: 30, refillMs: 60_000 };
+
+export function openAccountDesks(parts: AccountDesksParts): AccountDesks {
+  const { pool, log, now, clock, people, links, accounts, oidcConfig } = parts;
+  const passwords = new Passwords(pool);
+  const invitations = new Invitations(pool, randomBytes);
+  const audit = new AuditLog({ pool, log, now });
+  const oidc = oidcConfig && new Oidc(oidcConfig, parts.secretKey);
+  const limiters = { addresses: new AttemptLimiter({ ...ADDRESS, now: clock }), accounts: new AttemptLimiter({ ...ACCOUNT, now: clock }) };
+  const shared = { accounts, passwords, invitations, links, audit, pool, now };
+  return {
+    signIn: new SignInDesk({ ...shared, people, oidc, limiters, log }),
+    people: new PeopleDesk({
+      ...shared,
+      firstOwnerId: parts.firstOwnerId,
+      devices: parts.devices,
+      limiter: new AttemptLimiter({ ...ACCOUNT, now: clock }),
+      onEnded: parts.onEnded,
+    }),
+    audit,
+    provider: oidc && { issuer: oidc.issuer, name: oidc.name },
+    waysIn: async () => ({ password: await passwords.areInUse(), provider: oidc?.name }),
+  };
+}

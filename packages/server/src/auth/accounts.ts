@@ -1,0 +1,163 @@
+import type { Pool } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+
+export type Role = 'owner' | 'member';
+
+/** One who has an account here. */
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+  /** What they sign in with; undefined for those who have given none. */
+  readonly email?: string | undefined;
+  readonly role: Role;
+  readonly hasPassword: boolean;
+  /** Whether an account of the identity provider is connected. */
+  readonly isConnected: boolean;
+  readonly createdAt: Date;
+  /** When one of their browsers was last here, to the day. */
+  readonly lastSeenAt?: Date | undefined;
+  readonly disabledAt?: Date | undefined;
+}
+
+interface Row {
+  id: string;
+  name: string;
+  email: string;
+  role: Role;
+  has_password: boolean;
+  is_connected: boolean;
+  created_at: Date;
+  last_seen_at: Date | null;
+  disabled_at: Date | null;
+}
+
+const PLACEHOLDER = '@local.invalid';
+
+const COLUMNS = `users.id, users.name, users.email, users.role, users.created_at, users.disabled_at,
+  exists (select from accounts where accounts.user_id = users.id and provider_id = 'credential' and password is not null) as has_password,
+  exists (select from accounts where accounts.user_id = users.id and provider_id = $1) as is_connected,
+  (select max(updated_at) from auth_sessions where auth_sessions.user_id = users.id) as last_seen_at`;
+
+/** better-auth wants an address of everybody; `.invalid` reaches nobody (RFC 2606). */
+export function placeholderEmail(id: string): string {
+  return `${id}${PLACEHOLDER}`;
+}
+
+/** The people who have an account, as they are listed and changed. Whoever asks has been asked for their role before. */
+export class Accounts {
+  readonly #pool: Pool;
+  /** The configured identity provider. */
+  readonly #issuer: string | undefined;
+
+  constructor(pool: Pool, issuer: string | undefined) {
+    this.#pool = pool;
+    this.#issuer = issuer;
+  }
+
+  async find(userId: string): Promise<Person | undefined> {
+    const { rows } = await this.#pool.query<Row>(`select ${COLUMNS} from users where users.id = $2`, [this.#issuer ?? '', userId]);
+    return rows[0] && fromRow(rows[0]);
+  }
+
+  /** Everybody, the first one first. */
+  async list(): Promise<readonly Person[]> {
+    const { rows } = await this.#pool.query<Row>(`select ${COLUMNS} from users order by created_at, id limit 10000`, [this.#issuer ?? '']);
+    return rows.map(fromRow);
+  }
+
+  /** Changes what is given. False when the address is another's. */
+  async describe(userId: string, { name, email }: { readonly name: string; readonly email?: string | undefined }): Promise<boolean> {
+    try {
+      await this.#pool.query('update users set name = $2, email = coalesce($3, email), updated_at = now() where id = $1', [userId, name, email ?? null]);
+      return true;
+    } catch (error) {
+      if (isTaken(error)) return false;
+      throw error;
+    }
+  }
+
+  /** False when there is no such person. */
+  async setRole(userId: string, role: Role): Promise<boolean> {
+    const { rowCount } = await this.#pool.query('update users set role = $2, updated_at = now() where id = $1', [userId, role]);
+    return rowCount === 1;
+  }
+
+  /** Lets a person back in. */
+  async enable(userId: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query('update users set disabled_at = null where id = $1', [userId]);
+    return rowCount === 1;
+  }
+
+  /**
+   * Keeps a person out and ends all that they came in with; the ids of what ended. What is opened meanwhile is ended as well: whoever opens a
+   * session looks at the account after it, and this ends sessions after the account was closed.
+   */
+  async disable(userId: string, now: Date): Promise<readonly string[] | undefined> {
+    const { rowCount } = await this.#pool.query('update users set disabled_at = coalesce(disabled_at, $2) where id = $1', [userId, now]);
+    if (rowCount !== 1) return undefined;
+    const sessions = await this.#pool.query<{ id: string }>('delete from auth_sessions where user_id = $1 returning id', [userId]);
+    const keys = await this.#pool.query<{ id: string }>('update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null returning id', [
+      userId,
+      now,
+    ]);
+    await this.#pool.query(`delete from pairings where user_id = $1`, [userId]);
+    return [...sessions.rows, ...keys.rows].map(({ id }) => id);
+  }
+
+  async isDisabled(userId: string): Promise<boolean> {
+    const { rows } = await this.#pool.query('select 1 from users where id = $1 and disabled_at is null', [userId]);
+    return rows.length === 0;
+  }
+
+  /** Whose account at the identity provider this is; those who are kept out are nobody. */
+  async findConnected(issuer: string, subject: string): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ user_id: string }>(
+      'select user_id from accounts join users on users.id = user_id where provider_id = $1 and account_id = $2 and disabled_at is null',
+      [issuer, subject],
+    );
+    return rows[0]?.user_id;
+  }
+
+  /** Connects an account at the identity provider, in place of an earlier one. False when it is another person's here. */
+  async connect(userId: string, issuer: string, subject: string): Promise<boolean> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query('begin');
+      await client.query('delete from accounts where user_id = $1 and provider_id = $2', [userId, issuer]);
+      const { rowCount } = await client.query(
+        'insert into accounts (id, account_id, provider_id, user_id) values ($1, $2, $3, $4) on conflict (provider_id, account_id) do nothing',
+        [uuidv7(), subject, issuer, userId],
+      );
+      await client.query(rowCount === 1 ? 'commit' : 'rollback');
+      return rowCount === 1;
+    } catch (error) {
+      await client.query('rollback').catch(() => undefined);
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+
+  async disconnect(userId: string, issuer: string): Promise<void> {
+    await this.#pool.query('delete from accounts where user_id = $1 and provider_id = $2', [userId, issuer]);
+  }
+}
+
+/** A unique index said no (PostgreSQL, appendix A). */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '23505';
+}
+
+function fromRow(row: Row): Person {
+  return {
+    id: row.id,
+    name: row.name,
+    email: row.email.endsWith(PLACEHOLDER) ? undefined : row.email,
+    role: row.role,
+    hasPassword: row.has_password,
+    isConnected: row.is_connected,
+    createdAt: row.created_at,
+    lastSeenAt: row.last_seen_at ?? undefined,
+    disabledAt: row.disabled_at ?? undefined,
+  };
+}

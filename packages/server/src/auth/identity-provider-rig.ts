@@ -1,0 +1,76 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Provider from 'oidc-provider';
+
+/** An identity provider (OpenID Connect) on real HTTP, where whoever names a subject is that subject. For tests. */
+export interface IdentityProviderRig extends AsyncDisposable {
+  readonly issuer: string;
+  readonly config: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string; readonly name: string; readonly signUp: boolean };
+  /** Lets pages of this origin be sent back to. Once, before anybody signs in. */
+  serve(origin: string): void;
+  /** What a browser does there: goes to the address, signs in as this subject, consents. The address that it is sent back to. */
+  walk(url: string, subject: string): Promise<URL>;
+}
+
+const CLIENT = { clientId: 'tendon', clientSecret: 'a secret between the two' };
+
+export async function identityProviderRig({ signUp = false }: { readonly signUp?: boolean } = {}): Promise<IdentityProviderRig> {
+  let provider: Provider | undefined;
+  const server = createServer((request, response) => {
+    if (provider) void provider.callback()(request, response);
+    else response.writeHead(503).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    issuer,
+    config: { issuer, ...CLIENT, name: 'Example Login', signUp },
+    serve(origin) {
+      provider = new Provider(issuer, {
+        clients: [
+          {
+            client_id: CLIENT.clientId,
+            client_secret: CLIENT.clientSecret,
+            redirect_uris: [`${origin}/api/auth/provider/return`],
+            token_endpoint_auth_method: 'client_secret_post',
+          },
+        ],
+        claims: { openid: ['sub'], profile: ['name'] },
+        findAccount: (_context, id) => ({ accountId: id, claims: async () => ({ sub: id, name: `The ${id}` }) }),
+        cookies: { keys: ['a key for cookies of tests'] },
+      });
+    },
+    walk: (url, subject) => walk(url, subject),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function walk(start: string, subject: string): Promise<URL> {
+  const jar = new Map<string, string>();
+  const home = new URL(start).origin;
+  let next: { url: URL; form?: Record<string, string> } = { url: new URL(start) };
+  for (let step = 0; step < 20; step += 1) {
+    if (next.url.origin !== home) return next.url;
+    const response = await fetch(next.url, {
+      method: next.form ? 'POST' : 'GET',
+      redirect: 'manual',
+      headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+      ...(next.form ? { body: new URLSearchParams(next.form) } : {}),
+    });
+    for (const line of response.headers.getSetCookie()) {
+      const [name = '', value = ''] = (line.split(';')[0] ?? '').split('=');
+      jar.set(name, value);
+    }
+    const location = response.headers.get('location');
+    if (location !== null) next = { url: new URL(location, next.url) };
+    else {
+      const prompt = /name="prompt" value="(\w+)"/.exec(await response.text())?.[1];
+      if (prompt === undefined) throw new Error(`the provider answered ${response.status} at ${next.url.pathname}`);
+      next = { url: next.url, form: prompt === 'login' ? { prompt, login: subject, password: 'any' } : { prompt } };
+    }
+  }
+  throw new Error('the provider sends its visitor in circles');
+}

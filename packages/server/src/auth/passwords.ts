@@ -1,0 +1,100 @@
+import type { Pool } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+
+/** better-auth's name for the account that is a password. */
+const PROVIDER = 'credential';
+/** A hash takes 16 MiB and a thread for a while (scrypt, OWASP's figures). So many at once, so many more that wait. */
+const AT_ONCE = 2;
+const MOST_WAITING = 16;
+
+export type PasswordCheck =
+  | { readonly ok: true; readonly userId: string }
+  | { readonly ok: false; readonly code: 'busy' }
+  | { readonly ok: false; readonly code: 'wrong' /** Whose address it is. */; readonly userId?: string | undefined };
+
+/** Passwords of people: stored as better-auth's scrypt hashes, looked up by address. */
+export class Passwords {
+  readonly #pool: Pick<Pool, 'query'>;
+  readonly #gate = new Gate();
+  #dummy: Promise<string> | undefined;
+
+  constructor(pool: Pick<Pool, 'query'>) {
+    this.#pool = pool;
+  }
+
+  /** Whose address and password these are. An unknown address takes as long as a wrong password: a hash is computed all the same. */
+  async check(email: string, password: string): Promise<PasswordCheck> {
+    const { rows } = await this.#pool.query<{ user_id: string; password: string }>(
+      `select user_id, password from accounts join users on users.id = user_id
+       where email = $1 and provider_id = $2 and password is not null and disabled_at is null`,
+      [email, PROVIDER],
+    );
+    const row = rows[0];
+    const isRight = await this.#verify(row?.password, password);
+    if (isRight === undefined) return { ok: false, code: 'busy' };
+    return row && isRight ? { ok: true, userId: row.user_id } : { ok: false, code: 'wrong', userId: row?.user_id };
+  }
+
+  /** Whether it is this person's; undefined when too many wait to know such things. */
+  async isOf(userId: string, password: string): Promise<boolean | undefined> {
+    const { rows } = await this.#pool.query<{ password: string }>(
+      'select password from accounts where user_id = $1 and provider_id = $2 and password is not null',
+      [userId, PROVIDER],
+    );
+    return this.#verify(rows[0]?.password, password);
+  }
+
+  /** Its hash, as `store` takes it. */
+  async hash(password: string): Promise<string> {
+    const { hashPassword } = await import('better-auth/crypto');
+    return hashPassword(password);
+  }
+
+  async store(userId: string, hash: string): Promise<void> {
+    await this.#pool.query(
+      `insert into accounts (id, account_id, provider_id, user_id, password) values ($1, $2::text, $3, $2::uuid, $4)
+       on conflict (provider_id, account_id) do update set password = excluded.password, updated_at = now()`,
+      [uuidv7(), userId, PROVIDER, hash],
+    );
+  }
+
+  async forget(userId: string): Promise<void> {
+    await this.#pool.query('delete from accounts where user_id = $1 and provider_id = $2', [userId, PROVIDER]);
+  }
+
+  /** Whether anybody here has one. */
+  async areInUse(): Promise<boolean> {
+    const { rows } = await this.#pool.query('select 1 from accounts where provider_id = $1 and password is not null limit 1', [PROVIDER]);
+    return rows.length > 0;
+  }
+
+  #verify(hash: string | undefined, password: string): Promise<boolean | undefined> {
+    return this.#gate.pass(async () => {
+      const { verifyPassword } = await import('better-auth/crypto');
+      this.#dummy ??= this.hash('nobody has this one');
+      const isRight = await verifyPassword({ hash: hash ?? (await this.#dummy), password });
+      return hash !== undefined && isRight;
+    });
+  }
+}
+
+/** Lets a few in at once and a few wait; everybody else is turned away, so that a flood of guesses does not hold up the rest of the server. */
+class Gate {
+  #inside = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  async pass<T>(work: () => Promise<T>): Promise<T | undefined> {
+    if (this.#inside >= AT_ONCE) {
+      if (this.#waiting.length >= MOST_WAITING) return undefined;
+      // The place of whoever leaves is handed over, so that nobody slips in between.
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else this.#inside += 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#inside -= 1;
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import type { Accounts, Person, Role } from './accounts.ts';
+import type { AttemptLimiter } from './attempt-limiter.ts';
+import type { AuditLog, AuditNote } from './audit-log.ts';
+import type { Devices } from './devices.ts';
+import type { Invitations } from './invitations.ts';
+import { passwordFault } from './password-rules.ts';
+import type { Passwords } from './passwords.ts';
+import type { Principal } from './principal.ts';
+import type { SignInLinks } from './sign-in-links.ts';
+
+/** Whoever asks, and from where. */
+export interface Asker {
+  readonly principal: Pick<Principal, 'userId' | 'credentialId' | 'path'>;
+  readonly address: string;
+}
+
+export type PeopleFault =
+  | { readonly code: 'forbidden' | 'not_found' | 'conflict' | 'invalid_payload'; readonly message: string }
+  | { readonly code: 'rate_limited'; readonly message: string; readonly retryAfterMs: number };
+export type PeopleAnswer<T = undefined> = { readonly ok: true; readonly data: T } | { readonly ok: false; readonly error: PeopleFault };
+
+export interface PeopleDeskParts {
+  /** The person of the first start: always an owner, and never kept out. */
+  readonly firstOwnerId: string;
+  readonly accounts: Accounts;
+  readonly passwords: Passwords;
+  readonly invitations: Invitations;
+  readonly links: SignInLinks;
+  readonly devices: Devices;
+  readonly audit: AuditLog;
+  readonly limiter: AttemptLimiter;
+  readonly pool: { query<Row extends object>(text: string, values: readonly unknown[]): Promise<{ rows: Row[] }> };
+  /** Told of each credential that has just been ended. */
+  readonly onEnded: (credentialId: string) => void;
+  readonly now: () => Date;
+}
+
+const LINK_LIFETIME_MS = 24 * 3_600_000;
+/** For so long whoever came in by a link may set a password without the old one. */
+const FRESH_MS = 15 * 60_000;
+
+const OWNERS_ONLY = refuse('forbidden', 'Only an owner can do that.');
+const NOBODY = refuse('not_found', 'There is no such person.');
+const STAYS = refuse('conflict', 'The first owner stays an owner and cannot be kept out: somebody must be able to come in.');
+const NOT_YOURSELF = refuse('conflict', 'That would end your own way in. Ask another owner.');
+const EMAIL_TAKEN = refuse('conflict', 'Somebody here has this address already. Take another.');
+
+/** What people change about accounts (rules A9 to A14): their own, and for owners those of others. */
+export class PeopleDesk {
+  readonly #parts: PeopleDeskParts;
+
+  constructor(parts: PeopleDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** The account of whoever asks. */
+  async account({ principal }: Asker): Promise<Person | undefined> {
+    return this.#parts.accounts.find(principal.userId);
+  }
+
+  async describe(asker: Asker, account: { readonly name: string; readonly email?: string | undefined }): Promise<PeopleAnswer> {
+    if (!(await this.#parts.accounts.describe(asker.principal.userId, account))) return EMAIL_TAKEN;
+    await this.#note(asker, { action: 'account_changed' });
+    return done(undefined);
+  }
+
+  /** Sets a password in place of the old one, and signs out every other browser. How many those were. */
+  async changePassword(
+    asker: Asker,
+    { current, password }: { readonly current?: string | undefined; readonly password: string },
+  ): Promise<PeopleAnswer<number>> {
+    const { accounts, passwords, devices } = this.#parts;
+    const { userId, credentialId, path } = asker.principal;
+    const person = await accounts.find(userId);
+    if (person?.email === undefined) return refuse('conflict', 'Give your address first: you sign in with it and the password.');
+    if (person.hasPassword && !(await this.#isFresh(asker))) {
+      const refused = await this.#checkCurrent(asker, current);
+      if (refused) return refused;
+    }
+    const fault = passwordFault(password, { name: person.name, email: person.email });
+    if (fault !== undefined) return refuse('invalid_payload', fault);
+    await passwords.store(userId, await passwords.hash(password));
+    const ended = await devices.endOthers(userId, path === 'cookie' ? credentialId : undefined);
+    await this.#note(asker, { action: 'password_changed' });
+    return done(ended);
+  }
+
+  /** Whether the old password may be left out, because its person came in by a link just now. */
+  async mayLeaveOutPassword(asker: Asker): Promise<boolean> {
+    const person = await this.account(asker);
+    return person?.hasPassword !== true || this.#isFresh(asker);
+  }
+
+  async disconnect(asker: Asker, issuer: string): Promise<PeopleAnswer> {
+    const person = await this.account(asker);
+    if (person?.hasPassword !== true && person?.id !== this.#parts.firstOwnerId) return refuse('conflict', 'It is your only way in. Set a password first.');
+    await this.#parts.accounts.disconnect(asker.principal.userId, issuer);
+    await this.#note(asker, { action: 'provider_disconnected' });
+    return done(undefined);
+  }
+
+  async list(asker: Asker): Promise<PeopleAnswer<readonly Person[]>> {
+    return (await this.#isOwner(asker)) ? done(await this.#parts.accounts.list()) : OWNERS_ONLY;
+  }
+
+  async invitationsOpen(asker: Asker): Promise<PeopleAnswer<Awaited<ReturnType<Invitations['list']>>>> {
+    return (await this.#isOwner(asker)) ? done(await this.#parts.invitations.list(this.#parts.now())) : OWNERS_ONLY;
+  }
+
+  async invite(
+    asker: Asker,
+    { name, role }: { readonly name: string; readonly role: Role },
+  ): Promise<PeopleAnswer<Awaited<ReturnType<Invitations['create']>>>> {
+    if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    const made = await this.#parts.invitations.create({ name, role, invitedBy: asker.principal.userId }, this.#parts.now());
+    await this.#note(asker, { action: 'invitation_made', about: `${name}, ${role}` });
+    return done(made);
+  }
+
+  async revokeInvitation(asker: Asker, id: string): Promise<PeopleAnswer> {
+    if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    const name = await this.#parts.invitations.revoke(id, this.#parts.now());
+    if (name === undefined) return refuse('not_found', 'There is no open invitation with this id.');
+    await this.#note(asker, { action: 'invitation_revoked', about: name });
+    return done(undefined);
+  }
+
+  async setRole(asker: Asker, userId: string, role: Role): Promise<PeopleAnswer> {
+    const refused = await this.#mayChange(asker, userId);
+    if (refused) return refused;
+    if (!(await this.#parts.accounts.setRole(userId, role))) return NOBODY;
+    await this.#note(asker, { action: 'role_changed', aboutUserId: userId, about: role });
+    return done(undefined);
+  }
+
+  /** Ends all that this person came in with, at once. What was theirs stays. */
+  async keepOut(asker: Asker, userId: string): Promise<PeopleAnswer> {
+    const refused = await this.#mayChange(asker, userId);
+    if (refused) return refused;
+    const ended = await this.#parts.accounts.disable(userId, this.#parts.now());
+    if (!ended) return NOBODY;
+    for (const credentialId of [...ended, `jwt:${userId}`]) this.#parts.onEnded(credentialId);
+    await this.#note(asker, { action: 'person_kept_out', aboutUserId: userId });
+    return done(undefined);
+  }
+
+  async letIn(asker: Asker, userId: string): Promise<PeopleAnswer> {
+    const refused = await this.#mayChange(asker, userId);
+    if (refused) return refused;
+    if (!(await this.#parts.accounts.enable(userId))) return NOBODY;
+    await this.#note(asker, { action: 'person_let_in', aboutUserId: userId });
+    return done(undefined);
+  }
+
+  /** A link for one who cannot come in any more: it works once, for a day, and they set a new password with it. */
+  async makeLink(asker: Asker, userId: string): Promise<PeopleAnswer<string>> {
+    const refused = await this.#mayChange(asker, userId);
+    if (refused) return refused;
+    const person = await this.#parts.accounts.find(userId);
+    if (!person) return NOBODY;
+    if (person.disabledAt) return refuse('conflict', 'This person is kept out. Let them in first.');
+    const token = await this.#parts.links.create(userId, this.#parts.now(), LINK_LIFETIME_MS);
+    await this.#note(asker, { action: 'sign_in_link_made', aboutUserId: userId });
+    return done(token);
+  }
+
+  async #mayChange(asker: Asker, userId: string): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
+    if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    if (userId === asker.principal.userId) return NOT_YOURSELF;
+    return userId === this.#parts.firstOwnerId ? STAYS : undefined;
+  }
+
+  async #isOwner(asker: Asker): Promise<boolean> {
+    return (await this.account(asker))?.role === 'owner';
+  }
+
+  async #checkCurrent(asker: Asker, current: string | undefined): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
+    const { limiter, passwords } = this.#parts;
+    const admission = limiter.take('current password', asker.principal.userId);
+    if (!admission.ok) return tooMany(admission.retryAfterMs);
+    const isRight = await passwords.isOf(asker.principal.userId, current ?? '');
+    if (isRight === undefined) return tooMany(2_000);
+    if (!isRight) return refuse('forbidden', 'The current password is wrong.');
+    limiter.giveBack('current password', asker.principal.userId);
+    return undefined;
+  }
+
+  async #isFresh({ principal }: Asker): Promise<boolean> {
+    if (principal.path !== 'cookie') return false;
+    const since = new Date(this.#parts.now().getTime() - FRESH_MS);
+    const { rows } = await this.#parts.pool.query<{ id: string }>(`select id from auth_sessions where id = $1 and opened_with = 'link' and created_at > $2`, [
+      principal.credentialId,
+      since,
+    ]);
+    return rows.length > 0;
+  }
+
+  #note({ principal, address }: Asker, note: Pick<AuditNote, 'action' | 'about' | 'aboutUserId'>): Promise<void> {
+    return this.#parts.audit.note({ userId: principal.userId, credentialId: principal.credentialId, address, ...note });
+  }
+}
+
+function done<T>(data: T): { ok: true; data: T } {
+  return { ok: true, data };
+}
+
+function refuse(code: Exclude<PeopleFault['code'], 'rate_limited'>, message: string): { ok: false; error: PeopleFault } {
+  return { ok: false, error: { code, message } };
+}
+
+function tooMany(retryAfterMs: number): { ok: false; error: PeopleFault } {
+  return { ok: false, error: { code: 'rate_limited', message: 'Too many attempts. Wait a moment.', retryAfterMs } };
+}

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { passwordFault } from '../auth/password-rules.ts';
+import { Browser, invite, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
+
+const signIn = (browser: Browser, email: string, password: string) => browser.post('/api/auth/sign-in', { email, password });
+
+async function isIn(browser: Browser): Promise<boolean> {
+  return (await browser.get('/api/me')).status === 200;
+}
+
+test('A1: a right address and password open a browser session; the cookie is strict and nowhere else', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const browser = rig.stranger();
+  const answer = await signIn(browser, ` ${ada.email.toUpperCase()} `, PASSWORD);
+  assert.equal(answer.status, 200);
+  assert.match(String(answer.headers['set-cookie']), /HttpOnly.*SameSite=Strict|SameSite=Strict.*HttpOnly/i);
+  assert.deepEqual(json(answer), { ok: true });
+  assert.equal((json(await browser.get('/api/me')) as unknown as { user: { id: string } }).user.id, ada.id);
+  assert.deepEqual(json(await rig.stranger().get('/api/auth/ways')), { password: true });
+});
+
+test('A1: unknown, wrong and kept out are answered in the same words, and none opens anything', async () => {
+  await using rig = await peopleRig();
+  const [ada, bob] = [await rig.member('Ada'), await rig.member('Bob')];
+  await rig.owner.post(`/api/people/${bob.id}`, { isKeptOut: true });
+  const browser = rig.stranger();
+  const answers = [
+    await signIn(browser, 'nobody@example.org', PASSWORD),
+    await signIn(browser, ada.email, 'wrong horse battery'),
+    await signIn(browser, bob.email, PASSWORD),
+  ];
+  for (const answer of answers) {
+    assert.deepEqual(refusal(answer), { status: 401, code: 'unauthorized', message: 'The address or the password is wrong.' });
+    assert.equal(answer.headers['set-cookie'], undefined);
+  }
+  assert.equal(await isIn(browser), false);
+});
+
+test('A1: a page of another site signs nobody in, however right the password is', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const body = JSON.stringify({ email: ada.email, password: PASSWORD });
+  const senders: Record<string, string>[] = [{ Origin: 'https://evil.example' }, { 'Sec-Fetch-Site': 'cross-site' }, { 'Content-Type': 'text/plain' }, {}];
+  for (const headers of senders) {
+    for (const path of ['/api/auth/sign-in', '/api/auth/join', '/api/auth/provider']) {
+      const answer = await rig.post(path, headers, body);
+      assert.equal(answer.status, 403, JSON.stringify(headers));
+      assert.equal(answer.headers['set-cookie'], undefined);
+    }
+  }
+});
+
+test('A2: wrong passwords are limited per address, right ones in between do not count', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  for (let round = 0; round < 21; round += 1) assert.equal((await signIn(rig.stranger(), ada.email, PASSWORD)).status, 200);
+  for (let guess = 0; guess < 20; guess += 1) assert.equal((await signIn(rig.stranger(), `${guess}@example.org`, 'wrong horse battery')).status, 401);
+  const limited = await signIn(rig.stranger(), ada.email, PASSWORD);
+  assert.equal(limited.status, 429);
+  assert.ok(Number(limited.headers['retry-after']) >= 1);
+  rig.auth.clock.now = new Date(rig.auth.clock.now.getTime() + 3_000);
+  assert.equal((await signIn(rig.stranger(), ada.email, PASSWORD)).status, 200);
+});
+
+test('A2: guesses at one account from many addresses end too, and others still come in', async () => {
+  await using rig = await peopleRig();
+  const [ada, bob] = [await rig.member('Ada'), await rig.member('Bob')];
+  const { signIn: desk } = rig.auth.auth;
+  const guess = (email: string, index: number, password: string) => desk.byPassword({ email, password }, { headers: {}, address: `10.1.${index}.1` });
+  for (let index = 0; index < 30; index += 1) assert.equal((await guess(ada.email, index, 'wrong horse battery')).ok, false);
+  const next = await guess(ada.email, 31, PASSWORD);
+  assert.ok(!next.ok && next.code === 'rate_limited' && next.retryAfterMs > 0);
+  assert.equal((await guess(bob.email, 32, PASSWORD)).ok, true);
+});
+
+test('A2: a flood of guesses at once is told to wait, and those who waited are answered rightly', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const { signIn: desk } = rig.auth.auth;
+  const attempts = Array.from({ length: 60 }, (_, index) =>
+    desk.byPassword({ email: `${index}@example.org`, password: 'wrong horse battery' }, { headers: {}, address: `10.2.${index}.1` }),
+  );
+  const codes = (await Promise.all(attempts)).map((answer) => (answer.ok ? 'in' : answer.code));
+  assert.deepEqual([...new Set(codes)].toSorted(), ['rate_limited', 'unauthorized']);
+  assert.equal((await desk.byPassword({ email: ada.email, password: PASSWORD }, { headers: {}, address: '10.3.0.1' })).ok, true);
+});
+
+test('A3: what is too short, too long, guessed first or mostly a name is refused in words that help', () => {
+  const person = { name: 'Ada Lovelace', email: 'ada.lovelace@example.org' };
+  const refused = [
+    '',
+    'short',
+    'elevenchars',
+    'x'.repeat(129),
+    'aaaaaaaaaaaaaaaa',
+    'abababababababab',
+    'password123456',
+    'Passwort!!!!!!2026',
+    'Ada Lovelace1',
+    'ada.lovelace@example.org',
+  ];
+  for (const password of refused) assert.match(String(passwordFault(password, person)), /^[A-Z].*\.$/, password);
+  for (const password of ['correct horse battery', 'ein langer satz', '🐎🐎🐎 und noch drei andere', 'x1y2z3a4b5c6'])
+    assert.equal(passwordFault(password, person), undefined, password);
+});
+
+test('A3: a password is nowhere in the database and in no log line', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  await signIn(rig.stranger(), ada.email, 'wrong horse battery');
+  const { rows } = await rig.auth.database.pool.query(`select password from accounts where provider_id = 'credential'`);
+  assert.equal(rows.length, 1);
+  for (const secret of [PASSWORD, 'wrong horse battery']) {
+    assert.ok(!JSON.stringify(rows).includes(secret));
+    assert.ok(!rig.auth.rawLines.join('').includes(secret));
+  }
+});
+
+test('A4: a new password takes the old one and signs out the other browsers', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const other = rig.stranger();
+  await signIn(other, ada.email, PASSWORD);
+  const change = (body: object) => ada.post('/api/account/password', body);
+  assert.equal(refusal(await change({ password: 'another horse battery' })).code, 'forbidden');
+  assert.equal(refusal(await change({ current: 'wrong horse battery', password: 'another horse battery' })).code, 'forbidden');
+  assert.equal(refusal(await change({ current: PASSWORD, password: 'short' })).code, 'invalid_payload');
+  assert.equal(await isIn(other), true);
+  assert.deepEqual(json(await change({ current: PASSWORD, password: 'another horse battery' })), { ended: 1 });
+  assert.deepEqual([await isIn(ada), await isIn(other)], [true, false]);
+  assert.equal((await signIn(other, ada.email, PASSWORD)).status, 401);
+  assert.equal((await signIn(other, ada.email, 'another horse battery')).status, 200);
+});
+
+test('A4: guesses at the current password are limited', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 32; guess += 1)
+    statuses.push((await ada.post('/api/account/password', { current: `wrong ${guess}`, password: 'another horse battery' })).status);
+  assert.deepEqual([statuses[0], statuses.at(-1)], [403, 429]);
+});
+
+test('A4: whoever came in by a link sets a password without the old one, for a quarter of an hour', async () => {
+  await using rig = await peopleRig();
+  const change = (password: string) => rig.owner.post('/api/account/password', { password });
+  assert.equal(refusal(await change(PASSWORD)).code, 'conflict', 'an address first');
+  assert.equal((await rig.owner.post('/api/account', { name: 'Olga', email: 'olga@example.org' })).status, 200);
+  assert.equal((await change(PASSWORD)).status, 200);
+  assert.equal((await change('another horse battery')).status, 200);
+  await rig.auth.database.pool.query(`update auth_sessions set created_at = created_at - interval '16 minutes'`);
+  assert.equal(refusal(await change(PASSWORD)).code, 'forbidden');
+});
+
+async function look(rig: PeopleRig, token: string) {
+  return rig.stranger().post('/api/auth/invitation', { token });
+}
+
+test('A6: an invitation shows who invites, makes one account, and is over then', async () => {
+  await using rig = await peopleRig();
+  const token = await invite(rig.owner, 'Ada from the office', 'member');
+  const shown = json(await look(rig, token)) as unknown as { invitation: Record<string, string> };
+  assert.deepEqual([shown.invitation['name'], shown.invitation['role'], shown.invitation['invitedBy']], ['Ada from the office', 'member', 'Owner']);
+  const joins = Array.from({ length: 20 }, (_, index) =>
+    rig.stranger().post('/api/auth/join', { token, name: 'Ada', email: `ada${index}@example.org`, password: PASSWORD }),
+  );
+  const statuses = (await Promise.all(joins)).map(({ status }) => status);
+  assert.equal(statuses.filter((status) => status === 200).length, 1);
+  assert.equal(refusal(await look(rig, token)).code, 'not_found');
+  const { people } = json(await rig.owner.get('/api/people')) as unknown as { people: object[] };
+  assert.equal(people.length, 2);
+  assert.ok(!JSON.stringify((await rig.auth.database.pool.query('select * from invitations')).rows).includes(token));
+});
+
+test('A6: what is refused leaves the invitation whole', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const token = await invite(rig.owner, 'Bob');
+  const join = (body: object) => rig.stranger().post('/api/auth/join', { token, name: 'Bob', email: 'bob@example.org', password: PASSWORD, ...body });
+  assert.equal(refusal(await join({ password: 'short' })).status, 400);
+  assert.equal(refusal(await join({ email: 'nonsense' })).status, 400);
+  assert.equal(refusal(await join({ name: '\u202e' })).status, 400);
+  assert.equal(refusal(await join({ email: ada.email })).code, 'conflict');
+  assert.equal((await join({})).status, 200);
+});
+
+test('A6: an invitation ends after seven days, when it is taken back, and with its maker', async () => {
+  await using rig = await peopleRig();
+  const old = await invite(rig.owner, 'Late');
+  rig.auth.clock.now = new Date(rig.auth.clock.now.getTime() + 7 * 24 * 3_600_000);
+  assert.equal((await look(rig, old)).status, 404);
+  const taken = await invite(rig.owner, 'Unwanted');
+  const { invitations } = json(await rig.owner.get('/api/invitations')) as unknown as { invitations: { id: string; name: string }[] };
+  assert.deepEqual(
+    invitations.map(({ name }) => name),
+    ['Unwanted'],
+  );
+  assert.equal((await rig.owner.delete(`/api/invitations/${invitations[0]?.id}`)).status, 200);
+  assert.equal((await look(rig, taken)).status, 404);
+  const olga = new Browser(rig);
+  await olga.post('/api/auth/join', { token: await invite(rig.owner, 'Olga', 'owner'), name: 'Olga', email: 'olga@example.org', password: PASSWORD });
+  const hers = await invite(olga, 'Friend');
+  assert.equal((await look(rig, hers)).status, 200);
+  const { account } = json(await olga.get('/api/account')) as unknown as { account: { id: string } };
+  await rig.owner.post(`/api/people/${account.id}`, { isKeptOut: true });
+  assert.equal((await look(rig, hers)).status, 404);
+});
+
+test('A13: a link from elsewhere opens a page and nothing else', async () => {
+  await using rig = await peopleRig();
+  const visit = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' };
+  for (const path of ['/', '/s/0192a7c0-0000-7000-8000-000000000001', '/join', '/pair?code=BCDF-GHJK'])
+    assert.equal((await rig.ask('GET', path, visit)).status, 200, path);
+  const closed = [
+    '/sign-in?token=x',
+    '/%73ign-in?token=x',
+    '/api/me',
+    '/api/auth/ways',
+    '/%61pi/me',
+    '/metrics',
+    '/socket.io/?EIO=4&transport=polling',
+    '/a/../api/me',
+    '/.',
+  ];
+  for (const path of closed) assert.equal((await rig.ask('GET', path, visit)).status, 403, path);
+  assert.equal((await rig.post('/', visit, '')).status, 403);
+  for (const [name, value] of [
+    ['Sec-Fetch-Mode', 'no-cors'],
+    ['Sec-Fetch-Dest', 'iframe'],
+    ['Origin', 'https://evil.example'],
+  ] as const)
+    assert.equal((await rig.ask('GET', '/', { ...visit, [name]: value })).status, 403, name);
+});

@@ -1,0 +1,37 @@
+export interface AuditEntry {
+  readonly id: string;
+  readonly at: string;
+  readonly action: string;
+  readonly address: string;
+  readonly about?: string;
+  readonly person: { readonly name: string };
+  readonly aboutPerson?: { readonly name: string };
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  signed_in: 'signed in',
+  sign_in_refused: 'was refused: wrong password',
+  signed_out: 'signed out',
+  device_signed_out: 'signed out a browser',
+  key_created: 'made a key',
+  key_revoked: 'revoked a key',
+  machine_paired: 'let a machine in',
+  machine_kept_out: 'kept a machine out',
+  account_changed: 'changed name or address',
+  password_changed: 'set a new password',
+  provider_connected: 'connected the identity provider',
+  provider_disconnected: 'disconnected the identity provider',
+  invitation_made: 'invited somebody',
+  invitation_revoked: 'took an invitation back',
+  invitation_accepted: 'joined by an invitation',
+  role_changed: 'changed the role',
+  person_kept_out: 'kept somebody out',
+  person_let_in: 'let somebody in again',
+  sign_in_link_made: 'made a sign-in link',
+};
+
+/** An entry of the audit log (SPEC A12) as a sentence without its person; an action of a newer server stands as it is. */
+export function auditText({ action, about, aboutPerson }: Pick<AuditEntry, 'action' | 'about' | 'aboutPerson'>): string {
+  const words = Object.hasOwn(WORDS, action) ? WORDS[action] : action.replaceAll('_', ' ');
+  return `${words}${about === undefined ? '' : ` (${about})`}${aboutPerson === undefined ? '' : `: ${aboutPerson.name}`}`;
+}
