@@ -172,3 +172,22 @@ test('O12: secrets are hidden in what doctor shows', () => {
   assert.ok(!JSON.stringify(loaded.origins).includes(secret));
   assert.match(String(loaded.origins.find((origin) => origin.name === 'TENDON_OWNER_KEY')?.shown), /hidden, 37 characters/);
 });
+
+test('O2, A7: an identity provider needs issuer and client, speaks https unless it is on this machine, and is called after its host', () => {
+  const given = { TENDON_OIDC_ISSUER: 'https://login.example/realm/', TENDON_OIDC_CLIENT_ID: 'tendon' };
+  assert.match(String(faultsOf(load({ TENDON_OIDC_ISSUER: given.TENDON_OIDC_ISSUER }))), /TENDON_OIDC_CLIENT_ID missing/);
+  assert.match(String(faultsOf(load({ TENDON_OIDC_CLIENT_ID: 'tendon' }))), /TENDON_OIDC_ISSUER missing/);
+  for (const issuer of ['http://login.example', 'http://127.0.0.1.evil.example'])
+    assert.match(String(faultsOf(load({ ...given, TENDON_OIDC_ISSUER: issuer }))), /https/, issuer);
+  const loaded = load(given);
+  assert.ok(loaded.ok);
+  assert.deepEqual(loaded.config.oidc, {
+    issuer: 'https://login.example/realm/',
+    clientId: 'tendon',
+    clientSecret: undefined,
+    name: 'login.example',
+    signUp: false,
+  });
+  const local = load({ ...given, TENDON_OIDC_ISSUER: 'http://127.0.0.1:9000', TENDON_OIDC_NAME: 'Office', TENDON_OIDC_SIGN_UP: 'on' });
+  assert.ok(local.ok && local.config.oidc?.name === 'Office' && local.config.oidc.signUp);
+});

@@ -55,12 +55,15 @@ export class ApiKeys {
     this.#random = random;
   }
 
-  /** Makes a key. `key` is shown to its owner once and cannot be read again. */
+  /**
+   * Makes a key. `key` is shown to its owner once and cannot be read again. Throws for a person who is kept out; one who is kept out at this
+   * very moment waits for the lock, and the key is revoked with the others.
+   */
   async create(request: NewApiKey, now: Date): Promise<{ readonly key: string; readonly row: ApiKeyRow }> {
     const key = newApiKey(this.#random);
     const { rows } = await this.#pool.query<Row>(
       `insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at, expires_at, scopes)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ${COLUMNS}`,
+       select $1, id, $3, $4, $5, $6, $7, $8, $9, $10 from users where id = $2 and disabled_at is null for share returning ${COLUMNS}`,
       [
         uuidv7(),
         request.userId,

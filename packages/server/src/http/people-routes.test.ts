@@ -126,6 +126,20 @@ test('A10: whoever signs in at the very moment is out as well', async () => {
   }
 });
 
+test('A10: a key that is made at the very moment is over as well', async () => {
+  await using rig = await peopleRig();
+  for (let round = 0; round < 10; round += 1) {
+    const ada = await rig.member(`Ada${round}`);
+    await Promise.all([
+      ...Array.from({ length: 6 }, () => ada.post('/api/keys', { name: 'script' })),
+      rig.owner.post(`/api/people/${ada.id}`, { isKeptOut: true }),
+      ...Array.from({ length: 6 }, () => ada.post('/api/keys', { name: 'script' })),
+    ]);
+    const { rows } = await rig.auth.database.pool.query('select id from api_keys where user_id = $1 and revoked_at is null', [ada.id]);
+    assert.deepEqual(rows, []);
+  }
+});
+
 test('A9: a link for one who cannot come in works once, for a day, and a new password needs no old one', async () => {
   await using rig = await peopleRig();
   const ada = await rig.member('Ada');
