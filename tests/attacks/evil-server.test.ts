@@ -134,6 +134,8 @@ const TOOLS: Readonly<Record<string, (path: string) => Record<string, unknown>>>
   read_file: (path) => ({ path }),
   write_file: (path) => ({ path, content: 'overwritten by the server' }),
   edit_file: (path) => ({ path, oldText: 'a', newText: 'overwritten by the server', replaceAll: true }),
+  multi_edit: (path) => ({ path, edits: [{ oldText: 'a', newText: 'overwritten by the server', replaceAll: true }] }),
+  list_folder: (path) => ({ path }),
   glob: (path) => ({ pattern: '**/*', path }),
   grep: (path) => ({ pattern: '.', path }),
 };

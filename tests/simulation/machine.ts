@@ -175,7 +175,7 @@ export class Machine {
         const subject = String((input as { command?: string; path?: string }).command ?? (input as { path?: string }).path);
         const call: PreparedCall = {
           effect: TOOLS[tool as keyof typeof TOOLS],
-          subjects: () => [subject],
+          subject: () => ({ written: subject, readings: [], commands: [] }),
           run: (context) => this.#runTool({ tool, input, subject, instanceId }, context),
         };
         return { ok: true, call };

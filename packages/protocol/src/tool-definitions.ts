@@ -27,6 +27,12 @@ function define<Schema extends z.ZodType>(definition: ToolDefinition<Schema>): T
 const path = z.string().min(1).max(4_096).describe('Path inside the workspace, relative to it');
 const folder = z.string().min(1).max(4_096).optional().describe('Folder inside the workspace to look in; the workspace itself when left out');
 
+const edit = z.object({
+  oldText: z.string().min(1).describe('The exact text to replace, with its white space'),
+  newText: z.string().describe('What to put in its place'),
+  replaceAll: z.boolean().optional().describe('Replace every occurrence'),
+});
+
 export const LOCAL_TOOLS = {
   read_file: define({
     description:
@@ -40,19 +46,22 @@ export const LOCAL_TOOLS = {
     subject: (input) => input.path,
   }),
   write_file: define({
-    description: 'Create a file in the workspace or replace its whole content. Missing folders are made.',
+    description:
+      'Create a file in the workspace or replace its whole content. Missing folders are made. A file that was changed since you read it is not replaced.',
     input: z.object({ path, content: z.string().describe('The whole new content') }),
     effect: 'write',
     subject: (input) => input.path,
   }),
   edit_file: define({
     description: 'Replace an exact piece of text in a file. The old text must stand in the file exactly once, unless replaceAll is true.',
-    input: z.object({
-      path,
-      oldText: z.string().min(1).describe('The exact text to replace, with its white space'),
-      newText: z.string().describe('What to put in its place'),
-      replaceAll: z.boolean().optional().describe('Replace every occurrence'),
-    }),
+    input: edit.extend({ path }),
+    effect: 'write',
+    subject: (input) => input.path,
+  }),
+  multi_edit: define({
+    description:
+      'Make several replacements in one file, in order, each on the text that the one before has left. All are made, or none. Each old text must stand there exactly once, unless its replaceAll is true.',
+    input: z.object({ path, edits: z.array(edit).min(1).max(200).describe('The replacements, in order') }),
     effect: 'write',
     subject: (input) => input.path,
   }),
@@ -66,6 +75,12 @@ export const LOCAL_TOOLS = {
     effect: 'execute',
     // A rule for a command holds in one folder: the same words elsewhere may do something else.
     subject: (input) => (input.cwd === undefined ? input.command : `cd '${input.cwd.replaceAll("'", "'\\''")}' && ${input.command}`),
+  }),
+  list_folder: define({
+    description: 'List what is in one folder: subfolders first, files with their size, links with what they name. Hidden and ignored names too.',
+    input: z.object({ path: folder }),
+    effect: 'read',
+    subject: (input) => input.path ?? '.',
   }),
   glob: define({
     description: 'List the files whose path matches a pattern such as "src/**/*.ts", newest first. What .gitignore names is left out.',

@@ -172,9 +172,10 @@ export class CallDesk {
   }
 
   #contextOf(call: RunnableCall, signal: AbortSignal): ToolContext {
-    const { callId } = call.command;
+    const { callId, sessionId } = call.command;
     return {
       callId,
+      sessionId,
       workspace: call.workspace,
       signal,
       background: this.#options.background,

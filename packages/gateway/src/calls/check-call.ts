@@ -63,7 +63,8 @@ export async function checkPolicy(options: CheckOptions, call: RunnableCall): Pr
   if (!current.ok) return { code: 'denied_by_machine', message: current.message };
   const { action, rule } = decidePolicy(current.policy, {
     tool: call.command.tool,
-    subjects: call.prepared.subjects(call.workspace),
+    effect: call.prepared.effect,
+    subject: call.prepared.subject(call.workspace),
     workspace: call.workspace.root,
   });
   const which = rule ? `rule ${JSON.stringify(rule)}` : 'default';

@@ -3,15 +3,29 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { ToolEffect } from '@tendon/protocol';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { GatewayStartError } from '../start-error.ts';
 import { decidePolicy, matchesPattern, type Policy } from './policy.ts';
 import { PolicyFile } from './policy-file.ts';
+import type { PolicySubject } from './policy-subject.ts';
+import { shellCommands } from './shell-commands.ts';
 
 const log = pino({ level: 'silent' });
 
-function decide(rules: Policy['rules'], question: { tool: string; subjects: string[]; workspace?: string }, fallback?: Policy['default']): string {
-  return decidePolicy({ version: 1, rules, ...(fallback ? { default: fallback } : {}) }, { workspace: '/w', ...question }).action;
+interface Asked {
+  readonly tool: string;
+  readonly subject: PolicySubject;
+  readonly effect?: ToolEffect;
+}
+
+function decide(rules: Policy['rules'], question: Asked, fallback?: Policy['default']): string {
+  return decidePolicy({ version: 1, rules, ...(fallback ? { default: fallback } : {}) }, { workspace: '/w', effect: 'execute', ...question }).action;
+}
+
+function shell(line: string): Asked {
+  return { tool: 'bash', subject: { written: line, readings: [], commands: shellCommands(line) } };
 }
 
 test('G13: patterns match the whole text, with * and ? alone special', () => {
@@ -32,7 +46,7 @@ test('G13: patterns match the whole text, with * and ? alone special', () => {
 });
 
 test('G13: deny wins, then the rule that says most, then the stricter, then the default', () => {
-  const push = { tool: 'bash', subjects: ['git push'] };
+  const push = shell('git push');
   assert.equal(decide([], push), 'allow');
   assert.equal(decide([], push, 'ask'), 'ask');
   assert.equal(decide([{ action: 'allow', tool: 'bash', subject: 'git push' }, { action: 'deny' }], push), 'deny');
@@ -70,9 +84,83 @@ test('G13: deny wins, then the rule that says most, then the stricter, then the 
 });
 
 test('G13: a detour in a path neither slips past a rule nor is let in by one', () => {
-  const detour = { tool: 'read_file', subjects: ['docs/../secret/key', 'secret/key'] };
+  const detour = { tool: 'read_file', subject: { written: 'docs/../secret/key', readings: ['secret/key'], commands: [] } };
   assert.equal(decide([{ action: 'deny', subject: 'secret/*' }], detour), 'deny');
   assert.equal(decide([{ action: 'allow', subject: 'docs/*' }], detour, 'ask'), 'ask');
+});
+
+test('G13: a rule may be about all tools that do one thing', () => {
+  const rules: Policy['rules'] = [
+    { action: 'deny', effect: 'network' },
+    { action: 'allow', effect: 'read' },
+    { action: 'ask', effect: 'read', tool: 'grep' },
+  ];
+  const subject = { written: 'x', readings: [], commands: [] };
+  assert.equal(decide(rules, { tool: 'fetch', effect: 'network', subject }), 'deny');
+  assert.equal(decide(rules, { tool: 'glob', effect: 'read', subject }, 'deny'), 'allow');
+  assert.equal(decide(rules, { tool: 'grep', effect: 'read', subject }, 'deny'), 'ask');
+  assert.equal(decide(rules, { tool: 'bash', effect: 'execute', subject }, 'deny'), 'deny');
+});
+
+const SMUGGLED = [
+  ...['git status; rm -rf x', 'git status;rm x', 'git status && rm x', 'git status || rm x', 'git status & rm x', 'git status | sh', 'git status\nrm x'],
+  ...[
+    'git status\r\nrm x',
+    'git status $(rm x)',
+    'git status `rm x`',
+    'git status > .bashrc',
+    'git status < <(rm x)',
+    'git status "$(rm x)"',
+    `git status \${x:-y}`,
+  ],
+  ...['git status >(rm x)', 'git status $X', 'git status (rm x)', 'git status { rm x', 'git status <<< x'],
+];
+
+test('G35: a wildcard lets in the rest of one command, never a further one, a substitution or a redirection', () => {
+  const rules: Policy['rules'] = [{ action: 'allow', tool: 'bash', subject: 'git status*' }];
+  for (const line of ['git status', 'git status -sb -- "my file"', "git status 'a b'"]) assert.equal(decide(rules, shell(line), 'deny'), 'allow', line);
+  for (const line of SMUGGLED) assert.equal(decide(rules, shell(line), 'deny'), 'deny', line);
+  for (const line of SMUGGLED) assert.equal(decide([{ action: 'allow', subject: 'git statu? rm' }], shell(line), 'ask'), 'ask', line);
+});
+
+test('G35: what a rule names itself may hold operators; the wildcards beside them may not', () => {
+  const rules: Policy['rules'] = [{ action: 'allow', subject: "cd 'web' && npm test*" }];
+  assert.equal(decide(rules, shell("cd 'web' && npm test -- --watch"), 'deny'), 'allow');
+  assert.equal(decide(rules, shell("cd 'web' && npm test && rm x"), 'deny'), 'deny');
+  assert.equal(decide([{ action: 'allow', subject: 'a; b' }], shell('a; b'), 'deny'), 'allow');
+  assert.equal(decide([{ action: 'allow', tool: 'bash' }], shell('a; b'), 'deny'), 'allow');
+});
+
+test('G35: a rule that keeps out is asked about every command of a line', () => {
+  const rules: Policy['rules'] = [{ action: 'deny', tool: 'bash', subject: 'git push*' }];
+  const lines = [
+    'git push',
+    'cd x && git push',
+    'true;git  push --force',
+    'echo $(git push)',
+    'x=`git push`',
+    '(git push)',
+    'A=1 B=2 git push',
+    'sudo git push',
+  ];
+  for (const line of [...lines, 'if true; then git push; fi', '{ git push; }', 'sleep 1 & git push', 'false || git push', 'ls\ngit push', 'cat <(git push)'])
+    assert.equal(decide(rules, shell(line)), 'deny', line);
+  for (const line of ['git pull', 'git log --grep push', 'echo hello']) assert.equal(decide(rules, shell(line)), 'allow', line);
+});
+
+test('G35: for any two commands and operator, a rule for the first never lets in both', () => {
+  const word = fc.stringMatching(/^[a-z][a-z0-9 "'._=/-]{0,12}$/);
+  const operator = fc.constantFrom(';', '&', '&&', '|', '||', '\n', '\r\n', ' $(', '`', ' >', ' <(', '|&', ';;', ' {', '}', '(', ')');
+  const details = fc.check(
+    fc.property(word, operator, word, (first, between, second) => {
+      const line = `${first}${between}${second}`;
+      for (const pattern of [`${first}*`, '*', `*${second}`, `${first}??${second}`, `${first}*${second}`])
+        assert.equal(decide([{ action: 'allow', subject: pattern }], shell(line), 'deny'), 'deny', `${pattern} let in ${line}`);
+      assert.equal(decide([{ action: 'deny', subject: `*${second.trim().replaceAll(/\s+/g, ' ')}` }], shell(line)), 'deny', line);
+    }),
+    { numRuns: 2_000 },
+  );
+  assert.ok(!details.failed, `seed ${details.seed}: ${JSON.stringify(details.counterexample)} ${details.errorInstance}`);
 });
 
 test('G13: a broken policy file stops a start and names the fault', async (t) => {

@@ -1,5 +1,8 @@
 import { isAbsolute, normalize } from 'node:path';
+import type { ToolEffect } from '@tendon/protocol';
 import { z } from 'zod';
+import type { PolicySubject } from './policy-subject.ts';
+import { COMMAND_OPERATORS } from './shell-commands.ts';
 
 /** What this machine allows, whatever the server says. Unknown keys are refused: a mistyped `subjct` must not make a rule match everything. */
 export const policySchema = z.strictObject({
@@ -12,7 +15,9 @@ export const policySchema = z.strictObject({
         action: z.enum(['allow', 'ask', 'deny']),
         /** A tool's name; every tool when left out. */
         tool: z.string().min(1).optional(),
-        /** The command, path or pattern; `*` stands for any text, `?` for one character. */
+        /** What a tool does: every tool that does this. */
+        effect: z.enum(['read', 'write', 'execute', 'network']).optional(),
+        /** The command, path or pattern; `*` stands for any text, `?` for one character. In a command they stand for the rest of one command, never for a further one. */
         subject: z.string().min(1).optional(),
         /** Absolute path of a workspace. */
         workspace: z.string().refine(isAbsolute, 'must be an absolute path').optional(),
@@ -27,8 +32,8 @@ type Rule = Policy['rules'][number];
 
 export interface PolicyQuestion {
   readonly tool: string;
-  /** How the subject can be written: as it was given and, for a path, as it reads without detours. */
-  readonly subjects: readonly string[];
+  readonly effect: ToolEffect;
+  readonly subject: PolicySubject;
   readonly workspace: string;
 }
 
@@ -44,25 +49,33 @@ export function decidePolicy(policy: Policy, question: PolicyQuestion): { action
 
 function matches(rule: Rule, question: PolicyQuestion): boolean {
   if (rule.tool !== undefined && rule.tool !== question.tool) return false;
+  if (rule.effect !== undefined && rule.effect !== question.effect) return false;
   if (rule.workspace !== undefined && normalize(`${rule.workspace}/.`) !== normalize(`${question.workspace}/.`)) return false;
   const pattern = rule.subject;
   if (pattern === undefined) return true;
-  // `docs/../secret` must neither slip past a rule against `secret` nor be let in by one for `docs/*`.
-  if (rule.action === 'allow') return question.subjects.every((subject) => matchesPattern(pattern, subject));
-  return question.subjects.some((subject) => matchesPattern(pattern, subject));
+  const { written, readings, commands } = question.subject;
+  // `docs/../secret` must neither slip past a rule against `secret` nor be let in by one for `docs/*`;
+  // `git status; git push` neither past one against `git push*` nor in by one for `git status*`.
+  if (rule.action !== 'allow') return [written, ...readings, ...commands].some((text) => matchesPattern(pattern, text));
+  const barred = commands.length > 0 ? COMMAND_OPERATORS : '';
+  return [written, ...readings].every((text) => matchesPattern(pattern, text, barred));
 }
 
 function specificity(rule: Rule): number {
   const literal = rule.subject === undefined ? 0 : 1 + rule.subject.replaceAll(/[*?]/g, '').length;
-  return literal * 4 + (rule.workspace === undefined ? 0 : 2) + (rule.tool === undefined ? 0 : 1);
+  return literal * 8 + (rule.workspace === undefined ? 0 : 4) + (rule.tool === undefined ? 0 : 2) + (rule.effect === undefined ? 0 : 1);
 }
 
 function strictness(rule: Rule): number {
   return { allow: 0, ask: 1, deny: 2 }[rule.action];
 }
 
-/** Wildcards over the whole text, without a regular expression: no pattern can make this slow (at most pattern × text steps). */
-export function matchesPattern(pattern: string, text: string): boolean {
+/**
+ * Wildcards over the whole text, without a regular expression: no pattern can make this slow (at most pattern × text steps).
+ * No wildcard stands for a character of `barred`; the pattern may name it.
+ */
+export function matchesPattern(pattern: string, text: string, barred = ''): boolean {
+  const canStandFor = (place: number): boolean => !barred.includes(text.charAt(place));
   let at = 0;
   let inPattern = 0;
   let star = -1;
@@ -72,10 +85,10 @@ export function matchesPattern(pattern: string, text: string): boolean {
       star = inPattern;
       inPattern += 1;
       afterStar = at;
-    } else if (pattern[inPattern] === '?' || pattern[inPattern] === text[at]) {
+    } else if (pattern[inPattern] === '?' ? canStandFor(at) : pattern[inPattern] === text[at]) {
       inPattern += 1;
       at += 1;
-    } else if (star !== -1) {
+    } else if (star !== -1 && canStandFor(afterStar)) {
       inPattern = star + 1;
       afterStar += 1;
       at = afterStar;

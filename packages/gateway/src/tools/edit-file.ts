@@ -1,37 +1,50 @@
 import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
-import type { PathQueue } from './path-queue.ts';
+import type { FileWork } from './file-work.ts';
 import { replaceFile } from './replace-file.ts';
+import { isSameStamp } from './seen-files.ts';
 import { readWholeText } from './text-file.ts';
-import type { LocalTool } from './tool.ts';
-import type { Workspace } from './workspace.ts';
+import type { LocalTool, ToolContext } from './tool.ts';
 import { queueKey } from './write-file.ts';
 
 const NAMED_LINES = 20;
 
 type EditInput = ToolInput<'edit_file'>;
 
-export function editFileTool(queue: PathQueue): LocalTool<'edit_file'> {
+/** A text and the lines of it that were changed. */
+export interface Change {
+  readonly text: string;
+  readonly lines: readonly number[];
+}
+
+export function editFileTool(files: FileWork): LocalTool<'edit_file'> {
   return {
     name: 'edit_file',
-    run: async (input, context) => queue.run(queueKey(context, input.path), () => edit(context.workspace, input)),
+    run: (input, context) => changeFile(files, context, { path: input.path, change: (text) => applyEdit(text, input) }),
   };
 }
 
-async function edit(workspace: Workspace, input: EditInput): Promise<ToolResult> {
-  if (input.oldText === input.newText)
-    throw new ToolFault('invalid_input', 'oldText and newText are the same, so nothing would change. Give the text as it should become.');
-  const file = await readWholeText(workspace, input.path);
-  const change = applyEdit(file.text, input);
-  await replaceFile(workspace, { path: input.path, data: Buffer.from(change.text, 'utf8'), expected: file.stamp });
-  const meta = diffMeta(input.path, file.text, change.text);
-  const where = change.lines.length === 1 ? `at line ${change.lines[0]}` : `at lines ${named(change.lines)}`;
-  return textResult('succeeded', `Edited ${JSON.stringify(input.path)} ${where} (+${meta.added ?? '?'} -${meta.removed ?? '?'} lines).`, meta);
+/** Reads a file, changes its text and puts it back in one step, unless someone else has changed it meanwhile. Errors: `ToolFault`. */
+export async function changeFile(files: FileWork, context: ToolContext, work: { path: string; change: (text: string) => Change }): Promise<ToolResult> {
+  const { path } = work;
+  return files.queue.run(queueKey(context, path), async () => {
+    const file = await readWholeText(context.workspace, path);
+    const changed = work.change(file.text);
+    const replaced = await replaceFile(context.workspace, { path, data: Buffer.from(changed.text, 'utf8'), expected: file.stamp });
+    const read = files.seen.stamp(context.sessionId, file.truePath);
+    // Who had not seen the whole of it as it was has still not seen what others did to the rest.
+    if (read && isSameStamp(read, file.stamp)) files.seen.remember(context.sessionId, replaced.truePath, replaced.stamp);
+    const meta = diffMeta(path, file.text, changed.text);
+    const where = changed.lines.length === 1 ? `at line ${changed.lines[0]}` : `at lines ${named(changed.lines)}`;
+    return textResult('succeeded', `Edited ${JSON.stringify(path)} ${where} (+${meta.added ?? '?'} -${meta.removed ?? '?'} lines).`, meta);
+  });
 }
 
 /** Pure: the text after the edit and the lines it happened at. Errors: `ToolFault` that says how often the old text stands and where. */
-export function applyEdit(text: string, input: EditInput): { text: string; lines: number[] } {
+export function applyEdit(text: string, input: EditInput): Change {
+  if (input.oldText === input.newText)
+    throw new ToolFault('invalid_input', 'oldText and newText are the same, so nothing would change. Give the text as it should become.');
   const usesCrlf = text.includes('\r\n') && !/(?<!\r)\n/.test(text);
   // A model writes LF; a file that ends its lines with CRLF throughout keeps doing so.
   const adapt = (piece: string): string => (usesCrlf ? piece.replaceAll(/\r?\n/g, '\r\n') : piece);

@@ -18,7 +18,7 @@ export class ToolFault extends Error {
 const FILE_FAULTS: Readonly<Record<string, { code: string; text: string }>> = {
   ENOENT: { code: 'not_found', text: 'does not exist. Use glob to find the right path' },
   ENOTDIR: { code: 'not_found', text: 'cannot exist: a part of the path is a file, not a folder' },
-  EISDIR: { code: 'is_folder', text: 'is a folder. Use glob to list what is in it' },
+  EISDIR: { code: 'is_folder', text: 'is a folder. Use list_folder to see what is in it' },
   EACCES: { code: 'no_permission', text: "may not be opened by the gateway's user. Change its permissions or choose another path" },
   EPERM: { code: 'no_permission', text: "may not be changed by the gateway's user. Change its permissions or choose another path" },
   EROFS: { code: 'no_permission', text: 'is on a read-only file system. Choose another path' },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { applyEdit } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
+import { applyEdits } from './multi-edit.ts';
 import { replaceFile } from './replace-file.ts';
 import { readWholeText } from './text-file.ts';
 import { openBench, textOf } from './tool-bench-rig.ts';
@@ -133,6 +134,7 @@ test('G24: for any text and piece, an edit changes exactly that piece or says wh
       text.filter((piece) => piece !== ''),
       text,
       (whole, oldText, newText) => {
+        fc.pre(oldText !== newText);
         const count = whole.split(oldText).length - 1;
         try {
           const change = applyEdit(whole, { path: 'p', oldText, newText, replaceAll: true });
@@ -147,4 +149,133 @@ test('G24: for any text and piece, an edit changes exactly that piece or says wh
     { numRuns: 2_000 },
   );
   assert.ok(!details.failed, `seed ${details.seed}: ${JSON.stringify(details.counterexample)}`);
+});
+
+test('G36: a folder is listed with folders first, sizes, links that are told and not followed, and odd names on one line', async () => {
+  await using bench = await openBench();
+  await mkdir(join(bench.root, 'zoo', 'deep'), { recursive: true });
+  await writeFile(join(bench.root, 'a file'), '12345');
+  await writeFile(join(bench.root, '.gitignore'), 'a file\n');
+  await writeFile(join(bench.root, 'two\nlines'), '');
+  await symlink(bench.outside, join(bench.root, 'way out'));
+  assert.equal(
+    textOf(await bench.run('list_folder', {})),
+    ['zoo/', '.gitignore  7 bytes', 'a file  5 bytes', '"two\\nlines"  0 bytes', `way out -> ${bench.outside}`].join('\n'),
+  );
+  assert.equal(textOf(await bench.run('list_folder', { path: 'zoo' })), 'deep/');
+  assert.match(textOf(await bench.run('list_folder', { path: 'zoo/deep' })), /empty/);
+  const wrong: [string, string][] = [
+    ['missing', 'not_found'],
+    ['a file', 'not_a_folder'],
+    ['way out', 'outside_workspace'],
+    ['..', 'outside_workspace'],
+    ['.tendon', 'forbidden_path'],
+    ['/etc', 'outside_workspace'],
+    ['nul\0', 'invalid_path'],
+    ['x'.repeat(300), 'name_too_long'],
+    ['a file/below', 'not_found'],
+    ['zoo/../..', 'outside_workspace'],
+  ];
+  for (const [path, code] of wrong) assert.equal((await bench.run('list_folder', { path })).error?.code, code, path);
+  assert.match(textOf(await bench.run('read_file', { path: 'zoo' })), /list_folder/);
+});
+
+test('G36: a folder of many entries is cut and says how many are left out', async () => {
+  await using bench = await openBench();
+  await mkdir(join(bench.root, 'many'));
+  await Promise.all(Array.from({ length: 1_203 }, (_, index) => writeFile(join(bench.root, 'many', `${index}`), '')));
+  const result = await bench.run('list_folder', { path: 'many' });
+  assert.equal(textOf(result).split('\n').length, 1_001);
+  assert.match(textOf(result), /203 further entries\. Use glob/);
+  assert.deepEqual([result.meta?.files, result.meta?.truncated], [1_203, true]);
+});
+
+test('G37: several edits are made in order, each on what the one before has left, with one diff', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'code.ts');
+  await writeFile(path, 'one\r\ntwo\r\nthree\r\n');
+  const edits = [
+    { oldText: 'one', newText: 'first\nand' },
+    { oldText: 'and\ntwo', newText: 'second' },
+    { oldText: 'r', newText: 'R', replaceAll: true },
+  ];
+  const result = await bench.run('multi_edit', { path: 'code.ts', edits });
+  assert.equal(await readFile(path, 'utf8'), 'fiRst\r\nsecond\r\nthRee\r\n');
+  assert.equal(result.status, 'succeeded');
+  assert.equal(result.meta?.diff?.match(/^@@/gm)?.length, 1);
+  assert.match(textOf(result), /lines 1, 2, 3/);
+});
+
+test('G37: an edit that cannot be made is named, and none is made', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'f');
+  await writeFile(path, 'a b b');
+  const good = { oldText: 'a', newText: 'x' };
+  const wrong: [object[], string, RegExp][] = [
+    [[good, { oldText: 'b', newText: 'c' }], 'found_several_times', /Edit 2 of 2: .*2 times.*before it leave.* None/],
+    [[good, good], 'not_found_in_file', /Edit 2 of 2/],
+    [[{ oldText: 'nowhere', newText: '' }, good], 'not_found_in_file', /Edit 1 of 2: (?!.*before it)/],
+    [[good, { oldText: 'x', newText: 'x' }], 'invalid_input', /Edit 2 of 2: .*the same/],
+  ];
+  for (const [edits, code, words] of wrong) {
+    const result = await bench.run('multi_edit', { path: 'f', edits });
+    assert.equal(result.error?.code, code);
+    assert.match(textOf(result), words);
+    assert.equal(await readFile(path, 'utf8'), 'a b b');
+  }
+  for (const input of [{ path: 'f', edits: [] }, { path: 'f' }, { path: 'f', edits: [{ oldText: '' }] }, { path: 'f', edits: 'a' }, { edits: [good] }])
+    await assert.rejects(bench.run('multi_edit', input), /The input of multi_edit is wrong/);
+  assert.equal((await bench.run('multi_edit', { path: 'missing', edits: [good] })).error?.code, 'not_found');
+  assert.equal(
+    applyEdits('ab', {
+      path: 'f',
+      edits: [
+        { oldText: 'ab', newText: 'ba' },
+        { oldText: 'b', newText: '' },
+      ],
+    }).text,
+    'a',
+  );
+});
+
+test('G38: a file that was changed since the session read it is not replaced; reading it again lets it be', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'f');
+  await writeFile(path, 'first');
+  await bench.run('read_file', { path: 'f' });
+  await writeFile(path, 'theirs');
+  const refused = await bench.run('write_file', { path: './d/../f', content: 'mine' });
+  assert.equal(refused.error?.code, 'changed_since_read');
+  assert.match(textOf(refused), /Read it again/);
+  assert.equal(await readFile(path, 'utf8'), 'theirs');
+  await bench.run('read_file', { path: 'f' });
+  assert.equal((await bench.run('write_file', { path: 'f', content: 'mine' })).status, 'succeeded');
+  assert.equal((await bench.run('write_file', { path: 'f', content: 'mine again' })).status, 'succeeded');
+  await bench.run('bash', { command: 'echo by a command > f' });
+  assert.equal((await bench.run('write_file', { path: 'f', content: 'blind' })).error?.code, 'changed_since_read');
+  assert.equal(await readFile(path, 'utf8'), 'by a command\n');
+});
+
+test('G38: an edit of a file that others changed leaves the rest of it unseen', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'f');
+  await writeFile(path, 'one\ntwo\n');
+  await bench.run('read_file', { path: 'f' });
+  assert.equal((await bench.run('edit_file', { path: 'f', oldText: 'one', newText: '1' })).status, 'succeeded');
+  assert.equal((await bench.run('write_file', { path: 'f', content: '1\ntwo\n' })).status, 'succeeded');
+  await writeFile(path, '1\ntwo\nthree, by somebody else\n');
+  assert.equal((await bench.run('edit_file', { path: 'f', oldText: 'two', newText: '2' })).status, 'succeeded');
+  assert.equal((await bench.run('write_file', { path: 'f', content: '1\n2\n' })).error?.code, 'changed_since_read');
+  assert.match(await readFile(path, 'utf8'), /somebody else/);
+});
+
+test('G38: each session has its own eyes, and what nobody has read or what is gone can be written', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'f');
+  await writeFile(path, 'first');
+  await bench.run('read_file', { path: 'f' }, { sessionId: 'one' });
+  assert.equal((await bench.run('write_file', { path: 'f', content: 'by two' }, { sessionId: 'two' })).status, 'succeeded');
+  assert.equal((await bench.run('write_file', { path: 'f', content: 'by one' }, { sessionId: 'one' })).error?.code, 'changed_since_read');
+  await rm(path);
+  assert.equal((await bench.run('write_file', { path: 'f', content: 'by one' }, { sessionId: 'one' })).status, 'succeeded');
 });

@@ -1,8 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
+import type { FileWork } from './file-work.ts';
+import type { SeenFiles } from './seen-files.ts';
 import { checkIsText, probe } from './text-file.ts';
-import type { LocalTool } from './tool.ts';
+import type { LocalTool, ToolContext } from './tool.ts';
 import { cutBefore } from './truncation.ts';
 import { openForReading } from './workspace.ts';
 
@@ -19,22 +21,26 @@ interface Reading {
   hasReplacements: boolean;
 }
 
-export const readFile: LocalTool<'read_file'> = {
-  name: 'read_file',
-  async run(input, context) {
-    if (input.endLine !== undefined && input.endLine < (input.startLine ?? 1)) {
-      throw new ToolFault('invalid_input', `endLine ${input.endLine} lies before startLine ${input.startLine ?? 1}. Give them in order.`);
-    }
-    const { handle } = await openForReading(context.workspace, input.path);
-    try {
-      const { size } = await handle.stat();
-      checkIsText(input.path, await probe(handle), size);
-      return await readLines(handle, input, { size, signal: context.signal });
-    } finally {
-      await handle.close();
-    }
-  },
-};
+export function readFileTool({ seen }: FileWork): LocalTool<'read_file'> {
+  return { name: 'read_file', run: (input, context) => read(seen, input, context) };
+}
+
+async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: ToolContext): Promise<ToolResult> {
+  if (input.endLine !== undefined && input.endLine < (input.startLine ?? 1)) {
+    throw new ToolFault('invalid_input', `endLine ${input.endLine} lies before startLine ${input.startLine ?? 1}. Give them in order.`);
+  }
+  const { handle, path } = await openForReading(context.workspace, input.path);
+  try {
+    const { ino, size, mtimeMs } = await handle.stat();
+    checkIsText(input.path, await probe(handle), size);
+    const result = await readLines(handle, input, { size, signal: context.signal });
+    // The stamp of before the reading: what was changed while it was read counts as changed since.
+    seen.remember(context.sessionId, path, { ino, size, mtimeMs });
+    return result;
+  } finally {
+    await handle.close();
+  }
+}
 
 async function readLines(handle: FileHandle, input: ToolInput<'read_file'>, file: { size: number; signal: AbortSignal }): Promise<ToolResult> {
   if (file.size === 0) return textResult('succeeded', '(The file is empty.)');

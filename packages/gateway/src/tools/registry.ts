@@ -1,12 +1,18 @@
 import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
 import { z } from 'zod';
+import type { PolicySubject } from '../policy/policy-subject.ts';
+import { shellCommands } from '../policy/shell-commands.ts';
 import { bash } from './bash.ts';
 import { editFileTool } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
+import type { FileWork } from './file-work.ts';
 import { glob } from './glob.ts';
 import { grep } from './grep.ts';
+import { listFolder } from './list-folder.ts';
+import { multiEditTool } from './multi-edit.ts';
 import { PathQueue } from './path-queue.ts';
-import { readFile } from './read-file.ts';
+import { readFileTool } from './read-file.ts';
+import { SeenFiles } from './seen-files.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { type Workspace, wordsInside } from './workspace.ts';
 import { writeFileTool } from './write-file.ts';
@@ -14,8 +20,8 @@ import { writeFileTool } from './write-file.ts';
 /** A tool with its input checked already: calling it runs it. */
 export interface PreparedCall {
   readonly effect: ToolEffect;
-  /** The part of the input that a policy rule is about, in each way it can be written. */
-  subjects(workspace: Workspace): string[];
+  /** The part of the input that a policy rule is about, in each way it can be read. */
+  subject(workspace: Workspace): PolicySubject;
   run(context: ToolContext): Promise<ToolResult>;
 }
 
@@ -39,8 +45,11 @@ export function registryBuilds(): number {
 
 export function buildRegistry(): ToolRegistry {
   builds += 1;
-  const queue = new PathQueue();
-  const entries = [entry(readFile), entry(writeFileTool(queue)), entry(editFileTool(queue)), entry(bash), entry(glob), entry(grep)];
+  const files: FileWork = { queue: new PathQueue(), seen: new SeenFiles() };
+  const entries = [
+    ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files))],
+    ...[entry(bash), entry(listFolder), entry(glob), entry(grep)],
+  ];
   const byName = new Map(entries.map((item) => [item.announced.name, item]));
   const names = [...byName.keys()].join(', ');
   return {
@@ -75,7 +84,7 @@ function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
         ok: true,
         call: {
           effect: definition.effect,
-          subjects: (workspace) => (PATH_TOOLS.has(tool.name) ? [written, straightPath(workspace, written)] : [written]),
+          subject: (workspace) => subjectOf(tool.name, written, workspace),
           run: (context) => settled(run(checked.data, context)),
         },
       };
@@ -83,7 +92,15 @@ function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
   };
 }
 
-const PATH_TOOLS = new Set<LocalToolName>(['read_file', 'write_file', 'edit_file']);
+const PATH_TOOLS = new Set<LocalToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
+
+function subjectOf(tool: LocalToolName, written: string, workspace: Workspace): PolicySubject {
+  return {
+    written,
+    readings: PATH_TOOLS.has(tool) ? [straightPath(workspace, written)] : [],
+    commands: tool === 'bash' ? shellCommands(written) : [],
+  };
+}
 
 function straightPath(workspace: Workspace, path: string): string {
   try {

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
+import { isSameStamp } from './seen-files.ts';
 import { openTarget, type Workspace } from './workspace.ts';
 
 /** What a file looked like when it was read, to notice that someone else has changed it since. */
@@ -18,11 +20,18 @@ export interface Replacement {
   readonly expected?: FileStamp;
 }
 
+export interface Replaced {
+  readonly created: boolean;
+  /** Where the file truly is, and what it looks like now. */
+  readonly truePath: string;
+  readonly stamp: FileStamp;
+}
+
 /**
  * Puts `data` at `path` in one step: a new file beside it, synced, then renamed over it. Readers see the old content or the new, never a half.
  * Mode and owner of an existing file are kept; missing folders are made. Errors: `ToolFault`.
  */
-export async function replaceFile(workspace: Workspace, replacement: Replacement): Promise<{ created: boolean }> {
+export async function replaceFile(workspace: Workspace, replacement: Replacement): Promise<Replaced> {
   const { folder, name, exists } = await openTarget(workspace, replacement.path).catch((error: unknown) => {
     throw error instanceof ToolFault ? error : fileFault(replacement.path, error);
   });
@@ -31,10 +40,10 @@ export async function replaceFile(workspace: Workspace, replacement: Replacement
     const before = exists ? await lstat(folder.child(name)) : undefined;
     if (before && !before.isFile())
       throw new ToolFault('changed_meanwhile', `${JSON.stringify(replacement.path)} was exchanged while it was written. Try again.`);
-    await writeDraft(draft, replacement.data, before);
+    const stamp = await writeDraft(draft, replacement.data, before);
     if (replacement.expected) await checkUnchanged(folder.child(name), replacement.path, replacement.expected);
     await rename(draft, folder.child(name));
-    return { created: !exists };
+    return { created: !exists, truePath: join(folder.path, name), stamp };
   } catch (error) {
     await unlink(draft).catch(() => undefined);
     throw error instanceof ToolFault ? error : fileFault(replacement.path, error);
@@ -43,7 +52,7 @@ export async function replaceFile(workspace: Workspace, replacement: Replacement
   }
 }
 
-async function writeDraft(draft: string, data: Uint8Array, like: { mode: number; uid: number; gid: number } | undefined): Promise<void> {
+async function writeDraft(draft: string, data: Uint8Array, like: { mode: number; uid: number; gid: number } | undefined): Promise<FileStamp> {
   const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o666);
   try {
     await handle.writeFile(data);
@@ -54,6 +63,8 @@ async function writeDraft(draft: string, data: Uint8Array, like: { mode: number;
       await handle.chmod(like.mode & 0o7777);
     }
     await handle.datasync();
+    const { ino, size, mtimeMs } = await handle.stat();
+    return { ino, size, mtimeMs };
   } finally {
     await handle.close();
   }
@@ -64,6 +75,6 @@ async function checkUnchanged(path: string, asked: string, expected: FileStamp):
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (now && now.ino === expected.ino && now.size === expected.size && now.mtimeMs === expected.mtimeMs) return;
+  if (now && isSameStamp(now, expected)) return;
   throw new ToolFault('changed_meanwhile', `${JSON.stringify(asked)} was changed by someone else while it was edited. Read it again, then repeat the edit.`);
 }

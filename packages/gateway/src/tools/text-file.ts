@@ -10,6 +10,7 @@ const PROBE_BYTES = 8 * 1024;
 export interface TextFile {
   readonly text: string;
   readonly stamp: FileStamp;
+  readonly truePath: string;
 }
 
 /** Refuses what is not text, by name, from the first bytes of a file. */
@@ -33,14 +34,14 @@ export async function probe(handle: FileHandle): Promise<Uint8Array> {
 
 /** The whole text of a file that is to be changed, exactly: a byte order mark stays, and what is not UTF-8 is refused. */
 export async function readWholeText(workspace: Workspace, path: string): Promise<TextFile> {
-  const { handle } = await openForReading(workspace, path);
+  const { handle, path: truePath } = await openForReading(workspace, path);
   try {
     const { ino, size, mtimeMs } = await handle.stat();
     if (size > EDITABLE_BYTES)
       throw new ToolFault('too_large', `${JSON.stringify(path)} has ${size} bytes; at most ${EDITABLE_BYTES} can be edited. Use bash (sed) for this file.`);
     const bytes = await handle.readFile();
     checkIsText(path, bytes, size);
-    return { text: decode(path, bytes), stamp: { ino, size, mtimeMs } };
+    return { text: decode(path, bytes), stamp: { ino, size, mtimeMs }, truePath };
   } finally {
     await handle.close();
   }

@@ -17,7 +17,11 @@ export interface ToolBench extends AsyncDisposable {
   readonly home: string;
   readonly spawned: ProcessIdentity[];
   readonly live: string[];
-  run(tool: string, input: unknown, how?: { abort?: AbortController; callId?: string; onOutput?: (text: string) => void }): Promise<ToolResult>;
+  run(
+    tool: string,
+    input: unknown,
+    how?: { abort?: AbortController; callId?: string; sessionId?: string; onOutput?: (text: string) => void },
+  ): Promise<ToolResult>;
 }
 
 export async function openBench(): Promise<ToolBench> {
@@ -47,6 +51,7 @@ export async function openBench(): Promise<ToolBench> {
       };
       return prepared.call.run({
         callId: how.callId ?? newId(),
+        sessionId: how.sessionId ?? 'one session',
         workspace,
         signal: (how.abort ?? new AbortController()).signal,
         onOutput: take,

@@ -14,6 +14,7 @@ export type EndReason =
 /** What a tool is given to run one call with. */
 export interface ToolContext {
   readonly callId: string;
+  readonly sessionId: string;
   readonly workspace: Workspace;
   /** Aborted with an `EndReason` when the call is to end early. */
   readonly signal: AbortSignal;

@@ -40,6 +40,7 @@ test('G20: no path leads out, for reading or for writing, and the refusal names 
       ['read_file', { path }],
       ['write_file', { path, content: 'OWNED' }],
       ['edit_file', { path, oldText: 'CANARY', newText: 'OWNED' }],
+      ['multi_edit', { path, edits: [{ oldText: 'CANARY', newText: 'OWNED' }] }],
     ] as const) {
       const result = await bench.run(tool, input);
       assert.equal(result.status, 'failed', `${tool} ${path}`);
@@ -51,7 +52,7 @@ test('G20: no path leads out, for reading or for writing, and the refusal names 
   assert.equal(refusal.error?.code, 'outside_workspace');
   assert.ok(textOf(refusal).includes('"file link"') && textOf(refusal).includes(JSON.stringify(root)));
   for (const folder of ['folder link', '..', outside]) {
-    for (const tool of ['glob', 'grep', 'bash']) {
+    for (const tool of ['list_folder', 'glob', 'grep', 'bash']) {
       const result = await bench.run(tool, tool === 'bash' ? { command: 'cat canary', cwd: folder } : { pattern: 'CANARY', path: folder });
       assert.equal(result.error?.code, 'outside_workspace', `${tool} in ${folder}`);
     }

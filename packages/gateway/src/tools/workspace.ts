@@ -1,5 +1,6 @@
+import type { Dirent } from 'node:fs';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readlink, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
 
@@ -131,7 +132,7 @@ export async function openForReading(workspace: Workspace, path: string): Promis
   const place = await locate(workspace, path);
   try {
     const info = await place.handle.stat();
-    if (info.isDirectory()) throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Use glob to list what is in it.`);
+    if (info.isDirectory()) throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Use list_folder to see what is in it.`);
     if (!info.isFile()) throw notAFile(path);
     if (!workspace.hasProc) return place;
     const readable = await open(`/proc/self/fd/${place.handle.fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -162,6 +163,32 @@ export interface Folder {
   readonly handle: FileHandle;
   /** The name for a direct child that cannot be led elsewhere: through the descriptor where there is /proc. */
   child(name: string): string;
+}
+
+/** A folder's entries, with the folder held open while they are looked at. The gateway's own folder is not among them. */
+export interface Listing extends AsyncDisposable {
+  readonly entries: readonly Dirent[];
+  child(name: string): string;
+}
+
+/** Errors: `ToolFault` for what is missing, outside, forbidden or no folder. */
+export async function openForListing(workspace: Workspace, path: string | undefined): Promise<Listing> {
+  const asked = path ?? '.';
+  const place = await locate(workspace, asked);
+  try {
+    if (!(await place.handle.stat()).isDirectory())
+      throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Use read_file for a file, or name a folder.`);
+    const base = workspace.hasProc ? `/proc/self/fd/${place.handle.fd}` : place.path;
+    const entries = await readdir(base, { withFileTypes: true });
+    return {
+      entries: entries.filter((entry) => join(place.path, entry.name) !== workspace.forbidden),
+      child: (name) => `${base}/${name}`,
+      [Symbol.asyncDispose]: () => place.handle.close(),
+    };
+  } catch (error) {
+    await place.handle.close();
+    throw error instanceof ToolFault ? error : fileFault(asked, error);
+  }
 }
 
 /** Opens the folder `words` of the workspace and makes what is missing on the way, each step through the descriptor of the one before. */

@@ -1,16 +1,17 @@
-import { textResult, utf8Bytes } from '@tendon/protocol';
+import { type ToolInput, type ToolResult, textResult, utf8Bytes } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
-import type { PathQueue } from './path-queue.ts';
+import type { FileWork } from './file-work.ts';
 import { replaceFile } from './replace-file.ts';
-import { readWholeText } from './text-file.ts';
+import { isSameStamp, type SeenFiles } from './seen-files.ts';
+import { readWholeText, type TextFile } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { type Workspace, wordsInside } from './workspace.ts';
 
-export function writeFileTool(queue: PathQueue): LocalTool<'write_file'> {
+export function writeFileTool({ queue, seen }: FileWork): LocalTool<'write_file'> {
   return {
     name: 'write_file',
-    run: async (input, context) => queue.run(queueKey(context, input.path), () => write(context.workspace, input)),
+    run: async (input, context) => queue.run(queueKey(context, input.path), () => write(seen, input, context)),
   };
 }
 
@@ -18,21 +19,31 @@ export function queueKey(context: ToolContext, path: string): string {
   return `${context.workspace.root}\0${wordsInside(context.workspace, path)}`;
 }
 
-async function write(workspace: Workspace, input: { path: string; content: string }): Promise<ReturnType<typeof textResult>> {
+async function write(seen: SeenFiles, input: ToolInput<'write_file'>, { workspace, sessionId }: ToolContext): Promise<ToolResult> {
   const before = await formerText(workspace, input.path);
-  const { created } = await replaceFile(workspace, { path: input.path, data: Buffer.from(input.content, 'utf8') });
-  const meta = before === undefined ? {} : diffMeta(input.path, before, input.content);
+  const read = before?.kind === 'text' ? seen.stamp(sessionId, before.file.truePath) : undefined;
+  if (read && before?.kind === 'text' && !isSameStamp(read, before.file.stamp)) {
+    throw new ToolFault(
+      'changed_since_read',
+      `${JSON.stringify(input.path)} was changed by someone else since you read it, and nothing was written. Read it again, then write what it should become now.`,
+    );
+  }
+  const replaced = await replaceFile(workspace, { path: input.path, data: Buffer.from(input.content, 'utf8'), ...(read ? { expected: read } : {}) });
+  seen.remember(sessionId, replaced.truePath, replaced.stamp);
+  const meta = before ? diffMeta(input.path, before.kind === 'text' ? before.file.text : '', input.content) : {};
   const bytes = utf8Bytes(input.content);
-  return textResult('succeeded', `${created ? 'Created' : 'Replaced'} ${JSON.stringify(input.path)} (${bytes} bytes).`, meta);
+  return textResult('succeeded', `${replaced.created ? 'Created' : 'Replaced'} ${JSON.stringify(input.path)} (${bytes} bytes).`, meta);
 }
 
-/** The text that is about to be replaced, for the diff: empty for a new file, undefined when it is not text. Refusals of the path itself stand. */
-async function formerText(workspace: Workspace, path: string): Promise<string | undefined> {
+type Former = { readonly kind: 'text'; readonly file: TextFile } | { readonly kind: 'none' };
+
+/** The text that is about to be replaced; undefined when it is not text. Refusals of the path itself stand. */
+async function formerText(workspace: Workspace, path: string): Promise<Former | undefined> {
   try {
-    return (await readWholeText(workspace, path)).text;
+    return { kind: 'text', file: await readWholeText(workspace, path) };
   } catch (error) {
     if (!(error instanceof ToolFault)) throw error;
-    if (error.code === 'not_found') return '';
+    if (error.code === 'not_found') return { kind: 'none' };
     if (['binary_file', 'not_utf8', 'too_large', 'no_permission'].includes(error.code)) return undefined;
     throw error;
   }

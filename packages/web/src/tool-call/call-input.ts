@@ -24,8 +24,28 @@ export function lineCount(text: string): number {
 export type InputView =
   | { readonly kind: 'command'; readonly text: string; readonly rest: readonly InputField[] }
   | { readonly kind: 'edit'; readonly path: string; readonly oldText: string; readonly newText: string; readonly rest: readonly InputField[] }
+  | { readonly kind: 'edits'; readonly path: string; readonly edits: readonly ShownEdit[]; readonly rest: readonly InputField[] }
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly rest: readonly InputField[] }
   | { readonly kind: 'fields'; readonly rest: readonly InputField[] };
+
+/** One replacement of several; `rest` is whatever else stands with it. */
+export interface ShownEdit {
+  readonly oldText: string;
+  readonly newText: string;
+  readonly rest: readonly InputField[];
+}
+
+/** Undefined when there are none, or one of them is not as it should be: then all is shown as it came. */
+export function editsOf(input: unknown): ShownEdit[] | undefined {
+  const edits = field(input, 'edits');
+  if (!Array.isArray(edits) || edits.length === 0) return undefined;
+  const shown = edits.map((edit: unknown) => {
+    const oldText = textField(edit, 'oldText');
+    const newText = textField(edit, 'newText');
+    return oldText === undefined || newText === undefined ? undefined : { oldText, newText, rest: restOf(edit, ['oldText', 'newText']) };
+  });
+  return shown.every((edit) => edit !== undefined) ? shown : undefined;
+}
 
 export interface InputField {
   readonly name: string;
@@ -45,6 +65,8 @@ export function inputView(tool: string, input: unknown): InputView {
   if (tool === 'edit_file' && path !== undefined && oldText !== undefined && newText !== undefined) {
     return { kind: 'edit', path, oldText, newText, rest: restOf(input, ['path', 'oldText', 'newText']) };
   }
+  const edits = editsOf(input);
+  if (tool === 'multi_edit' && path !== undefined && edits) return { kind: 'edits', path, edits, rest: restOf(input, ['path', 'edits']) };
   const content = textField(input, 'content');
   if (tool === 'write_file' && path !== undefined && content !== undefined) {
     return { kind: 'content', path, text: content, rest: restOf(input, ['path', 'content']) };
@@ -68,6 +90,8 @@ export function shownText(view: InputView): string {
   const fields = view.rest.flatMap((item) => [item.name, item.value]);
   if (view.kind === 'command') fields.push(view.text);
   if (view.kind === 'content') fields.push(view.path, view.text);
+  if (view.kind === 'edits')
+    fields.push(view.path, ...view.edits.flatMap((edit) => [edit.oldText, edit.newText, ...edit.rest.flatMap((item) => [item.name, item.value])]));
   if (view.kind === 'edit') fields.push(view.path, view.oldText, view.newText);
   return fields.join('\n');
 }

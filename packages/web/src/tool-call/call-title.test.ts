@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Call } from '@tendon/protocol';
-import { inputView } from './call-input.ts';
+import { inputView, shownText } from './call-input.ts';
 import { callDurationMs, callStateText, durationText, resultParts } from './call-state.ts';
 import { callTitle, titleText } from './call-title.ts';
 
@@ -18,6 +18,13 @@ test('U15: a call is titled in words', () => {
   assert.equal(shown('read_file', { path: 'README.md', startLine: 3 }), 'Read README.md, from line 3');
   assert.equal(shown('write_file', { path: 'a.txt', content: 'one\ntwo\n' }), 'Write a.txt, 2 lines');
   assert.equal(shown('edit_file', { path: 'src/app.ts', oldText: 'a\nb', newText: 'a\nc\nd' }), 'Edit src/app.ts, +2 −1');
+  const edits = [
+    { oldText: 'a', newText: 'b' },
+    { oldText: 'c', newText: 'd\ne' },
+  ];
+  assert.equal(shown('multi_edit', { path: 'src/app.ts', edits }), 'Edit src/app.ts, +3 −2');
+  assert.equal(shown('list_folder', { path: 'src' }), 'List src');
+  assert.equal(shown('list_folder', {}), 'List the workspace');
   assert.equal(shown('bash', { command: 'ls -la' }), 'Run ls -la');
   assert.equal(shown('bash', { command: 'cd x\nmake' }), 'Run cd x …');
   assert.equal(shown('glob', { pattern: '**/*.ts' }), 'Find **/*.ts');
@@ -40,7 +47,7 @@ test('U15: an edit that ran is counted by its machine', () => {
 });
 
 test('U15: an input of a wrong shape gets a title all the same', () => {
-  for (const tool of ['read_file', 'write_file', 'edit_file', 'bash', 'glob', 'grep']) {
+  for (const tool of ['read_file', 'write_file', 'edit_file', 'multi_edit', 'bash', 'glob', 'grep']) {
     for (const input of [null, 'x', 7, [], {}, { path: 1, command: {} }]) assert.equal(shown(tool, input), `Use ${tool}`);
   }
   assert.equal(shown('update_plan', null), 'Plan, 0 of 0 done');
@@ -60,6 +67,16 @@ test('U8: the view of an input leaves no field out', () => {
       { name: 'extra', value: '{\n  "deep": 1\n}' },
     ],
   });
+  const odd = { oldText: 'x', newText: 'y', replaceAll: true };
+  const several = inputView('multi_edit', { path: 'a', edits: [odd], why: 'z' });
+  assert.deepEqual(several, {
+    kind: 'edits',
+    path: 'a',
+    edits: [{ oldText: 'x', newText: 'y', rest: [{ name: 'replaceAll', value: 'true' }] }],
+    rest: [{ name: 'why', value: 'z' }],
+  });
+  assert.match(shownText(several), /replaceAll\ntrue/);
+  for (const edits of [[], [odd, { oldText: 'x' }], 'x', [null], undefined]) assert.equal(inputView('multi_edit', { path: 'a', edits }).kind, 'fields');
   const edit = inputView('edit_file', { path: 'a', oldText: 'x', newText: 'y', replaceAll: true });
   assert.equal(edit.kind, 'edit');
   assert.deepEqual(edit.rest, [{ name: 'replaceAll', value: 'true' }]);

@@ -1,6 +1,6 @@
 import type { Call } from '@tendon/protocol';
 import { visibleText } from '../approvals/hidden-characters.ts';
-import { field, lineCount, numberField, textField } from './call-input.ts';
+import { editsOf, field, lineCount, numberField, textField } from './call-input.ts';
 import { editCounts } from './diff-lines.ts';
 
 /** "Edit src/app.ts, +12 −3": what happens, to what (shown as code), and a few facts. */
@@ -38,10 +38,16 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
     const counts = editCounts(call);
     return withPath('Edit', call, counts && `+${counts.added} −${counts.removed}`);
   },
+  multi_edit: (call) => {
+    const edits = editsOf(call.input);
+    const counts = editCounts(call);
+    return edits && withPath('Edit', call, counts ? `+${counts.added} −${counts.removed}` : plural(edits.length, 'change'));
+  },
   bash: (call) => {
     const command = textField(call.input, 'command');
     return command === undefined ? undefined : { verb: 'Run', object: command };
   },
+  list_folder: (call) => ({ verb: 'List', object: textField(call.input, 'path') ?? 'the workspace' }),
   glob: (call) => pattern('Find', call),
   grep: (call) => pattern('Search for', call),
   update_plan: (call) => {

@@ -1,6 +1,6 @@
 import type { Call } from '@tendon/protocol';
 import { parsePatch, structuredPatch } from 'diff';
-import { lineCount, textField } from './call-input.ts';
+import { editsOf, lineCount, textField } from './call-input.ts';
 
 export interface DiffLine {
   readonly kind: 'same' | 'added' | 'removed' | 'gap';
@@ -64,9 +64,14 @@ function linesOfHunk(hunk: Hunk, isLater: boolean): DiffLine[] {
 export function editCounts(call: Call): { added: number; removed: number } | undefined {
   const meta = call.result?.meta;
   if (meta?.added !== undefined && meta.removed !== undefined) return { added: meta.added, removed: meta.removed };
+  const several = editsOf(call.input)?.map((edit) => countsOf(edit.oldText, edit.newText));
+  if (several) return several.reduce((sum, one) => ({ added: sum.added + one.added, removed: sum.removed + one.removed }));
   const oldText = textField(call.input, 'oldText');
   const newText = textField(call.input, 'newText');
-  if (oldText === undefined || newText === undefined) return undefined;
+  return oldText === undefined || newText === undefined ? undefined : countsOf(oldText, newText);
+}
+
+function countsOf(oldText: string, newText: string): { added: number; removed: number } {
   if (oldText.length + newText.length > 40_000) return { added: lineCount(newText), removed: lineCount(oldText) };
   const lines = linesOfEdit(oldText, newText);
   return { added: lines.filter((line) => line.kind === 'added').length, removed: lines.filter((line) => line.kind === 'removed').length };

@@ -23,13 +23,37 @@ export const InputDisplay = memo(function InputDisplay({ tool, input }: { tool: 
 function MainPart({ view }: { view: InputView }): ReactNode {
   if (view.kind === 'command') return <ExactText text={view.text} label="Exact command" prompt="$" />;
   if (view.kind === 'content') return <ExactText text={view.text} label={`Content of ${view.path}`} path={view.path} />;
-  if (view.kind === 'edit') return <EditPreview view={view} />;
+  if (view.kind === 'edit') return <EditPreview edit={view} path={view.path} />;
+  if (view.kind === 'edits') return <EditList view={view} />;
   return null;
 }
 
-function EditPreview({ view }: { view: Extract<InputView, { kind: 'edit' }> }): ReactNode {
-  const lines = useMemo(() => linesOfEdit(view.oldText, view.newText), [view.oldText, view.newText]);
-  return <DiffView lines={lines} path={view.path} hasNumbers={false} />;
+interface EditPreviewProps {
+  readonly edit: { readonly oldText: string; readonly newText: string };
+  readonly path: string;
+}
+
+function EditPreview({ edit, path }: EditPreviewProps): ReactNode {
+  const lines = useMemo(() => linesOfEdit(edit.oldText, edit.newText), [edit.oldText, edit.newText]);
+  return <DiffView lines={lines} path={path} hasNumbers={false} />;
+}
+
+/** In the order in which they are made, each as a diff of its own. */
+function EditList({ view }: { view: Extract<InputView, { kind: 'edits' }> }): ReactNode {
+  return (
+    <ol className="space-y-2">
+      {view.edits.map((edit, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the place in the list is what an edit is known by
+        <li key={index} className="space-y-1">
+          <p className="text-xs text-faint">
+            Edit {index + 1} of {view.edits.length}
+          </p>
+          <EditPreview edit={edit} path={view.path} />
+          {edit.rest.length > 0 && <Fields fields={edit.rest} />}
+        </li>
+      ))}
+    </ol>
+  );
 }
 
 interface ExactTextProps {

@@ -1,11 +1,25 @@
-import { FilePen, FilePlus2, FileSearch, FileText, Globe, ListChecks, type LucideIcon, MessageCircleQuestionMark, SquareTerminal, Wrench } from 'lucide-react';
+import {
+  FilePen,
+  FilePlus2,
+  FileSearch,
+  FileText,
+  FolderOpen,
+  Globe,
+  ListChecks,
+  type LucideIcon,
+  MessageCircleQuestionMark,
+  SquareTerminal,
+  Wrench,
+} from 'lucide-react';
 import type { ReactNode } from 'react';
 
 const ICONS: Record<string, LucideIcon> = {
   read_file: FileText,
   write_file: FilePlus2,
   edit_file: FilePen,
+  multi_edit: FilePen,
   bash: SquareTerminal,
+  list_folder: FolderOpen,
   glob: FileSearch,
   grep: FileSearch,
   update_plan: ListChecks,
