@@ -1,5 +1,6 @@
 import { ensureBrowser } from './ensure-browser.ts';
 import { ensureNginx } from './ensure-nginx.ts';
+import { ensureSandbox } from './ensure-sandbox.ts';
 import { runSuite, type Suite, type Tally, testFiles } from './run-tests.ts';
 
 /** Two cores are what the budgets are made for. */
@@ -13,12 +14,15 @@ const HEAVY = [
   'packages/server/src/{auth,http,store}/**/*.test.ts',
   'packages/server/src/runner/{faults,machine-returns,odd-input,session-actor}.test.ts',
 ];
+/** Needs bubblewrap, which `npm test` installs where it may. */
+const SANDBOX = 'packages/gateway/src/sandbox/*.test.ts';
 const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
 
 /** `quick` leaves the heavy ones to `npm test`. The heavy ones start first and the quick ones fill the gaps. */
 export function runUnitTests(which: 'all' | 'quick'): Promise<Tally> {
   const heavy = testFiles(...HEAVY);
-  const quick = testFiles(...ALL).filter((file) => !heavy.includes(file));
+  const elsewhere = [...heavy, ...testFiles(SANDBOX)];
+  const quick = testFiles(...ALL).filter((file) => !elsewhere.includes(file));
   const files = which === 'all' ? [...heavy, ...quick] : quick;
   const name = which === 'all' ? 'unit tests' : `unit tests (without ${heavy.length} files that start PostgreSQL or the product: npm test runs those)`;
   return runSuite({ name, files, testTimeoutMs: 60_000, fileTimeoutMs: 150_000, concurrency: CONCURRENCY });
@@ -32,6 +36,12 @@ export const SIMULATION: Suite = {
 
 /** What crosses packages, slowest last. Most of what is killed or shown in a browser waits most of the time: two at once. */
 export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string | undefined })[] = [
+  {
+    ...{ name: 'sandbox', files: testFiles(SANDBOX), ensure: ensureSandbox },
+    testTimeoutMs: 60_000,
+    fileTimeoutMs: 180_000,
+    concurrency: 1,
+  },
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 300_000, fileTimeoutMs: 360_000, concurrency: CONCURRENCY },
   {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ export interface HeldCommand {
   /** What the model asks for. Appends a line to the ledger when it starts, so that a second run shows. */
   readonly step: Step;
   readonly command: string;
-  /** The process ids of its shell and of a child of it. Resolves once the command runs. */
+  /** The process ids of its shell and of a child of it, as the machine counts them; those that have ended are left out. Resolves once the command runs. */
   pids(): Promise<number[]>;
   /** Lets it end: it prints the text and succeeds. */
   letEnd(text?: string): Promise<void>;
@@ -21,19 +21,19 @@ export interface HeldCommand {
 
 let count = 0;
 
-/** Output: `up` at once, and after `letEnd` its text. The pipe it waits at, its ledger and its process ids are files of the workspace. */
+/** Output: `up` at once, and after `letEnd` its text. The pipe it waits at and its ledger are files of the workspace. */
 export async function heldCommand(workspace: string): Promise<HeldCommand> {
   count += 1;
   const name = `held-${process.pid}-${count}`;
   const pipe = join(workspace, `${name}.pipe`);
   const ledger = join(workspace, `${name}.ledger`);
-  const pidFile = join(workspace, `${name}.pids`);
+  const upFile = join(workspace, `${name}.up`);
   await promisify(execFile)('mkfifo', [pipe]);
-  const command = `echo start >> ${name}.ledger; sleep 1000 & echo "$$ $!" > ${name}.pids; echo up; cat ${name}.pipe; kill $!; wait $! 2> /dev/null; true`;
+  const command = `echo start >> ${name}.ledger; sleep 1000 & echo > ${name}.up; echo up; cat ${name}.pipe; kill $!; wait $! 2> /dev/null; true`;
   return {
     command,
     step: runs(command),
-    pids: () => until({ what: `${name} to run`, pollMs: 10, deadlineMs: 20_000, check: () => readPids(pidFile) }),
+    pids: () => until({ what: `${name} to run`, pollMs: 10, deadlineMs: 20_000, check: () => (existsSync(upFile) ? shellAndChild(`${name}.up`) : undefined) }),
     letEnd: async (text = 'done') => {
       const writer = await open(pipe, 'w');
       await writer.writeFile(`${text}\n`);
@@ -53,9 +53,36 @@ export function ledgerLines(path: string): number {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 }
 
-function readPids(path: string): number[] | undefined {
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  return text.endsWith('\n') ? text.trim().split(' ').map(Number) : undefined;
+/** The shell that runs a line with this word in it, and its child. By what the machine sees: in a sandbox a command counts its own processes from 1. */
+function shellAndChild(word: string): number[] {
+  const shell = processesWith(word).find(({ program }) => program === 'bash');
+  return shell === undefined ? [] : [shell.pid, ...childrenOf(shell.pid).filter((pid) => argumentsOf(pid)[0] === 'sleep')];
+}
+
+/** The living processes that have this word in their command line. */
+export function processesWith(word: string): { readonly pid: number; readonly program: string | undefined }[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids
+    .map((name) => ({ pid: Number(name), line: argumentsOf(Number(name)) }))
+    .filter(({ line }) => line.some((argument) => argument.includes(word)))
+    .map(({ pid, line }) => ({ pid, program: line[0] }));
+}
+
+/** Empty for one that has ended, waited for or not. */
+function argumentsOf(pid: number): string[] {
+  return readOr(`/proc/${pid}/cmdline`, '').split('\0');
+}
+
+function childrenOf(pid: number): number[] {
+  return readOr(`/proc/${pid}/task/${pid}/children`, '').trim().split(' ').map(Number);
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return otherwise;
+  }
 }
 
 /** Resolves when none of the processes runs any more. One that has ended and that nobody has asked about counts as ended. */

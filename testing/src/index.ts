@@ -1,6 +1,6 @@
 export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
 export { findChromium } from './chromium.ts';
-export { type HeldCommand, heldCommand, isRunning, ledgerLines, runs, untilEnded } from './command-gate.ts';
+export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';
 export { DatabaseMeter } from './database-meter.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';

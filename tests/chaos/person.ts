@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentClient, SessionClient, SessionView } from '@tendon/client';
 import type { Call, Result } from '@tendon/protocol';
-import { isRunning, ledgerLines } from '@tendon/testing';
+import { ledgerLines, processesWith } from '@tendon/testing';
 import type { Random } from '../simulation/random.ts';
 
 /** A command that leaves a line each time it begins; a long one notes its process as well, and is meant to be stopped. */
@@ -81,12 +80,12 @@ export class Person {
     const kind = this.#random.next();
     const name = `errand-${Math.floor(this.#random.next() * 1e12)}`;
     const isLong = kind >= 0.5 && kind < 0.65;
-    const command = kind < 0.5 ? `echo begun >> ${name}; sleep 0.1` : isLong ? `echo begun >> ${name}; echo $$ > ${name}.pid; sleep 20` : undefined;
+    const command = kind < 0.5 ? `echo begun >> ${name}; sleep 0.1` : isLong ? `echo begun >> ${name}; sleep 20; echo ended >> ${name}.end` : undefined;
     const messageId = session.send(command === undefined ? `tell ${name}` : `run ${command}`, { mode });
     this.errands.push({
       ...{ sessionId: session.id, messageId, command, isLong },
       begun: () => ledgerLines(join(this.#workspace, name)),
-      runs: () => isLong && isAlive(join(this.#workspace, `${name}.pid`)),
+      runs: () => isLong && processesWith(`${name}.end`).length > 0,
     });
   }
 
@@ -106,12 +105,4 @@ export function commandOf(call: Call): string {
 
 function isAtRest({ phase, error, session, outbox, live }: SessionView): boolean {
   return phase === 'ready' && error === undefined && session?.status === 'idle' && live === undefined && outbox.every(({ state }) => state === 'refused');
-}
-
-function isAlive(pidFile: string): boolean {
-  try {
-    return isRunning(Number(readFileSync(pidFile, 'utf8')));
-  } catch {
-    return false;
-  }
 }

@@ -20,6 +20,8 @@ export const toolMetaSchema = z.looseObject({
   diff: z.string().optional(),
   added: z.number().int().nonnegative().optional(),
   removed: z.number().int().nonnegative().optional(),
+  /** Of a command: whether it ran in a sandbox of its machine. */
+  sandboxed: z.boolean().optional(),
   /** How much was left out of `content`, in bytes. */
   truncatedBytes: z.number().int().nonnegative().optional(),
 });

@@ -138,12 +138,11 @@ async function checkSearch(): Promise<Finding> {
 }
 
 async function checkSandbox(): Promise<Finding> {
-  const path = findProgram(['bwrap'], process.env['PATH']);
+  const { sandboxState } = await import('@tendon/gateway/sandbox');
+  const state = await sandboxState();
   const mend = 'Commands then run as you, after your approval. For a sandbox: apt install bubblewrap.';
-  if (path === undefined) return { subject: 'sandbox', state: 'missing', detail: 'bubblewrap is not installed', mend };
-  const version = await firstLine(path, ['--ro-bind', '/', '/', '--unshare-pid', path, '--version']);
-  if (version === undefined) return { subject: 'sandbox', state: 'missing', detail: 'bubblewrap is installed, but may not make namespaces here', mend };
-  return { subject: 'sandbox', state: 'ok', detail: version };
+  if (state.kind === 'none') return { subject: 'sandbox', state: 'missing', detail: state.reason, mend };
+  return { subject: 'sandbox', state: 'ok', detail: 'commands run in bubblewrap: they write in the workspace, temporary files and caches alone' };
 }
 
 async function checkBrowser(): Promise<Finding> {

@@ -179,6 +179,7 @@ export class CallDesk {
       workspace: call.workspace,
       signal,
       background: this.#options.background,
+      policy: this.#options.policy,
       onOutput: (text) => this.#options.reports.output(callId, text),
       // Not waited for: the marker in the environment finds the processes as well, should this line be missing.
       onSpawned: (leader) => void this.#options.journal.append({ kind: 'running', callId, leader }),

@@ -4,11 +4,25 @@ import { z } from 'zod';
 import type { PolicySubject } from './policy-subject.ts';
 import { COMMAND_OPERATORS } from './shell-commands.ts';
 
+const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
+
 /** What this machine allows, whatever the server says. Unknown keys are refused: a mistyped `subjct` must not make a rule match everything. */
 export const policySchema = z.strictObject({
   version: z.literal(1),
   /** For calls that no rule is about. `allow` leaves the decision to the server's rules and its user. */
   default: z.enum(['allow', 'ask', 'deny']).optional(),
+  /** Where commands run. Left out: in a sandbox when the machine can make one. */
+  sandbox: z
+    .strictObject({
+      mode: z.enum(['auto', 'required', 'off']).optional(),
+      /** False: commands reach no network, this machine's own ports included. */
+      network: z.boolean().optional(),
+      /** May be written besides the workspace, the folder for temporary files and caches. */
+      writable: z.array(absolutePath).max(1_000).optional(),
+      /** Cannot be read by commands. */
+      hidden: z.array(absolutePath).max(1_000).optional(),
+    })
+    .optional(),
   rules: z
     .array(
       z.strictObject({
@@ -20,7 +34,7 @@ export const policySchema = z.strictObject({
         /** The command, path or pattern; `*` stands for any text, `?` for one character. In a command they stand for the rest of one command, never for a further one. */
         subject: z.string().min(1).optional(),
         /** Absolute path of a workspace. */
-        workspace: z.string().refine(isAbsolute, 'must be an absolute path').optional(),
+        workspace: absolutePath.optional(),
       }),
     )
     .max(10_000),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { failedResult, type ToolResult, utf8Bytes } from '@tendon/protocol';
+import { type ShellStart, shellStart } from '../sandbox/sandbox.ts';
 import { errorCode, ToolFault } from './faults.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
@@ -14,6 +15,10 @@ const HEAD_UNITS = 24 * 1024;
 const TAIL_UNITS = 40 * 1024;
 /** The kernel's limit for one argument (MAX_ARG_STRLEN), less its end mark. */
 const COMMAND_BYTES = 128 * 1024 - 1;
+
+/** What the owner of the machine can do when the sandbox is in the way. */
+const WALL_NOTE =
+  '[It ran in a sandbox: only the workspace, temporary files and caches can be written. The owner of the machine can name more under "sandbox" in its policy file.]';
 
 interface ShellEnd {
   readonly exitCode: number | null;
@@ -31,11 +36,19 @@ export const bash: LocalTool<'bash'> = {
     }
     if (input.command.includes('\0')) throw new ToolFault('invalid_input', 'The command contains a NUL character. Leave it out.');
     const folder = await locateFolder(context.workspace, input.cwd);
-    return runCommand({ command: input.command, folder }, context);
+    const policy = await context.policy.current();
+    if (!policy.ok) throw new ToolFault('denied_by_machine', policy.message);
+    const shell = await shellStart(input.command, { workspace: context.workspace, folder }, policy.policy.sandbox);
+    return runCommand({ shell, folder }, context);
   },
 };
 
-async function runCommand(what: { command: string; folder: string }, context: ToolContext): Promise<ToolResult> {
+interface ShellWork {
+  readonly shell: ShellStart;
+  readonly folder: string;
+}
+
+async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolResult> {
   const startedAt = performance.now();
   const keeper = new OutputKeeper(HEAD_UNITS, TAIL_UNITS);
   const pipe = await OutputPipe.create((text) => {
@@ -61,11 +74,17 @@ async function runCommand(what: { command: string; folder: string }, context: To
   if (isHeld && !context.signal.aborted) context.background.adopt(call, pipe);
   else pipe.close();
   if (end instanceof Error) return notStarted(end);
-  return shellResult(end, { context, output: keeper.finish(), isHeld, durationMs: Math.round(performance.now() - startedAt) });
+  return shellResult(end, {
+    context,
+    output: keeper.finish(),
+    isHeld,
+    isSandboxed: what.shell.isSandboxed,
+    durationMs: Math.round(performance.now() - startedAt),
+  });
 }
 
 /** Some faults are thrown and not told as an event, such as an environment too large for the system. */
-function startSurely(what: { command: string; folder: string }, pipe: OutputPipe, callId: string): ChildProcess | Error {
+function startSurely(what: ShellWork, pipe: OutputPipe, callId: string): ChildProcess | Error {
   try {
     return start(what, pipe, callId);
   } catch (error) {
@@ -75,8 +94,8 @@ function startSurely(what: { command: string; folder: string }, pipe: OutputPipe
   }
 }
 
-function start(what: { command: string; folder: string }, pipe: OutputPipe, callId: string): ChildProcess {
-  return spawn('bash', ['-c', '--', what.command], {
+function start(what: ShellWork, pipe: OutputPipe, callId: string): ChildProcess {
+  return spawn(what.shell.program, [...what.shell.args], {
     cwd: what.folder,
     env: shellEnvironment(process.env, callId),
     detached: true,
@@ -124,6 +143,7 @@ interface ShellRun {
   readonly context: ToolContext;
   readonly output: { text: string; removedBytes: number };
   readonly isHeld: boolean;
+  readonly isSandboxed: boolean;
   readonly durationMs: number;
 }
 
@@ -134,11 +154,13 @@ function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
     durationMs: run.durationMs,
     ...(run.output.removedBytes > 0 ? { truncatedBytes: run.output.removedBytes } : {}),
     ...(run.isHeld ? { background: true } : {}),
+    sandboxed: run.isSandboxed,
   };
   if (run.context.signal.aborted) return endedEarly(endReason(run.context.signal), run.output.text, meta);
   const note = run.isHeld ? '\n[A process started in the background still runs. What it prints from here on is not kept; it ends with the gateway.]' : '';
   const text = `${run.output.text === '' ? '(no output)' : run.output.text}${note}`;
   if (end.exitCode === 0) return { status: 'succeeded', content: [{ type: 'text', text }], meta };
+  const walled = run.isSandboxed && /read-only file system/i.test(text) ? `\n${WALL_NOTE}` : '';
   const message = end.signal === null ? `The command ended with exit code ${end.exitCode}.` : `The command was ended by ${end.signal}.`;
-  return { status: 'failed', content: [{ type: 'text', text: `${text}\n[${message}]` }], error: { code: 'exit_code', message }, meta };
+  return { status: 'failed', content: [{ type: 'text', text: `${text}\n[${message}]${walled}` }], error: { code: 'exit_code', message }, meta };
 }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ToolResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
+import { OPEN_POLICY } from '../policy/policy.ts';
+import type { SandboxSettings } from '../sandbox/sandbox.ts';
 import { BackgroundProcesses } from './background.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import { buildRegistry } from './registry.ts';
@@ -24,7 +26,8 @@ export interface ToolBench extends AsyncDisposable {
   ): Promise<ToolResult>;
 }
 
-export async function openBench(): Promise<ToolBench> {
+/** Commands run bare unless a sandbox is asked for, so that a test means the same on every machine. */
+export async function openBench(sandbox: SandboxSettings = { mode: 'off' }): Promise<ToolBench> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon tools ')));
   const root = join(base, 'work "quoted" \u00fc\u{1F98A}');
   const outside = join(base, 'outside');
@@ -57,6 +60,7 @@ export async function openBench(): Promise<ToolBench> {
         onOutput: take,
         onSpawned: (leader) => spawned.push(leader),
         background,
+        policy: { current: async () => ({ ok: true, policy: { ...OPEN_POLICY, sandbox } }) },
       });
     },
     async [Symbol.asyncDispose]() {

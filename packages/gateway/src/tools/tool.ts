@@ -1,4 +1,5 @@
 import type { LocalToolName, ToolInput, ToolResult } from '@tendon/protocol';
+import type { PolicyFile } from '../policy/policy-file.ts';
 import type { Background } from './background.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import type { Workspace } from './workspace.ts';
@@ -22,6 +23,8 @@ export interface ToolContext {
   readonly onOutput: (text: string) => void;
   /** Called as soon as a process group exists that would outlive a killed gateway. */
   readonly onSpawned: (leader: ProcessIdentity) => void;
+  /** What this machine's owner has laid down: asked again by who starts a process. */
+  readonly policy: Pick<PolicyFile, 'current'>;
   /** Takes over what a finished command has left running. */
   readonly background: Background;
 }

@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+/** What root may write in a /proc of its own, whatever its privileges. */
+const KERNEL_SETTINGS = ['/proc/sys', '/proc/sysrq-trigger', '/proc/irq', '/proc/bus', '/proc/fs', '/proc/acpi', '/proc/scsi'];
+
+const PROBE_MS = 5_000;
+
+/** Whether this machine can put a command into a sandbox, and why not. */
+export type SandboxState = { readonly kind: 'bubblewrap' } | { readonly kind: 'none'; readonly reason: string };
+
+export interface Mounts {
+  /** May be written, with all below. One that is missing is left out. */
+  readonly writable: readonly string[];
+  /** Looks like an empty folder inside. Must exist. */
+  readonly hiddenFolders: readonly string[];
+  /** Looks like an empty file or a dead socket inside. Must exist. */
+  readonly hiddenFiles: readonly string[];
+  readonly hasNetwork: boolean;
+}
+
+/**
+ * The arguments of bubblewrap before the command. Everything can be read and nothing written but what is named; a small /dev of its own; no privilege is kept, and a setuid program gives none.
+ * Process ids are its own: through /proc/PID/root of a process outside, bubblewrap's own included, it would be in the open again. The first process of
+ * that space stays for as long as another lives in it, so a command may leave a server running; seen from the machine all of them have ids as ever, and a stop finds them.
+ * What is hidden comes last: it may lie inside of what is writable. Source: bwrap(1), version 0.8.
+ */
+export function bubblewrapArguments(mounts: Mounts, folder: string): string[] {
+  return [
+    ...['--ro-bind', '/', '/', '--dev', '/dev', '--unshare-pid', '--proc', '/proc', '--cap-drop', 'ALL'],
+    ...KERNEL_SETTINGS.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...mounts.writable.flatMap((path) => ['--bind-try', path, path]),
+    ...mounts.hiddenFolders.flatMap((path) => ['--tmpfs', path]),
+    ...mounts.hiddenFiles.flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...(mounts.hasNetwork ? [] : ['--unshare-net']),
+    ...['--chdir', folder, '--'],
+  ];
+}
+
+/** Tries it out: bubblewrap may be there and still not be allowed to make namespaces. */
+export async function probeBubblewrap(): Promise<SandboxState> {
+  if (process.platform !== 'linux') return { kind: 'none', reason: 'bubblewrap, which makes the sandbox, is there for Linux alone' };
+  const mounts: Mounts = { writable: [], hiddenFolders: [], hiddenFiles: [], hasNetwork: false };
+  try {
+    await promisify(execFile)('bwrap', [...bubblewrapArguments(mounts, '/'), 'true'], { timeout: PROBE_MS, killSignal: 'SIGKILL' });
+    return { kind: 'bubblewrap' };
+  } catch (error) {
+    const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+    return { kind: 'none', reason: isMissing ? 'bubblewrap is not installed' : 'bubblewrap is installed, but may not make namespaces here' };
+  }
+}

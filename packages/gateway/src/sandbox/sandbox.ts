@@ -1,0 +1,81 @@
+import { realpath, stat } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Policy } from '../policy/policy.ts';
+import { ToolFault } from '../tools/faults.ts';
+import type { Workspace } from '../tools/workspace.ts';
+import { bubblewrapArguments, type Mounts, probeBubblewrap, type SandboxState } from './bubblewrap.ts';
+
+/*
+ *   policy says off ──────────────────────────────► bare
+ *   auto / required ──probed once──► bubblewrap ──► sandboxed
+ *                          └──► none ──auto──► bare     (the card says so)
+ *                                     └──required──► refused
+ */
+
+export type SandboxSettings = NonNullable<Policy['sandbox']>;
+
+/** How a shell line is started. */
+export interface ShellStart {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly isSandboxed: boolean;
+}
+
+let probing: Promise<SandboxState> | undefined;
+
+/** Probed once per process. */
+export function sandboxState(): Promise<SandboxState> {
+  probing ??= probeBubblewrap();
+  return probing;
+}
+
+/** Errors: `ToolFault` when the policy wants a sandbox and the machine has none. */
+export async function shellStart(line: string, place: { workspace: Workspace; folder: string }, settings: SandboxSettings = {}): Promise<ShellStart> {
+  const bare: ShellStart = { program: 'bash', args: ['-c', '--', line], isSandboxed: false };
+  const mode = settings.mode ?? 'auto';
+  if (mode === 'off') return bare;
+  const state = await sandboxState();
+  if (state.kind === 'none') {
+    if (mode === 'auto') return bare;
+    throw new ToolFault(
+      'no_sandbox',
+      `Nothing was run: this machine's policy wants commands in a sandbox, and it has none (${state.reason}). Its owner can install it (Debian: apt install bubblewrap) or change "sandbox" in the policy file, and start the gateway again.`,
+    );
+  }
+  const mounts = await mountsFor(place.workspace, settings);
+  return { program: 'bwrap', args: [...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args], isSandboxed: true };
+}
+
+/** Where builds put what they fetch: without them most would fail. */
+function caches(): string[] {
+  return [process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), join(homedir(), '.npm')];
+}
+
+/** Doors to programs that act outside of the sandbox for whoever asks. */
+function doors(): string[] {
+  const runtime = process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${process.getuid?.() ?? 0}`;
+  const own = ['bus', 'systemd', 'docker.sock', 'podman'].map((name) => join(runtime, name));
+  return ['/run/docker.sock', '/run/containerd', '/run/podman', '/run/dbus/system_bus_socket', '/run/systemd/private', ...own];
+}
+
+async function mountsFor(workspace: Workspace, settings: SandboxSettings): Promise<Mounts> {
+  const hidden = await Promise.all([...doors(), ...(settings.hidden ?? []), workspace.forbidden].map(kindOf));
+  const existing = hidden.filter((item) => item !== undefined);
+  return {
+    writable: [workspace.root, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])],
+    hiddenFolders: existing.filter((item) => item.isFolder).map((item) => item.path),
+    hiddenFiles: existing.filter((item) => !item.isFolder).map((item) => item.path),
+    hasNetwork: settings.network ?? true,
+  };
+}
+
+/** Where it truly is: bubblewrap mounts on no link. Undefined when there is nothing to hide. */
+async function kindOf(path: string): Promise<{ path: string; isFolder: boolean } | undefined> {
+  try {
+    const truePath = await realpath(path);
+    return { path: truePath, isFolder: (await stat(truePath)).isDirectory() };
+  } catch {
+    return undefined;
+  }
+}
