@@ -145,6 +145,10 @@ test('G35: a rule that keeps out is asked about every command of a line', () => 
   ];
   for (const line of [...lines, 'if true; then git push; fi', '{ git push; }', 'sleep 1 & git push', 'false || git push', 'ls\ngit push', 'cat <(git push)'])
     assert.equal(decide(rules, shell(line)), 'deny', line);
+  for (const line of ['sudo env A=1 git push', 'if ! git push', 'time nohup git push'].concat(
+    `${Array.from({ length: 5_000 }, (_, index) => `: ${index}`).join(';')};git push`,
+  ))
+    assert.equal(decide(rules, shell(line)), 'deny', line.slice(-60));
   for (const line of ['git pull', 'git log --grep push', 'echo hello']) assert.equal(decide(rules, shell(line)), 'allow', line);
 });
 

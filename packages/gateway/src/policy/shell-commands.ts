@@ -1,7 +1,8 @@
 /** What parts commands, starts a further one inside of one, or sends its output elsewhere. Quoted or not: a rule that lets in must not depend on how well this file reads quotes. */
 export const COMMAND_OPERATORS = ';&|<>()`$\n\r{}';
 
-const MAX_COMMANDS = 1_000;
+/** What may stand before the word that says what runs. */
+const BEFORE_COMMAND = /^(?:[A-Za-z_][A-Za-z0-9_]*=\S* |(?:then|do|else|elif|if|while|until|!|time|exec|command|nohup|sudo|env) )+/;
 
 /**
  * The commands that a shell line may run, for rules that keep something out: cut at every operator, white space set equal, without assignments before them.
@@ -13,7 +14,5 @@ export function shellCommands(line: string): string[] {
     .split(/[;&|<>()`\n\r{}]|\$\(/)
     .map((piece) => piece.trim().replaceAll(/\s+/g, ' '))
     .filter((piece) => piece !== '');
-  const bare = pieces.map((piece) => piece.replace(/^(?:[A-Za-z_][A-Za-z0-9_]*=\S* )+/, '').replace(/^(?:then|do|else|!|time|exec|command|sudo|env) /, ''));
-  // A line of more commands than this is asked about as a whole, too, so nothing is lost but the help.
-  return [...new Set([...pieces, ...bare])].slice(0, MAX_COMMANDS);
+  return [...new Set([...pieces, ...pieces.map((piece) => piece.replace(BEFORE_COMMAND, ''))])];
 }

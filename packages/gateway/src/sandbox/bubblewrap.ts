@@ -23,18 +23,25 @@ export interface Mounts {
  * The arguments of bubblewrap before the command. Everything can be read and nothing written but what is named; a small /dev of its own; no privilege is kept, and a setuid program gives none.
  * Process ids are its own: through /proc/PID/root of a process outside, bubblewrap's own included, it would be in the open again. The first process of
  * that space stays for as long as another lives in it, so a command may leave a server running; seen from the machine all of them have ids as ever, and a stop finds them.
- * What is hidden comes last: it may lie inside of what is writable. Source: bwrap(1), version 0.8.
+ * Source: bwrap(1), version 0.8.
  */
 export function bubblewrapArguments(mounts: Mounts, folder: string): string[] {
   return [
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--unshare-pid', '--proc', '/proc', '--cap-drop', 'ALL'],
     ...KERNEL_SETTINGS.flatMap((path) => ['--ro-bind-try', path, path]),
-    ...mounts.writable.flatMap((path) => ['--bind-try', path, path]),
-    ...mounts.hiddenFolders.flatMap((path) => ['--tmpfs', path]),
-    ...mounts.hiddenFiles.flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...inOrder(mounts).flatMap((mount) => mount.how),
     ...(mounts.hasNetwork ? [] : ['--unshare-net']),
     ...['--chdir', folder, '--'],
   ];
+}
+
+/** The inner place after the one that it lies in, and at the same place what hides last: a workspace in a hidden folder is there, a hidden file in a workspace is not. */
+function inOrder(mounts: Mounts): { path: string; how: string[] }[] {
+  return [
+    ...mounts.writable.map((path) => ({ path, how: ['--bind-try', path, path] })),
+    ...mounts.hiddenFolders.map((path) => ({ path, how: ['--tmpfs', path] })),
+    ...mounts.hiddenFiles.map((path) => ({ path, how: ['--ro-bind', '/dev/null', path] })),
+  ].toSorted((a, b) => a.path.split('/').length - b.path.split('/').length);
 }
 
 /** Tries it out: bubblewrap may be there and still not be allowed to make namespaces. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { findCallProcesses } from '../tools/process-tree.ts';
 import { cancelled, openBench, textOf } from '../tools/tool-bench-rig.ts';
-import { sandboxState } from './sandbox.ts';
+import { type SandboxSettings, sandboxState } from './sandbox.ts';
 
 const NAME = `tendon-sandbox-${process.pid}`;
 
@@ -90,13 +90,27 @@ test('G39: the policy names what more can be written, and what cannot be read', 
   await using elsewhere = await folderElsewhere();
   const secret = join(elsewhere.path, 'token');
   await writeFile(secret, 'CANARY');
-  await using open = await openBench({ mode: 'required', writable: [elsewhere.path, '/missing/folder'] });
+  await symlink(elsewhere.path, `${elsewhere.path} link`);
+  await using open = await openBench({ mode: 'required', writable: [`${elsewhere.path} link`, '/missing/folder'] });
   assert.equal((await open.run('bash', { command: `touch '${elsewhere.path}/new'` })).status, 'succeeded');
   assert.ok(await isThere(join(elsewhere.path, 'new')));
+  await rm(`${elsewhere.path} link`);
   for (const hidden of [secret, elsewhere.path]) {
     await using bench = await openBench({ mode: 'required', hidden: [hidden, '/missing'] });
     assert.doesNotMatch(textOf(await bench.run('bash', { command: `cat '${secret}'; ls '${elsewhere.path}'; cp '${secret}' taken; cat taken` })), /CANARY/);
   }
+});
+
+test('G39: a workspace in a hidden folder is there, a hidden file in a workspace is not', async () => {
+  const settings: SandboxSettings = { mode: 'required', hidden: [] };
+  await using bench = await openBench(settings);
+  settings.hidden?.push(dirname(bench.root), join(bench.root, '.env'));
+  await writeFile(join(bench.root, 'here'), 'HERE');
+  for (const path of [join(bench.root, '.env'), join(bench.outside, 'file')]) await writeFile(path, 'CANARY');
+  const result = await bench.run('bash', { command: `cat here .env; cat '${bench.outside}/file'; touch new` });
+  assert.match(textOf(result), /^HERE/);
+  assert.doesNotMatch(textOf(result), /CANARY/);
+  assert.ok(await isThere(join(bench.root, 'new')));
 });
 
 test('G39: without the network nothing answers, this machine included', async () => {

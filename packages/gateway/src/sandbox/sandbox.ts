@@ -60,18 +60,28 @@ function doors(): string[] {
 }
 
 async function mountsFor(workspace: Workspace, settings: SandboxSettings): Promise<Mounts> {
-  const hidden = await Promise.all([...doors(), ...(settings.hidden ?? []), workspace.forbidden].map(kindOf));
-  const existing = hidden.filter((item) => item !== undefined);
+  const writable = await placesOf([workspace.root, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])]);
+  const hidden = await placesOf([...doors(), ...(settings.hidden ?? []), workspace.forbidden]);
   return {
-    writable: [workspace.root, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])],
-    hiddenFolders: existing.filter((item) => item.isFolder).map((item) => item.path),
-    hiddenFiles: existing.filter((item) => !item.isFolder).map((item) => item.path),
+    writable: writable.map((place) => place.path),
+    hiddenFolders: hidden.filter((place) => place.isFolder).map((place) => place.path),
+    hiddenFiles: hidden.filter((place) => !place.isFolder).map((place) => place.path),
     hasNetwork: settings.network ?? true,
   };
 }
 
-/** Where it truly is: bubblewrap mounts on no link. Undefined when there is nothing to hide. */
-async function kindOf(path: string): Promise<{ path: string; isFolder: boolean } | undefined> {
+interface Place {
+  readonly path: string;
+  readonly isFolder: boolean;
+}
+
+/** Where they truly are: bubblewrap mounts on no link. What is not there is left out. */
+async function placesOf(paths: readonly string[]): Promise<Place[]> {
+  const places = await Promise.all(paths.map(placeOf));
+  return places.filter((place) => place !== undefined);
+}
+
+async function placeOf(path: string): Promise<Place | undefined> {
   try {
     const truePath = await realpath(path);
     return { path: truePath, isFolder: (await stat(truePath)).isDirectory() };

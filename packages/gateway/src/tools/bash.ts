@@ -61,7 +61,7 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
     return endedEarly(endReason(context.signal), '');
   }
   const child = startSurely(what, pipe, context.callId);
-  if (child instanceof Error) return notStarted(child);
+  if (child instanceof Error) return notStarted(child, what.shell);
   const ended = endOf(child);
   pipe.handedOver();
   const leader = await leaderOf(child, context);
@@ -73,7 +73,7 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
   const { isHeld } = await pipe.drain();
   if (isHeld && !context.signal.aborted) context.background.adopt(call, pipe);
   else pipe.close();
-  if (end instanceof Error) return notStarted(end);
+  if (end instanceof Error) return notStarted(end, what.shell);
   return shellResult(end, {
     context,
     output: keeper.finish(),
@@ -134,7 +134,12 @@ function killWhenAborted(signal: AbortSignal, call: CallProcesses): { settle(): 
   };
 }
 
-function notStarted(error: Error): ToolResult {
+function notStarted(error: Error, shell: ShellStart): ToolResult {
+  if (errorCode(error) === 'ENOENT' && shell.isSandboxed)
+    return failedResult(
+      'no_sandbox',
+      'bubblewrap is no longer on this machine. Install it again (Debian: apt install bubblewrap), or start the gateway again.',
+    );
   if (errorCode(error) === 'ENOENT') return failedResult('no_shell', 'bash was not found on this machine. Install bash, or put it on the PATH of the gateway.');
   return failedResult('not_started', `The command could not be started (${errorCode(error) ?? error.message}). Try again.`);
 }
