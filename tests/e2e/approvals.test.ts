@@ -139,6 +139,31 @@ test('U19: an edit is approved by its diff, and the diff of what was done stays 
   assert.equal(await readFile(join(rig.workspace, 'app.ts'), 'utf8'), 'const a = 1;\nconst b = 20;\nconst bb = 21;\nconst c = 3;\n');
 });
 
+test('U19, G37: several edits of one file are approved by a diff each, and the diff of all stays', async () => {
+  await writeFile(join(rig.workspace, 'cart.ts'), 'const a = 1;\nconst b = 2;\nconst c = 3;\n');
+  const device = await rig.device();
+  await device.open();
+  const edits = [
+    { oldText: 'const a = 1;', newText: 'const a = 10;' },
+    { oldText: 'const', newText: 'let', replaceAll: true },
+  ];
+  rig.model.script([calls({ name: 'multi_edit', input: { path: 'cart.ts', edits } })], [runs('echo looked')], says('Edited twice.'));
+  await device.say('change a, and use let');
+  const previews = device.approval.getByRole('region', { name: 'Changes to cart.ts' });
+  await previews.nth(1).getByText('let').waitFor();
+  assert.deepEqual(await previews.nth(0).getByRole('row').allTextContents(), ['−const a = 1;', '+const a = 10;']);
+  await device.approval.getByText('Edit 2 of 2').waitFor();
+  await device.approval.getByText('replaceAll').waitFor();
+  await device.button('Approve').click();
+  await device.approval.getByText('echo looked').waitFor();
+  await device.button('Approve').click();
+  await device.answered('Edited twice.').waitFor();
+  const card = device.page.getByRole('region', { name: 'Edit cart.ts, +3 −3' });
+  await card.getByRole('region', { name: 'Changes to cart.ts' }).getByText('let a = 10;').waitFor();
+  await device.page.getByRole('region', { name: 'Run echo looked' }).getByText(/^Ran (in|without) a sandbox$/).waitFor({ state: 'attached' });
+  assert.equal(await readFile(join(rig.workspace, 'cart.ts'), 'utf8'), 'let a = 10;\nlet b = 2;\nlet c = 3;\n');
+});
+
 test('U24: a session is led from its first word to its end with the keyboard alone', async () => {
   const device = await rig.device();
   await device.open();

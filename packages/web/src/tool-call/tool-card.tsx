@@ -78,7 +78,7 @@ function CardBody({ call, gateway }: ToolCardProps): ReactNode {
           </bdi>
         )}
         {call.decision && <span>{decisionText(call.decision)}</span>}
-        {call.result?.meta?.sandboxed !== undefined && <span>{call.result.meta.sandboxed ? 'ran in a sandbox' : 'ran without a sandbox'}</span>}
+        {call.result?.meta?.sandboxed !== undefined && <span>{call.result.meta.sandboxed ? 'Ran in a sandbox' : 'Ran without a sandbox'}</span>}
       </p>
       {!isShownByResult && <InputDisplay tool={call.tool} input={call.input} />}
       {call.decision?.reason && <p className="text-sm text-muted wrap-anywhere">“{call.decision.reason}”</p>}
