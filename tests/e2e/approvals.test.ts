@@ -160,7 +160,10 @@ test('U19, G37: several edits of one file are approved by a diff each, and the d
   await device.answered('Edited twice.').waitFor();
   const card = device.page.getByRole('region', { name: 'Edit cart.ts, +3 −3' });
   await card.getByRole('region', { name: 'Changes to cart.ts' }).getByText('let a = 10;').waitFor();
-  await device.page.getByRole('region', { name: 'Run echo looked' }).getByText(/^Ran (in|without) a sandbox$/).waitFor({ state: 'attached' });
+  await device.page
+    .getByRole('region', { name: 'Run echo looked' })
+    .getByText(/^Ran (in|without) a sandbox$/)
+    .waitFor({ state: 'attached' });
   assert.equal(await readFile(join(rig.workspace, 'cart.ts'), 'utf8'), 'let a = 10;\nlet b = 2;\nlet c = 3;\n');
 });
 
