@@ -84,7 +84,8 @@ test('U7, S2: messages sent while the agent works are queued in sight, can be ed
   await device.queue.getByText('third').waitFor({ state: 'detached' });
   await device.queue.getByRole('listitem').filter({ hasText: 'fourth' }).getByRole('button', { name: 'Edit' }).click();
   await device.queue.getByText('fourth').waitFor({ state: 'detached' });
-  assert.equal(await device.message.inputValue(), 'fourth');
+  // It leaves the queue with the event, and comes back into the composer with the answer to the request.
+  await eventually(async () => assert.equal(await device.message.inputValue(), 'fourth'));
   await device.message.fill('fourth, better');
   await device.message.press('Enter');
   await device.queue.getByText('fourth, better').waitFor();
