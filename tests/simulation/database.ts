@@ -1,6 +1,7 @@
 import type { Database } from '@tendon/server/parts';
 import type { Random } from './random.ts';
-import { type Moment, STATEMENTS } from './statements.ts';
+import type { Moment } from './statement.ts';
+import { STATEMENTS } from './statements.ts';
 import type { Tables } from './tables.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -18,7 +19,7 @@ export interface DatabaseOptions {
   readonly random: Random;
   readonly health: DatabaseHealth;
   readonly tables: Tables;
-  readonly watch: Pick<Moment, 'written' | 'partialSaved'>;
+  readonly watch: Pick<Moment, 'written' | 'partialSaved' | 'forked'>;
 }
 
 /** One process's connections to the world's database: every statement takes its time there and back, and may be lost on either way. */

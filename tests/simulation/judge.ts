@@ -1,6 +1,6 @@
 import { type Delta, type Fault, type GatewayCommand, isFinalCallState, type ToolResult } from '@tendon/protocol';
 import type { StepRequest } from '@tendon/server/parts';
-import type { Written } from './statements.ts';
+import type { Written } from './statement.ts';
 import type { CallRow, Tables } from './tables.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -136,8 +136,8 @@ export class Judge {
     this.check('I7', after.turn_message_id === null || open.length === 0, () => `a turn of ${sessionId} runs beside open calls`);
     const turnRow = after.turn_message_id === null ? undefined : this.#tables.messages.get(after.turn_message_id);
     this.check('I7', turnRow === undefined, () => `message ${turnRow?.id} is stored while its turn runs`);
-    const events = this.#tables.events.get(sessionId)?.length ?? 0;
-    this.check('I8', events === after.seq && after.seq >= before.seq, () => `session ${sessionId} counts ${after.seq} events and has ${events}`);
+    const lastEvent = this.#tables.events.get(sessionId)?.at(-1)?.seq;
+    this.check('I8', lastEvent === after.seq && after.seq >= before.seq, () => `session ${sessionId} counts ${after.seq} events, its last one is ${lastEvent}`);
     for (const call of this.#tables.callsOf.get(sessionId) ?? []) this.#callWritten(call, callsBefore.get(call.id), Number(before['stop_generation']));
     if (before.turn_message_id !== null && Number(after['stop_generation']) > Number(before['stop_generation'])) {
       this.#stopped.add(before.turn_message_id);
@@ -152,6 +152,25 @@ export class Judge {
   partialSaved = (_sessionId: string, messageId: string): void => {
     this.check('I10', !this.#stopped.has(messageId), () => `text of turn ${messageId} was stored after its stop`);
   };
+
+  /** A fork begins at rest, with what was said and done before it, word for word, and nothing that is still going on. */
+  forked = (sourceId: string, forkId: string): void => {
+    const said = (id: string): string[] => this.#tables.history(id).map(({ role, seq, parts }) => `${role} ${seq} ${wordsOf(parts)}`);
+    const [source, fork] = [said(sourceId), said(forkId)];
+    this.check('I1', JSON.stringify(fork) === JSON.stringify(source.slice(0, fork.length)), () => `fork ${forkId} of ${sourceId} tells something else`);
+    this.check('I18', this.#tables.openCalls(forkId).length === 0, () => `fork ${forkId} has calls that nobody will end: ${this.#openCallsInWords(forkId)}`);
+    this.sometimes('a session is forked');
+    if ((this.#tables.callsOf.get(forkId) ?? []).length > 0) this.sometimes('a fork takes calls over');
+  };
+
+  /** It begins before a message of a person, and behind one of the agent. */
+  forkedAt(messageId: string, forkId: string): void {
+    const place = this.#tables.messages.get(messageId);
+    const before = this.#tables.history(place?.session_id ?? '').filter(({ seq }) => seq < Number(place?.seq)).length;
+    const wanted = place?.role === 'assistant' ? before + 1 : before;
+    const told = this.#tables.history(forkId).length;
+    this.check('I1', told === wanted, () => `fork ${forkId} at message ${messageId} has ${told} messages, not ${wanted}`);
+  }
 
   #statusOf(open: readonly CallRow[]): string {
     if (open.some((call) => call.state === 'awaiting_approval' || call.state === 'awaiting_answer')) return 'waiting_for_user';
@@ -333,4 +352,9 @@ export class Judge {
       );
     return calls.join(', ') || 'no open calls';
   }
+}
+
+/** What is written in a message; calls without their ids, which are another in a fork. */
+function wordsOf(parts: unknown): string {
+  return JSON.stringify(parts, (key, value: unknown) => (key === 'callId' ? '' : value));
 }

@@ -63,6 +63,14 @@ const ACTIONS: Readonly<Record<ActionKind, Perform>> = {
   edit_title: at((device, sessionId, { world }) => device.ask('session:update', { sessionId, title: `title ${world.newId()}` })),
   reload: (population, pick) => choose(population.devices, pick)?.reload(),
   leave_and_return: (population, pick) => choose(population.devices, pick)?.disconnect(),
+  fork: at(async (device, sessionId, { devices, world, pick }) => {
+    const message = choose(device.view(sessionId)?.messages ?? [], pick);
+    if (!message) return;
+    const forked = await device.ask('session:fork', { sessionId, messageId: message.id });
+    if (!forked.ok) return;
+    world.judge.forkedAt(message.id, forked.data.session.id);
+    for (const own of devices) if (own.userId === device.userId) own.open(forked.data.session.id);
+  }),
   revoke_rule: at(async (device) => {
     const rules = await device.ask('rule:list', {});
     const rule = rules.ok ? rules.data.rules[0] : undefined;

@@ -18,6 +18,11 @@ const ACTIONS = {
   revoke_rule: 3,
 } as const;
 
+/** Played beside the actions in some of the plans. Drawn after everything else, so that a seed's other steps are what they were before there were forks. */
+const FORK = 'fork';
+const FORKING_PLANS = 0.2;
+const MOST_FORKS = 2;
+
 /** What goes wrong. */
 const FAULTS = {
   kill_node: 6,
@@ -38,7 +43,7 @@ const FAULTS = {
   clock_jumps: 2,
 } as const;
 
-export type ActionKind = keyof typeof ACTIONS;
+export type ActionKind = keyof typeof ACTIONS | typeof FORK;
 export type FaultKind = keyof typeof FAULTS;
 
 export interface PlannedStep {
@@ -80,7 +85,7 @@ export function planOfSeed(seed: number): Plan {
 /** Every seed leaves a random half of the faults out, so that rare combinations of the others are reached. */
 function planOf(seed: number, random: Random, maxNodes: number): Plan {
   const faults = (Object.keys(FAULTS) as FaultKind[]).filter(() => random.chance(0.5));
-  const actions = Object.keys(ACTIONS) as ActionKind[];
+  const actions = Object.keys(ACTIONS) as (keyof typeof ACTIONS)[];
   const steps: PlannedStep[] = [];
   const endsAtMs = random.between(1_500, 7_000);
   const pace = random.between(30, 250);
@@ -91,12 +96,14 @@ function planOf(seed: number, random: Random, maxNodes: number): Plan {
     for (let atMs = random.between(50, faultPace); atMs < endsAtMs; atMs += random.between(1, 2 * faultPace))
       steps.push({ atMs, kind: weighted(random, FAULTS, faults), pick: random.below(1_000_000) });
   }
-  return {
-    seed,
-    nodes: 1 + random.below(maxNodes),
-    machines: random.chance(0.8) ? 1 : 2,
-    hasStranger: random.chance(0.2),
-    steps: steps.toSorted((a, b) => a.atMs - b.atMs),
-    endsAtMs,
-  };
+  const population = { nodes: 1 + random.below(maxNodes), machines: random.chance(0.8) ? 1 : 2, hasStranger: random.chance(0.2) };
+  const forks = random.chance(FORKING_PLANS) ? 1 + random.below(MOST_FORKS) : 0;
+  for (let made = 0; made < forks; made += 1) steps.push({ atMs: random.between(0.3 * endsAtMs, endsAtMs), kind: FORK, pick: random.below(1_000_000) });
+  return { seed, ...population, steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
+}
+
+/** The plan of a seed that was found before forks were played. */
+export function planWithoutForks(seed: number): Plan {
+  const plan = planOfSeed(seed);
+  return { ...plan, steps: plan.steps.filter(({ kind }) => kind !== FORK) };
 }

@@ -126,6 +126,18 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     replace: '  if (!row) return touched(0);',
   },
   {
+    name: 'a fork takes over calls that go on',
+    file: 'tests/simulation/fork-statement.ts',
+    find: 'if (open > 0 || unnamed > 0)',
+    replace: 'if (unnamed > 0)',
+  },
+  {
+    name: 'a fork takes over what came after its place',
+    file: `${SERVER}/store/fork-session.ts`,
+    find: "const lastSeq = message.role === 'user' ? message.seq - 1 : message.seq;",
+    replace: 'const lastSeq = 2_147_483_646;',
+  },
+  {
     name: 'a client that was away does not ask for what it missed',
     file: 'packages/client/src/session/event-log.ts',
     find: '      return attach({ ...log, mends: 0 }, 1, false);',

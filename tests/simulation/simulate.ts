@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import keptSeeds from './kept-seeds.json' with { type: 'json' };
-import { planOfSeed } from './plan.ts';
+import { planOfSeed, planWithoutForks } from './plan.ts';
 import { runPlan } from './run-plan.ts';
 import { invariantOf, shrink } from './shrink.ts';
 import { addOutcome, addTally, emptyTally, type Tally } from './tally.ts';
@@ -24,6 +24,7 @@ export interface SimulationOptions {
 /** The kept seeds first, then a range of new ones, spread over threads. */
 export async function simulate({ firstSeed, runs, jobs, onProgress }: SimulationOptions): Promise<Tally> {
   const sum = emptyTally();
+  for (const seed of keptSeeds.withoutForks) addOutcome(sum, seed, await runPlan(planWithoutForks(seed)));
   for (const seed of keptSeeds.seeds) addOutcome(sum, seed, await runPlan(planOfSeed(seed)));
   const shares = Array.from(
     { length: jobs },

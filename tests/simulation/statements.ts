@@ -1,38 +1,14 @@
 import { isFinalCallState } from '@tendon/protocol';
-import { type CallRow, listOf, type MessageRow, type Row, type SessionRow, type Tables } from './tables.ts';
+import { forkSession } from './fork-statement.ts';
+import { type Answer, type Moment, rows, text, type Values } from './statement.ts';
+import { type CallRow, listOf, type MessageRow, newSession, type Row, type Tables } from './tables.ts';
 
-/** What a statement did to a session, for those who watch over the rules. */
-export interface Written {
-  readonly sessionId: string;
-  readonly before: SessionRow;
-  readonly after: SessionRow;
-  readonly callsBefore: ReadonlyMap<string, CallRow['state']>;
-  /** Version, epoch and node of the lease that the decision was made on. */
-  readonly basis: { readonly version: number; readonly epoch: number; readonly node: string | null };
-  readonly node: string;
-}
-
-export interface Moment {
-  readonly tables: Tables;
-  readonly nowMs: number;
-  readonly written: (written: Written) => void;
-  readonly partialSaved: (sessionId: string, messageId: string) => void;
-}
-
-export interface Answer {
-  readonly rows: readonly unknown[];
-  readonly rowCount: number;
-}
-
-type Values = readonly unknown[];
 type Run = (moment: Moment, values: Values) => Answer;
 
 const LEASE_MS = 10_000;
 
-const rows = (list: readonly unknown[]): Answer => ({ rows: list, rowCount: list.length });
 const touched = (count: number): Answer => ({ rows: [], rowCount: count });
 const copies = <T extends object>(list: readonly T[]): T[] | null => (list.length === 0 ? null : list.map((row) => ({ ...row })));
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /**
  * Every statement of `packages/server/src/store/sql`, by its name, over tables in memory. Each does in one step what the real one does in
@@ -40,6 +16,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
  */
 export const STATEMENTS: Readonly<Record<string, Run>> = {
   create_session: createSession,
+  fork_session: forkSession,
   load_session: loadSession,
   write_change: writeChange,
   save_partial: savePartial,
@@ -67,7 +44,7 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
   read_events: ({ tables }, [id, after, limit]) => {
     const session = tables.sessions.get(text(id));
     if (!session) return rows([]);
-    const events = (tables.events.get(session.id) ?? []).slice(Number(after), Number(after) + Number(limit));
+    const events = tables.eventsAfter(session.id, Number(after)).slice(0, Number(limit));
     return rows([{ last_seq: session.seq, events: events.length === 0 ? null : events }]);
   },
   find_call: ({ tables }, [id]) => {
@@ -108,37 +85,17 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
 
 function createSession({ tables }: Moment, values: Values): Answer {
   const [id, ownerId, title, model, gatewayId, workspace, at, usage, data] = values;
-  const row: SessionRow = {
+  const row = newSession({
     id: text(id),
     owner_id: text(ownerId),
     title,
     model,
-    gateway_id: gatewayId ?? null,
-    workspace: workspace ?? null,
-    archived: false,
-    created_at: at,
-    updated_at: text(at),
+    gateway_id: gatewayId,
+    workspace,
+    at: text(at),
     seq: 1,
-    stop_generation: 0,
-    held: false,
-    steps: 0,
     usage: JSON.parse(text(usage)),
-    status: 'idle',
-    waiting_approvals: 0,
-    waiting_answers: 0,
-    stopping: false,
-    queue_length: 0,
-    owes: false,
-    turn_message_id: null,
-    turn_epoch: null,
-    turn_started_at: null,
-    turn_partial: null,
-    last_error: null,
-    version: 0,
-    lease_node: null,
-    lease_epoch: 0,
-    lease_expires_at: null,
-  };
+  });
   tables.sessions.set(row.id, row);
   listOf(tables.events, row.id).push({ session_id: row.id, seq: 1, at: text(at), type: 'session.updated', data: JSON.parse(text(data)) });
   return touched(1);
@@ -207,7 +164,7 @@ function writeChange(moment: Moment, values: Values): Answer {
   for (const call of JSON.parse(text(callsText)) as CallRow[]) putCall(tables, row.id, call);
   const events = listOf(tables.events, row.id);
   for (const event of JSON.parse(text(eventsText)) as { seq: number; at: string; type: string; data: string }[]) {
-    if (events.length !== event.seq - 1) throw uniqueViolation();
+    if ((events.at(-1)?.seq ?? 0) !== event.seq - 1) throw uniqueViolation();
     events.push({ session_id: row.id, seq: event.seq, at: event.at, type: event.type, data: parsed(event.data) });
   }
   for (const rule of JSON.parse(text(rulesText)) as Row[])

@@ -51,12 +51,55 @@ export interface GatewayRow extends Row {
   greeting: number;
 }
 
+interface NewSession {
+  readonly id: string;
+  readonly owner_id: string;
+  readonly title: unknown;
+  readonly model: unknown;
+  readonly gateway_id: unknown;
+  readonly workspace: unknown;
+  readonly at: string;
+  readonly seq: number;
+  readonly usage: unknown;
+}
+
+/** A session at rest, without a word in it. */
+export function newSession({ gateway_id, workspace, at, usage, ...fields }: NewSession): SessionRow {
+  return {
+    ...fields,
+    gateway_id: gateway_id ?? null,
+    workspace: workspace ?? null,
+    archived: false,
+    created_at: at,
+    updated_at: at,
+    stop_generation: 0,
+    held: false,
+    steps: 0,
+    usage,
+    status: 'idle',
+    waiting_approvals: 0,
+    waiting_answers: 0,
+    stopping: false,
+    queue_length: 0,
+    owes: false,
+    turn_message_id: null,
+    turn_epoch: null,
+    turn_started_at: null,
+    turn_partial: null,
+    last_error: null,
+    version: 0,
+    lease_node: null,
+    lease_epoch: 0,
+    lease_expires_at: null,
+  };
+}
+
 /** What one PostgreSQL holds. Outlives every process of the world. */
 export class Tables {
   readonly sessions = new Map<string, SessionRow>();
   readonly messages = new Map<string, MessageRow>();
   readonly calls = new Map<string, CallRow>();
-  /** By session, in order: the event with seq n stands at n - 1. */
+  /** By session, in order and without a gap. A fork's begin where those of the other session were. */
   readonly events = new Map<string, EventRow[]>();
   readonly rules = new Map<string, Row>();
   readonly gateways = new Map<string, GatewayRow>();
@@ -93,6 +136,11 @@ export class Tables {
     row.ordinal = this.ordinals;
     this.calls.set(row.id, row);
     listOf(this.callsOf, row.session_id).push(row);
+  }
+
+  eventsAfter(sessionId: string, seq: number): EventRow[] {
+    const events = this.events.get(sessionId) ?? [];
+    return events.slice(Math.max(0, seq + 1 - (events[0]?.seq ?? 1)));
   }
 
   openCalls(sessionId: string): CallRow[] {
