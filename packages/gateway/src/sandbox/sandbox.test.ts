@@ -71,6 +71,9 @@ test('G39: the workspace and temporary files can be written, all else read, and 
   assert.equal(textOf(fine), `one\n${bench.root}\n`);
   const walled = await bench.run('bash', { command: `touch ${join(homedir(), NAME)}` });
   assert.match(textOf(walled), /Read-only file system[\s\S]*ran in a sandbox: only the workspace/);
+  const endedWell = await bench.run('bash', { command: `touch ${join(homedir(), NAME)}; echo after` });
+  assert.equal(endedWell.status, 'succeeded');
+  assert.match(textOf(endedWell), /Read-only file system[\s\S]*after[\s\S]*ran in a sandbox: only the workspace/);
   assert.equal(walled.meta?.exitCode, 1);
   assert.doesNotMatch(textOf(await bench.run('bash', { command: 'exit 3' })), /sandbox/);
 });

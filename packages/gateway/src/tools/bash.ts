@@ -164,8 +164,9 @@ function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
   if (run.context.signal.aborted) return endedEarly(endReason(run.context.signal), run.output.text, meta);
   const note = run.isHeld ? '\n[A process started in the background still runs. What it prints from here on is not kept; it ends with the gateway.]' : '';
   const text = `${run.output.text === '' ? '(no output)' : run.output.text}${note}`;
-  if (end.exitCode === 0) return { status: 'succeeded', content: [{ type: 'text', text }], meta };
+  // A line can end well although one of its commands was held back.
   const walled = run.isSandboxed && /read-only file system/i.test(text) ? `\n${WALL_NOTE}` : '';
+  if (end.exitCode === 0) return { status: 'succeeded', content: [{ type: 'text', text: `${text}${walled}` }], meta };
   const message = end.signal === null ? `The command ended with exit code ${end.exitCode}.` : `The command was ended by ${end.signal}.`;
   return { status: 'failed', content: [{ type: 'text', text: `${text}\n[${message}]${walled}` }], error: { code: 'exit_code', message }, meta };
 }

@@ -1,9 +1,9 @@
 import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
+import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
 import { replaceFile } from './replace-file.ts';
-import { isSameStamp } from './seen-files.ts';
 import { readWholeText } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { queueKey } from './write-file.ts';

@@ -3,15 +3,8 @@ import { constants } from 'node:fs';
 import { lstat, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
-import { isSameStamp } from './seen-files.ts';
+import { type FileStamp, isSameStamp } from './file-stamp.ts';
 import { openTarget, type Workspace } from './workspace.ts';
-
-/** What a file looked like when it was read, to notice that someone else has changed it since. */
-export interface FileStamp {
-  readonly ino: number;
-  readonly size: number;
-  readonly mtimeMs: number;
-}
 
 export interface Replacement {
   readonly path: string;

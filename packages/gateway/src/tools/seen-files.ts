@@ -1,4 +1,4 @@
-import type { FileStamp } from './replace-file.ts';
+import type { FileStamp } from './file-stamp.ts';
 
 /** So many files of all sessions are remembered; the one that was touched longest ago is forgotten first, and then counts as never read. */
 const MAX_FILES = 20_000;
@@ -19,10 +19,6 @@ export class SeenFiles {
   stamp(sessionId: string, truePath: string): FileStamp | undefined {
     return this.#stamps.get(keyOf(sessionId, truePath));
   }
-}
-
-export function isSameStamp(one: FileStamp, other: FileStamp): boolean {
-  return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs;
 }
 
 function keyOf(sessionId: string, truePath: string): string {

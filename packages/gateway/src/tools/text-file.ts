@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ToolFault } from './faults.ts';
-import type { FileStamp } from './replace-file.ts';
+import type { FileStamp } from './file-stamp.ts';
 import { openForReading, type Workspace } from './workspace.ts';
 
 /** Larger files are not edited: they would be held in memory several times over. */

@@ -1,9 +1,10 @@
 import { type ToolInput, type ToolResult, textResult, utf8Bytes } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
+import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
 import { replaceFile } from './replace-file.ts';
-import { isSameStamp, type SeenFiles } from './seen-files.ts';
+import type { SeenFiles } from './seen-files.ts';
 import { readWholeText, type TextFile } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { type Workspace, wordsInside } from './workspace.ts';
@@ -20,9 +21,10 @@ export function queueKey(context: ToolContext, path: string): string {
 }
 
 async function write(seen: SeenFiles, input: ToolInput<'write_file'>, { workspace, sessionId }: ToolContext): Promise<ToolResult> {
-  const before = await formerText(workspace, input.path);
-  const read = before?.kind === 'text' ? seen.stamp(sessionId, before.file.truePath) : undefined;
-  if (read && before?.kind === 'text' && !isSameStamp(read, before.file.stamp)) {
+  const former = await formerText(workspace, input.path);
+  const before = typeof former === 'string' ? undefined : former;
+  const read = before && seen.stamp(sessionId, before.truePath);
+  if (read && !isSameStamp(read, before.stamp)) {
     throw new ToolFault(
       'changed_since_read',
       `${JSON.stringify(input.path)} was changed by someone else since you read it, and nothing was written. Read it again, then write what it should become now.`,
@@ -30,21 +32,19 @@ async function write(seen: SeenFiles, input: ToolInput<'write_file'>, { workspac
   }
   const replaced = await replaceFile(workspace, { path: input.path, data: Buffer.from(input.content, 'utf8'), ...(read ? { expected: read } : {}) });
   seen.remember(sessionId, replaced.truePath, replaced.stamp);
-  const meta = before ? diffMeta(input.path, before.kind === 'text' ? before.file.text : '', input.content) : {};
+  const meta = former === 'unreadable' ? {} : diffMeta(input.path, before?.text ?? '', input.content);
   const bytes = utf8Bytes(input.content);
   return textResult('succeeded', `${replaced.created ? 'Created' : 'Replaced'} ${JSON.stringify(input.path)} (${bytes} bytes).`, meta);
 }
 
-type Former = { readonly kind: 'text'; readonly file: TextFile } | { readonly kind: 'none' };
-
-/** The text that is about to be replaced; undefined when it is not text. Refusals of the path itself stand. */
-async function formerText(workspace: Workspace, path: string): Promise<Former | undefined> {
+/** The text that is about to be replaced, if there is a file and it is text. Refusals of the path itself stand. */
+async function formerText(workspace: Workspace, path: string): Promise<TextFile | 'none' | 'unreadable'> {
   try {
-    return { kind: 'text', file: await readWholeText(workspace, path) };
+    return await readWholeText(workspace, path);
   } catch (error) {
     if (!(error instanceof ToolFault)) throw error;
-    if (error.code === 'not_found') return { kind: 'none' };
-    if (['binary_file', 'not_utf8', 'too_large', 'no_permission'].includes(error.code)) return undefined;
+    if (error.code === 'not_found') return 'none';
+    if (['binary_file', 'not_utf8', 'too_large', 'no_permission'].includes(error.code)) return 'unreadable';
     throw error;
   }
 }
