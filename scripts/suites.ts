@@ -32,7 +32,7 @@ export function runUnitTests(which: 'all' | 'quick'): Promise<Tally> {
 /** Its time is simulated, so it runs beside everything else and keeps both cores busy while the others wait. */
 export const SIMULATION: Suite = {
   ...{ name: 'tests/simulation, beside the others', files: testFiles('tests/simulation/**/*.test.ts'), concurrency: 1, isPatient: true },
-  ...{ testTimeoutMs: 1_100_000, fileTimeoutMs: 1_140_000 },
+  ...{ testTimeoutMs: 2_400_000, fileTimeoutMs: 2_460_000 },
 };
 
 /** What crosses packages, slowest last. Most of what is killed or shown in a browser waits most of the time: two at once. */
