@@ -16,7 +16,7 @@ export interface SpecFamily {
 }
 
 /** The families of SPEC in the order a reader meets them; one that stands in no order comes last. */
-const ORDER = 'IPHATSCRNGMDKUO';
+const ORDER = 'IPHATSCRNGWELMDKUO';
 
 export function readFamilies(): SpecFamily[] {
   const files = globSync('packages/protocol/spec/*.md', { cwd: root });
