@@ -9,7 +9,7 @@ type Refused<Code extends string> = { readonly ok: false; readonly code: Code };
 
 export type PairingStart = ({ readonly ok: true } & StartedPairing) | Limited;
 export type PairingPoll =
-  | { readonly ok: true; readonly key: string }
+  | { readonly ok: true; readonly key: string; readonly relayKey?: string }
   | Refused<'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token'>
   | Limited;
 export type PairingLook = { readonly ok: true; readonly machine: WaitingMachine } | Refused<'not_found'> | Limited;
@@ -55,9 +55,9 @@ export class PairingDesk {
     // Whoever holds a code that is known does not guess.
     if (answer.code !== 'expired_token') limiters.machines.giveBack('poll', address);
     if (answer.code !== 'approved') return { ok: false, code: answer.code };
-    const { key, userId, gatewayId } = answer;
+    const { key, relayKey, userId, gatewayId } = answer;
     log.info({ event: 'pairing', outcome: 'paired', user: userId, gatewayId, address }, 'a machine was paired');
-    return { ok: true, key };
+    return { ok: true, key, ...(relayKey === undefined ? {} : { relayKey }) };
   }
 
   async look(userId: string, typed: string): Promise<PairingLook> {

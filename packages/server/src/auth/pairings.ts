@@ -1,3 +1,4 @@
+import type { Scope } from '@tendon/protocol';
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { displayPrefix, hashCredential, newApiKey, newSecret, newUserCode, type RandomBytes } from './credentials.ts';
@@ -13,6 +14,8 @@ export interface PairingRequest {
   /** As the machine calls itself. */
   readonly name: string;
   readonly address: string;
+  /** Whether it also asks for a key for its relay, with which a browser on it does what its person may. */
+  readonly relay: boolean;
 }
 
 export interface StartedPairing {
@@ -28,6 +31,7 @@ export interface StartedPairing {
 export interface WaitingMachine {
   readonly name: string;
   readonly address: string;
+  readonly relay: boolean;
   readonly askedAt: Date;
   readonly expiresAt: Date;
 }
@@ -35,7 +39,10 @@ export interface WaitingMachine {
 /** The codes of RFC 8628, section 3.5, or the key. */
 export type PollAnswer =
   | { readonly code: 'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token' }
-  | { readonly code: 'approved'; readonly key: string; readonly userId: string; readonly gatewayId: string };
+  | { readonly code: 'approved'; readonly key: string; readonly relayKey?: string; readonly userId: string; readonly gatewayId: string };
+
+/** A page on the machine shows sessions, talks and decides. Keys, people and machines are looked after at the server's own page. */
+const RELAY_SCOPES: readonly Scope[] = ['read', 'write', 'approve'];
 
 /** The credential of whoever approved still holds; what stands in no table (a JWT, none at all) is not looked up. */
 const APPROVER_IS_IN = `(pairings.decided_with !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -61,35 +68,40 @@ export class Pairings {
   }
 
   /** Undefined when too many wait already. Clears away those that are over. */
-  async start({ gatewayId, name, address }: PairingRequest, now: Date): Promise<StartedPairing | undefined> {
+  async start({ gatewayId, name, address, relay }: PairingRequest, now: Date): Promise<StartedPairing | undefined> {
     const deviceCode = newSecret(this.#random);
     await this.#pool.query('delete from pairings where expires_at < $1', [now]);
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const userCode = newUserCode(this.#random);
       const { rowCount } = await this.#pool.query(
-        `insert into pairings (device_hash, user_code, gateway_id, name, address, created_at, expires_at)
-         select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from pairings where state = 'pending') < $8 on conflict (user_code) do nothing`,
-        [hashCredential(deviceCode), userCode, gatewayId, name, address, now, new Date(now.getTime() + LIFETIME_MS), MOST_WAITING],
+        `insert into pairings (device_hash, user_code, gateway_id, name, address, created_at, expires_at, relay)
+         select $1, $2, $3, $4, $5, $6, $7, $9 where (select count(*) from pairings where state = 'pending') < $8 on conflict (user_code) do nothing`,
+        [hashCredential(deviceCode), userCode, gatewayId, name, address, now, new Date(now.getTime() + LIFETIME_MS), MOST_WAITING, relay],
       );
       if (rowCount === 1) return { deviceCode, userCode, expiresInMs: LIFETIME_MS, intervalMs: INTERVAL_MS };
     }
     return undefined;
   }
 
-  /** The machine asks how it stands. An approval is used up and its key made by one statement, while the approver's own credential holds. */
+  /** The machine asks how it stands. An approval is used up and its keys made by one statement, while the approver's own credential holds. */
   async poll(deviceCode: string, now: Date): Promise<PollAnswer> {
     const hash = hashCredential(deviceCode);
-    const key = newApiKey(this.#random);
-    const made = await this.#pool.query<{ user_id: string; gateway_id: string }>(
+    const [key, relayKey] = [newApiKey(this.#random), newApiKey(this.#random)];
+    const made = await this.#pool.query<{ user_id: string; gateway_id: string; relay: boolean }>(
       `with taken as (
          update pairings set state = 'used' where device_hash = $1 and state = 'approved' and expires_at > $2 and ${APPROVER_IS_IN}
-         returning user_id, gateway_id, name
-       ) insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at)
-         select $3, user_id, name, 'gateway', gateway_id, $4, $5, $2 from taken returning user_id, gateway_id`,
-      [hash, now, uuidv7(), hashCredential(key), displayPrefix(key)],
+         returning user_id, gateway_id, name, relay
+       ), machine as (
+         insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at)
+         select $3, user_id, name, 'gateway', gateway_id, $4, $5, $2 from taken
+       ), page as (
+         insert into api_keys (id, user_id, name, kind, hash, prefix, created_at, scopes)
+         select $6, user_id, left(name, 88) || ' (its page)', 'user', $7, $8, $2, $9 from taken where relay
+       ) select user_id, gateway_id, relay from taken`,
+      [hash, now, uuidv7(), hashCredential(key), displayPrefix(key), uuidv7(), hashCredential(relayKey), displayPrefix(relayKey), RELAY_SCOPES],
     );
     const approved = made.rows[0];
-    if (approved) return { code: 'approved', key, userId: approved.user_id, gatewayId: approved.gateway_id };
+    if (approved) return { code: 'approved', key, ...(approved.relay ? { relayKey } : {}), userId: approved.user_id, gatewayId: approved.gateway_id };
     const { rows } = await this.#pool.query<{ state: string; last: Date | null }>(
       `update pairings set last_polled_at = $2 from (select device_hash, last_polled_at as last from pairings where device_hash = $1 for update) as before
        where pairings.device_hash = before.device_hash and expires_at > $2 returning state, before.last`,
@@ -103,12 +115,12 @@ export class Pairings {
 
   /** The machine that waits under this code; undefined when none does. */
   async find(userCode: string, now: Date): Promise<WaitingMachine | undefined> {
-    const { rows } = await this.#pool.query<{ name: string; address: string; created_at: Date; expires_at: Date }>(
-      `select name, address, created_at, expires_at from pairings where user_code = $1 and state = 'pending' and expires_at > $2`,
+    const { rows } = await this.#pool.query<{ name: string; address: string; relay: boolean; created_at: Date; expires_at: Date }>(
+      `select name, address, relay, created_at, expires_at from pairings where user_code = $1 and state = 'pending' and expires_at > $2`,
       [userCode, now],
     );
     const row = rows[0];
-    return row && { name: row.name, address: row.address, askedAt: row.created_at, expiresAt: row.expires_at };
+    return row && { name: row.name, address: row.address, relay: row.relay, askedAt: row.created_at, expiresAt: row.expires_at };
   }
 
   /** The first decision stands. What the machine calls itself; undefined when there is none to make any more. */

@@ -105,6 +105,30 @@ test('H26, H27: approved, the machine gets a key of its person for itself alone,
   assert.ok(!rig.auth.rawLines.join('').includes(key));
 });
 
+test('H26, H27: a machine that shows the page to a browser on it says so before, and gets a second key that is good for that alone', async () => {
+  const gatewayId = randomUUID();
+  const started = json<Started>(await rig.post('/api/pair', JSON_TYPE, JSON.stringify({ gatewayId, name: 'office', relay: true })));
+  const headers = await person();
+  const look = json<{ machine: { relay: boolean } }>(await rig.ask('GET', `/api/pair/${started.userCode}`, headers));
+  assert.equal(look.machine.relay, true);
+  assert.equal((await decide(headers, started.userCode, 'approve')).status, 200);
+  const { key, relayKey } = json<{ key: string; relayKey: string }>(await poll(started.deviceCode));
+  assert.notEqual(key, relayKey);
+  const decisionFor = (token: string, namespace: '/agent' | '/gateway' | 'http') =>
+    rig.auth.auth.authenticate({ token, headers: {}, address: '127.0.0.1', namespace });
+  const page = await decisionFor(relayKey, '/agent');
+  assert.ok(page.ok);
+  assert.deepEqual([page.principal.userId, page.principal.scopes], [rig.auth.auth.ownerId, ['read', 'write', 'approve']]);
+  assert.equal((await decisionFor(relayKey, '/gateway')).ok, false);
+  assert.equal((await decisionFor(key, '/gateway')).ok, true);
+  assert.equal((await decisionFor(key, '/agent')).ok, false);
+  assert.equal((await rig.ask('GET', '/api/keys', { Authorization: `Bearer ${relayKey}` })).status, 403, 'it looks after no keys');
+  const without = await start();
+  assert.equal(json<{ machine: { relay: boolean } }>(await rig.ask('GET', `/api/pair/${without.userCode}`, headers)).machine.relay, false);
+  await decide(headers, without.userCode, 'approve');
+  assert.deepEqual(Object.keys(json<object>(await poll(without.deviceCode))), ['key']);
+});
+
 test('H27: of 15 questions at once after an approval one gets the key', async () => {
   const { deviceCode, userCode } = await start();
   await decide(await person(), userCode, 'approve');

@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { bodyOf, type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, noted, tooMany } from './answers.ts';
 
-const startSchema = z.object({ gatewayId: z.uuid(), name: nameSchema });
+const startSchema = z.object({ gatewayId: z.uuid(), name: nameSchema, relay: z.boolean().optional() });
 const pollSchema = z.object({ deviceCode: z.string().min(1).max(200) });
 const decisionSchema = z.object({ decision: z.enum(['approve', 'deny']) });
 
@@ -20,7 +20,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   app.post('/api/pair', async (context) => {
     const body = await bodyOf(context, startSchema);
     if (body instanceof Response) return body;
-    const started = await auth.pairing.start({ ...body, address: door.addressOf(context.env.incoming) });
+    const started = await auth.pairing.start({ ...body, relay: body.relay === true, address: door.addressOf(context.env.incoming) });
     if (!started.ok) return tooMany(context, started.retryAfterMs);
     const { deviceCode, userCode, expiresInMs, intervalMs } = started;
     return context.json({ deviceCode, userCode, verificationUrl: auth.pairingUrl(userCode), expiresInMs, intervalMs }, 201);
@@ -30,7 +30,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
     const body = await bodyOf(context, pollSchema);
     if (body instanceof Response) return body;
     const answer = await auth.pairing.poll(body.deviceCode, door.addressOf(context.env.incoming));
-    if (answer.ok) return context.json({ key: answer.key }, 201);
+    if (answer.ok) return context.json({ key: answer.key, ...(answer.relayKey === undefined ? {} : { relayKey: answer.relayKey }) }, 201);
     if (answer.code === 'rate_limited') return tooMany(context, answer.retryAfterMs);
     return fault(context, 400, { code: answer.code, message: WORDS[answer.code] });
   });

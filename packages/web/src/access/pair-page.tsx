@@ -11,6 +11,8 @@ import { useAction } from './use-action.ts';
 interface WaitingMachine {
   readonly name: string;
   readonly address: string;
+  /** It also wants to show your sessions to a browser on it. */
+  readonly relay: boolean;
   readonly askedAt: string;
 }
 
@@ -133,6 +135,12 @@ function Decision({ code, machine, onDecided, onBack }: DecisionProps): ReactNod
         Let it in only when you started it yourself and its terminal shows this very code. The agent can then ask to read and change files and to run commands
         on it; you approve each of them as on every machine.
       </p>
+      {machine.relay && (
+        <Notice tone="warn">
+          It also asks to show your sessions to a browser on it. Whoever sits at it can then read them, write to the agent and approve what it asks, as you,
+          until you revoke the key under Access.
+        </Notice>
+      )}
       {error !== undefined && <Notice>{error}</Notice>}
       <div className="flex flex-wrap gap-2">
         <Button variant="primary" disabled={isBusy} onClick={approve.run}>

@@ -200,6 +200,8 @@ export const pairings = pgTable(
     /** As the machine calls itself; anything may stand here. */
     name: text('name').notNull(),
     address: text('address').notNull(),
+    /** It also shows the page to a browser on it, and wants a key for that. */
+    relay: boolean('relay').notNull().default(false),
     state: text('state', { enum: ['pending', 'approved', 'denied', 'used'] })
       .notNull()
       .default('pending'),
