@@ -21,7 +21,10 @@ export type Notice = { readonly [Name in AgentNoticeName]: { readonly name: Name
 
 export interface AgentSocketOptions {
   readonly url: string;
-  readonly key: string;
+  /** None for a browser that comes with a cookie. */
+  readonly key?: string;
+  /** What a browser sends besides. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The client's name, which other devices see. */
   readonly name?: string;
 }
@@ -49,13 +52,14 @@ export class AgentSocket implements AsyncDisposable {
   }
 
   /** Rejects with the server's refusal as `cause` when it is not let in. */
-  static async connect({ url, key, name }: AgentSocketOptions): Promise<AgentSocket> {
+  static async connect({ url, key, headers, name }: AgentSocketOptions): Promise<AgentSocket> {
     const socket = io(new URL(AGENT_NAMESPACE, url).href, {
       path: SOCKET_PATH,
-      auth: { protocol: PROTOCOL_VERSION, token: key, client: { name: name ?? 'test', version: '1.0.0' } },
+      auth: { protocol: PROTOCOL_VERSION, ...(key === undefined ? {} : { token: key }), client: { name: name ?? 'test', version: '1.0.0' } },
       reconnection: false,
       forceNew: true,
       transports: ['websocket'],
+      ...(headers === undefined ? {} : { extraHeaders: headers }),
     });
     const agent = new AgentSocket(socket);
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@ export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socke
 export { findChromium } from './chromium.ts';
 export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';
 export { DatabaseMeter } from './database-meter.ts';
+export { DOOR_TABLE, type DoorRow, doorHeaders } from './door-table.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export { askedText, type ModelRequest } from './model/recorded-request.ts';

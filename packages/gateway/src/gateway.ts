@@ -14,6 +14,7 @@ import { greetServer } from './link/greeting.ts';
 import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
+import { LocalApprovals } from './policy/local-approvals.ts';
 import { PolicyFile } from './policy/policy-file.ts';
 import { GatewayStartError } from './start-error.ts';
 import { BackgroundProcesses } from './tools/background.ts';
@@ -39,6 +40,8 @@ export interface GatewayOptions {
 
 export interface GatewayHandle {
   readonly gatewayId: string;
+  /** For the relay of this machine, which tells of what was approved in its page. */
+  readonly approvals: LocalApprovals;
   readonly state: LinkState;
   /** Calls `listener` with every new state of the link. Answers with the way to stop that. */
   subscribe(listener: (state: LinkState) => void): () => void;
@@ -129,6 +132,7 @@ function sharedRegistry(): ToolRegistry {
 /** A running gateway. `startGateway` makes it from what the machine has; the simulation makes it from simulated parts. */
 export class Gateway implements GatewayHandle {
   readonly gatewayId: string;
+  readonly approvals: LocalApprovals;
   readonly #parts: GatewayParts;
   readonly #log: Logger;
   readonly #desk: CallDesk;
@@ -143,6 +147,7 @@ export class Gateway implements GatewayHandle {
     this.#parts = parts;
     this.#log = options.log;
     this.gatewayId = parts.gatewayId;
+    this.approvals = new LocalApprovals(parts.gatewayId);
     const online = (): LinkSupervisor['online'] => this.#link.online;
     this.#output = new OutputPump(() => this.#link.socket);
     this.#outbox = new Outbox({
@@ -154,6 +159,7 @@ export class Gateway implements GatewayHandle {
     });
     this.#desk = new CallDesk({
       ...parts,
+      approvals: this.approvals,
       background: this.#background,
       log: options.log,
       now: () => new Date(),

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { Journal } from '../journal/journal.ts';
 import type { JournalLine } from '../journal/journal-lines.ts';
+import { LocalApprovals } from '../policy/local-approvals.ts';
 import { PolicyFile } from '../policy/policy-file.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { buildRegistry } from '../tools/registry.ts';
@@ -32,6 +33,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
     workspaces: [workspace],
     registry: buildRegistry(),
     policy: await PolicyFile.open(join(base, 'home', 'gateway-policy.json'), log),
+    approvals: new LocalApprovals(gatewayId),
     journal: {
       entries: () => journal.entries(),
       entry: (callId) => journal.entry(callId),

@@ -1,5 +1,6 @@
 import { GATEWAY_COMMANDS, type GatewayCommand, validate } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
+import type { LocalApprovals } from '../policy/local-approvals.ts';
 import { decidePolicy } from '../policy/policy.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
 import type { PreparedCall, ToolRegistry } from '../tools/registry.ts';
@@ -13,6 +14,8 @@ export interface CheckOptions {
   readonly workspaces: readonly Workspace[];
   readonly registry: ToolRegistry;
   readonly policy: Pick<PolicyFile, 'current'>;
+  /** What was approved in the page of this machine's own relay. */
+  readonly approvals: Pick<LocalApprovals, 'has'>;
 }
 
 export interface Refusal {
@@ -27,6 +30,9 @@ export interface RunnableCall {
   readonly workspace: Workspace;
   readonly prepared: PreparedCall;
 }
+
+const LOCAL_APPROVAL_NEEDED =
+  "This machine's own policy only runs what was approved in the page that the machine itself shows (tendon gateway --relay). Approve it there, each time.";
 
 export function checkShape(payload: unknown): Checked<Command> {
   const checked = validate(GATEWAY_COMMANDS['tool:call'].payload, payload);
@@ -76,6 +82,8 @@ export async function checkPolicy(options: CheckOptions, call: RunnableCall): Pr
       message: `This machine's own policy wants a person to approve this each time (${which}). Ask for it again with an approval.`,
     };
   }
+  if (current.policy.requireLocalApproval && call.prepared.effect !== 'read' && !options.approvals.has(call.command.callId, call.command.inputHash))
+    return { code: 'approval_needed', message: LOCAL_APPROVAL_NEEDED };
   return undefined;
 }
 

@@ -11,6 +11,8 @@ export const policySchema = z.strictObject({
   version: z.literal(1),
   /** For calls that no rule is about. `allow` leaves the decision to the server's rules and its user. */
   default: z.enum(['allow', 'ask', 'deny']).optional(),
+  /** Runs nothing but reading unless it was approved in the page of this machine's own relay: the server's word is not enough then. */
+  requireLocalApproval: z.boolean().optional(),
   /** Where commands run. Left out: in a sandbox when the machine can make one. */
   sandbox: z
     .strictObject({

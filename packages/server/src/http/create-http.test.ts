@@ -4,8 +4,8 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { DOOR_TABLE, doorHeaders } from '@tendon/testing';
 import { cookiePair } from '../auth/auth-rig.ts';
-import { DOOR_TABLE, doorHeaders } from './door-table.ts';
 import { type Answer, type HttpRig, httpRig, PAGE, SCRIPT } from './http-rig.ts';
 
 /** Every route there is, and some that are not. */

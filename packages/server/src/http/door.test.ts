@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DOOR_TABLE, doorHeaders } from '@tendon/testing';
 import { Door } from './door.ts';
-import { DOOR_TABLE, doorHeaders } from './door-table.ts';
 
 const HOST = '127.0.0.1:7420';
 

@@ -1,0 +1,146 @@
+import { type AgentRequest, type AgentRequestName, type Result, refusal } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { Socket } from 'socket.io';
+import type { LocalApprovals } from '../policy/local-approvals.ts';
+import { callsIn, type Passed, passAnswer, passNotice, passRequest } from './packets.ts';
+import { openUpstream, type Upstream, type UpstreamOptions, type UpstreamRefusal } from './upstream.ts';
+
+export interface PageConnectionOptions {
+  readonly upstream: UpstreamOptions;
+  readonly approvals: LocalApprovals;
+  readonly log: Logger;
+}
+
+type Acknowledge = (answer: Result<unknown>) => void;
+
+/** What the server tells before the page is let in. A server that tells more is not waited for. */
+const MOST_HELD = 200;
+/** What may wait to be read by a page: one packet more is let in, and then the page is cut. */
+const UNREAD_BYTES = 8 * 1024 * 1024;
+
+const FORGED = 'What the server shows of this call is not what would run: the hash differs. It was not approved. Deny it, and look at the server.';
+
+/*
+ *   page knocks ──► dialling ──server lets us in──► joined ──either side ends──► over (both ends are closed)
+ *                      │ └── refused, unreachable ──► the page is refused with the server's own words
+ *                      └── page gone ──► over
+ *
+ * A page's connection lives exactly as long as the one behind it. So a page is never told that it is online when it is not, what it has not
+ * seen acknowledged stays in its own outbox, and there is nothing here that could be lost, doubled or left over.
+ */
+export class PageConnection {
+  readonly #socket: Socket;
+  readonly #options: PageConnectionOptions;
+  readonly #upstream: Upstream;
+  #phase: 'dialling' | 'joined' | 'over' = 'dialling';
+  #held: (() => void)[] = [];
+
+  /** Dials at once. `settled` is called once: without a refusal when the page may come in. */
+  constructor(socket: Socket, options: PageConnectionOptions, settled: (refusal?: UpstreamRefusal) => void) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#upstream = openUpstream(options.upstream, {
+      connected: () => settled(),
+      ended: (refusal) => {
+        if (this.#phase === 'dialling') settled(refusal);
+        else this.#options.log.info({ component: 'relay', cause: refusal.message }, 'the connection behind a page has ended');
+        this.end();
+      },
+      notice: (name, payload) => this.#hold(() => this.#notice(name, payload)),
+    });
+    // A page that leaves while we still dial is known by its transport alone.
+    socket.conn.once('close', () => this.end());
+  }
+
+  /** The page is in: what the server has told meanwhile comes first. */
+  join(): void {
+    if (this.#phase !== 'dialling') return;
+    this.#phase = 'joined';
+    this.#boundUnread();
+    this.#socket.onAny((...args: unknown[]) => this.#request(args));
+    this.#socket.once('disconnect', () => this.end());
+    for (const task of this.#held) task();
+    this.#held = [];
+  }
+
+  /** Ends both sides. May be called twice. */
+  end(): void {
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
+    this.#held = [];
+    this.#upstream.close();
+    this.#socket.disconnect(true);
+  }
+
+  #hold(task: () => void): void {
+    if (this.#phase === 'joined') task();
+    else if (this.#phase === 'dialling' && this.#held.length < MOST_HELD) this.#held.push(task);
+    else if (this.#phase === 'dialling') this.end();
+  }
+
+  #request(args: readonly unknown[]): void {
+    const last = args.at(-1);
+    const acknowledge: Acknowledge = typeof last === 'function' ? (last as Acknowledge) : () => undefined;
+    const [name, payload] = typeof last === 'function' ? args.slice(0, -1) : args;
+    const passed = this.#admit(String(name), payload);
+    if (passed.ok) this.#upstream.ask(passed.value, payload, (answer) => acknowledge(this.#read(passed.value, answer)));
+    else acknowledge(passed);
+  }
+
+  #admit(name: string, payload: unknown): Passed<AgentRequestName> {
+    const passed = passRequest(name, payload);
+    if (!passed.ok) this.#options.log.info({ component: 'relay', name: name.slice(0, 100), error: passed.error.message }, 'a request of a page does not pass');
+    return passed.ok && passed.value === 'tool:decide' ? this.#decide(payload as AgentRequest<'tool:decide'>) : passed;
+  }
+
+  /** An approval that is given here counts as one of this machine. */
+  #decide({ callId, inputHash, decision }: AgentRequest<'tool:decide'>): Passed<'tool:decide'> {
+    if (decision === 'approve') {
+      if (this.#options.approvals.isForged(callId)) return refusal('conflict', FORGED);
+      this.#options.approvals.approve(callId, inputHash);
+    }
+    return { ok: true, value: 'tool:decide' };
+  }
+
+  #read(name: AgentRequestName, answer: unknown): Result<unknown> {
+    if (answer === undefined) return refusal('unavailable', 'The server did not answer the relay in time. Whether it has acted is not known.');
+    const passed = passAnswer(name, answer);
+    if (!passed.ok) {
+      this.#options.log.warn({ component: 'relay', name, error: passed.error.message }, 'an answer of the server does not pass');
+      return refusal('internal', `The server's answer has a wrong shape (${passed.error.message}) and was not passed on.`);
+    }
+    if (passed.value.ok) this.#show(passed.value.data);
+    return passed.value;
+  }
+
+  #notice(name: string, payload: unknown): void {
+    const passed = passNotice(name, payload);
+    if (!passed.ok) {
+      this.#options.log.warn({ component: 'relay', name: name.slice(0, 100), error: passed.error.message }, 'a notice of the server does not pass');
+      this.#socket.emit('server:notice', { code: 'not_passed_on', message: `The server sent something that could not be passed on: ${passed.error.message}.` });
+      return;
+    }
+    if (passed.value === 'session:event') this.#show((payload as { data: unknown }).data);
+    this.#socket.emit(passed.value, payload);
+  }
+
+  #show(data: unknown): void {
+    for (const call of callsIn(data)) {
+      if (this.#options.approvals.show(call)) continue;
+      this.#options.log.warn({ component: 'relay', callId: call.id }, 'the server shows a call whose hash is that of something else');
+    }
+  }
+
+  /** Cut when it does not read: nobody else has to wait for it, and its session is not lost. */
+  #boundUnread(): void {
+    const { conn } = this.#socket;
+    let waiting = 0;
+    conn.on('packetCreate', ({ data }: { data?: unknown }) => {
+      waiting += typeof data === 'string' ? data.length : 0;
+      if (waiting > UNREAD_BYTES) queueMicrotask(() => this.end());
+    });
+    conn.on('drain', () => {
+      waiting = 0;
+    });
+  }
+}

@@ -1,0 +1,237 @@
+import { once } from 'node:events';
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { AGENT_NAMESPACE, type Handshake, handshakeSchema, LIMITS, PROTOCOL_VERSION, SOCKET_PATH, validate } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import { Server, type Socket } from 'socket.io';
+import type { LocalApprovals } from '../policy/local-approvals.ts';
+import { GatewayStartError } from '../start-error.ts';
+import { errorCode } from '../tools/faults.ts';
+import { PageConnection } from './page-connection.ts';
+import { type RelayFront, relayRoutes, signInCookie } from './relay-http.ts';
+import { RelaySignIn } from './sign-in.ts';
+import type { UpstreamRefusal } from './upstream.ts';
+
+export type { RelayFront } from './relay-http.ts';
+
+export interface RelayOptions {
+  /** The server that pages are passed on to. */
+  readonly serverUrl: string;
+  /** What the relay shows to the server for a page that brings no token of its own. */
+  readonly key: string;
+  /** On loopback; 0 for a free one. */
+  readonly port: number;
+  readonly front: RelayFront;
+  readonly approvals: LocalApprovals;
+  readonly log: Logger;
+  readonly version: string;
+  /** A person has no link, or one that is used up: shows them this one. */
+  readonly onLink: (link: string) => void;
+  /** The server no longer takes `key`. */
+  readonly onKeyRefused: () => void;
+}
+
+export interface RelayHandle {
+  readonly url: string;
+  readonly port: number;
+  /** A link that signs one browser in, once, for 15 minutes; `to` is a path of the page. */
+  signInLink(to?: string): string;
+  /** Ends every page's connection. */
+  close(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const MOST_PAGES = 64;
+const MOST_KNOCKS = 200;
+/** So that somebody who guesses does not fill the terminal. */
+const LINK_EVERY_MS = 10_000;
+/** Over the largest packet that the protocol knows, with its envelope. */
+const PACKET_BYTES = LIMITS.packetBytes + 64 * 1024;
+
+/**
+ * The way a browser on this machine uses a server elsewhere: serves the page on loopback, and passes `/agent` on, both ways, in order, each
+ * packet measured. Nothing but this machine reaches it, no other page may use it, and it opens to nobody without a link from the terminal.
+ * Errors: `GatewayStartError` when the port is taken.
+ */
+export async function startRelay(options: RelayOptions): Promise<RelayHandle> {
+  const relay = new Relay(options);
+  await relay.listen();
+  return relay;
+}
+
+/** Carries a refusal through Socket.IO, which sends `data` with the `connect_error`. */
+class RefusedAtHandshake extends Error {
+  readonly data: UpstreamRefusal;
+
+  constructor(data: UpstreamRefusal) {
+    super(data.message);
+    this.data = data;
+  }
+}
+
+function refused(code: string, message: string): { readonly ok: false; readonly refusal: UpstreamRefusal } {
+  return { ok: false, refusal: { code, message } };
+}
+
+class Relay implements RelayHandle {
+  readonly #options: RelayOptions;
+  readonly #signIn = new RelaySignIn(() => performance.now());
+  readonly #http: HttpServer;
+  readonly #io: Server;
+  readonly #pages = new Map<Socket, PageConnection>();
+  #port = 0;
+  #lastLinkAt = Number.NEGATIVE_INFINITY;
+  #isClosing = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    const { front, serverUrl, key } = options;
+    const routes = relayRoutes({
+      front,
+      signIn: this.#signIn,
+      serverUrl,
+      key,
+      showLink: () => this.#showLink(),
+      onSignOut: () => this.#endSignedOut(),
+      port: () => this.#port,
+    });
+    const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false });
+    this.#http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16 * 1_024 }, (request, response) => {
+      if (!this.#isShutOut(request, response)) void listener(request, response);
+    });
+    this.#io = this.#openSockets();
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `http://${HOST}:${this.#port}`;
+  }
+
+  async listen(): Promise<void> {
+    this.#http.listen(this.#options.port, HOST);
+    try {
+      await once(this.#http, 'listening');
+    } catch (cause) {
+      throw new GatewayStartError(
+        'port_taken',
+        `The relay cannot listen on port ${this.#options.port} of this machine (${errorCode(cause) ?? 'unknown error'}). Set TENDON_RELAY_PORT to another one, or to 0 for a free one.`,
+        { cause },
+      );
+    }
+    const address = this.#http.address();
+    this.#port = typeof address === 'object' && address !== null ? address.port : this.#options.port;
+    this.#options.front.listening(this.#port);
+  }
+
+  signInLink(to?: string): string {
+    const link = new URL('/sign-in', this.url);
+    link.searchParams.set('token', this.#signIn.newLink());
+    if (to !== undefined) link.searchParams.set('to', to);
+    return link.href;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    for (const page of this.#pages.values()) page.end();
+    await this.#io.close();
+    this.#http.closeAllConnections();
+  }
+
+  #openSockets(): Server {
+    const io = new Server(this.#http, {
+      path: SOCKET_PATH,
+      transports: ['polling', 'websocket'],
+      maxHttpBufferSize: PACKET_BYTES,
+      connectTimeout: LIMITS.handshakeTimeoutMs,
+      perMessageDeflate: false,
+      httpCompression: false,
+      serveClient: false,
+      cookie: false,
+      allowEIO3: false,
+    });
+    // Before every poll, post and upgrade, and not only where a connection is made.
+    io.engine.use((request: IncomingMessage, response: unknown, next: (error?: Error) => void) => {
+      if (this.#isShutOut(request, response as ServerResponse)) return;
+      if (io.engine.clientsCount >= MOST_KNOCKS && !/[?&]sid=/.test(request.url ?? '')) (response as ServerResponse).writeHead?.(503).end();
+      else next();
+    });
+    io.use((_socket, next) => next(new RefusedAtHandshake({ code: 'unsupported_protocol', message: `Connect to ${AGENT_NAMESPACE}.` })));
+    const pages = io.of(AGENT_NAMESPACE);
+    pages.use((socket, next) => this.#letIn(socket, (refusal) => next(refusal && new RefusedAtHandshake(refusal))));
+    pages.on('connection', (socket) => this.#pages.get(socket)?.join());
+    return io;
+  }
+
+  #letIn(socket: Socket, settled: (refusal?: UpstreamRefusal) => void): void {
+    const handshake = this.#readHandshake(socket);
+    if (!handshake.ok) {
+      settled(handshake.refusal);
+      return;
+    }
+    const { serverUrl, key, approvals, log } = this.#options;
+    const { token, client } = handshake;
+    const page = new PageConnection(socket, { upstream: { serverUrl, token: token ?? key, client }, approvals, log }, (refusal) => {
+      if (refusal) this.#pages.delete(socket);
+      settled(refusal?.code === 'unauthorized' && token === undefined ? this.#keyEnded() : refusal);
+    });
+    this.#pages.set(socket, page);
+    socket.conn.once('close', () => this.#pages.delete(socket));
+  }
+
+  #readHandshake(socket: Socket): ({ readonly ok: true } & Pick<Handshake, 'token' | 'client'>) | { readonly ok: false; readonly refusal: UpstreamRefusal } {
+    if (!this.#signIn.isSignedIn(signInCookie(socket.request, this.#port)))
+      return refused('unauthorized', 'Open the link that the terminal of this machine shows.');
+    const checked = validate(handshakeSchema, socket.handshake.auth);
+    if (!checked.ok || checked.data.protocol !== PROTOCOL_VERSION)
+      return refused('unsupported_protocol', `This relay speaks protocol ${PROTOCOL_VERSION}. Reload the page.`);
+    if (this.#isClosing || this.#pages.size >= MOST_PAGES)
+      return refused('rate_limited', `This relay has ${MOST_PAGES} pages open already, or is about to end. Close some pages.`);
+    return { ok: true, token: checked.data.token, client: checked.data.client };
+  }
+
+  /** Not `unauthorized`: signing in at the relay would mend nothing. */
+  #keyEnded(): UpstreamRefusal {
+    this.#options.onKeyRefused();
+    const server = new URL(this.#options.serverUrl).origin;
+    return {
+      code: 'relay_key_ended',
+      message: `${server} no longer accepts this machine's page. Start the gateway again to pair it anew.`,
+      retryAfterMs: 30_000,
+    };
+  }
+
+  /** Ends a request that may not come in. True when it did. */
+  #isShutOut(request: IncomingMessage, response: ServerResponse | undefined): boolean {
+    const check = this.#options.front.check(request);
+    if (check.ok) return false;
+    const status = check.fault === 'host' ? 421 : 403;
+    this.#options.log.info({ component: 'relay', fault: check.fault }, 'a request may not come in');
+    if (response?.writeHead) {
+      response.writeHead(status, {
+        ...this.#options.front.headers(undefined),
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Cache-Control': 'no-store',
+        Connection: 'close',
+      });
+      response.end(request.method === 'HEAD' ? undefined : `${check.message}\n`);
+    } else {
+      request.socket.on('error', () => request.socket.destroy());
+      request.socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => request.socket.destroy());
+    }
+    return true;
+  }
+
+  #endSignedOut(): void {
+    for (const [socket, page] of this.#pages) if (!this.#signIn.isSignedIn(signInCookie(socket.request, this.#port))) page.end();
+  }
+
+  #showLink(): void {
+    if (performance.now() - this.#lastLinkAt < LINK_EVERY_MS) return;
+    this.#lastLinkAt = performance.now();
+    this.#options.onLink(this.signInLink());
+  }
+}

@@ -1,0 +1,86 @@
+import { AGENT_NAMESPACE, PROTOCOL_VERSION, SOCKET_PATH, tryParse } from '@tendon/protocol';
+import { io, type Socket } from 'socket.io-client';
+import { z } from 'zod';
+
+export interface UpstreamOptions {
+  readonly serverUrl: string;
+  readonly token: string;
+  readonly client: { readonly name: string; readonly version: string };
+}
+
+/** Why the server could not be reached, or did not let us in: as a client of the server would be told. */
+export interface UpstreamRefusal {
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+export interface UpstreamEvents {
+  connected(): void;
+  /** Once at most, before or after `connected`. Nothing is heard afterwards. */
+  ended(refusal: UpstreamRefusal): void;
+  notice(name: string, payload: unknown): void;
+}
+
+/** A connection to the server's `/agent`, made for one page and tried once. */
+export interface Upstream {
+  /** `answered` is called once: with the raw answer, or undefined when none came in time or the connection ended before. In the order in which packets came. */
+  ask(name: string, payload: unknown, answered: (answer: unknown) => void): void;
+  close(): void;
+}
+
+const CONNECT_TIMEOUT_MS = 15_000;
+/** The page gives a request up after 10 s. */
+const ANSWER_TIMEOUT_MS = 9_500;
+
+const refusalSchema = z.object({ code: z.string().max(100), message: z.string().max(2_000), retryAfterMs: z.number().nonnegative().optional() });
+
+export function openUpstream({ serverUrl, token, client }: UpstreamOptions, events: UpstreamEvents): Upstream {
+  const socket = io(new URL(AGENT_NAMESPACE, serverUrl).href, {
+    path: SOCKET_PATH,
+    auth: { protocol: PROTOCOL_VERSION, token, client },
+    reconnection: false,
+    forceNew: true,
+    multiplex: false,
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+    timeout: CONNECT_TIMEOUT_MS,
+  });
+  let hasEnded = false;
+  const end = (refusal: UpstreamRefusal | undefined): void => {
+    if (hasEnded) return;
+    hasEnded = true;
+    clearTimeout(deadline);
+    release(socket);
+    if (refusal) events.ended(refusal);
+  };
+  const unreachable = (cause: string): void =>
+    end({ code: 'unavailable', message: `The relay on this machine cannot reach ${new URL(serverUrl).origin}: ${cause}. It tries again when this page does.` });
+  const deadline = setTimeout(() => unreachable('it does not answer'), CONNECT_TIMEOUT_MS);
+  socket.on('connect', () => {
+    clearTimeout(deadline);
+    events.connected();
+  });
+  socket.on('connect_error', (error: Error & { data?: unknown }) => {
+    const refusal = tryParse(refusalSchema, error.data);
+    if (refusal.success) end(refusal.data);
+    else unreachable(error.message);
+  });
+  socket.on('disconnect', (reason) => unreachable(reason));
+  socket.onAny((name: string, payload: unknown) => events.notice(name, payload));
+  return {
+    // With a callback and not a promise: what follows an answer must not overtake it.
+    ask: (name, payload, answered) =>
+      void socket.timeout(ANSWER_TIMEOUT_MS).emit(name, payload, (error: unknown, answer: unknown) => answered(error ? undefined : answer)),
+    close: () => end(undefined),
+  };
+}
+
+function release(socket: Socket): void {
+  socket.offAny();
+  socket.removeAllListeners();
+  // The manager's own errors after this point have nobody to hear them, and must not be thrown for it.
+  socket.io.off();
+  socket.disconnect();
+  socket.io.engine?.close();
+}

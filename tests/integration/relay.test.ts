@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { AgentSocket, DOOR_TABLE, doorHeaders, nodeRig, resultText, runs, SessionView, says, stampedTokens, until } from '@tendon/testing';
+import { relayRig } from './relay-rig.ts';
+
+/*
+ * A browser on the machine of a gateway, through its relay, to a server elsewhere: real sockets all the way, and a proxy between relay and
+ * server that can cut.
+ */
+
+const rig = await nodeRig({ isProxied: true });
+after(() => rig[Symbol.asyncDispose]());
+const { gateway } = rig;
+assert.ok(gateway);
+const { key: relayKey, row: relayKeyRow } = await rig.server.auth.createKey({
+  userId: rig.server.ownerId,
+  name: 'its page',
+  scopes: ['read', 'write', 'approve'],
+});
+const front = await relayRig({ serverUrl: rig.proxy.url, key: relayKey, approvals: gateway.approvals });
+after(() => front[Symbol.asyncDispose]());
+const { relay } = front;
+
+/** With these raw headers, whatever they are. */
+function ask(path: string, headers: readonly string[], method = 'GET'): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port: relay.port, path, method, headers: [...headers], setHost: false }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+const HOST = ['Host', `127.0.0.1:${relay.port}`];
+const visit = (path: string, headers: readonly string[] = []): ReturnType<typeof ask> => ask(path, [...HOST, ...headers]);
+
+function pathOf(link: string): string {
+  const { pathname, search } = new URL(link);
+  return `${pathname}${search}`;
+}
+
+async function refusalOf(connecting: Promise<unknown>): Promise<{ code: string; message: string }> {
+  const refused = await connecting.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  assert.ok(refused, 'it was let in');
+  return refused.cause as { code: string; message: string };
+}
+
+describe('the door', () => {
+  const foreign = new Set(['an allowed further origin', 'the public name']);
+  for (const row of DOOR_TABLE.filter(({ title }) => !foreign.has(title))) {
+    test(`L1: ${row.title}: ${row.fault ?? 'let in'}`, async () => {
+      const headers = doorHeaders(row, relay.port);
+      const isIn = row.fault === undefined;
+      for (const path of ['/', '/api/me', '/sign-in?token=x', `/socket.io/?EIO=4&transport=polling`]) {
+        const { status } = await ask(path, headers);
+        assert.equal([403, 421].includes(status) || (row.host === null && status === 400), !isIn, `${path}: ${status}`);
+      }
+      const upgrade = ['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13', 'Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='];
+      assert.equal(await upgraded([...headers, ...upgrade]), isIn);
+    });
+  }
+
+  test('L1: nothing but this machine reaches it', async () => {
+    const others = Object.values(networkInterfaces()).flatMap((list) => list?.filter(({ internal }) => !internal) ?? []);
+    const outcomes = await Promise.all(
+      others.map(
+        ({ address }) =>
+          new Promise((resolve) => {
+            const socket = connect({ host: address, port: relay.port });
+            socket.once('connect', () => resolve(`${address} answers`)).once('error', () => resolve(undefined));
+            socket.once('connect', () => socket.destroy());
+          }),
+      ),
+    );
+    assert.deepEqual(
+      outcomes.filter((outcome) => outcome !== undefined),
+      [],
+    );
+  });
+});
+
+function upgraded(headers: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const sent = request({ host: '127.0.0.1', port: relay.port, path: '/socket.io/?EIO=4&transport=websocket', headers: [...headers], setHost: false });
+    sent.once('upgrade', (_answer, socket) => {
+      socket.destroy();
+      resolve(true);
+    });
+    sent.once('response', () => resolve(false)).once('error', () => resolve(false));
+    sent.end();
+  });
+}
+
+describe('signing in', () => {
+  test('L2: a link signs one browser in, once, and leads to a path of the page', async () => {
+    const link = relay.signInLink('/machines');
+    const first = await visit(pathOf(link));
+    assert.deepEqual([first.status, first.headers['location']], [303, '/machines']);
+    assert.match(String(first.headers['set-cookie']), /^tendon-relay-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=2592000$/);
+    assert.equal((await visit(pathOf(link))).status, 401);
+    const attempts = await Promise.all(
+      Array.from(
+        { length: 20 },
+        (
+          (link) => () =>
+            visit(pathOf(link))
+        )(relay.signInLink()),
+      ),
+    );
+    assert.equal(attempts.filter(({ status }) => status === 303).length, 1, 'of twenty at once');
+  });
+
+  test('L2: who only looks ahead leaves a link whole', async () => {
+    const path = pathOf(relay.signInLink());
+    assert.equal((await ask(path, HOST, 'HEAD')).status, 204);
+    assert.equal((await visit(path, ['Sec-Purpose', 'prefetch'])).status, 204);
+    assert.equal((await visit(path, ['Purpose', 'prefetch'])).status, 204);
+    assert.equal((await visit(path)).status, 303);
+  });
+
+  test('L2: a link leads nowhere else', async () => {
+    for (const to of ['//evil.example', 'https://evil.example', '/\\evil.example', '/a?b', 'javascript:alert(1)', '/a\r\nSet-Cookie: x=1', ''])
+      assert.equal((await visit(pathOf(relay.signInLink(to)))).headers['location'], '/', to);
+  });
+
+  test('L2: a wrong link opens nothing, and the terminal shows a new one', async () => {
+    for (const token of ['', 'x', 'A'.repeat(43), 'x'.repeat(5_000)]) {
+      const answer = await visit(`/sign-in?token=${token}`);
+      assert.equal(answer.status, 401);
+      assert.equal(answer.headers['set-cookie'], undefined);
+      assert.match(answer.body, /terminal where .*tendon gateway.* runs shows a new link/);
+    }
+    assert.equal(front.links.length, 1, 'one link for many who guess');
+    assert.equal((await visit(pathOf(front.links[0] ?? ''))).status, 303);
+  });
+
+  test('L2: without the cookie no socket is let in, whatever token it brings; signing out ends what is open', async () => {
+    for (const cookie of ['', 'tendon-relay-1=x', `tendon-relay-${relay.port}=`, `tendon-relay-${relay.port}=${'A'.repeat(43)}`])
+      for (const token of [undefined, rig.key])
+        assert.equal((await refusalOf(front.page({ cookie, ...(token === undefined ? {} : { token }) }))).code, 'unauthorized', cookie);
+    const cookie = await front.signIn();
+    const page = await front.page({ cookie });
+    const other = await front.page();
+    assert.equal((await ask('/api/auth/sign-out', [...HOST, 'Cookie', cookie, 'Origin', relay.url], 'POST')).status, 200);
+    await page.ended;
+    assert.equal((await refusalOf(front.page({ cookie }))).code, 'unauthorized');
+    assert.equal(other.isConnected, true, 'another browser stays');
+    other.close();
+  });
+});
+
+describe('what it serves', () => {
+  test('L3: the page for everybody, who you are for those who are signed in, and nothing else of /api', async () => {
+    const page = await visit('/machines');
+    assert.equal(page.status, 200);
+    assert.match(page.body, /<div id="root">/);
+    assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self' ws:\/\/127\.0\.0\.1:\d+/);
+    assert.equal((await visit('/api/me')).status, 401);
+    const cookie = ['Cookie', await front.signIn()];
+    const me = await visit('/api/me', cookie);
+    assert.equal(me.status, 200);
+    assert.equal(JSON.parse(me.body).user.id, rig.server.ownerId);
+    for (const path of ['/api/keys', '/api/people', '/api/account', '/api/auth/session-token', '/api/../api/keys', '/api/'])
+      for (const method of ['GET', 'POST', 'DELETE']) assert.deepEqual([(await ask(path, [...HOST, ...cookie], method)).status, path], [404, path]);
+    assert.match((await visit('/api/keys', cookie)).body, new RegExp(`open ${rig.proxy.url.replaceAll('.', '\\.')}`));
+    assert.equal(JSON.stringify([page, me]).includes(relayKey), false, 'the key of the machine is in no answer');
+  });
+});
+
+describe('passing on', () => {
+  test('L4, L5: a session through the relay, both ways and in order: the same as at the server itself', async () => {
+    rig.model.script([stampedTokens(200, 1)], [runs('echo through')], says('Done.'));
+    const through = await SessionView.create(await front.page());
+    const direct = await SessionView.attach(await rig.connect(), through.id, 0);
+    await through.say('tell me');
+    await through.untilStatus('idle');
+    await through.say('and run it');
+    const call = await through.untilCall('awaiting_approval');
+    await through.decide(call, 'approve');
+    const over = await through.untilCallIs(call.id, 'succeeded');
+    assert.equal(resultText(over), 'through\n');
+    await through.untilStatus('idle');
+    await direct.untilStatus('idle');
+    await until({ what: 'both to have heard as much', pollMs: 10, check: () => (through.events.length === direct.events.length ? true : undefined) });
+    assert.deepEqual(through.events, direct.events);
+    assert.deepEqual(
+      through.deltas.map(({ messageId, part, kind, offset, text }) => [messageId, part, kind, offset, text]).filter(([, , kind]) => kind !== 'tool_output'),
+      direct.deltas.map(({ messageId, part, kind, offset, text }) => [messageId, part, kind, offset, text]).filter(([, , kind]) => kind !== 'tool_output'),
+    );
+    through.assertGapFree();
+  });
+
+  test('L4: a page that leaves takes its connection to the server with it', async () => {
+    const before = rig.proxy.connections;
+    const pages = [await front.page(), await front.page()];
+    assert.equal(rig.proxy.connections, before + 2);
+    for (const page of pages) page.close();
+    await until({ what: 'the connections behind them to end', pollMs: 10, check: () => (rig.proxy.connections === before ? true : undefined) });
+  });
+
+  test('L4: a server that goes takes the pages with it, and lets them in again when it is back', async () => {
+    const cookie = await front.signIn();
+    const session = await SessionView.create(await front.page({ cookie }));
+    await rig.proxy.refuse();
+    await session.socket.ended;
+    const refused = await refusalOf(front.page({ cookie }));
+    assert.equal(refused.code, 'unavailable');
+    assert.match(refused.message, /^The relay on this machine cannot reach http:\/\/127\.0\.0\.1:\d+: .*It tries again when this page does\.$/);
+    await rig.proxy.accept();
+    rig.model.script(says('Back.'));
+    const again = await SessionView.attach(await front.page({ cookie }), session.id, session.events.length);
+    await again.say('are you there?');
+    await again.untilStatus('idle');
+    assert.equal(again.answer, 'Back.');
+  });
+
+  test('L4: a page that leaves while the server is being dialled leaves nothing behind', async () => {
+    const before = rig.proxy.connections;
+    const cookie = await front.signIn();
+    rig.proxy.stall();
+    const leaving = Array.from({ length: 5 }, () => impatient(cookie));
+    await Promise.all(leaving);
+    rig.proxy.resume();
+    await until({ what: 'nothing to be left', pollMs: 10, check: () => (rig.proxy.connections <= before ? true : undefined) });
+  });
+
+  test('L6: behind a page stands the token that it brings, and else the key of the machine', async () => {
+    const cookie = await front.signIn();
+    const stranger = await rig.addUser();
+    const theirs = await front.page({ cookie, token: stranger.key });
+    assert.deepEqual((await theirs.ask('session:list', {})).sessions, [], 'what the token is good for, and not the machine');
+    const own = await front.page({ cookie });
+    assert.ok((await own.ask('session:list', {})).sessions.length > 0);
+    const wrong = await refusalOf(front.page({ cookie, token: `tdn_${'x'.repeat(43)}` }));
+    assert.equal(wrong.code, 'unauthorized', "the server's own word");
+    assert.equal(front.keyRefusals(), 0);
+  });
+});
+
+/** Knocks and goes away again. */
+async function impatient(cookie: string): Promise<void> {
+  const socket = AgentSocket.connect({ url: relay.url, headers: { Cookie: cookie, Origin: relay.url } });
+  const ended = socket.then(
+    (open) => open.close(),
+    () => undefined,
+  );
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 200))]);
+}
+
+describe('approvals', () => {
+  const policy = join(rig.home, 'gateway-policy.json');
+  const requireLocal = (): Promise<void> => writeFile(policy, JSON.stringify({ version: 1, requireLocalApproval: true, rules: [] }));
+  after(() => rm(policy, { force: true }));
+
+  test('L7: what was approved elsewhere is not run, what was approved here is', async () => {
+    await requireLocal();
+    rig.model.script([runs('echo elsewhere')], says('I see.'), [runs('echo here')], says('Done.'));
+    const session = await rig.open();
+    const page = await SessionView.attach(await front.page(), session.id, 0);
+    await session.say('run it');
+    const first = await session.untilCall('awaiting_approval');
+    await session.decide(first, 'approve');
+    const refused = await session.untilCallIs(first.id, 'failed');
+    assert.equal(refused.result?.error?.code, 'approval_needed');
+    assert.match(resultText(refused), /only runs what was approved in the page that the machine itself shows/);
+    await session.untilStatus('idle');
+
+    await session.say('run it again');
+    const second = await page.untilCall('awaiting_approval');
+    await page.decide(second, 'approve');
+    await page.untilCallIs(second.id, 'succeeded');
+    await session.untilStatus('idle');
+  });
+});
+
+test('L6: when the server no longer takes the key of the machine, the page and the terminal are told', async () => {
+  await rig.server.auth.revokeKey(rig.server.ownerId, relayKeyRow.id);
+  const refused = await refusalOf(front.page());
+  assert.equal(refused.code, 'relay_key_ended');
+  assert.match(refused.message, /Start the gateway again to pair it anew/);
+  assert.equal(front.keyRefusals(), 1);
+});
