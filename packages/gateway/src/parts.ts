@@ -4,5 +4,6 @@ export { Journal } from './journal/journal.ts';
 export type { JournalFiles } from './journal/journal-files.ts';
 export { settleLeftovers } from './journal/leftovers.ts';
 export type { GatewaySocket, OpenSocket, SocketEvents } from './link/gateway-socket.ts';
+export { LocalApprovals } from './policy/local-approvals.ts';
 export type { PreparedCall, ToolRegistry } from './tools/registry.ts';
 export { endedEarly, endReason, type ToolContext } from './tools/tool.ts';

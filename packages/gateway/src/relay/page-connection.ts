@@ -137,7 +137,14 @@ export class PageConnection {
     let waiting = 0;
     conn.on('packetCreate', ({ data }: { data?: unknown }) => {
       waiting += typeof data === 'string' ? data.length : 0;
-      if (waiting > UNREAD_BYTES) queueMicrotask(() => this.end());
+      if (waiting <= UNREAD_BYTES || this.#phase === 'over') return;
+      this.#options.log.warn({ component: 'relay', bytes: waiting }, 'a page that does not read was cut');
+      waiting = 0;
+      // Not from inside of a send, and without a goodbye: it would wait behind what is not read.
+      queueMicrotask(() => {
+        (conn.transport as unknown as { socket?: { terminate(): void } }).socket?.terminate();
+        this.end();
+      });
     });
     conn.on('drain', () => {
       waiting = 0;
