@@ -270,7 +270,7 @@ async function deleteSession(
   if (!(await options.store.delete(sessionId, userId))) return refusal('not_found', NO_SESSION);
   options.history.forget(sessionId);
   options.tails.closeSession(sessionId);
-  void actor.poke();
+  void options.actorOf(sessionId).poke();
   const session = publicSession(stopped.change.state);
   options.fanout.toUser(userId, 'session:summary', { session, deleted: true });
   options.neighbours.tell({ kind: 'deleted', ownerId: userId, session });

@@ -27,11 +27,8 @@ function waitAfterStopAt(stoppedAt: number): number[] {
   return waits;
 }
 
-test('C12: a stop waits 15 s for a machine that is away, less what has passed, and never longer though the clock was set back since', () => {
-  assert.deepEqual(waitAfterStopAt(NOW), [15_000]);
-  assert.deepEqual(waitAfterStopAt(NOW - 5_000), [10_000]);
-  assert.deepEqual(waitAfterStopAt(NOW - HOUR), [0]);
-  assert.deepEqual(waitAfterStopAt(NOW + HOUR), [15_000]);
+test('C12: a stop waits 15 s for a machine that is away, whatever the clocks of two nodes say about when it was', () => {
+  for (const stoppedAt of [NOW, NOW - 5_000, NOW - HOUR, NOW + HOUR]) assert.deepEqual(waitAfterStopAt(stoppedAt), [15_000]);
 });
 
 test('N12: whoever comes second in handing a call over looks at the session again', async () => {

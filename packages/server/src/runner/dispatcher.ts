@@ -128,9 +128,8 @@ export class Dispatcher {
   #awaitDeadline({ call, cancelRequestedAt, dispatch }: StoredCall): void {
     if (cancelRequestedAt === undefined || !dispatch || this.#deadlines.has(call.id)) return;
     this.#deadlines.add(call.id);
-    const waitMs = Date.parse(cancelRequestedAt) + STOP_DEADLINE_MS - this.#options.now().getTime();
-    // Not longer either: the clock may have been set back since the stop.
-    this.#giveUpIn(Math.min(Math.max(0, waitMs), STOP_DEADLINE_MS), call, dispatch.instanceId);
+    // From now on and not since the stop: clocks of nodes differ, and who has just come up has yet to hear which node holds the machine.
+    this.#giveUpIn(STOP_DEADLINE_MS, call, dispatch.instanceId);
   }
 
   #giveUpIn(ms: number, call: StoredCall['call'], instanceId: string): void {

@@ -33,6 +33,36 @@ for (const type of ['execute', 'turn_completed'] as const) {
   });
 }
 
+test('N13: a turn that was stopped while the database was slow tells nothing again when its own end comes late', async () => {
+  const gate = createGate();
+  let refusals = 0;
+  await using rig = await runnerRig((store) => ({
+    rules: async (ownerId) => {
+      await gate.pass();
+      return store.rules(ownerId);
+    },
+    commit: async (request, decide) => {
+      if (request.input.type !== 'turn_completed' || refusals > 0) return store.commit(request, decide);
+      refusals += 1;
+      throw new Error('the database is away');
+    },
+  }));
+  rig.steps.push(asksFor('update_plan', { items: [] }));
+  const sessionId = await rig.newSession();
+  await rig.execute(sessionId, 'hello');
+  await within('the turn to end', gate.reached, 10_000);
+  await rig.runner.agent['agent:stop'](rig.person, { sessionId });
+  await rig.runner.agent['session:update'](rig.person, { sessionId, title: 'Another' });
+  const told = seqs(rig.heard);
+  gate.open();
+  await rig.until(() => refusals > 0);
+  await rig.runner.agent['session:update'](rig.person, { sessionId, title: 'A third' });
+  await rig.until(() => seqs(rig.heard).length > told.length);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const all = seqs(rig.heard);
+  assert.deepEqual(all, [...new Set(all)].toSorted((a, b) => a - b), 'each event once and in order');
+});
+
 test('R9: an event that could not be read again does not hold up what the commit owes', async () => {
   let lost = 0;
   await using rig = await runnerRig((store) => ({

@@ -300,9 +300,10 @@ export class SessionActor {
     if (!lease || this.#run?.messageId === messageId) return;
     const run = new TurnRun({ actor: this, context: this.#context, state, messageId, lease });
     this.#run = run;
-    void run.ended.finally(() => {
+    // Held until it has truly ended: one that was aborted may still have a commit under way, which is told to nobody but by this actor.
+    void this.whileHeld(async () => {
+      await run.ended;
       if (this.#run === run) this.#run = undefined;
-      this.#context.actorChanged(this);
     });
   }
 
