@@ -17,10 +17,9 @@ import {
   validate,
 } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
-import { until } from '@tendon/testing';
+import { relayRig, until } from '@tendon/testing';
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
-import { relayRig } from '../integration/relay-rig.ts';
 import { Random } from '../simulation/random.ts';
 import { damaged } from './damage.ts';
 import { evilUpstream } from './evil-upstream-rig.ts';

@@ -85,10 +85,10 @@ export async function browserRig(options: { readonly env?: Readonly<Record<strin
   };
 }
 
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(...more: string[]): Promise<Browser> {
   const executablePath = findChromium();
   assert.ok(executablePath, 'no Chromium found: install it, or name one in CHROMIUM_PATH');
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage', ...more] });
 }
 
 /** The sign-in link in what a command has printed. */

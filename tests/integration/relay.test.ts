@@ -5,8 +5,7 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { AgentSocket, DOOR_TABLE, doorHeaders, nodeRig, resultText, runs, SessionView, says, stampedTokens, until } from '@tendon/testing';
-import { relayRig } from './relay-rig.ts';
+import { AgentSocket, DOOR_TABLE, doorHeaders, nodeRig, relayRig, resultText, runs, SessionView, says, stampedTokens, until } from '@tendon/testing';
 
 /*
  * A browser on the machine of a gateway, through its relay, to a server elsewhere: real sockets all the way, and a proxy between relay and

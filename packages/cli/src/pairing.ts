@@ -5,7 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isLoopbackHost, StartError } from '@tendon/server/settings';
 import { z } from 'zod';
 
-const keptSchema = z.object({ serverUrl: z.url(), gatewayId: z.uuid(), key: z.string().min(32) });
+const keysSchema = z.object({ key: z.string().min(32), relayKey: z.string().min(32).optional() });
+const keptSchema = keysSchema.extend({ serverUrl: z.url(), gatewayId: z.uuid() });
 const startedSchema = z.object({
   deviceCode: z.string().min(1),
   userCode: z.string().regex(/^[A-Z]{4}-[A-Z]{4}$/),
@@ -24,11 +25,14 @@ export interface PairingPlace {
   readonly gatewayId: string;
 }
 
-/** The credential of an earlier pairing of this machine with this server; undefined when there is none, or it cannot be read. */
-export async function pairedKey(place: PairingPlace): Promise<string | undefined> {
+/** What a pairing gives: a key for the machine itself and, when it was asked for, one for its page. */
+export type PairedKeys = z.infer<typeof keysSchema>;
+
+/** The credentials of an earlier pairing of this machine with this server; undefined when there are none, or they cannot be read. */
+export async function pairedKeys(place: PairingPlace): Promise<PairedKeys | undefined> {
   try {
     const kept = keptSchema.parse(JSON.parse(await readFile(pathOf(place), 'utf8')));
-    return kept.serverUrl === place.serverUrl && kept.gatewayId === place.gatewayId ? kept.key : undefined;
+    return kept.serverUrl === place.serverUrl && kept.gatewayId === place.gatewayId ? kept : undefined;
   } catch {
     return undefined;
   }
@@ -40,16 +44,16 @@ export async function forgetPairing(place: PairingPlace): Promise<void> {
 }
 
 /**
- * Shows a code, waits until its person has decided in a browser, and keeps the key (SPEC H25 to H27):
+ * Shows a code, waits until its person has decided in a browser, and keeps the keys (SPEC H25 to H27):
  *
- *   asked ──► code shown ──► waiting ──approved──► key kept, 0600
+ *   asked ──► code shown ──► waiting ──approved──► keys kept, 0600
  *                              └── denied, or ten minutes ──► StartError
  *
  * A server that cannot be reached for a while is asked again.
  */
-export async function pair(place: PairingPlace & { readonly name: string }, say: (line: string) => void): Promise<string> {
-  const { serverUrl, gatewayId, name } = place;
-  const answer = await post(serverUrl, '/api/pair', { gatewayId, name }).catch((cause: unknown) => {
+export async function pair(place: PairingPlace & { readonly name: string; readonly relay: boolean }, say: (line: string) => void): Promise<PairedKeys> {
+  const { serverUrl, gatewayId, name, relay } = place;
+  const answer = await post(serverUrl, '/api/pair', { gatewayId, name, ...(relay ? { relay } : {}) }).catch((cause: unknown) => {
     throw new StartError(`the server at ${serverUrl} cannot be reached: see that it runs, and that --server is right`, { cause });
   });
   const started = startedSchema.safeParse(answer.body);
@@ -60,18 +64,18 @@ export async function pair(place: PairingPlace & { readonly name: string }, say:
   say(`To let this machine in, open ${serverUrl}/pair and enter the code`);
   say(`\n    ${userCode}\n`);
   say(`The code is good for ${Math.round(expiresInMs / 60_000)} minutes. Waiting …`);
-  const key = await waitForKey(serverUrl, { deviceCode, expiresInMs, intervalMs });
-  await keep(place, key);
-  return key;
+  const keys = await waitForKeys(serverUrl, { deviceCode, expiresInMs, intervalMs });
+  await keep(place, keys);
+  return keys;
 }
 
-async function waitForKey(serverUrl: string, started: { deviceCode: string; expiresInMs: number; intervalMs: number }): Promise<string> {
+async function waitForKeys(serverUrl: string, started: { deviceCode: string; expiresInMs: number; intervalMs: number }): Promise<PairedKeys> {
   let intervalMs = started.intervalMs;
   for (const end = performance.now() + started.expiresInMs; performance.now() < end; ) {
     await pause(intervalMs);
     const answer = await post(serverUrl, '/api/pair/key', { deviceCode: started.deviceCode }).catch(() => undefined);
-    const made = z.object({ key: z.string().min(32) }).safeParse(answer?.body);
-    if (made.success) return made.data.key;
+    const made = keysSchema.safeParse(answer?.body);
+    if (made.success) return made.data;
     const code = refusalSchema.safeParse(answer?.body).data?.error.code;
     if (code === 'access_denied') throw new StartError('the pairing was denied: start again to ask once more');
     if (code === 'expired_token')
@@ -98,11 +102,11 @@ function wordsOf({ status, body }: Answer): string {
   return refusalSchema.safeParse(body).data?.error.message ?? `status ${status}`;
 }
 
-async function keep({ home, serverUrl, gatewayId }: PairingPlace, key: string): Promise<void> {
+async function keep({ home, serverUrl, gatewayId }: PairingPlace, keys: PairedKeys): Promise<void> {
   const path = pathOf({ home, serverUrl, gatewayId });
   await mkdir(join(home, 'gateway', 'paired'), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, `${JSON.stringify({ serverUrl, gatewayId, key })}\n`, { mode: 0o600, flag: 'wx' });
+  await writeFile(draft, `${JSON.stringify({ serverUrl, gatewayId, ...keys })}\n`, { mode: 0o600, flag: 'wx' });
   await rename(draft, path);
 }
 

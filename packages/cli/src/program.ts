@@ -58,12 +58,18 @@ function addServing(program: Command): void {
 }
 
 function addGateway(program: Command): void {
-  common(program.command('gateway').description("this machine's hands for a server elsewhere"))
-    .requiredOption('--server <URL>', 'the address of the server')
-    .option('--workspace <DIR>', 'a folder that the agent may work in; may be repeated', (value: string, list: string[] = []) => [...list, value])
-    .option('--name <NAME>', 'what to call this machine')
-    .option('--ready-file <PATH>', 'write { url, pid, port } there when connected')
+  const handed = (command: Command) =>
+    common(command)
+      .requiredOption('--server <URL>', 'the address of the server')
+      .option('--workspace <DIR>', 'a folder that the agent may work in; may be repeated', (value: string, list: string[] = []) => [...list, value])
+      .option('--name <NAME>', 'what to call this machine')
+      .option('--ready-file <PATH>', 'write { url, pid, port, relayUrl? } there when connected');
+  handed(program.command('gateway').description("this machine's hands for a server elsewhere"))
+    .option('--relay', 'also show the page to a browser on this machine, on loopback (TENDON_RELAY_PORT, 7421)')
     .action(async (flags) => (await import('./commands/gateway.ts')).gateway(flags));
+  handed(program.command('desktop').description('the same with the page in a window of its own'))
+    .option('--session <ID>', 'open this session')
+    .action(async (flags) => (await import('./commands/desktop.ts')).desktop(flags));
 }
 
 function addKeys(program: Command): void {

@@ -1,28 +1,34 @@
 import { hostname } from 'node:os';
 import type { GatewayHandle } from '@tendon/gateway';
-import { type Config, createLog, StartError } from '@tendon/server/settings';
+import type { RelayHandle } from '@tendon/gateway/relay';
+import { type Config, createLog, type Log, StartError } from '@tendon/server/settings';
 import { requireUrl } from '../control-client.ts';
 import { type ChildMessage, parentMessageSchema } from '../gateway-messages.ts';
 import { RunningParts } from '../lifecycle.ts';
+import { forgetKeys, type MachineKeys, type MachinePlace, machineKeys } from '../machine-keys.ts';
 import { note } from '../output.ts';
-import { forgetPairing, pair, pairedKey } from '../pairing.ts';
 import { ReadyFile } from '../ready-file.ts';
 import { requireFolder, requireSettings, type SettingFlags } from '../settings.ts';
 import { VERSION } from '../version.ts';
+import { ensureWebBuilt, WEB_ROOT } from '../web-build.ts';
 
 export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
   readonly server: string;
   readonly workspace?: readonly string[];
   readonly name?: string;
   readonly readyFile?: string;
+  readonly relay?: boolean;
 }
+
+/** What is done with a relay once it listens: left out, its link is printed. */
+export type ShowRelay = (relay: RelayHandle, running: RunningParts, config: Config) => void;
 
 /**
  * `tendon gateway`: this machine's hands for a server elsewhere, until a signal ends it. Started by `tendon start` it has an IPC channel:
  * it gets its key there, says when it is online, and ends when the channel closes, which happens however its parent dies.
  */
-export async function gateway(flags: GatewayFlags): Promise<void> {
-  const { workspace: given, ...settingFlags } = flags;
+export async function gateway(flags: GatewayFlags, show: ShowRelay = (relay) => sayLink(relay.signInLink())): Promise<void> {
+  const { workspace: given, relay: hasRelay, ...settingFlags } = flags;
   const config = await requireSettings(settingFlags);
   const workspaces = given?.length ? given : [config.workspace];
   for (const folder of workspaces) requireFolder('TENDON_WORKSPACE', folder);
@@ -36,12 +42,12 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
     running.add(() => readyFile.remove());
     const { readGatewayId, startGateway } = await import('@tendon/gateway');
     const gatewayId = await readGatewayId(config.home, flags.name);
-    const place = { home: config.home, serverUrl, gatewayId, name: flags.name ?? hostname() };
-    const { token, isPaired } = isChild ? { token: await askParent(gatewayId), isPaired: false } : await ownKey(config, place);
+    const place: MachinePlace = { home: config.home, serverUrl, gatewayId, name: flags.name ?? hostname(), relay: hasRelay === true };
+    const keys: MachineKeys = isChild ? { key: await askParent(gatewayId), relayKey: undefined, isPaired: false } : await machineKeys(config, place);
     const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY });
     const handle = await startGateway({
       serverUrl,
-      token,
+      token: keys.key,
       home: config.home,
       workspaces: [...workspaces],
       log,
@@ -49,42 +55,65 @@ export async function gateway(flags: GatewayFlags): Promise<void> {
       ...(flags.name === undefined ? {} : { name: flags.name }),
     });
     running.add(() => handle.close());
-    await requireOnline(handle, isPaired ? place : undefined);
+    await requireOnline(handle, () => forgetKeys(keys, place), keys.isPaired);
     tellParent({ type: 'online', gatewayId: handle.gatewayId });
     if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
-    await readyFile.write({ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) });
+    const relay = keys.relayKey === undefined ? undefined : await openRelay({ config, place, keys, handle, log }, keys.relayKey);
+    if (relay) running.add(() => relay.close());
+    await readyFile.write({
+      ...{ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) },
+      ...(relay ? { relayUrl: relay.url } : {}),
+    });
+    if (relay) show(relay, running, config);
     running.endWith(
-      refused(handle, isPaired ? place : undefined),
+      refused(handle, () => forgetKeys(keys, place)),
       'The server no longer accepts this machine: its key was revoked, or its version does not fit.',
     );
   });
 }
 
-type Place = Parameters<typeof pair>[0];
-
-/** The key that was given, that of an earlier pairing, or of one that is made now. */
-async function ownKey(config: Config, place: Place): Promise<{ token: string; isPaired: boolean }> {
-  if (config.apiKey !== undefined) return { token: config.apiKey, isPaired: false };
-  return { token: (await pairedKey(place)) ?? (await pair(place, note)), isPaired: true };
+export function sayLink(link: string): void {
+  note(`\nThe page for a browser on this machine: ${link}\n(the link works once, for 15 minutes)\n`);
 }
 
-/** `paired`: where the key came from a pairing. */
-async function requireOnline(handle: GatewayHandle, paired: Place | undefined): Promise<void> {
+interface RelayParts {
+  readonly config: Config;
+  readonly place: MachinePlace;
+  readonly keys: MachineKeys;
+  readonly handle: GatewayHandle;
+  readonly log: Log;
+}
+
+/** The page of this machine, with what was approved there known to the gateway. */
+async function openRelay({ config, place, keys, handle, log }: RelayParts, key: string): Promise<RelayHandle> {
+  await ensureWebBuilt();
+  const [{ startRelay }, { loopbackFront }] = await Promise.all([import('@tendon/gateway/relay'), import('@tendon/server/page')]);
+  return startRelay({
+    ...{ serverUrl: place.serverUrl, key, port: config.relayPort, front: loopbackFront(WEB_ROOT), approvals: handle.approvals, log, version: VERSION },
+    onLink: sayLink,
+    onKeyRefused: () => {
+      note("The server no longer accepts this machine's page. Start this again to pair it anew.");
+      void forgetKeys(keys, place);
+    },
+  });
+}
+
+async function requireOnline(handle: GatewayHandle, forget: () => Promise<void>, isPaired: boolean): Promise<void> {
   const state = await handle.ready();
   if (state.kind !== 'failed') return;
-  const hasEnded = paired !== undefined && state.reason.code === 'unauthorized';
-  if (hasEnded) await forgetPairing(paired);
+  const hasEnded = isPaired && state.reason.code === 'unauthorized';
+  if (hasEnded) await forget();
   const next = hasEnded ? ' Its pairing has ended: start it again to pair it anew.' : '';
   throw new StartError(`the server refused this machine (${state.reason.code}): ${state.reason.message}${next}`);
 }
 
 /** Settles when the server refuses this machine for good. A pairing that has ended is forgotten. */
-function refused(handle: GatewayHandle, paired: Place | undefined): Promise<void> {
+function refused(handle: GatewayHandle, forget: () => Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     const stop = handle.subscribe((state) => {
       if (state.kind !== 'failed') return;
       stop();
-      const forgotten = paired !== undefined && state.reason.code === 'unauthorized' ? forgetPairing(paired).catch(() => undefined) : Promise.resolve();
+      const forgotten = state.reason.code === 'unauthorized' ? forget().catch(() => undefined) : Promise.resolve();
       void forgotten.then(resolve);
     });
   });

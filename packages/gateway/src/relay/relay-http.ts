@@ -64,7 +64,7 @@ export function relayRoutes(options: RelayHttpOptions): Hono<Env> {
   return app;
 }
 
-export function cookieName(port: number): string {
+function cookieName(port: number): string {
   return `tendon-relay-${port}`;
 }
 

@@ -60,7 +60,11 @@ test('N13: a turn that was stopped while the database was slow tells nothing aga
   await rig.until(() => seqs(rig.heard).length > told.length);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   const all = seqs(rig.heard);
-  assert.deepEqual(all, [...new Set(all)].toSorted((a, b) => a - b), 'each event once and in order');
+  assert.deepEqual(
+    all,
+    [...new Set(all)].toSorted((a, b) => a - b),
+    'each event once and in order',
+  );
 });
 
 test('R9: an event that could not be read again does not hold up what the commit owes', async () => {

@@ -31,13 +31,21 @@ export function SignInPage({ reason }: { reason: Fault }): ReactNode {
   );
 }
 
+interface Ways {
+  readonly password: boolean;
+  readonly provider?: string;
+  /** The page comes from a machine's relay, which opens by its own link alone. */
+  readonly relay?: boolean;
+}
+
 /** What the server offers: a password where somebody has one, the identity provider where there is one, and always a link. */
 function WaysIn(): ReactNode {
-  const [ways, setWays] = useState<{ readonly password: boolean; readonly provider?: string }>({ password: false });
+  const [ways, setWays] = useState<Ways>({ password: false });
   useEffect(() => {
-    void callApi<typeof ways>('GET', '/api/auth/ways').then((answer) => answer.ok && setWays(answer.data));
+    void callApi<Ways>('GET', '/api/auth/ways').then((answer) => answer.ok && setWays(answer.data));
   }, []);
   const hasOthers = ways.password || ways.provider !== undefined;
+  if (ways.relay) return <RelaySteps />;
   return (
     <>
       {ways.provider !== undefined && <ProviderButton name={ways.provider} verb="Sign in with" errand={{ errand: 'sign_in' }} />}
@@ -68,6 +76,22 @@ function SignInSteps(): ReactNode {
       </ol>
       <p className="text-sm">
         For scripts and other clients, <Command>tendon key create</Command> makes an API key.
+      </p>
+    </div>
+  );
+}
+
+function RelaySteps(): ReactNode {
+  return (
+    <div className="space-y-4 text-base text-muted">
+      <p>
+        This page comes from your own machine. It opens with a link that stands in the terminal where <Command>tendon gateway --relay</Command> runs. A link
+        works once, in one browser.
+      </p>
+      <p>
+        <a href="/sign-in" className="text-accent underline underline-offset-4">
+          Have the terminal show a new link
+        </a>
       </p>
     </div>
   );

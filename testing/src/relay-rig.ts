@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type RelayHandle, type RelayOptions, startRelay } from '@tendon/gateway/relay';
 import { loopbackFront } from '@tendon/server/page';
-import { AgentSocket } from '@tendon/testing';
 import { pino } from 'pino';
+import { AgentSocket } from './agent-socket.ts';
 
 export interface RelayRig extends AsyncDisposable {
   readonly relay: RelayHandle;

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, afterEach, test } from 'node:test';
+import { runs, says, temporaryFolder, until } from '@tendon/testing';
+import { browserRig, launchChromium, linkIn, PHONE } from './browser-rig.ts';
+import { seriousFaults } from './serious-faults.ts';
+import { SessionPage } from './session-page.ts';
+
+/* The page of a machine's own relay: `tendon gateway --relay` as a process, paired in the browser, in real Chromium. */
+
+const rig = await browserRig();
+after(() => rig[Symbol.asyncDispose]());
+afterEach((test) => rig.endDevices(test));
+
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+
+const folder = await temporaryFolder();
+after(() => folder[Symbol.asyncDispose]());
+const child = spawn(process.execPath, [MAIN, 'gateway', '--server', rig.url, '--workspace', folder.path, '--name', 'attic', '--relay'], {
+  env: { PATH: process.env['PATH'], TENDON_HOME: join(folder.path, '.home'), TENDON_RELAY_PORT: '0' },
+  stdio: ['ignore', 'ignore', 'pipe'],
+});
+const ended = new Promise((resolve) => child.once('close', resolve));
+after(async () => {
+  child.kill('SIGTERM');
+  await ended;
+});
+let output = '';
+child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  output += chunk;
+});
+const said = (pattern: RegExp) =>
+  until({ what: `the machine to say ${pattern}`, pollMs: 20, deadlineMs: 20_000, check: () => pattern.exec(output) ?? undefined });
+
+/** The link that was printed last; used up by whoever opens it. */
+function lastLink(): string {
+  return linkIn(output.slice(output.lastIndexOf('The page for a browser')));
+}
+
+test('U34, L6: pairing a machine with a page says what its page may do, and the terminal shows a link', async () => {
+  const code = (await said(/^ {4}([A-Z]{4}-[A-Z]{4})$/m))[1] ?? '';
+  const device = await rig.device();
+  await device.open(`/pair?code=${code}`);
+  await device.page.getByText('It also asks to show your sessions to a browser on it').waitFor();
+  assert.deepEqual(await seriousFaults(device.page, 'a machine with a page'), []);
+  await device.button('Let it in').click();
+  await device.page.getByText('is let in').waitFor();
+  await said(/The page for a browser on this machine: http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=/);
+});
+
+test('L2, L4: the link opens the page, a session runs on this machine through it, and another browser is kept out and told how to come in', async () => {
+  const page = await rig.stranger();
+  await page.setViewportSize(PHONE);
+  const link = lastLink();
+  const { origin } = new URL(link);
+  await page.goto(link);
+  const device = new SessionPage(page, origin);
+  rig.model.script([runs('pwd')], says('That is where we are.'));
+  await page.getByRole('textbox', { name: 'Message' }).fill('where are we?');
+  await page.keyboard.press('Enter');
+  await device.button('Approve').first().click();
+  await page.getByText('That is where we are.').waitFor();
+  assert.deepEqual(await seriousFaults(page, 'the page of a relay'), []);
+
+  const stranger = await rig.stranger();
+  rig.allow(/status of 401|WebSocket/);
+  await stranger.goto(origin);
+  await stranger.getByText('This page comes from your own machine').waitFor();
+  assert.deepEqual(await seriousFaults(stranger, 'not signed in at a relay'), []);
+  const before = output.length;
+  await stranger.getByRole('link', { name: 'Have the terminal show a new link' }).click();
+  await stranger.getByText('shows a new link now').waitFor();
+  await until({ what: 'the terminal to show it', pollMs: 20, deadlineMs: 10_000, check: () => output.slice(before).includes('/sign-in?token=') || undefined });
+});
+
+test('L1: a page of another origin in the same browser, by address and by name, reaches nothing', async () => {
+  const { origin, port } = new URL(lastLink());
+  const signedIn = await rig.stranger();
+  await signedIn.goto(lastLink());
+  await signedIn.getByRole('textbox', { name: 'Message' }).waitFor();
+  const evil = createServer((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' });
+    response.end('<!doctype html><title>evil</title><p>evil</p>');
+  });
+  evil.listen(0, '127.0.0.1');
+  await new Promise((resolve) => evil.once('listening', resolve));
+  rig.allow(/./);
+  try {
+    const tab = await signedIn.context().newPage();
+    for (const host of ['127.0.0.1', 'localhost']) {
+      await tab.goto(`http://${host}:${(evil.address() as AddressInfo).port}/`);
+      const reached = await tab.evaluate(async (target) => {
+        const tries: [string, Promise<unknown>][] = [
+          ['fetch', fetch(`${target}/api/me`, { credentials: 'include' }).then((answer) => answer.text())],
+          ['no-cors', fetch(`${target}/api/me`, { credentials: 'include', mode: 'no-cors' }).then((answer) => answer.type === 'opaque' && answer.status !== 0)],
+          ['sign out', fetch(`${target}/api/auth/sign-out`, { method: 'POST', credentials: 'include', mode: 'no-cors' }).then(() => false)],
+          [
+            'socket',
+            new Promise((resolve, reject) => {
+              const socket = new WebSocket(`${target.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+              socket.onopen = () => resolve(true);
+              socket.onerror = () => reject(new Error('refused'));
+            }),
+          ],
+          [
+            'frame',
+            new Promise((resolve) => {
+              const frame = document.createElement('iframe');
+              frame.src = target;
+              frame.onload = () => {
+                try {
+                  resolve(frame.contentDocument?.body.textContent?.includes('Tendon'));
+                } catch {
+                  resolve(false);
+                }
+              };
+              document.body.append(frame);
+            }),
+          ],
+        ];
+        const outcomes = await Promise.allSettled(tries.map(([, attempt]) => attempt));
+        return tries.flatMap(([name], index) => {
+          const outcome = outcomes[index];
+          return outcome?.status === 'fulfilled' && outcome.value ? [`${name}: ${String(outcome.value).slice(0, 100)}`] : [];
+        });
+      }, origin);
+      assert.deepEqual(reached, [], host);
+    }
+    // The sign-out of another site did not come through.
+    await signedIn.reload();
+    await signedIn.getByRole('textbox', { name: 'Message' }).waitFor();
+    assert.ok(Number(port) > 0);
+  } finally {
+    evil.close();
+  }
+});
+
+test('H1, L1: a name that was made to lead to this machine (DNS rebinding) gets nothing, from the server and from the relay', async () => {
+  const browser = await launchChromium('--host-resolver-rules=MAP rebound.example 127.0.0.1');
+  try {
+    const page = await browser.newPage();
+    for (const port of [new URL(rig.url).port, new URL(lastLink()).port]) {
+      for (const path of ['/', '/api/me', '/sign-in?token=x', '/socket.io/?EIO=4&transport=polling']) {
+        const answer = await page.goto(`http://rebound.example:${port}${path}`);
+        assert.equal(answer?.status(), 421, `${port}${path}`);
+      }
+      // What its script could do: the name is its own origin now.
+      const statuses = await page.evaluate(
+        async (paths) => Promise.all(paths.map(async (path) => (await fetch(path, { method: path.includes('sign-out') ? 'POST' : 'GET' })).status)),
+        ['/api/me', '/api/auth/sign-out', '/healthz', '/socket.io/?EIO=4&transport=polling'],
+      );
+      assert.deepEqual([...new Set(statuses)], [421]);
+      const opened = await page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            const socket = new WebSocket(`ws://${location.host}/socket.io/?EIO=4&transport=websocket`);
+            socket.onopen = () => resolve(true);
+            socket.onerror = () => resolve(false);
+          }),
+      );
+      assert.equal(opened, false);
+    }
+  } finally {
+    await browser.close();
+  }
+});
