@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { processesWith, until, within } from '@tendon/testing';
+import { cliRig } from './cli-rig.ts';
+
+/*
+ * `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. The browser is a program that writes down how it
+ * was started and stays, as a window would; a real window is opened by hand (docs/decisions/0016).
+ */
+
+const [there, here] = [await cliRig(), await cliRig()];
+after(async () => {
+  await here[Symbol.asyncDispose]();
+  await there[Symbol.asyncDispose]();
+});
+
+/** What a file holds, as soon as it is there. */
+function fileOf(path: string): Promise<string> {
+  return until({ what: path, pollMs: 20, deadlineMs: 20_000, check: () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined) });
+}
+
+const readJson = async <T>(path: string): Promise<T> => JSON.parse(await fileOf(path)) as T;
+
+/** How long the window stays, which nobody else would choose. */
+const WINDOW = '3217.25';
+const windows = (): number[] => processesWith(WINDOW).map(({ pid }) => pid);
+
+const serverReady = join(there.workspace, 'ready.json');
+there.run(['server', '--port', '0', '--ready-file', serverReady], { TENDON_MODEL: 'demo' });
+const { url } = await readJson<{ url: string }>(serverReady);
+const key = (await there.run(['key', 'create', 'a person']).done).stdout.trim();
+
+const programs = join(here.workspace, 'programs');
+const started = join(here.workspace, 'started');
+await mkdir(programs);
+await writeFile(join(programs, 'chromium'), `#!/bin/sh\nprintf '%s\\n' "$@" >> "${started}"\nexec sleep ${WINDOW}\n`);
+await chmod(join(programs, 'chromium'), 0o755);
+const env = { TENDON_API_KEY: key, TENDON_RELAY_PORT: '0', PATH: `${programs}:${process.env['PATH']}` };
+const args = ['--server', url, '--name', 'office'];
+
+test('O16: with --relay the terminal shows a link, and the ready file the address; without, there is no relay', async () => {
+  const ready = join(here.workspace, 'relay.json');
+  const run = here.run(['gateway', ...args, '--relay', '--ready-file', ready], env);
+  const [link = ''] = await run.said(/http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=[\w-]{43}/);
+  const { relayUrl } = await readJson<{ relayUrl: string }>(ready);
+  assert.equal(new URL(link).origin, relayUrl);
+  assert.equal((await fetch(`${relayUrl}/healthz`)).status, 200);
+  const opened = await fetch(link, { redirect: 'manual' });
+  assert.equal(opened.status, 303);
+  const cookie = String(opened.headers.get('set-cookie')).split(';')[0] ?? '';
+  const me = (await (await fetch(`${relayUrl}/api/me`, { headers: { Cookie: cookie } })).json()) as { user: { role: string } };
+  assert.equal(me.user.role, 'owner');
+  run.child.kill('SIGTERM');
+  const ended = await within('it to end', run.done, 15_000);
+  assert.equal(ended.code, 0);
+  assert.ok(!(ended.stdout + ended.stderr).includes(key));
+
+  const without = here.run(['gateway', ...args, '--ready-file', ready], env);
+  assert.equal((await readJson<{ relayUrl?: string }>(ready)).relayUrl, undefined);
+  without.child.kill('SIGTERM');
+  await without.done;
+});
+
+test('O16: a port that is taken is named, with the way out', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const port = String((taken.address() as { port: number }).port);
+  const outcome = await here.run(['gateway', ...args, '--relay'], { ...env, TENDON_RELAY_PORT: port }).done;
+  taken.close();
+  assert.equal(outcome.code, 2);
+  assert.match(outcome.stderr, new RegExp(`error: The relay cannot listen on port ${port} .*EADDRINUSE.*TENDON_RELAY_PORT`));
+});
+
+test('O17: desktop opens the page in a window of its own; closed, the machine stays connected; ended, the window goes too', async () => {
+  const session = '0199c0de-0000-7000-8000-000000000001';
+  const run = here.run(['desktop', ...args, '--session', session], env);
+  const flags = (await fileOf(started)).split('\n');
+  const link = flags.find((flag) => flag.startsWith('--app='))?.slice('--app='.length) ?? '';
+  assert.ok(flags.includes(`--user-data-dir=${join(here.home, 'desktop')}`));
+  const opened = await fetch(link, { redirect: 'manual' });
+  assert.deepEqual([opened.status, opened.headers.get('location')], [303, `/s/${session}`]);
+  const [window] = windows();
+  assert.ok(window !== undefined);
+  process.kill(window, 'SIGTERM');
+  await run.said(/The window is closed; this machine stays connected/);
+  assert.equal(run.child.exitCode, null);
+  run.child.kill('SIGTERM');
+  assert.equal((await within('it to end', run.done, 15_000)).code, 0);
+
+  const other = here.run(['desktop', ...args], env);
+  await until({ what: 'another window', pollMs: 20, deadlineMs: 20_000, check: () => (windows().length > 0 ? true : undefined) });
+  other.child.kill('SIGTERM');
+  assert.equal((await within('it to end', other.done, 15_000)).code, 0);
+  await until({ what: 'the window to be gone', pollMs: 20, deadlineMs: 5_000, check: () => (windows().length === 0 ? true : undefined) });
+});
+
+test('O17: without a browser that can do it, and with a session that is none, desktop says so in one line', async () => {
+  const empty = join(here.workspace, 'empty');
+  await mkdir(empty);
+  const none = await here.run(['desktop', ...args], { ...env, PATH: empty }).done;
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /^error: no browser was found .*install Chromium, Chrome or Edge, or run "tendon gateway --relay"/m);
+  const odd = await here.run(['desktop', ...args, '--session', '../../x'], env).done;
+  assert.match(odd.stderr, /^error: "\.\.\/\.\.\/x" is not the id of a session/m);
+});
