@@ -19,6 +19,7 @@ import {
 } from '@tendon/testing';
 import { simulate } from '../simulation/simulate.ts';
 import { type Figure, figure, residentMegabytes } from './figures.ts';
+import { relayRoundTrips } from './relay.ts';
 import { StreamReader } from './stream-reader.ts';
 import { TendonConversation, type TendonTargetOptions } from './tendon-target.ts';
 
@@ -183,6 +184,9 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   const owedToStartedMs = await owedToStarted(options, isQuick ? 5 : 50);
   const journal = await journalCost(isQuick ? 50 : 300);
   const afterMissed = await catchUp(longSession, isQuick ? 1_000 : 5_000, 10);
+  say('relay');
+  // Below what one connection may ask in a second (T10): nothing of it waits for its limit.
+  const relay = await relayRoundTrips(options, 100);
   say('takeovers');
   const takeoverMs: Record<string, Figure> = {};
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
@@ -192,5 +196,5 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   }
   say('simulation');
   const simulatedPerSecond = await schedulesPerSecond(isQuick ? 500 : 5_000);
-  return { owedToStartedMs, ...stopStreaming, stopProcessesMs, ...journal, afterMissed, takeoverMs, simulatedPerSecond };
+  return { owedToStartedMs, ...stopStreaming, stopProcessesMs, ...journal, afterMissed, ...relay, takeoverMs, simulatedPerSecond };
 }
