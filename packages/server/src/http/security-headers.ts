@@ -7,6 +7,9 @@ export function securityHeaders(door: Pick<Door, 'publicOrigin'>, host: string |
     'Content-Security-Policy': [
       "default-src 'none'",
       "script-src 'self'",
+      // Text never becomes markup or code, whatever a library does with it: no policy may make it trusted.
+      "require-trusted-types-for 'script'",
+      "trusted-types 'none'",
       "style-src 'self' 'unsafe-inline'",
       "img-src 'self' data: blob:",
       `connect-src 'self'${sockets}`,
