@@ -36,7 +36,7 @@ const edit = z.object({
 export const LOCAL_TOOLS = {
   read_file: define({
     description:
-      'Read a text file of the workspace, whole or a range of lines. Lines are numbered from 1. Long files are cut and say so; ask for a range then.',
+      'Read a text file of the workspace, whole or a range of lines. Lines are numbered from 1. Long files are cut and say so; ask for a range then. Pictures (PNG, JPEG, GIF, WebP) are shown to you, and of a PDF its text.',
     input: z.object({
       path,
       startLine: z.number().int().min(1).optional().describe('First line to read'),

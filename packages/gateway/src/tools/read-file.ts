@@ -2,9 +2,11 @@ import type { FileHandle } from 'node:fs/promises';
 import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
 import type { FileWork } from './file-work.ts';
+import { imageType, readImage } from './read-image.ts';
+import { isPdf, linesOfPdf } from './read-pdf.ts';
 import type { SeenFiles } from './seen-files.ts';
 import { checkIsText, probe } from './text-file.ts';
-import type { LocalTool, ToolContext } from './tool.ts';
+import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { cutBefore } from './truncation.ts';
 import { openForReading } from './workspace.ts';
 
@@ -32,8 +34,17 @@ async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: Too
   const { handle, path } = await openForReading(context.workspace, input.path);
   try {
     const { ino, size, mtimeMs } = await handle.stat();
-    checkIsText(input.path, await probe(handle), size);
-    const result = await readLines(handle, input, { size, signal: context.signal });
+    const head = await probe(handle);
+    const mimeType = imageType(head);
+    if (mimeType !== undefined && (input.startLine ?? input.endLine) !== undefined)
+      throw new ToolFault('invalid_input', `${JSON.stringify(input.path)} is a picture and has no lines. Leave startLine and endLine out.`);
+    if (mimeType !== undefined) return await readImage(input.path, handle, { size, mimeType });
+    if (isPdf(head)) {
+      const lines = await linesOfPdf(input.path, handle, { size, signal: context.signal });
+      return lines ? await readLines(lines, input, size) : endedEarly(endReason(context.signal), '');
+    }
+    checkIsText(input.path, head, size);
+    const result = await readLines(linesOf(handle, context.signal), input, size);
     // The stamp of before the reading: what was changed while it was read counts as changed since.
     seen.remember(context.sessionId, path, { ino, size, mtimeMs });
     return result;
@@ -42,14 +53,14 @@ async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: Too
   }
 }
 
-async function readLines(handle: FileHandle, input: ToolInput<'read_file'>, file: { size: number; signal: AbortSignal }): Promise<ToolResult> {
-  if (file.size === 0) return textResult('succeeded', '(The file is empty.)');
+async function readLines(lines: AsyncIterable<string> | Iterable<string>, input: ToolInput<'read_file'>, size: number): Promise<ToolResult> {
+  if (size === 0) return textResult('succeeded', '(The file is empty.)');
   const first = input.startLine ?? 1;
   const last = input.endLine ?? Number.POSITIVE_INFINITY;
   const reading: Reading = { line: 1, units: 0, shown: [], hasReplacements: false };
-  for await (const text of linesOf(handle, file.signal)) {
+  for await (const text of lines) {
     if (reading.line > last) return answer(input, reading, { kind: 'range_end' });
-    if (reading.line >= first && !show(reading, text)) return answer(input, reading, { kind: 'cut', size: file.size });
+    if (reading.line >= first && !show(reading, text)) return answer(input, reading, { kind: 'cut', size });
     reading.line += 1;
   }
   return answer(input, reading, { kind: 'file_end' });

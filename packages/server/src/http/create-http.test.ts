@@ -114,7 +114,15 @@ test('H3: every answer carries the security headers, refusals included', async (
     for (const [method, path] of ROUTES) {
       const answer = await rig.ask(method, path, headers);
       const policy = String(answer.headers['content-security-policy']);
-      for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"])
+      for (const part of [
+        "default-src 'none'",
+        "script-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+      ])
         assert.ok(policy.includes(part), `${method} ${path}: ${policy}`);
       assert.ok(!policy.includes("script-src 'self' 'unsafe"));
       assert.equal(answer.headers['x-content-type-options'], 'nosniff');
