@@ -19,6 +19,7 @@ import { PolicyFile } from './policy/policy-file.ts';
 import { GatewayStartError } from './start-error.ts';
 import { BackgroundProcesses } from './tools/background.ts';
 import { ToolFault } from './tools/faults.ts';
+import { openSpoolFolder } from './tools/output-spool.ts';
 import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
 import { openWorkspace, type Workspace } from './tools/workspace.ts';
 
@@ -62,6 +63,8 @@ export interface GatewayParts {
   readonly gatewayId: string;
   readonly registry: ToolRegistry;
   readonly openSocket: OpenSocket;
+  /** Where long outputs are kept; without one, only what fits into memory. */
+  readonly outputs?: string;
 }
 
 /**
@@ -86,7 +89,11 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const gatewayId = await loadGatewayId(folders.identity, newId);
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
     await settleLeftovers(journal, options.log);
-    return new Gateway({ ...options, name }, { lock, journal, policy, workspaces, gatewayId, registry: sharedRegistry(), openSocket: openGatewaySocket });
+    const outputs = await openSpoolFolder(folders.outputs);
+    return new Gateway(
+      { ...options, name },
+      { lock, journal, policy, workspaces, gatewayId, outputs, registry: sharedRegistry(), openSocket: openGatewaySocket },
+    );
   } catch (error) {
     lock.close();
     throw error;
@@ -139,7 +146,7 @@ export class Gateway implements GatewayHandle {
   readonly #link: LinkSupervisor;
   readonly #outbox: Outbox;
   readonly #output: OutputPump;
-  readonly #background = new BackgroundProcesses();
+  readonly #background: BackgroundProcesses;
   readonly #ready: Promise<LinkState>;
   #closing: Promise<void> | undefined;
 
@@ -147,6 +154,7 @@ export class Gateway implements GatewayHandle {
     this.#parts = parts;
     this.#log = options.log;
     this.gatewayId = parts.gatewayId;
+    this.#background = new BackgroundProcesses(parts.outputs);
     this.approvals = new LocalApprovals(parts.gatewayId);
     const online = (): LinkSupervisor['online'] => this.#link.online;
     this.#output = new OutputPump(() => this.#link.socket);

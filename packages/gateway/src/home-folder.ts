@@ -10,6 +10,8 @@ export interface GatewayFolders {
   readonly journal: string;
   readonly lock: string;
   readonly policy: string;
+  /** Long outputs of commands, for as long as the gateway runs. */
+  readonly outputs: string;
 }
 
 /** Makes `<home>/gateway/<name>/`, 0700 all the way. Errors: `GatewayStartError`. */
@@ -34,6 +36,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     journal: join(own, 'journal'),
     lock: join(own, 'lock'),
     policy: join(root, 'gateway-policy.json'),
+    outputs: join(own, 'outputs'),
   };
 }
 

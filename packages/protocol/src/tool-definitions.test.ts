@@ -40,7 +40,7 @@ test('P5: every tool has a description, an effect and a schema of an object that
 test('P5: what changes the machine is not called reading', () => {
   assert.deepEqual(
     ALL.filter(([, definition]) => definition.effect === 'read').map(([name]) => name),
-    ['read_file', 'list_folder', 'glob', 'grep', 'update_plan', 'ask_user_questions'],
+    ['read_file', 'list_processes', 'read_process', 'list_folder', 'glob', 'grep', 'update_plan', 'ask_user_questions'],
   );
 });
 

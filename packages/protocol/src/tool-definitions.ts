@@ -33,6 +33,8 @@ const edit = z.object({
   replaceAll: z.boolean().optional().describe('Replace every occurrence'),
 });
 
+const processId = z.string().min(1).max(20).describe('Such as p1, as a result or list_processes names it');
+
 export const LOCAL_TOOLS = {
   read_file: define({
     description:
@@ -66,15 +68,42 @@ export const LOCAL_TOOLS = {
     subject: (input) => input.path,
   }),
   bash: define({
-    description: 'Run a shell command in the workspace and return its output and exit code. It has no terminal and no input. Long output is cut in the middle.',
+    description:
+      'Run a shell command in the workspace and return its output and exit code. It has no terminal and no input. Long output is cut in the middle; read_process shows the rest.',
     input: z.object({
       command: z.string().min(1).max(100_000).describe('The command, as for bash -c'),
       cwd: folder,
       timeoutMs: z.number().int().min(100).max(3_600_000).optional().describe('Time limit in milliseconds; 120000 when left out'),
+      background: z.boolean().optional().describe('Let it run on, such as a server, and answer after a second. It has no time limit then'),
     }),
     effect: 'execute',
-    // A rule for a command holds in one folder: the same words elsewhere may do something else.
-    subject: (input) => (input.cwd === undefined ? input.command : `cd '${input.cwd.replaceAll("'", "'\\''")}' && ${input.command}`),
+    // A rule for a command holds in one folder, and for one that ends: the same words elsewhere, or without an end, may do something else.
+    subject: (input) => {
+      const command = input.background ? `${input.command} &` : input.command;
+      return input.cwd === undefined ? command : `cd '${input.cwd.replaceAll("'", "'\\''")}' && ${command}`;
+    },
+  }),
+  list_processes: define({
+    description: 'List what commands of this session have left running, and those whose long output is kept.',
+    input: z.object({}),
+    effect: 'read',
+    subject: () => '*',
+  }),
+  read_process: define({
+    description: 'Read the output of a command that runs in the background, or whose output was too long for its result. Without fromByte: its end.',
+    input: z.object({
+      id: processId,
+      fromByte: z.number().int().min(0).optional().describe('Where to read from; each answer says where the next piece begins'),
+      waitMs: z.number().int().min(0).max(60_000).optional().describe('Wait so long for it to say more or to end'),
+    }),
+    effect: 'read',
+    subject: (input) => input.id,
+  }),
+  stop_process: define({
+    description: 'End a command that runs in the background, with everything it has started.',
+    input: z.object({ id: processId }),
+    effect: 'execute',
+    subject: (input) => input.id,
   }),
   list_folder: define({
     description: 'List what is in one folder: subfolders first, files with their size, links with what they name. Hidden and ignored names too.',

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { failedResult, type ToolResult, utf8Bytes } from '@tendon/protocol';
 import { type ShellStart, shellStart } from '../sandbox/sandbox.ts';
+import type { KeptOutput, LeftRunning, ShellEnd } from './background.ts';
 import { errorCode, ToolFault } from './faults.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
@@ -15,15 +17,12 @@ const HEAD_UNITS = 24 * 1024;
 const TAIL_UNITS = 40 * 1024;
 /** The kernel's limit for one argument (MAX_ARG_STRLEN), less its end mark. */
 const COMMAND_BYTES = 128 * 1024 - 1;
+/** How long a command that goes on in the background is watched before its call is over. */
+const FIRST_MOMENT_MS = 1_000;
 
 /** What the owner of the machine can do when the sandbox is in the way. */
 const WALL_NOTE =
   '[It ran in a sandbox: only the workspace, temporary files and caches can be written. The owner of the machine can name more under "sandbox" in its policy file.]';
-
-interface ShellEnd {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
 
 export const bash: LocalTool<'bash'> = {
   name: 'bash',
@@ -39,20 +38,29 @@ export const bash: LocalTool<'bash'> = {
     const policy = await context.policy.current();
     if (!policy.ok) throw new ToolFault('denied_by_machine', policy.message);
     const shell = await shellStart(input.command, { workspace: context.workspace, folder }, policy.policy.sandbox);
-    return runCommand({ shell, folder }, context);
+    return runCommand({ shell, folder, command: input.command, isInBackground: input.background === true }, context);
   },
 };
 
 interface ShellWork {
   readonly shell: ShellStart;
   readonly folder: string;
+  readonly command: string;
+  readonly isInBackground: boolean;
 }
 
 async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolResult> {
   const startedAt = performance.now();
   const keeper = new OutputKeeper(HEAD_UNITS, TAIL_UNITS);
+  const kept: Omit<KeptOutput, 'end'> = {
+    sessionId: context.sessionId,
+    command: what.command,
+    startedAt: new Date(),
+    spool: context.background.openSpool(context.callId),
+  };
   const pipe = await OutputPipe.create((text) => {
     keeper.add(text);
+    kept.spool.add(text);
     context.onOutput(text);
   });
   if (context.signal.aborted) {
@@ -67,20 +75,63 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
   const leader = await leaderOf(child, context);
   const call: CallProcesses = { callId: context.callId, leader };
   const killed = killWhenAborted(context.signal, call);
+  const early =
+    what.isInBackground && (await isStillThere(ended, context.signal)) ? await leaveRunning({ ...kept, call, pipe, shell: ended }, context) : undefined;
+  if (early !== undefined) {
+    await killed.settle();
+    return startedInBackground(early, keeper.finish().text);
+  }
   const end = await ended;
   // Aborted before or while it ended: the kill is waited for, so that a result never stands beside a process of its call.
   await killed.settle();
   const { isHeld } = await pipe.drain();
-  if (isHeld && !context.signal.aborted) context.background.adopt(call, pipe);
-  else pipe.close();
+  const output = keeper.finish();
+  const id = keepRest({ isHeld: isHeld && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, {
+    ...kept,
+    call,
+    pipe,
+    end: end instanceof Error ? undefined : end,
+  });
   if (end instanceof Error) return notStarted(end, what.shell);
   return shellResult(end, {
     context,
-    output: keeper.finish(),
+    output,
     isHeld,
+    keptAs: id,
     isSandboxed: what.shell.isSandboxed,
     durationMs: Math.round(performance.now() - startedAt),
   });
+}
+
+/** What of a command outlives its call: processes that still run, and the whole of an output that was cut. */
+function keepRest(
+  what: { readonly isHeld: boolean; readonly isCut: boolean },
+  { background }: ToolContext,
+  { call, pipe, end, ...kept }: LeftRunning & { readonly end: ShellEnd | undefined },
+): string | undefined {
+  if (what.isHeld) return background.adopt({ ...kept, call, pipe });
+  pipe.close();
+  if (what.isCut) return background.keep({ ...kept, end });
+  kept.spool.close();
+  return undefined;
+}
+
+/** The id under which it goes on; undefined when it has ended in this very moment, or is to end. */
+async function leaveRunning(left: LeftRunning, { background, signal }: ToolContext): Promise<string | undefined> {
+  const drained = await left.pipe.drain();
+  return drained.isHeld && !signal.aborted ? background.adopt(left) : undefined;
+}
+
+/** Whether a command that is to go on in the background has got through its first moment, in which most wrong ones end. */
+function isStillThere(ended: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  const moment = delay(FIRST_MOMENT_MS, true, { signal }).catch(() => false);
+  return Promise.race([moment, ended.then(() => false)]);
+}
+
+function startedInBackground(id: string, output: string): ToolResult {
+  const soFar = output === '' ? 'It has said nothing so far.' : `Its output so far:\n${output}`;
+  const text = `It runs in the background as ${id}, and ends with the gateway. read_process shows what it says, stop_process ends it. ${soFar}`;
+  return { status: 'succeeded', content: [{ type: 'text', text }], meta: { background: true, process: id } };
 }
 
 /** Some faults are thrown and not told as an event, such as an environment too large for the system. */
@@ -144,10 +195,18 @@ function notStarted(error: Error, shell: ShellStart): ToolResult {
   return failedResult('not_started', `The command could not be started (${errorCode(error) ?? error.message}). Try again.`);
 }
 
+function noteOf({ isHeld, keptAs }: ShellRun): string {
+  if (isHeld)
+    return `\n[A process that it started in the background still runs as ${keptAs}, and ends with the gateway. read_process shows what it says, stop_process ends it.]`;
+  return keptAs === undefined ? '' : `\n[All of the output is kept as ${keptAs}: read_process with a fromByte shows what was left out.]`;
+}
+
 interface ShellRun {
   readonly context: ToolContext;
   readonly output: { text: string; removedBytes: number };
   readonly isHeld: boolean;
+  /** Where the rest of its output is read, or what still runs. */
+  readonly keptAs: string | undefined;
   readonly isSandboxed: boolean;
   readonly durationMs: number;
 }
@@ -159,10 +218,11 @@ function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
     durationMs: run.durationMs,
     ...(run.output.removedBytes > 0 ? { truncatedBytes: run.output.removedBytes } : {}),
     ...(run.isHeld ? { background: true } : {}),
+    ...(run.keptAs === undefined ? {} : { process: run.keptAs }),
     sandboxed: run.isSandboxed,
   };
   if (run.context.signal.aborted) return endedEarly(endReason(run.context.signal), run.output.text, meta);
-  const note = run.isHeld ? '\n[A process started in the background still runs. What it prints from here on is not kept; it ends with the gateway.]' : '';
+  const note = noteOf(run);
   const text = `${run.output.text === '' ? '(no output)' : run.output.text}${note}`;
   // A line can end well although one of its commands was held back.
   const walled = run.isSandboxed && /read-only file system/i.test(text) ? `\n${WALL_NOTE}` : '';

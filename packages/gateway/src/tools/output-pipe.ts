@@ -18,7 +18,7 @@ const DRAIN_LIMIT_MS = 400;
  * (Node's own pipes are sockets, where that fails). It has lost its name before the command runs.
  *
  *   open ──shell has ended──► draining ──end of file──► over
- *                                 └──quiet, though a child still holds it──► held (read and dropped, so that the child is not stopped) ──close──► over
+ *                                 └──quiet, though a child still holds it──► held (read on, for whoever listens) ──close──► over
  */
 export class OutputPipe {
   /** Given to the child; closed here by `handedOver`. */
@@ -26,6 +26,7 @@ export class OutputPipe {
   readonly #reader: Socket;
   readonly #decoder = new StringDecoder('utf8');
   #onText: (text: string) => void;
+  #onOver: () => void = () => undefined;
   #lastDataAt = 0;
   #isOver = false;
 
@@ -37,6 +38,7 @@ export class OutputPipe {
     this.#reader.on('error', () => this.#reader.destroy());
     this.#reader.on('close', () => {
       this.#isOver = true;
+      this.#onOver();
     });
   }
 
@@ -63,10 +65,17 @@ export class OutputPipe {
     const start = performance.now();
     this.#lastDataAt = start;
     while (!this.#isOver && performance.now() - this.#lastDataAt < QUIET_MS && performance.now() - start < DRAIN_LIMIT_MS) await delay(2);
-    this.#take(this.#decoder.end());
+    if (this.#isOver) this.#take(this.#decoder.end());
     this.#onText = () => undefined;
     if (!this.#isOver) this.#reader.unref();
     return { isHeld: !this.#isOver };
+  }
+
+  /** Who hears what comes from now on, and that nothing more comes. Until then it is read and dropped, so that the child is not held up. */
+  listen({ text, over }: { readonly text: (text: string) => void; readonly over: () => void }): void {
+    this.#onText = text;
+    this.#onOver = over;
+    if (this.#isOver) over();
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import { grep } from './grep.ts';
 import { listFolder } from './list-folder.ts';
 import { multiEditTool } from './multi-edit.ts';
 import { PathQueue } from './path-queue.ts';
+import { listProcessesTool, readProcessTool, stopProcessTool } from './process-tools.ts';
 import { readFileTool } from './read-file.ts';
 import { SeenFiles } from './seen-files.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
@@ -48,7 +49,8 @@ export function buildRegistry(): ToolRegistry {
   const files: FileWork = { queue: new PathQueue(), seen: new SeenFiles() };
   const entries = [
     ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files))],
-    ...[entry(bash), entry(listFolder), entry(glob), entry(grep)],
+    ...[entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(stopProcessTool)],
+    ...[entry(listFolder), entry(glob), entry(grep)],
   ];
   const byName = new Map(entries.map((item) => [item.announced.name, item]));
   const names = [...byName.keys()].join(', ');

@@ -6,6 +6,7 @@ import { v7 as newId } from 'uuid';
 import { OPEN_POLICY } from '../policy/policy.ts';
 import type { SandboxSettings } from '../sandbox/sandbox.ts';
 import { BackgroundProcesses } from './background.ts';
+import { openSpoolFolder } from './output-spool.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import { buildRegistry } from './registry.ts';
 import type { EndReason } from './tool.ts';
@@ -35,7 +36,7 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }): Pro
   for (const folder of [root, outside, home]) await mkdir(folder);
   const workspace = await openWorkspace(root, home);
   const registry = buildRegistry();
-  const background = new BackgroundProcesses();
+  const background = new BackgroundProcesses(await openSpoolFolder(join(base, 'outputs')));
   const spawned: ProcessIdentity[] = [];
   const live: string[] = [];
   return {

@@ -23,6 +23,10 @@ test('U15: a call is titled in words', () => {
     { oldText: 'c', newText: 'd\ne' },
   ];
   assert.equal(shown('multi_edit', { path: 'src/app.ts', edits }), 'Edit src/app.ts, +3 −2');
+  assert.equal(shown('bash', { command: 'npm start', background: true }), 'Run npm start, in the background, without a time limit');
+  assert.equal(shown('list_processes', {}), 'List processes');
+  assert.equal(shown('read_process', { id: 'p1' }), 'Read the output of p1');
+  assert.equal(shown('stop_process', { id: 'p1' }), 'Stop p1');
   assert.equal(shown('list_folder', { path: 'src' }), 'List src');
   assert.equal(shown('list_folder', {}), 'List the workspace');
   assert.equal(shown('bash', { command: 'ls -la' }), 'Run ls -la');

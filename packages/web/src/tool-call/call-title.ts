@@ -45,8 +45,12 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
   },
   bash: (call) => {
     const command = textField(call.input, 'command');
-    return command === undefined ? undefined : { verb: 'Run', object: command };
+    if (command === undefined) return undefined;
+    return { verb: 'Run', object: command, ...(field(call.input, 'background') === true && { detail: 'in the background, without a time limit' }) };
   },
+  list_processes: () => ({ verb: 'List processes' }),
+  read_process: (call) => ({ verb: 'Read the output of', object: textField(call.input, 'id') }),
+  stop_process: (call) => ({ verb: 'Stop', object: textField(call.input, 'id') }),
   list_folder: (call) => ({ verb: 'List', object: textField(call.input, 'path') ?? 'the workspace' }),
   glob: (call) => pattern('Find', call),
   grep: (call) => pattern('Search for', call),

@@ -1,0 +1,125 @@
+import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Most outputs end before: they never touch the disk. */
+const MEMORY_BYTES = 64 * 1024;
+const FILE_BYTES = 64 * 1024 * 1024;
+
+/** A piece of an output. Offsets are bytes of the whole. */
+export interface OutputPiece {
+  readonly text: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The whole output of a command, for who wants to read on where a result was cut:
+ *
+ *   in memory ──64 KiB──► in a file ──64 MiB, or the disk is full──► full (what comes then is counted and not kept)
+ */
+export class OutputSpool {
+  readonly #folder: string | undefined;
+  readonly #name: string;
+  #memory: Buffer[] = [];
+  #keptBytes = 0;
+  #file: { readonly fd: number; readonly path: string } | undefined;
+  #isFull = false;
+  /** How much came, kept or not. */
+  totalBytes = 0;
+
+  /** Without a folder only what fits into memory is kept. */
+  constructor(folder: string | undefined, name: string) {
+    this.#folder = folder;
+    this.#name = name;
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  add(text: string): void {
+    const bytes = Buffer.from(text, 'utf8');
+    this.totalBytes += bytes.length;
+    if (this.#isFull) return;
+    if (!this.#file && this.#keptBytes + bytes.length > MEMORY_BYTES) this.#moveToFile();
+    if (this.#file) this.#append(this.#file.fd, bytes);
+    else if (!this.#isFull) this.#memory.push(bytes);
+    if (!this.#isFull) this.#keptBytes += bytes.length;
+  }
+
+  /** At most `most` bytes from this offset on, without half a character at either end. Less than nothing counts from the end. */
+  read(from: number, most: number): OutputPiece {
+    const start = Math.min(this.#keptBytes, from < 0 ? Math.max(0, this.#keptBytes + from) : from);
+    const length = Math.min(most, this.#keptBytes - start);
+    const bytes = Buffer.alloc(length);
+    if (this.#file) readSync(this.#file.fd, bytes, 0, length, start);
+    else Buffer.concat(this.#memory).copy(bytes, 0, start, start + length);
+    const head = start === 0 ? 0 : continuation(bytes);
+    const tail = start + length === this.#keptBytes ? length : wholeLength(bytes);
+    return { text: bytes.subarray(head, tail).toString('utf8'), from: start + head, to: start + tail };
+  }
+
+  /** Gives memory and disk back. */
+  close(): void {
+    this.#memory = [];
+    this.#keptBytes = 0;
+    this.#isFull = true;
+    if (!this.#file) return;
+    closeSync(this.#file.fd);
+    rmSync(this.#file.path, { force: true });
+    this.#file = undefined;
+  }
+
+  #moveToFile(): void {
+    if (this.#folder === undefined) {
+      this.#isFull = true;
+      return;
+    }
+    try {
+      const path = join(this.#folder, this.#name);
+      const fd = openSync(path, 'wx+', 0o600);
+      this.#file = { fd, path };
+      writeSync(fd, Buffer.concat(this.#memory));
+      this.#memory = [];
+    } catch {
+      // A disk that takes nothing: what is in memory stays.
+      this.#isFull = true;
+    }
+  }
+
+  #append(fd: number, bytes: Buffer): void {
+    try {
+      if (this.#keptBytes + bytes.length <= FILE_BYTES && writeSync(fd, bytes, 0, bytes.length, this.#keptBytes) === bytes.length) return;
+      ftruncateSync(fd, this.#keptBytes);
+    } catch {
+      // As for a file that is full.
+    }
+    this.#isFull = true;
+  }
+}
+
+/** How many bytes at the beginning belong to a character that began before. */
+function continuation(bytes: Uint8Array): number {
+  let count = 0;
+  while (count < Math.min(3, bytes.length) && ((bytes[count] ?? 0) & 0xc0) === 0x80) count += 1;
+  return count;
+}
+
+/** Without the character that is cut off at the end. */
+function wholeLength(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(4, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const width = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return width > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+/** An empty folder for spools, yours alone. What an earlier process left there is removed. */
+export async function openSpoolFolder(path: string): Promise<string> {
+  rmSync(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
+}

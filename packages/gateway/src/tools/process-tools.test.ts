@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { LOCAL_TOOLS } from '@tendon/protocol';
+import { decidePolicy } from '../policy/policy.ts';
+import { shellCommands } from '../policy/shell-commands.ts';
+import { OutputSpool, openSpoolFolder } from './output-spool.ts';
+import { findCallProcesses } from './process-tree.ts';
+import { openBench, textOf } from './tool-bench-rig.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'tendon spool '));
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** The id by which a result names what goes on. */
+function idIn(text: string): string {
+  const id = /\bp\d+\b/.exec(text)?.[0];
+  assert.ok(id, text);
+  return id;
+}
+
+test('G43: a command in the background answers after a second with its output so far, and is read, waited for and listed', async () => {
+  await using bench = await openBench();
+  const started = await bench.run('bash', { command: 'echo up; while [ ! -e go ]; do sleep 0.05; done; echo gone; exit 3', background: true });
+  assert.equal(started.status, 'succeeded');
+  assert.match(textOf(started), /runs in the background as p\d+[\s\S]*Its output so far:\nup\n/);
+  const id = idIn(textOf(started));
+  assert.equal(started.meta?.['process'], id);
+  assert.match(textOf(await bench.run('read_process', { id })), /^\[p\d+, running for \d+ s; bytes 0 to 3 of 3\]\nup\n\n\[What comes next: fromByte 3\.\]$/);
+  assert.match(textOf(await bench.run('list_processes', {})), new RegExp(`^${id}  running for \\d+ s  3 bytes of output  echo up; while`));
+  const waiting = bench.run('read_process', { id, fromByte: 3, waitMs: 20_000 });
+  await bench.run('bash', { command: 'touch go' });
+  assert.match(textOf(await waiting), /bytes 3 to 8 of 8\]\ngone\n/);
+  const over = await bench.run('read_process', { id, fromByte: 8, waitMs: 20_000 });
+  assert.match(textOf(over), /^\[p\d+, ended with exit code 3 after \d+ s; bytes 8 to 8 of 8\]\n\(nothing\)$/);
+});
+
+test('G43: one that ends within its first second is answered as any other', async () => {
+  await using bench = await openBench();
+  const wrong = await bench.run('bash', { command: 'echo oops; exit 2', background: true });
+  assert.deepEqual([wrong.status, wrong.meta?.exitCode, textOf(wrong)], ['failed', 2, 'oops\n\n[The command ended with exit code 2.]']);
+  const fine = await bench.run('bash', { command: 'echo fine', background: true });
+  assert.deepEqual([fine.status, textOf(fine)], ['succeeded', 'fine\n']);
+  assert.match(textOf(await bench.run('list_processes', {})), /^Nothing of this session/);
+});
+
+test('G43: a stop ends all of it, another session sees none of it, and the gateway leaves nothing', async () => {
+  await using bench = await openBench();
+  const callId = '0199c0de-0000-7000-8000-0000000000aa';
+  const command = "trap '' TERM; (sleep 600 &) ; echo up; while :; do sleep 0.1; done";
+  const id = idIn(textOf(await bench.run('bash', { command, background: true }, { callId })));
+  for (const tool of ['read_process', 'stop_process']) {
+    const other = await bench.run(tool, { id }, { sessionId: 'another session' });
+    assert.deepEqual([other.status, other.error?.code], ['failed', 'not_found']);
+  }
+  assert.match(textOf(await bench.run('list_processes', {}, { sessionId: 'another session' })), /^Nothing/);
+  assert.equal(textOf(await bench.run('stop_process', { id })), `${id} is stopped, with everything it had started.`);
+  assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
+  assert.match(textOf(await bench.run('stop_process', { id })), /had ended already: ended/);
+  const left = '0199c0de-0000-7000-8000-0000000000ab';
+  await bench.run('bash', { command: 'sleep 600', background: true }, { callId: left });
+  await bench[Symbol.asyncDispose]();
+  assert.deepEqual(await findCallProcesses({ callId: left, leader: undefined }), []);
+});
+
+test('G43: a call that is cancelled in that first second leaves nothing in the background', async () => {
+  await using bench = await openBench();
+  const abort = new AbortController();
+  const callId = '0199c0de-0000-7000-8000-0000000000ac';
+  const begun = bench.run('bash', { command: 'sleep 600', background: true }, { abort, callId });
+  setTimeout(() => abort.abort({ kind: 'cancelled' }), 300);
+  assert.equal((await begun).status, 'cancelled');
+  assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
+  assert.match(textOf(await bench.run('list_processes', {})), /^Nothing/);
+});
+
+test('G44: what was left out of a long output is read from where it was cut, whole and in pieces', async () => {
+  await using bench = await openBench();
+  const flood = await bench.run('bash', { command: 'seq 1 60000; echo \u{1F98A}' });
+  const id = idIn(textOf(flood).slice(-200));
+  const wanted = `${Array.from({ length: 60_000 }, (_, index) => `${index + 1}\n`).join('')}\u{1F98A}\n`;
+  let read = '';
+  let last = '';
+  for (let from = 0; from < Buffer.byteLength(wanted); ) {
+    const text = textOf(await bench.run('read_process', { id, fromByte: from }));
+    const [, to, body = ''] =
+      /^\[p\d+, ended with exit code 0 after \d+ s; bytes \d+ to (\d+) of \d+\]\n([\s\S]*?)(?:\n\[Read on with fromByte \d+\.\])?$/.exec(text) ?? [];
+    assert.ok(to !== undefined && Number(to) > from, text.slice(0, 200));
+    from = Number(to);
+    read += body;
+    last = text;
+  }
+  assert.equal(read, wanted);
+  assert.doesNotMatch(last, /Read on/);
+  assert.match(textOf(await bench.run('read_process', { id })), /59999\n60000\n\u{1F98A}\n$/u);
+});
+
+test('G43, G44: wrong ids and places say what there is', async () => {
+  await using bench = await openBench();
+  const none = await bench.run('read_process', { id: 'p1' });
+  assert.match(textOf(none), /This session has no process "p1"\. It has none\./);
+  const id = idIn(textOf(await bench.run('bash', { command: 'seq 1 60000' })).slice(-200));
+  assert.match(textOf(await bench.run('stop_process', { id: 'p99' })), new RegExp(`It has: ${id}\\.`));
+  const far = await bench.run('read_process', { id, fromByte: 1e9 });
+  assert.match(textOf(far), /has 348894 bytes so far\. Give a fromByte up to that/);
+});
+
+test('G44: a spool keeps the beginning when it is full or its disk takes nothing, and no character is halved', async () => {
+  const spool = new OutputSpool(await openSpoolFolder(join(folder, 'one')), 'x');
+  const piece = '\u{1F98A}\u00fcx'.repeat(5_000);
+  for (let round = 0; round < 20; round += 1) spool.add(piece);
+  assert.equal(spool.keptBytes, Buffer.byteLength(piece) * 20);
+  let read = '';
+  for (let at = 0; at < spool.keptBytes; ) {
+    const { text, from, to } = spool.read(at, 1_001);
+    assert.equal(from, at);
+    read += text;
+    at = to;
+  }
+  assert.equal(read, piece.repeat(20));
+  assert.equal((await readdir(join(folder, 'one'))).length, 1);
+  spool.close();
+  assert.deepEqual(await readdir(join(folder, 'one')), []);
+
+  const nowhere = new OutputSpool(join(folder, 'nothing', 'here'), 'x');
+  nowhere.add('a'.repeat(60_000));
+  nowhere.add('b'.repeat(60_000));
+  nowhere.add('c');
+  assert.deepEqual([nowhere.keptBytes, nowhere.totalBytes, nowhere.read(59_999, 10).text], [60_000, 120_001, 'a']);
+});
+
+test('G43: a rule for a command that ends does not let the same one run on', () => {
+  const subject = (input: object): string => LOCAL_TOOLS.bash.subject(LOCAL_TOOLS.bash.input.parse(input));
+  assert.equal(subject({ command: 'npm start' }), 'npm start');
+  assert.equal(subject({ command: 'npm start', background: true }), 'npm start &');
+  assert.equal(subject({ command: 'npm start', background: false, cwd: "it's" }), "cd 'it'\\''s' && npm start");
+  const policy = { version: 1 as const, default: 'deny' as const, rules: [{ action: 'allow' as const, tool: 'bash', subject: 'npm *' }] };
+  const decide = (written: string) =>
+    decidePolicy(policy, { tool: 'bash', effect: 'execute', workspace: '/w', subject: { written, readings: [], commands: shellCommands(written) } }).action;
+  assert.deepEqual([decide('npm start'), decide('npm start &')], ['allow', 'deny']);
+});

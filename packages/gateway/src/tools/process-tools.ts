@@ -1,0 +1,83 @@
+import { textResult } from '@tendon/protocol';
+import type { KeptCommand, ShellEnd } from './background.ts';
+import { ToolFault } from './faults.ts';
+import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
+
+/** What one answer holds. */
+const PIECE_BYTES = 48 * 1024;
+const COMMAND_SHOWN = 200;
+
+export const listProcessesTool: LocalTool<'list_processes'> = {
+  name: 'list_processes',
+  run: async (_input, { background, sessionId }) => {
+    const kept = background.ofSession(sessionId);
+    if (kept.length === 0) return textResult('succeeded', 'Nothing of this session runs in the background, and no long output is kept.');
+    return textResult(
+      'succeeded',
+      kept.map((one) => `${one.id}  ${stateOf(one)}  ${one.spool.totalBytes} bytes of output  ${shortened(one.command)}`).join('\n'),
+    );
+  },
+};
+
+export const readProcessTool: LocalTool<'read_process'> = {
+  name: 'read_process',
+  run: async (input, context) => {
+    const kept = requireKept(context, input.id);
+    const { totalBytes } = kept.spool;
+    const isNewsless = (): boolean => !context.signal.aborted && kept.ended === undefined && kept.spool.totalBytes <= Math.max(totalBytes, input.fromByte ?? 0);
+    const until = performance.now() + (input.waitMs ?? 0);
+    while (isNewsless() && performance.now() < until) await context.background.changed(kept, Math.min(250, Math.max(1, until - performance.now())));
+    if (context.signal.aborted) return endedEarly(endReason(context.signal), '');
+    return textResult('succeeded', pieceOf(kept, input));
+  },
+};
+
+export const stopProcessTool: LocalTool<'stop_process'> = {
+  name: 'stop_process',
+  run: async ({ id }, context) => {
+    const kept = requireKept(context, id);
+    const hasStopped = await context.background.stop(context.sessionId, id);
+    return textResult('succeeded', hasStopped ? `${id} is stopped, with everything it had started.` : `${id} had ended already: ${stateOf(kept)}.`);
+  },
+};
+
+function requireKept({ background, sessionId }: ToolContext, id: string): KeptCommand {
+  const kept = background.find(sessionId, id);
+  if (kept) return kept;
+  const known = background.ofSession(sessionId).map((one) => one.id);
+  const has = known.length === 0 ? 'It has none.' : `It has: ${known.join(', ')}.`;
+  throw new ToolFault('not_found', `This session has no process ${JSON.stringify(id)}. ${has} They end with the gateway.`);
+}
+
+/** A piece of the output between a line that says what it is of, and one that says how to read on. */
+function pieceOf(kept: KeptCommand, { fromByte }: { readonly fromByte?: number | undefined }): string {
+  const { keptBytes, totalBytes } = kept.spool;
+  if (fromByte !== undefined && fromByte > keptBytes)
+    throw new ToolFault('out_of_range', `The output of ${kept.id} has ${keptBytes} bytes so far. Give a fromByte up to that.`);
+  const piece = kept.spool.read(fromByte ?? -PIECE_BYTES, PIECE_BYTES);
+  const lost = totalBytes > keptBytes ? `, of which the first ${keptBytes} are kept` : '';
+  const head = `[${kept.id}, ${stateOf(kept)}; bytes ${piece.from} to ${piece.to} of ${totalBytes}${lost}]`;
+  const goesOn = kept.ended ? '' : `\n[What comes next: fromByte ${piece.to}.]`;
+  const next = piece.to < keptBytes ? `\n[Read on with fromByte ${piece.to}.]` : goesOn;
+  return `${head}\n${piece.text === '' ? '(nothing)' : piece.text}${next}`;
+}
+
+function stateOf({ ended, startedAt }: KeptCommand): string {
+  if (!ended) return `running for ${seconds(new Date(), startedAt)} s`;
+  return `ended${wordsOf(ended.end)} after ${seconds(ended.at, startedAt)} s`;
+}
+
+/** Empty where nobody knows how it ended. */
+function wordsOf(end: ShellEnd | undefined): string {
+  if (typeof end?.exitCode === 'number') return ` with exit code ${end.exitCode}`;
+  return end?.signal ? ` by ${end.signal}` : '';
+}
+
+function seconds(until: Date, since: Date): number {
+  return Math.max(0, Math.round((until.getTime() - since.getTime()) / 1_000));
+}
+
+function shortened(command: string): string {
+  const line = command.replaceAll(/\s+/g, ' ');
+  return line.length > COMMAND_SHOWN ? `${line.slice(0, COMMAND_SHOWN).toWellFormed()}…` : line;
+}
