@@ -19,6 +19,8 @@ const TITLES: Readonly<Record<string, string>> = {
   C: 'tool calls and approvals',
   R: 'the runner',
   G: 'the gateway: tools, link, journal',
+  W: 'the browser of a gateway',
+  L: 'the relay of a machine',
   M: 'model step and history',
   D: 'database',
   K: 'the client',

@@ -16,12 +16,14 @@ const HEAVY = [
 ];
 /** Needs bubblewrap, which `npm test` installs where it may. */
 const SANDBOX = 'packages/gateway/src/sandbox/*.test.ts';
+/** Needs a Chromium. */
+const BROWSER = 'packages/gateway/src/browser/chromium-*.test.ts';
 const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
 
 /** `quick` leaves the heavy ones to `npm test`. The heavy ones start first and the quick ones fill the gaps. */
 export function runUnitTests(which: 'all' | 'quick'): Promise<Tally> {
   const heavy = testFiles(...HEAVY);
-  const elsewhere = [...heavy, ...testFiles(SANDBOX)];
+  const elsewhere = [...heavy, ...testFiles(SANDBOX, BROWSER)];
   const quick = testFiles(...ALL).filter((file) => !elsewhere.includes(file));
   const files = which === 'all' ? [...heavy, ...quick] : quick;
   const name = which === 'all' ? 'unit tests' : `unit tests (without ${heavy.length} files that start PostgreSQL or the product: npm test runs those)`;
@@ -42,6 +44,12 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
     testTimeoutMs: 60_000,
     fileTimeoutMs: 180_000,
     concurrency: 1,
+  },
+  {
+    ...{ name: 'browser', files: testFiles(BROWSER), ensure: ensureBrowser },
+    testTimeoutMs: 120_000,
+    fileTimeoutMs: 300_000,
+    concurrency: CONCURRENCY,
   },
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 300_000, fileTimeoutMs: 360_000, concurrency: CONCURRENCY },

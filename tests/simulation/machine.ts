@@ -101,6 +101,7 @@ export class Machine {
           gatewayId: this.gatewayId,
           registry: this.#registry(journal.instanceId),
           openSocket: this.#openSocket(own),
+          browserFolder: '/home/someone/.tendon/browser',
         },
       );
     };

@@ -2,6 +2,9 @@ import { hostname } from 'node:os';
 import { LIMITS, type ToolResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import { v7 as newId } from 'uuid';
+import { BrowserHost } from './browser/browser-host.ts';
+import { settleBrowser } from './browser/browser-process.ts';
+import { type NetworkTarget, targetOf } from './browser/network-rules.ts';
 import { CallDesk } from './calls/call-desk.ts';
 import { openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
@@ -53,6 +56,8 @@ export interface GatewayHandle {
 }
 
 const FLUSH_MS = 1_500;
+/** Where a relay listens when nothing else is said. */
+const RELAY_PORT = 7_421;
 
 /** What a gateway is put together from: its disk, its tools, and the way to its server. */
 export interface GatewayParts {
@@ -65,6 +70,8 @@ export interface GatewayParts {
   readonly openSocket: OpenSocket;
   /** Where long outputs are kept; without one, only what fits into memory. */
   readonly outputs?: string;
+  /** Where a browser's process would keep what it needs. */
+  readonly browserFolder: string;
 }
 
 /**
@@ -88,12 +95,10 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const workspaces = await openWorkspaces(options.workspaces, folders.home);
     const gatewayId = await loadGatewayId(folders.identity, newId);
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
-    await settleLeftovers(journal, options.log);
+    await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
     const outputs = await openSpoolFolder(folders.outputs);
-    return new Gateway(
-      { ...options, name },
-      { lock, journal, policy, workspaces, gatewayId, outputs, registry: sharedRegistry(), openSocket: openGatewaySocket },
-    );
+    const found = { lock, journal, policy, workspaces, gatewayId, outputs, browserFolder: folders.browser };
+    return new Gateway({ ...options, name }, { ...found, registry: sharedRegistry(), openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();
     throw error;
@@ -136,6 +141,12 @@ function sharedRegistry(): ToolRegistry {
   return registry;
 }
 
+/** What the browser must never open, whatever the policy allows: the server this gateway takes its orders from, and a relay. */
+function ownDoors(serverUrl: string): NetworkTarget[] {
+  const server = targetOf(serverUrl);
+  return [...(server ? [server] : []), { host: 'localhost', port: RELAY_PORT }];
+}
+
 /** A running gateway. `startGateway` makes it from what the machine has; the simulation makes it from simulated parts. */
 export class Gateway implements GatewayHandle {
   readonly gatewayId: string;
@@ -147,6 +158,7 @@ export class Gateway implements GatewayHandle {
   readonly #outbox: Outbox;
   readonly #output: OutputPump;
   readonly #background: BackgroundProcesses;
+  readonly #browser: BrowserHost;
   readonly #ready: Promise<LinkState>;
   #closing: Promise<void> | undefined;
 
@@ -156,6 +168,7 @@ export class Gateway implements GatewayHandle {
     this.gatewayId = parts.gatewayId;
     this.#background = new BackgroundProcesses(parts.outputs);
     this.approvals = new LocalApprovals(parts.gatewayId);
+    this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: ownDoors(options.serverUrl) });
     const online = (): LinkSupervisor['online'] => this.#link.online;
     this.#output = new OutputPump(() => this.#link.socket);
     this.#outbox = new Outbox({
@@ -169,6 +182,7 @@ export class Gateway implements GatewayHandle {
       ...parts,
       approvals: this.approvals,
       background: this.#background,
+      browser: this.#browser,
       log: options.log,
       now: () => new Date(),
       monotonicMs: () => performance.now(),
@@ -211,7 +225,7 @@ export class Gateway implements GatewayHandle {
     this.#outbox.close();
     this.#output.close();
     this.#link.stop();
-    await this.#background.close();
+    await Promise.all([this.#background.close(), this.#browser.close()]);
     await this.#parts.journal.close();
     this.#parts.lock.close();
   }

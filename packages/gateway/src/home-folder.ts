@@ -12,6 +12,8 @@ export interface GatewayFolders {
   readonly policy: string;
   /** Long outputs of commands, for as long as the gateway runs. */
   readonly outputs: string;
+  /** Of the browser's process; there only while it runs. */
+  readonly browser: string;
 }
 
 /** Makes `<home>/gateway/<name>/`, 0700 all the way. Errors: `GatewayStartError`. */
@@ -35,6 +37,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     identity: join(own, 'identity.json'),
     journal: join(own, 'journal'),
     lock: join(own, 'lock'),
+    browser: join(own, 'browser'),
     policy: join(root, 'gateway-policy.json'),
     outputs: join(own, 'outputs'),
   };

@@ -12,6 +12,8 @@ import {
   toolKind,
 } from './tool-definitions.ts';
 
+/** They look at a page that is open, and start nothing. */
+const BROWSER_READS = ['browser_snapshot', 'browser_wait', 'browser_screenshot', 'browser_extract'];
 const TABLES = { local: LOCAL_TOOLS, remote: REMOTE_TOOLS, pause: PAUSE_TOOLS };
 const ALL: [string, ToolDefinition][] = Object.values(TABLES).flatMap((table) => Object.entries(table as Record<string, ToolDefinition>));
 
@@ -40,7 +42,7 @@ test('P5: every tool has a description, an effect and a schema of an object that
 test('P5: what changes the machine is not called reading', () => {
   assert.deepEqual(
     ALL.filter(([, definition]) => definition.effect === 'read').map(([name]) => name),
-    ['read_file', 'list_processes', 'read_process', 'list_folder', 'glob', 'grep', 'update_plan', 'ask_user_questions'],
+    ['read_file', 'list_processes', 'read_process', 'list_folder', 'glob', 'grep', ...BROWSER_READS, 'update_plan', 'ask_user_questions'],
   );
 });
 
@@ -48,7 +50,24 @@ test('P10: a rule is about the exact command, path or pattern', () => {
   assert.equal(ruleSubject('bash', { command: 'git push --force' }), 'git push --force');
   assert.equal(ruleSubject('write_file', { path: 'src/a.ts', content: 'x' }), 'src/a.ts');
   assert.equal(ruleSubject('grep', { pattern: 'password' }), 'password');
-  for (const [name] of ALL) assert.notEqual(ruleSubject(name, { command: 'c', path: 'p', pattern: 'q', questions: [], steps: [] }), name);
+  for (const [name] of ALL)
+    assert.notEqual(
+      ruleSubject(name, {
+        command: 'c',
+        path: 'p',
+        pattern: 'q',
+        questions: [],
+        steps: [],
+        values: [],
+        paths: [],
+        url: 'u',
+        ref: 'e1',
+        text: 't',
+        key: 'k',
+        action: 'list',
+      }),
+      name,
+    );
 });
 
 test('P10: a tool from elsewhere is known by its whole input', () => {

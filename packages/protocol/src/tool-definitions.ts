@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { BROWSER_TOOLS } from './browser-tool-definitions.ts';
+import { define, type ToolDefinition } from './define-tool.ts';
+
+export type { ToolDefinition, ToolEffect } from './define-tool.ts';
 
 /**
  * Every built-in tool, declared once, by where it runs:
@@ -9,20 +13,7 @@ import { z } from 'zod';
  *
  * A tool stands in exactly one of the three; `ToolName` and the check at the end of this file keep it so.
  */
-export type ToolEffect = 'read' | 'write' | 'execute' | 'network';
 export type ToolKind = 'local' | 'remote' | 'pause';
-
-export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
-  readonly description: string;
-  readonly input: Schema;
-  readonly effect: ToolEffect;
-  /** The part of the input that a permission rule is about: a command, a path, a pattern. */
-  readonly subject: (input: z.infer<Schema>) => string;
-}
-
-function define<Schema extends z.ZodType>(definition: ToolDefinition<Schema>): ToolDefinition<Schema> {
-  return definition;
-}
 
 const path = z.string().min(1).max(4_096).describe('Path inside the workspace, relative to it');
 const folder = z.string().min(1).max(4_096).optional().describe('Folder inside the workspace to look in; the workspace itself when left out');
@@ -129,6 +120,7 @@ export const LOCAL_TOOLS = {
     effect: 'read',
     subject: (input) => input.pattern,
   }),
+  ...BROWSER_TOOLS,
 } as const;
 
 const planStep = z.object({ title: z.string().min(1).max(500), status: z.enum(['todo', 'doing', 'done']) });

@@ -7,9 +7,11 @@ import { type GatewayRequest, type ToolResult, textResult } from '@tendon/protoc
 import { commandFor } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
+import { BrowserHost } from '../browser/browser-host.ts';
 import { Journal } from '../journal/journal.ts';
 import type { JournalLine } from '../journal/journal-lines.ts';
 import { LocalApprovals } from '../policy/local-approvals.ts';
+import { OPEN_POLICY } from '../policy/policy.ts';
 import { PolicyFile } from '../policy/policy-file.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { buildRegistry } from '../tools/registry.ts';
@@ -44,6 +46,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
       },
     },
     background: new BackgroundProcesses(),
+    browser: new BrowserHost({ folder: join(base, 'browser'), policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
     log,
     now: () => new Date(0),
     monotonicMs,

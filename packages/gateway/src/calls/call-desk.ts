@@ -1,5 +1,6 @@
 import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
+import type { BrowserHost } from '../browser/browser-host.ts';
 import type { Journal } from '../journal/journal.ts';
 import { OUTCOME_UNKNOWN } from '../journal/leftovers.ts';
 import type { Background } from '../tools/background.ts';
@@ -11,6 +12,7 @@ import { type CheckOptions, checkContent, checkPolicy, checkShape, type Refusal,
 export interface CallDeskOptions extends CheckOptions {
   readonly journal: Pick<Journal, 'append' | 'entries' | 'entry' | 'isForgotten'>;
   readonly background: Background;
+  readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
   readonly log: Logger;
   readonly now: () => Date;
   /** Goes on while the process is stopped, and is never set. */
@@ -179,6 +181,7 @@ export class CallDesk {
       workspace: call.workspace,
       signal,
       background: this.#options.background,
+      browser: this.#options.browser,
       policy: this.#options.policy,
       onOutput: (text) => this.#options.reports.output(callId, text),
       // Not waited for: the marker in the environment finds the processes as well, should this line be missing.

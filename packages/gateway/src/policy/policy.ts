@@ -1,10 +1,15 @@
 import { isAbsolute, normalize } from 'node:path';
 import type { ToolEffect } from '@tendon/protocol';
 import { z } from 'zod';
+import { parseAllowed } from './network-allow.ts';
 import type { PolicySubject } from './policy-subject.ts';
 import { COMMAND_OPERATORS } from './shell-commands.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
+
+const allowedTarget = z
+  .string()
+  .refine((entry) => parseAllowed(entry) !== undefined, 'must be a host, a host and port, an address or a network, such as localhost:3000 or 10.0.0.0/8');
 
 /** What this machine allows, whatever the server says. Unknown keys are refused: a mistyped `subjct` must not make a rule match everything. */
 export const policySchema = z.strictObject({
@@ -25,6 +30,8 @@ export const policySchema = z.strictObject({
       hidden: z.array(absolutePath).max(1_000).optional(),
     })
     .optional(),
+  /** What tools may reach over the network besides public addresses, such as `localhost:3000`. Left out: nothing. */
+  network: z.strictObject({ allow: z.array(allowedTarget).max(1_000).optional() }).optional(),
   rules: z
     .array(
       z.strictObject({

@@ -1,5 +1,6 @@
 import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
 import { z } from 'zod';
+import * as browser from '../browser/browser-tools.ts';
 import type { PolicySubject } from '../policy/policy-subject.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
 import { bash } from './bash.ts';
@@ -51,6 +52,10 @@ export function buildRegistry(): ToolRegistry {
     ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files))],
     ...[entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(stopProcessTool)],
     ...[entry(listFolder), entry(glob), entry(grep)],
+    ...[entry(browser.browserNavigate), entry(browser.browserSnapshot), entry(browser.browserClick), entry(browser.browserFill)],
+    ...[entry(browser.browserType), entry(browser.browserSelect), entry(browser.browserPress), entry(browser.browserHover)],
+    ...[entry(browser.browserScroll), entry(browser.browserWait), entry(browser.browserScreenshot), entry(browser.browserTabs)],
+    ...[entry(browser.browserExtract), entry(browser.browserUpload), entry(browser.browserDownload)],
   ];
   const byName = new Map(entries.map((item) => [item.announced.name, item]));
   const names = [...byName.keys()].join(', ');

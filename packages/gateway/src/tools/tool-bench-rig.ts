@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ToolResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
-import { OPEN_POLICY } from '../policy/policy.ts';
+import { BrowserHost, type BrowserHostOptions } from '../browser/browser-host.ts';
+import { OPEN_POLICY, type Policy } from '../policy/policy.ts';
 import type { SandboxSettings } from '../sandbox/sandbox.ts';
 import { BackgroundProcesses } from './background.ts';
 import { openSpoolFolder } from './output-spool.ts';
@@ -20,6 +21,10 @@ export interface ToolBench extends AsyncDisposable {
   readonly home: string;
   readonly spawned: ProcessIdentity[];
   readonly live: string[];
+  readonly browser: BrowserHost;
+  readonly browserFolder: string;
+  /** What of the network the machine's owner allows, from the next call on. */
+  readonly allow: string[];
   run(
     tool: string,
     input: unknown,
@@ -28,7 +33,7 @@ export interface ToolBench extends AsyncDisposable {
 }
 
 /** Commands run bare unless a sandbox is asked for, so that a test means the same on every machine. */
-export async function openBench(sandbox: SandboxSettings = { mode: 'off' }): Promise<ToolBench> {
+export async function openBench(sandbox: SandboxSettings = { mode: 'off' }, browserOptions: Partial<BrowserHostOptions> = {}): Promise<ToolBench> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon tools ')));
   const root = join(base, 'work "quoted" \u00fc\u{1F98A}');
   const outside = join(base, 'outside');
@@ -39,6 +44,10 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }): Pro
   const background = new BackgroundProcesses(await openSpoolFolder(join(base, 'outputs')));
   const spawned: ProcessIdentity[] = [];
   const live: string[] = [];
+  const allow: string[] = [];
+  const policy = { current: async (): Promise<{ ok: true; policy: Policy }> => ({ ok: true, policy: { ...OPEN_POLICY, sandbox, network: { allow } } }) };
+  const browserFolder = join(base, 'browser "q" \u00fc');
+  const browser = new BrowserHost({ folder: browserFolder, policy, reserved: [], ...browserOptions });
   return {
     workspace,
     root,
@@ -46,6 +55,9 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }): Pro
     home,
     spawned,
     live,
+    browser,
+    browserFolder,
+    allow,
     async run(tool, input, how = {}) {
       const prepared = registry.prepare(tool, input);
       if (!prepared.ok) throw new Error(prepared.message);
@@ -61,11 +73,12 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }): Pro
         onOutput: take,
         onSpawned: (leader) => spawned.push(leader),
         background,
-        policy: { current: async () => ({ ok: true, policy: { ...OPEN_POLICY, sandbox } }) },
+        browser,
+        policy,
       });
     },
     async [Symbol.asyncDispose]() {
-      await background.close();
+      await Promise.all([background.close(), browser.close()]);
       await rm(base, { recursive: true, force: true });
     },
   };

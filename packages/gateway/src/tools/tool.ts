@@ -1,4 +1,5 @@
 import type { LocalToolName, ToolInput, ToolResult } from '@tendon/protocol';
+import type { BrowserHost } from '../browser/browser-host.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
 import type { Background } from './background.ts';
 import type { ProcessIdentity } from './process-table.ts';
@@ -27,6 +28,8 @@ export interface ToolContext {
   readonly policy: Pick<PolicyFile, 'current'>;
   /** Takes over what a finished command has left running. */
   readonly background: Background;
+  /** The browser of this gateway, started when a call needs it. */
+  readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
 }
 
 /** A tool of this machine. `run` never rejects for what the caller did wrong: that is a failed result which says what would be right. */

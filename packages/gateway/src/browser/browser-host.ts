@@ -1,0 +1,225 @@
+import type { Browser } from 'playwright-core';
+import { ToolFault } from '../tools/faults.ts';
+import type { ProcessIdentity } from '../tools/process-table.ts';
+import { BrowserProcess } from './browser-process.ts';
+import { BrowserSession } from './browser-session.ts';
+import { EgressProxy, type Pass } from './egress-proxy.ts';
+import { findBrowser } from './find-browser.ts';
+import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from './network-rules.ts';
+
+/*
+ * The browser of one gateway:
+ *
+ *   none ──a session opens──► running ──the last session closes, or the gateway──► ending ──► none
+ *    ▲                          └──it ends by itself: its sessions are told so──┐
+ *    └───────────────────────────────────────────────────────────────────────────┘
+ *
+ * A session: opened by its first browser_navigate or new tab, closed after IDLE_MS without a call, or as the longest idle one when there
+ * are too many. Moves between the states are done one at a time.
+ */
+
+export interface BrowserHostOptions extends NetworkRulesOptions {
+  /** Where its process keeps what it needs. Made when it starts and removed when it ends. */
+  readonly folder: string;
+  readonly idleMs?: number;
+  readonly find?: typeof findBrowser;
+}
+
+interface Running {
+  readonly process: BrowserProcess;
+  readonly proxy: EgressProxy;
+  readonly browser: Browser;
+  readonly sessions: Map<string, OpenSession>;
+}
+
+interface OpenSession {
+  readonly session: BrowserSession;
+  readonly pass: Pass;
+  timer: NodeJS.Timeout | undefined;
+  idleSince: number;
+}
+
+const IDLE_MS = 10 * 60_000;
+const MAX_SESSIONS = 10;
+const MAX_TOLD = 1_000;
+const VIEWPORT = { width: 1_280, height: 800 };
+
+let loads = 0;
+
+/** How often this process has loaded the browser's module: never before its first use, and then once. */
+export function browserModuleLoads(): number {
+  return loads;
+}
+
+let loading: Promise<typeof import('playwright-core')> | undefined;
+
+function loadPlaywright(): Promise<typeof import('playwright-core')> {
+  if (!loading) {
+    loads += 1;
+    loading = import('playwright-core');
+  }
+  return loading;
+}
+
+export class BrowserHost {
+  readonly #options: BrowserHostOptions;
+  /** Why a session has no pages any more, told once. */
+  readonly #endings = new Map<string, string>();
+  #running: Running | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  #isClosing = false;
+
+  constructor(options: BrowserHostOptions) {
+    this.#options = options;
+  }
+
+  /** Who its process is, while there is one. */
+  get process(): ProcessIdentity | undefined {
+    return this.#running?.process.leader;
+  }
+
+  /** Where downloads arrive before they are kept, while there is a browser. */
+  get artifacts(): string | undefined {
+    return this.#running?.process.artifacts;
+  }
+
+  /** The session's pages. Errors: `ToolFault` `no_page` when it has none, which says why. */
+  find(sessionId: string): BrowserSession {
+    const open = this.#running?.sessions.get(sessionId);
+    if (open) return open.session;
+    const ending = this.#endings.get(sessionId);
+    this.#endings.delete(sessionId);
+    throw new ToolFault('no_page', `${ending ?? 'No page is open.'} Open one with browser_navigate.`);
+  }
+
+  /** The session's pages, made when there are none. `onSpawned` hears of the process this has started. Errors: `ToolFault`. */
+  open(sessionId: string, onSpawned: (leader: ProcessIdentity) => void): Promise<BrowserSession> {
+    return this.#oneAtATime(async () => {
+      if (this.#isClosing) throw new ToolFault('shutting_down', 'The gateway on this machine is stopping. Try again when it is back.');
+      const known = this.#running?.sessions.get(sessionId);
+      if (known) return known.session;
+      const running = this.#running ?? (await this.#launch());
+      if (running.process.leader) onSpawned(running.process.leader);
+      await this.#makeRoom(running);
+      return this.#admit(running, sessionId);
+    });
+  }
+
+  /** Ends every page and the process. May be called twice. */
+  close(): Promise<void> {
+    this.#isClosing = true;
+    return this.#oneAtATime(() => this.#end());
+  }
+
+  #oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#tail.then(work, work);
+    this.#tail = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #launch(): Promise<Running> {
+    const found = (this.#options.find ?? findBrowser)();
+    if (found.kind === 'none') throw new ToolFault('no_browser', found.reason);
+    const { chromium } = await loadPlaywright();
+    const doors: NetworkTarget[] = [...this.#options.reserved];
+    const proxy = await EgressProxy.open({ judge: (target) => judgeTarget(target, { ...this.#options, reserved: doors }) });
+    doors.push({ host: '127.0.0.1', port: proxy.port });
+    let process: BrowserProcess | undefined;
+    try {
+      process = await BrowserProcess.start({ program: found.path, folder: this.#options.folder, proxyPort: proxy.port });
+      const browser = await chromium.connectOverCDP(process.transport, { isLocal: true, artifactsDir: process.artifacts, timeout: 20_000 });
+      await process.meetFamily();
+      const running: Running = { process, proxy, browser, sessions: new Map() };
+      browser.once('disconnected', () => this.#lost(running));
+      this.#running = running;
+      return running;
+    } catch (error) {
+      await process?.end();
+      await proxy.close();
+      throw error;
+    }
+  }
+
+  async #admit(running: Running, sessionId: string): Promise<BrowserSession> {
+    const entry: { session: BrowserSession | undefined } = { session: undefined };
+    const pass = running.proxy.admit((refused) => entry.session?.refuse(refused));
+    const context = await running.browser.newContext({
+      proxy: { server: `http://127.0.0.1:${running.proxy.port}`, bypass: '<-loopback>', ...pass },
+      // A worker outlives its page, and would be steered by nobody.
+      serviceWorkers: 'block',
+      viewport: VIEWPORT,
+    });
+    context.setDefaultTimeout(10_000);
+    const session = new BrowserSession(context, (isIdle) => this.#idle(running, { sessionId, isIdle }));
+    entry.session = session;
+    this.#endings.delete(sessionId);
+    running.sessions.set(sessionId, { session, pass, timer: undefined, idleSince: performance.now() });
+    return session;
+  }
+
+  #idle(running: Running, { sessionId, isIdle }: { sessionId: string; isIdle: boolean }): void {
+    const open = running.sessions.get(sessionId);
+    if (!open) return;
+    clearTimeout(open.timer);
+    open.timer = undefined;
+    open.idleSince = isIdle ? performance.now() : Number.POSITIVE_INFINITY;
+    if (!isIdle) return;
+    const closeIt = (): void => void this.#oneAtATime(() => this.#closeIdle(running, sessionId)).catch(() => undefined);
+    open.timer = setTimeout(closeIt, this.#options.idleMs ?? IDLE_MS).unref();
+  }
+
+  async #closeIdle(running: Running, sessionId: string): Promise<void> {
+    if (this.#running !== running || running.sessions.get(sessionId)?.timer === undefined) return;
+    await this.#dismiss(running, sessionId, 'The pages of this session were closed because they were not used for a while.');
+    if (running.sessions.size === 0) await this.#end();
+  }
+
+  async #makeRoom(running: Running): Promise<void> {
+    if (running.sessions.size < MAX_SESSIONS) return;
+    const [longest] = [...running.sessions].toSorted(([, one], [, other]) => one.idleSince - other.idleSince);
+    if (!longest || longest[1].idleSince === Number.POSITIVE_INFINITY)
+      throw new ToolFault('busy', `${MAX_SESSIONS} sessions use the browser of this machine right now. Try again in a moment.`);
+    await this.#dismiss(running, longest[0], 'The pages of this session were closed to make room for another session.');
+  }
+
+  async #dismiss(running: Running, sessionId: string, why: string): Promise<void> {
+    const open = running.sessions.get(sessionId);
+    if (!open) return;
+    running.sessions.delete(sessionId);
+    clearTimeout(open.timer);
+    running.proxy.dismiss(open.pass);
+    this.#tell(sessionId, why);
+    await open.session.close();
+  }
+
+  #tell(sessionId: string, why: string): void {
+    this.#endings.set(sessionId, why);
+    const oldest = this.#endings.keys().next();
+    if (this.#endings.size > MAX_TOLD && !oldest.done) this.#endings.delete(oldest.value);
+  }
+
+  /** It ended by itself. What is left of it is cleared away before the next start. */
+  #lost(running: Running): void {
+    if (this.#running !== running) return;
+    this.#running = undefined;
+    for (const [sessionId, open] of running.sessions) {
+      clearTimeout(open.timer);
+      this.#tell(sessionId, 'The browser ended unexpectedly, and its pages are gone.');
+    }
+    void this.#oneAtATime(() => clear(running)).catch(() => undefined);
+  }
+
+  async #end(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    for (const open of running.sessions.values()) clearTimeout(open.timer);
+    await clear(running);
+  }
+}
+
+/** The proxy first: a page that is being ended has nothing to say any more. */
+async function clear(running: Running): Promise<void> {
+  await running.proxy.close();
+  await running.process.end();
+}

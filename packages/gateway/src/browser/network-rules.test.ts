@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
+import { test } from 'node:test';
+import { parseAllowed } from '../policy/network-allow.ts';
+import { policySchema } from '../policy/policy.ts';
+import { judgeTarget, type NetworkRulesOptions, targetOf } from './network-rules.ts';
+
+interface Rules {
+  readonly allow?: readonly string[];
+  readonly reserved?: NetworkRulesOptions['reserved'];
+  readonly names?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The code of the refusal, or the addresses that may be connected to. */
+async function judged(url: string, { allow = [], reserved = [], names }: Rules = {}): Promise<string> {
+  const target = targetOf(url);
+  if (!target) return 'no target';
+  const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [], network: { allow: [...allow] } } }) };
+  const resolve = names && { resolve: async (host: string) => names[host] ?? [] };
+  const verdict = await judgeTarget(target, { policy, reserved, ...resolve });
+  return verdict.ok ? verdict.addresses.join() : verdict.code;
+}
+
+test('W14: no form of writing an address that is not public gets through', async () => {
+  const hosts = [
+    ...['127.0.0.1', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7f.1', '0177.0.0.1', '017700000001', '127.255.255.254', '0', '0.0.0.0', '0x0'],
+    ...[
+      '[::1]',
+      '[::]',
+      '[0:0:0:0:0:0:0:1]',
+      '[::ffff:127.0.0.1]',
+      '[::ffff:7f00:1]',
+      '[::ffff:a9fe:a9fe]',
+      '[64:ff9b::7f00:1]',
+      '[2002:7f00:1::]',
+      '[::127.0.0.1]',
+    ],
+    ...['10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.0.1', '0xc0a80001', '3232235521', '169.254.169.254', '0xa9fea9fe', '2852039166'],
+    ...[
+      '100.64.0.1',
+      '100.100.100.200',
+      '192.0.0.192',
+      '192.0.2.1',
+      '198.18.0.1',
+      '198.51.100.1',
+      '203.0.113.1',
+      '224.0.0.1',
+      '239.1.1.1',
+      '240.0.0.1',
+      '255.255.255.255',
+    ],
+    ...['[fe80::1]', '[fc00::1]', '[fd00:ec2::254]', '[ff02::1]', '[2001:db8::1]', '[2001::1]', '[fec0::1]', '[100::1]', '[64:ff9b:1::1]'],
+    ...[
+      'localhost',
+      'LOCALHOST',
+      'localhost.',
+      '127.0.0.1.',
+      '\uff11\uff12\uff17.0.0.1',
+      '127\u30020\u30020\u30021',
+      '\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3',
+      '%6cocalhost',
+      hostname(),
+    ],
+  ];
+  assert.ok(hosts.length >= 60, String(hosts.length));
+  for (const host of hosts) assert.equal(await judged(`http://${host}:8080/x`), 'address_refused', host);
+});
+
+test('W14: a name is judged by every address it leads to', async () => {
+  const names = { 'good.example': ['93.184.216.34', '2606:2800:220:1::1'], 'mixed.example': ['93.184.216.34', '10.0.0.1'], 'bad.example': ['127.0.0.1'] };
+  assert.equal(await judged('https://good.example/', { names }), '93.184.216.34,2606:2800:220:1::1');
+  assert.equal(await judged('https://GOOD.example./', { names }), '93.184.216.34,2606:2800:220:1::1');
+  assert.equal(await judged('https://mixed.example/', { names }), 'address_refused');
+  assert.equal(await judged('https://bad.example/', { names }), 'address_refused');
+  assert.equal(await judged('https://none.example/', { names }), 'unknown_host');
+  assert.equal(await judged('https://8.8.8.8/', { names }), '8.8.8.8');
+});
+
+test('W15: what is allowed is exactly what an entry says', async () => {
+  const names = {
+    localhost: ['127.0.0.1'],
+    'app.localhost': ['127.0.0.1'],
+    'rebind.example': ['127.0.0.1'],
+    'wiki.corp': ['10.1.2.3'],
+    'a.wiki.corp': ['10.1.2.4'],
+  };
+  const table: [string, string, boolean][] = [
+    ['localhost:3000', 'http://localhost:3000/', true],
+    ['localhost:3000', 'http://127.0.0.1:3000/', true],
+    ['localhost:3000', 'http://app.localhost:3000/', true],
+    ['localhost:3000', 'http://localhost:3001/', false],
+    ['localhost:3000', 'http://rebind.example:3000/', false],
+    ['localhost:3000', 'http://10.0.0.1:3000/', false],
+    ['localhost', 'http://localhost:1234/', true],
+    ['127.0.0.1:3000', 'http://127.0.0.1:3000/', true],
+    ['127.0.0.1:3000', 'http://localhost:3000/', false],
+    ['wiki.corp', 'https://wiki.corp/', true],
+    ['WIKI.corp', 'https://wiki.corp/', true],
+    ['wiki.corp:8443', 'https://wiki.corp/', false],
+    ['wiki.corp', 'https://a.wiki.corp/', false],
+    ['*.wiki.corp', 'https://a.wiki.corp/', true],
+    ['*.wiki.corp', 'https://wiki.corp/', false],
+    ['10.1.0.0/16', 'https://wiki.corp/', true],
+    ['10.1.0.0/16', 'http://10.1.9.9:99/', true],
+    ['10.1.0.0/16', 'http://10.2.0.1/', false],
+    ['[fd00::1]:80', 'http://[fd00::1]/', true],
+    ['fd00::/8', 'http://[fd12::1]/', true],
+    ['fd00::1', 'http://[fd00::1]:99/', true],
+    ['fd00::1', 'http://[fd00::2]/', false],
+  ];
+  for (const [entry, url, expected] of table) assert.equal((await judged(url, { allow: [entry], names })) !== 'address_refused', expected, `${entry} ${url}`);
+});
+
+test('W15: an entry that could mean something else is refused by the policy file', () => {
+  for (const entry of [
+    '',
+    ' ',
+    '*',
+    'http://localhost',
+    'localhost:',
+    'localhost:0',
+    'localhost:99999',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    'a b',
+    'user@host',
+    '*.*.corp',
+    'a/b',
+    '[::1',
+    '::1:3000:x',
+  ])
+    assert.equal(parseAllowed(entry), undefined, entry);
+  assert.match(
+    JSON.stringify(policySchema.safeParse({ version: 1, rules: [], network: { allow: ['http://x'] } }).error?.issues),
+    /network.*allow.*localhost:3000/s,
+  );
+  assert.equal(policySchema.safeParse({ version: 1, rules: [], network: { alow: [] } }).success, false);
+});
+
+test('W16: doors of Tendon stay shut, whatever is allowed and however they are written', async () => {
+  const reserved = [
+    { host: '127.0.0.1', port: 7420 },
+    { host: 'tendon.example', port: 443 },
+  ];
+  const names = { localhost: ['127.0.0.1'], 'tendon.example': ['93.184.216.34'] };
+  const allow = ['localhost', '127.0.0.0/8', '::1', '0.0.0.0', 'tendon.example'];
+  for (const url of [
+    'http://127.0.0.1:7420/',
+    'http://localhost:7420/',
+    'http://127.9.9.9:7420/',
+    'http://[::1]:7420/',
+    'http://0:7420/',
+    'https://tendon.example/',
+  ])
+    assert.equal(await judged(url, { reserved, names, allow }), 'address_refused', url);
+  assert.equal(await judged('http://localhost:7422/', { reserved, names, allow }), '127.0.0.1');
+  assert.equal(await judged('https://tendon.example:8443/', { reserved, names, allow }), '93.184.216.34');
+});

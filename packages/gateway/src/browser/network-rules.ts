@@ -1,0 +1,85 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { isAllowed, parseAllowed } from '../policy/network-allow.ts';
+import { canonicalHost, isLoopback, isOwn, isPublic } from '../policy/own-addresses.ts';
+import type { PolicyFile } from '../policy/policy-file.ts';
+import { errorCode } from '../tools/faults.ts';
+
+/** Where a request goes: the host as it is written, and a port. */
+export interface NetworkTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Verdict =
+  /** `addresses` were checked, and are the only ones to connect to: asking for the name again could bring others. */
+  | { readonly ok: true; readonly addresses: readonly string[] }
+  | { readonly ok: false; readonly code: 'address_refused' | 'unknown_host'; readonly message: string };
+
+export type Resolve = (host: string) => Promise<readonly string[]>;
+
+export interface NetworkRulesOptions {
+  readonly policy: Pick<PolicyFile, 'current'>;
+  /** Doors of Tendon itself, which no policy opens: a page in this browser must not talk to the server that steers it. */
+  readonly reserved: readonly NetworkTarget[];
+  /** The system's own when left out, the hosts file included. */
+  readonly resolve?: Resolve;
+}
+
+/** Decides about one connection: resolves the name once, and every address it leads to must be allowed. Never rejects. */
+export async function judgeTarget(target: NetworkTarget, options: NetworkRulesOptions): Promise<Verdict> {
+  const host = canonicalHost(isIP(target.host) === 6 ? `[${target.host}]` : target.host);
+  if (host === undefined) return { ok: false, code: 'unknown_host', message: `${JSON.stringify(target.host)} is not the name of a host.` };
+  const asked = { host, port: target.port };
+  const addresses = await addressesOf(host, options.resolve ?? systemResolve);
+  if (addresses.length === 0)
+    return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
+  if (options.reserved.some((door) => isDoor(door, asked, addresses)))
+    return refuse(`${nameOf(asked)} is a door of Tendon itself, which its browser never opens.`);
+  if (addresses.every(isPublic)) return { ok: true, addresses };
+  const policy = await options.policy.current();
+  if (!policy.ok) return refuse(policy.message);
+  const entries = (policy.policy.network?.allow ?? []).flatMap((entry) => parseAllowed(entry) ?? []);
+  const barred = addresses.find((address) => !isPublic(address) && !isAllowed(entries, { ...asked, address }));
+  return barred === undefined ? { ok: true, addresses } : refuse(barredText(asked, barred));
+}
+
+function refuse(message: string): Verdict {
+  return { ok: false, code: 'address_refused', message };
+}
+
+function barredText(asked: NetworkTarget, address: string): string {
+  const where = isOwn(address) ? 'on this machine' : 'not a public address';
+  const entry = JSON.stringify(isLoopback(address) && isIP(asked.host) !== 0 ? `localhost:${asked.port}` : nameOf(asked));
+  return `${nameOf(asked)} leads to ${address}, which is ${where}. Only public addresses are opened; the owner of the machine can allow this one in its gateway-policy.json: "network": {"allow": [${entry}]}.`;
+}
+
+export function nameOf({ host, port }: NetworkTarget): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isDoor(door: NetworkTarget, asked: NetworkTarget, addresses: readonly string[]): boolean {
+  if (door.port !== asked.port) return false;
+  const isHere = door.host === 'localhost' || door.host.endsWith('.localhost') || (isIP(door.host) !== 0 && isOwn(door.host));
+  return door.host === asked.host || addresses.includes(door.host) || (isHere && addresses.some(isOwn));
+}
+
+async function addressesOf(host: string, resolve: Resolve): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  try {
+    return await resolve(host);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return [];
+  }
+}
+
+const systemResolve: Resolve = async (host) => (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+/** The host and port that an address of the web leads to; undefined for every scheme but http and https. */
+export function targetOf(url: string): NetworkTarget | undefined {
+  const parsed = URL.parse(url);
+  if (!parsed || !['http:', 'https:'].includes(parsed.protocol)) return undefined;
+  const host = canonicalHost(parsed.host.replace(/:\d+$/, ''));
+  return host === undefined ? undefined : { host, port: parsed.port === '' ? (parsed.protocol === 'https:' ? 443 : 80) : Number(parsed.port) };
+}

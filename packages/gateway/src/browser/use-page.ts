@@ -1,0 +1,142 @@
+import { failedResult, type ToolResult, textResult } from '@tendon/protocol';
+import type { CDPSession, Page } from 'playwright-core';
+import { ToolFault } from '../tools/faults.ts';
+import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
+import type { BrowserSession } from './browser-session.ts';
+import { pageFault } from './page-faults.ts';
+import { pageState } from './page-state.ts';
+
+/** How long a page may take to give up what it does after a stop, before it is closed. */
+const GIVE_UP_MS = 1_500;
+/** After an action: so long is waited for what it sends, if it sends anything. */
+const QUIET_MS = 150;
+const SETTLE_MS = 3_000;
+
+export interface PageWork {
+  readonly page: Page;
+  readonly session: BrowserSession;
+  readonly signal: AbortSignal;
+}
+
+/** Looks at the page that is open. What fails says so, and how the page looks now. */
+export async function lookAtPage(context: ToolContext, look: (work: PageWork) => Promise<ToolResult>): Promise<ToolResult> {
+  const session = context.browser.find(context.sessionId);
+  return underWay(context, session, async () => look({ page: session.page(), session, signal: context.signal }));
+}
+
+/** Does something with the page, waits until what follows from it has come to rest, and answers with the page as it is then. */
+export async function actOnPage(context: ToolContext, act: (work: PageWork) => Promise<string>): Promise<ToolResult> {
+  return lookAtPage(context, async (work) => {
+    const said = await settled(work, () => act(work));
+    return textResult('succeeded', `${said}\n\n${await pageState(work.session)}`);
+  });
+}
+
+/** In the session's order, until it is done or the call is ended: then the page stops, and is closed when it does not. */
+export async function underWay(context: ToolContext, session: BrowserSession, work: () => Promise<ToolResult>): Promise<ToolResult> {
+  const { signal } = context;
+  const running = session.inOrder(async () => (signal.aborted ? undefined : await finished(session, work))).catch((error: unknown) => ({ thrown: error }));
+  const stopped = aborted(signal);
+  const first = await Promise.race([running, stopped.happened]);
+  stopped.forget();
+  if (first !== 'stopped' && first !== undefined) {
+    if ('thrown' in first) throw first.thrown;
+    if (!signal.aborted) return first;
+  }
+  if (first === 'stopped') await haltPage(session, running);
+  return endedEarly(endReason(signal), '');
+}
+
+async function finished(session: BrowserSession, work: () => Promise<ToolResult>): Promise<ToolResult> {
+  try {
+    return await work();
+  } catch (error) {
+    const fault = error instanceof ToolFault ? error : pageFault(error);
+    if (!(fault instanceof ToolFault)) throw fault;
+    return failedWithPage(session, fault);
+  }
+}
+
+/** What went wrong and what would be right, with the page as it is: so that the next call can be the right one. */
+async function failedWithPage(session: BrowserSession, fault: ToolFault): Promise<ToolResult> {
+  session.forgetNote(fault.message);
+  if (!session.current) return fault.result();
+  const state = await pageState(session).catch(() => undefined);
+  const failed = failedResult(fault.code, fault.message);
+  return state === undefined ? failed : { ...failed, content: [{ type: 'text', text: `${fault.message}\n\n${state}` }] };
+}
+
+function aborted(signal: AbortSignal): { happened: Promise<'stopped'>; forget(): void } {
+  let listener: () => void = () => undefined;
+  const happened = new Promise<'stopped'>((resolve) => {
+    listener = () => resolve('stopped');
+    if (signal.aborted) resolve('stopped');
+    else signal.addEventListener('abort', listener, { once: true });
+  });
+  return { happened, forget: () => signal.removeEventListener('abort', listener) };
+}
+
+async function haltPage(session: BrowserSession, running: Promise<unknown>): Promise<void> {
+  const page = session.current;
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), GIVE_UP_MS);
+  });
+  const halted = Promise.all([running, page && stopLoading(page)]);
+  const outcome = await Promise.race([halted, limit]);
+  clearTimeout(timer);
+  if (outcome !== 'late' || !page) return;
+  session.note('A call was stopped while the page did not answer, so the page was closed. Open it again with browser_navigate.');
+  session.abandon(page);
+}
+
+async function stopLoading(page: Page): Promise<void> {
+  let cdp: CDPSession | undefined;
+  try {
+    cdp = await page.context().newCDPSession(page);
+    await cdp.send('Page.stopLoading');
+  } catch {
+    // Closed meanwhile.
+  } finally {
+    await cdp?.detach().catch(() => undefined);
+  }
+}
+
+/** Does it, then waits for the requests it has caused, and for the page they may have led to. At most SETTLE_MS. */
+export async function settled<T>(where: Pick<PageWork, 'page' | 'session'>, act: () => Promise<T>): Promise<T> {
+  const { page, session } = where;
+  // Of all tabs: what the action has opened is waited for as well.
+  const { context } = session;
+  const open = new Set<unknown>();
+  let wake: () => void = () => undefined;
+  const begin = (request: unknown): void => void open.add(request);
+  const end = (request: unknown): void => {
+    open.delete(request);
+    if (open.size === 0) wake();
+  };
+  context.on('request', begin);
+  context.on('requestfinished', end);
+  context.on('requestfailed', end);
+  try {
+    const done = await act();
+    await pause(QUIET_MS);
+    const deadline = performance.now() + SETTLE_MS;
+    while (open.size > 0 && performance.now() < deadline && !page.isClosed()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        setTimeout(resolve, deadline - performance.now());
+      });
+      await pause(QUIET_MS);
+    }
+    await session.current?.waitForLoadState('domcontentloaded', { timeout: SETTLE_MS }).catch(() => undefined);
+    return done;
+  } finally {
+    context.off('request', begin);
+    context.off('requestfinished', end);
+    context.off('requestfailed', end);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
