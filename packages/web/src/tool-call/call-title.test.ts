@@ -45,6 +45,23 @@ test('U15: a call is titled in words', () => {
   assert.equal(shown('mcp_do', {}), 'Use mcp_do');
 });
 
+test('U15: what the browser does is titled in words', () => {
+  const table: [string, unknown, string][] = [
+    ['browser_navigate', { url: 'https://example.org/a' }, 'Open https://example.org/a'],
+    ['browser_navigate', { url: 'back' }, 'Go back, in the browser'],
+    ['browser_click', { ref: 'e1', element: 'button "Save"' }, 'Click button "Save"'],
+    ['browser_click', { ref: 'e1' }, 'Click e1'],
+    ['browser_press', { key: 'Enter' }, 'Press Enter'],
+    ['browser_scroll', {}, 'Scroll, down'],
+    ['browser_wait', { ms: 500 }, 'Wait, 500 ms'],
+    ['browser_tabs', { action: 'close', index: 2 }, 'Close tab 2'],
+    ['browser_upload', { ref: 'e1', paths: ['a b.txt', 'c'] }, 'Upload a b.txt, c'],
+    ['browser_screenshot', {}, 'Take a picture of the page'],
+  ];
+  for (const [tool, input, title] of table) assert.equal(shown(tool, input), title);
+  for (const tool of ['browser_navigate', 'browser_click', 'browser_upload', 'browser_tabs', 'browser_press']) assert.equal(shown(tool, null), `Use ${tool}`);
+});
+
 test('U15: an edit that ran is counted by its machine', () => {
   const result = { status: 'succeeded', content: [], meta: { added: 12, removed: 3 } } as const;
   assert.equal(shown('edit_file', { path: 'src/app.ts', oldText: 'a', newText: 'b' }, { result: { ...result, content: [] } }), 'Edit src/app.ts, +12 −3');

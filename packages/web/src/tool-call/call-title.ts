@@ -1,5 +1,6 @@
 import type { Call } from '@tendon/protocol';
 import { visibleText } from '../approvals/hidden-characters.ts';
+import { BROWSER_TITLES } from './browser-title.ts';
 import { editsOf, field, lineCount, numberField, textField } from './call-input.ts';
 import { editCounts } from './diff-lines.ts';
 
@@ -54,6 +55,7 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
   list_folder: (call) => ({ verb: 'List', object: textField(call.input, 'path') ?? 'the workspace' }),
   glob: (call) => pattern('Find', call),
   grep: (call) => pattern('Search for', call),
+  ...BROWSER_TITLES,
   update_plan: (call) => {
     const steps = planSteps(call.input);
     return { verb: 'Plan', detail: `${steps.filter((step) => step.status === 'done').length} of ${steps.length} done` };

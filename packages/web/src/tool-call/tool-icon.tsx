@@ -1,14 +1,19 @@
 import {
+  Camera,
+  Download,
   FilePen,
   FilePlus2,
   FileSearch,
   FileText,
   FolderOpen,
   Globe,
+  Keyboard,
   ListChecks,
   type LucideIcon,
   MessageCircleQuestionMark,
+  MousePointerClick,
   SquareTerminal,
+  Upload,
   Wrench,
 } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -28,6 +33,21 @@ const ICONS: Record<string, LucideIcon> = {
   update_plan: ListChecks,
   ask_user_questions: MessageCircleQuestionMark,
   fetch_url: Globe,
+  browser_navigate: Globe,
+  browser_snapshot: Globe,
+  browser_click: MousePointerClick,
+  browser_fill: Keyboard,
+  browser_type: Keyboard,
+  browser_select: ListChecks,
+  browser_press: Keyboard,
+  browser_hover: MousePointerClick,
+  browser_scroll: Globe,
+  browser_wait: Globe,
+  browser_screenshot: Camera,
+  browser_tabs: Globe,
+  browser_extract: FileText,
+  browser_upload: Upload,
+  browser_download: Download,
 };
 
 export function ToolIcon({ tool }: { tool: string }): ReactNode {
