@@ -114,7 +114,7 @@ function environmentFor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(env)) {
     const isSecret =
-      /^TENDON_(?!LOG_LEVEL$)/.test(name) ||
+      /^TENDON_(?!(?:LOG_LEVEL|BROWSER_PATH)$)/.test(name) ||
       /^(?:OPENAI|ANTHROPIC|GOOGLE|AZURE|MISTRAL|GROQ|OPENROUTER)_.*(?:KEY|TOKEN|SECRET)/.test(name) ||
       name === 'GOOGLE_GENERATIVE_AI_API_KEY';
     if (!isSecret) kept[name] = value;

@@ -5,7 +5,7 @@ import type { Config, LoadedConfig } from '@tendon/server/settings';
 import { runningServer } from '../home-lock.ts';
 import { WEB_ROOT } from '../web-build.ts';
 import type { Finding } from './finding.ts';
-import { findProgram, firstLine } from './programs.ts';
+import { firstLine } from './programs.ts';
 
 /** Every check; each fails by itself and tells, so that one broken thing does not hide another. */
 export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]> {
@@ -146,9 +146,15 @@ async function checkSandbox(): Promise<Finding> {
 }
 
 async function checkBrowser(): Promise<Finding> {
-  const path = findProgram(['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'], process.env['PATH']);
-  if (path !== undefined) return { subject: 'browser', state: 'ok', detail: path };
-  return { subject: 'browser', state: 'missing', detail: 'no Chromium or Chrome', mend: 'Only browser tools need it: apt install chromium.' };
+  const { findBrowser } = await import('@tendon/gateway/browser');
+  const found = findBrowser();
+  if (found.kind === 'found') return { subject: 'browser', state: 'ok', detail: found.path };
+  return {
+    subject: 'browser',
+    state: 'missing',
+    detail: found.reason,
+    mend: 'Only browser tools need it: apt install chromium, or name one in TENDON_BROWSER_PATH.',
+  };
 }
 
 function canConnect(host: string, port: number): Promise<boolean> {
