@@ -46,6 +46,8 @@ export interface GatewayHandle {
   readonly gatewayId: string;
   /** For the relay of this machine, which tells of what was approved in its page. */
   readonly approvals: LocalApprovals;
+  /** A further port of this machine that no tool may open, whatever its policy says. */
+  keepShut(port: number): void;
   readonly state: LinkState;
   /** Calls `listener` with every new state of the link. Answers with the way to stop that. */
   subscribe(listener: (state: LinkState) => void): () => void;
@@ -159,6 +161,7 @@ export class Gateway implements GatewayHandle {
   readonly #output: OutputPump;
   readonly #background: BackgroundProcesses;
   readonly #browser: BrowserHost;
+  readonly #doors: NetworkTarget[];
   readonly #ready: Promise<LinkState>;
   #closing: Promise<void> | undefined;
 
@@ -168,7 +171,8 @@ export class Gateway implements GatewayHandle {
     this.gatewayId = parts.gatewayId;
     this.#background = new BackgroundProcesses(parts.outputs);
     this.approvals = new LocalApprovals(parts.gatewayId);
-    this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: ownDoors(options.serverUrl) });
+    this.#doors = ownDoors(options.serverUrl);
+    this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: this.#doors });
     const online = (): LinkSupervisor['online'] => this.#link.online;
     this.#output = new OutputPump(() => this.#link.socket);
     this.#outbox = new Outbox({
@@ -208,6 +212,10 @@ export class Gateway implements GatewayHandle {
 
   subscribe(listener: (state: LinkState) => void): () => void {
     return this.#link.subscribe(listener);
+  }
+
+  keepShut(port: number): void {
+    this.#doors.push({ host: 'localhost', port });
   }
 
   ready(): Promise<LinkState> {

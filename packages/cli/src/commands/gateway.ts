@@ -59,7 +59,10 @@ export async function gateway(flags: GatewayFlags, show: ShowRelay = (relay) => 
     tellParent({ type: 'online', gatewayId: handle.gatewayId });
     if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
     const relay = keys.relayKey === undefined ? undefined : await openRelay({ config, place, keys, handle, log }, keys.relayKey);
-    if (relay) running.add(() => relay.close());
+    if (relay) {
+      running.add(() => relay.close());
+      handle.keepShut(relay.port);
+    }
     await readyFile.write({
       ...{ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) },
       ...(relay ? { relayUrl: relay.url } : {}),

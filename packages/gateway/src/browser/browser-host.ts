@@ -121,9 +121,11 @@ export class BrowserHost {
     const found = (this.#options.find ?? findBrowser)();
     if (found.kind === 'none') throw new ToolFault('no_browser', found.reason);
     const { chromium } = await loadPlaywright();
-    const doors: NetworkTarget[] = [...this.#options.reserved];
-    const proxy = await EgressProxy.open({ judge: (target) => judgeTarget(target, { ...this.#options, reserved: doors }) });
-    doors.push({ host: '127.0.0.1', port: proxy.port });
+    // What is shut may grow while the browser runs: a relay begins to listen.
+    const own: NetworkTarget[] = [];
+    const judge = (target: NetworkTarget) => judgeTarget(target, { ...this.#options, reserved: [...this.#options.reserved, ...own] });
+    const proxy = await EgressProxy.open({ judge });
+    own.push({ host: '127.0.0.1', port: proxy.port });
     let process: BrowserProcess | undefined;
     try {
       process = await BrowserProcess.start({ program: found.path, folder: this.#options.folder, proxyPort: proxy.port });

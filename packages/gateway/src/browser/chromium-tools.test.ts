@@ -89,11 +89,11 @@ test('W8: questions are answered with Cancel unless the call says OK, and new ta
   assert.match(await click('button "Delete"'), /Page: false\n[\s\S]*asked: "Delete \u00fc\?".*Cancel/);
   assert.match(await click('button "Delete"', { acceptDialog: true }), /Page: true\n[\s\S]*answered with OK/);
   assert.match(await click('button "Greet"'), /The page said: "Hello"/);
-  // A tab that takes its time is told with the next answer.
-  assert.match(
-    (await click('link "Elsewhere"')) + textOf(await rig.run('browser_wait', { ms: 500 })),
-    /Page: Second\n[\s\S]*0 {2}true[\s\S]*1\* Second[\s\S]*new tab/,
-  );
+  // A tab that takes its time is told with one of the next answers.
+  let told = await click('link "Elsewhere"');
+  for (let looks = 0; looks < 30 && !/Page: Second\n/.test(told); looks += 1) told += textOf(await rig.run('browser_wait', { ms: 300 }));
+  assert.match(told, /Page: Second\n[\s\S]*0 {2}true[\s\S]*1\* Second/);
+  assert.match(told, /new tab/);
   assert.match(textOf(await rig.run('browser_tabs', { action: 'select', index: 0 })), /Page: true/);
   assert.match(textOf(await rig.run('browser_tabs', { action: 'close', index: 1 })), /^Page: true\nURL: \S+\nSnapshot/);
   assert.match(textOf(await rig.run('browser_tabs', { action: 'new' })), /about:blank/);

@@ -2,13 +2,15 @@ import type { Readable, Writable } from 'node:stream';
 
 /**
  * Chromium's `--remote-debugging-pipe`: JSON messages, each ended by a NUL byte, on descriptors 3 and 4.
- * The shape that playwright's `connectOverCDP` takes.
+ * The shape that playwright's `connectOverCDP` takes. Each message is handed over in a task of its own, however many come at once: playwright
+ * follows its promises in between, and where it cannot, a page that another one opens is never told.
  */
 export class PipeTransport {
   onmessage?: (message: object) => void;
   onclose?: (reason?: string) => void;
   readonly #out: Writable;
   #pieces: Buffer[] = [];
+  readonly #waiting: string[] = [];
   #early: ((message: { id?: number }) => void) | undefined;
   #hasEnded = false;
 
@@ -58,9 +60,21 @@ export class PipeTransport {
       const text = Buffer.concat(this.#pieces).toString('utf8');
       this.#pieces = [];
       from = end + 1;
-      this.#hand(JSON.parse(text) as object);
+      this.#waiting.push(text);
+      if (this.#waiting.length === 1) setImmediate(() => this.#handNext());
     }
     if (from < chunk.length) this.#pieces.push(chunk.subarray(from));
+  }
+
+  #handNext(): void {
+    const text = this.#waiting[0];
+    if (text === undefined) return;
+    try {
+      this.#hand(JSON.parse(text) as object);
+    } finally {
+      this.#waiting.shift();
+      if (this.#waiting.length > 0) setImmediate(() => this.#handNext());
+    }
   }
 
   #hand(message: object): void {
