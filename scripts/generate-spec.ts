@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<string, string>> = {
   G: 'the gateway: tools, link, journal',
   W: 'the browser of a gateway',
   L: 'the relay of a machine',
+  E: 'MCP servers of a machine',
   M: 'model step and history',
   D: 'database',
   K: 'the client',

@@ -7,6 +7,7 @@ import {
   type GatewayData,
   type GatewayRequest,
   type GatewayRequestName,
+  type GatewayTool,
   type ToolResult,
   validate,
 } from '@tendon/protocol';
@@ -19,6 +20,8 @@ export interface ServerDouble extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly hellos: GatewayRequest<'gateway:hello'>[];
+  /** What `gateway:tools` has told, each time. */
+  readonly tools: GatewayTool[][];
   readonly handshakes: { auth: unknown; headers: Record<string, unknown> }[];
   readonly results: Map<string, ToolResult[]>;
   readonly outputs: { callId: string; offset: number; text: string }[];
@@ -39,6 +42,7 @@ export interface DoubleBehaviour {
   /** A refusal of the handshake. */
   refuse?: () => { code: string; message: string; retryAfterMs?: number } | undefined;
   hello?: (hello: GatewayRequest<'gateway:hello'>) => unknown;
+  tools?: (tools: readonly GatewayTool[]) => unknown;
   result?: (callId: string, seen: number) => unknown;
   engine?: { pingInterval?: number; pingTimeout?: number };
 }
@@ -48,9 +52,9 @@ const OK = { ok: true, data: {} };
 export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promise<ServerDouble> {
   const http = createServer();
   const io = new Server(http, { serveClient: false, maxHttpBufferSize: 4 * 1024 * 1024, ...behaviour.engine });
-  const record = { hellos: [], handshakes: [], results: new Map(), outputs: [], started: [], faults: [] } as Pick<
+  const record = { hellos: [], tools: [], handshakes: [], results: new Map(), outputs: [], started: [], faults: [] } as Pick<
     ServerDouble,
-    'hellos' | 'handshakes' | 'results' | 'outputs' | 'started' | 'faults'
+    'hellos' | 'tools' | 'handshakes' | 'results' | 'outputs' | 'started' | 'faults'
   >;
   const watchers = new Set<() => void>();
   let current: Socket | undefined;
@@ -69,6 +73,10 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
       record.hellos.push(hello);
       const data: GatewayData<'gateway:hello'> = { send: [], cancel: [], forget: [] };
       return behaviour.hello?.(hello) ?? { ok: true, data };
+    },
+    'gateway:tools': (told) => {
+      record.tools.push(told.tools);
+      return behaviour.tools?.(told.tools) ?? OK;
     },
     'tool:started': ({ callId }) => {
       record.started.push(callId);

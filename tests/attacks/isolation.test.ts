@@ -170,6 +170,7 @@ const ON_GATEWAY: Readonly<Record<GatewayRequestName, (callId: string, gatewayId
     { gatewayId, calls: [] },
     { gatewayId, calls: [{ callId, state: 'running' }] },
   ],
+  'gateway:tools': () => [{ tools: [] }],
   'tool:started': (callId) => [{ callId }],
   'tool:output': (callId) => [
     { callId, offset: 0, text: 'from the stranger' },

@@ -75,6 +75,12 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
         .toSorted((a, b) => (a.id < b.id ? -1 : 1))
         .map((gateway) => ({ gateway: { ...gateway } })),
     ),
+  set_gateway_tools: ({ tables }, [id, greeting, tools]) => {
+    const gateway = tables.gateways.get(text(id));
+    if (!gateway || gateway.greeting !== greeting) return touched(0);
+    Object.assign(gateway, { tools: JSON.parse(text(tools)) });
+    return touched(1);
+  },
   read_greeting: ({ tables }, [id]) => rows([...tables.gateways.values()].filter((gateway) => gateway.id === id).map(({ greeting }) => ({ greeting }))),
   see_gateway: ({ tables }, [id, at]) => {
     const gateway = tables.gateways.get(text(id));

@@ -6,7 +6,7 @@ import { BrowserHost } from './browser/browser-host.ts';
 import { settleBrowser } from './browser/browser-process.ts';
 import { type NetworkTarget, targetOf } from './browser/network-rules.ts';
 import { CallDesk } from './calls/call-desk.ts';
-import { openGatewayFolders } from './home-folder.ts';
+import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
 import { Journal } from './journal/journal.ts';
 import { settleLeftovers } from './journal/leftovers.ts';
@@ -17,11 +17,14 @@ import { greetServer } from './link/greeting.ts';
 import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
+import { ToolsTeller } from './link/tools-teller.ts';
+import { McpHost, type McpTools } from './mcp/mcp-host.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
 import { PolicyFile } from './policy/policy-file.ts';
 import { GatewayStartError } from './start-error.ts';
 import { BackgroundProcesses } from './tools/background.ts';
 import { ToolFault } from './tools/faults.ts';
+import { withMcpTools } from './tools/machine-registry.ts';
 import { openSpoolFolder } from './tools/output-spool.ts';
 import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
 import { openWorkspace, type Workspace } from './tools/workspace.ts';
@@ -69,6 +72,8 @@ export interface GatewayParts {
   readonly workspaces: readonly Workspace[];
   readonly gatewayId: string;
   readonly registry: ToolRegistry;
+  /** Its tools stand in the registry as well. */
+  readonly mcp?: McpTools;
   readonly openSocket: OpenSocket;
   /** Where long outputs are kept; without one, only what fits into memory. */
   readonly outputs?: string;
@@ -99,12 +104,27 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
     await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
     const outputs = await openSpoolFolder(folders.outputs);
+    const mcp = await openMcp(options, folders, workspaces);
+    const registry = withMcpTools(sharedRegistry(), mcp);
     const found = { lock, journal, policy, workspaces, gatewayId, outputs, browserFolder: folders.browser };
-    return new Gateway({ ...options, name }, { ...found, registry: sharedRegistry(), openSocket: openGatewaySocket });
+    return new Gateway({ ...options, name }, { ...found, registry, mcp, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();
     throw error;
   }
+}
+
+function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: readonly Workspace[]): Promise<McpHost> {
+  return McpHost.open({
+    files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses },
+    folder: workspaces[0]?.root ?? folders.home,
+    version: options.version,
+    env: process.env,
+    log: options.log,
+    newId,
+    now: () => new Date(),
+    random: options.random ?? Math.random,
+  });
 }
 
 function isUnprotected(serverUrl: string): boolean {
@@ -162,6 +182,7 @@ export class Gateway implements GatewayHandle {
   readonly #background: BackgroundProcesses;
   readonly #browser: BrowserHost;
   readonly #doors: NetworkTarget[];
+  readonly #tools: ToolsTeller;
   readonly #ready: Promise<LinkState>;
   #closing: Promise<void> | undefined;
 
@@ -181,6 +202,12 @@ export class Gateway implements GatewayHandle {
       acknowledged: (callId) => void this.#desk.forget(callId),
       log: options.log,
       random: options.random ?? Math.random,
+    });
+    this.#tools = new ToolsTeller({
+      announced: () => parts.registry.announced,
+      online,
+      giveUp: (cause) => this.#link.giveUp(cause),
+      log: options.log,
     });
     this.#desk = new CallDesk({
       ...parts,
@@ -202,7 +229,10 @@ export class Gateway implements GatewayHandle {
     });
     this.#link.subscribe((state) => {
       if (state.kind === 'online' || state.kind === 'waiting') this.#outbox.restart();
+      if (state.kind === 'online' && parts.mcp) this.#tools.look();
     });
+    parts.mcp?.subscribe(() => this.#tools.look());
+    parts.mcp?.start();
     this.#link.start();
   }
 
@@ -231,9 +261,10 @@ export class Gateway implements GatewayHandle {
     await this.#desk.close();
     await this.#outbox.flushed(FLUSH_MS);
     this.#outbox.close();
+    this.#tools.close();
     this.#output.close();
     this.#link.stop();
-    await Promise.all([this.#background.close(), this.#browser.close()]);
+    await Promise.all([this.#background.close(), this.#browser.close(), this.#parts.mcp?.close()]);
     await this.#parts.journal.close();
     this.#parts.lock.close();
   }
@@ -265,7 +296,7 @@ export class Gateway implements GatewayHandle {
       openSocket: this.#parts.openSocket,
       greet: (socket) =>
         greetServer(socket, {
-          hello: { ...about, tools: [...this.#parts.registry.announced], calls: this.#desk.book.report() },
+          hello: { ...about, tools: this.#tools.forHello(), calls: this.#desk.book.report() },
           desk: this.#desk,
           outbox: this.#outbox,
         }),

@@ -14,6 +14,10 @@ export interface GatewayFolders {
   readonly outputs: string;
   /** Of the browser's process; there only while it runs. */
   readonly browser: string;
+  /** What the person writes: the MCP servers of this machine. */
+  readonly mcp: string;
+  readonly mcpPins: string;
+  readonly mcpProcesses: string;
 }
 
 /** Makes `<home>/gateway/<name>/`, 0700 all the way. Errors: `GatewayStartError`. */
@@ -40,6 +44,9 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     browser: join(own, 'browser'),
     policy: join(root, 'gateway-policy.json'),
     outputs: join(own, 'outputs'),
+    mcp: join(root, 'mcp.json'),
+    mcpPins: join(own, 'mcp-pins.json'),
+    mcpProcesses: join(own, 'mcp-processes.json'),
   };
 }
 

@@ -66,7 +66,7 @@ test('P12: the names are those of protocol version 1, plus what was added since'
     'session:create session:list session:attach session:detach session:history session:update session:delete agent:execute agent:stop tool:decide tool:result gateway:list';
   assert.deepEqual(Object.keys(AGENT_REQUESTS).sort(), [...named.split(' '), ...added].sort());
   assert.deepEqual(Object.keys(AGENT_NOTICES).sort(), ['gateway:presence', 'server:notice', 'session:delta', 'session:event', 'session:summary']);
-  assert.deepEqual(Object.keys(GATEWAY_REQUESTS).sort(), ['gateway:hello', 'tool:output', 'tool:result', 'tool:started']);
+  assert.deepEqual(Object.keys(GATEWAY_REQUESTS).sort(), ['gateway:hello', 'gateway:tools', 'tool:output', 'tool:result', 'tool:started']);
   assert.deepEqual(Object.keys(GATEWAY_COMMANDS).sort(), ['tool:call', 'tool:cancel']);
 });
 

@@ -12,6 +12,10 @@ export const gatewayToolSchema = z.object({
   effect: effectSchema,
   /** Where it comes from: `builtin`, or the name of an MCP server. */
   source: z.string().min(1).max(200),
+  /** What people call it, when its name alone would not say. */
+  title: z.string().min(1).max(200).optional(),
+  /** Its description or schema is not the one that a person of this machine last approved a call with: no stored rule allows it. */
+  isChanged: z.boolean().optional(),
 });
 
 /** What a gateway's journal holds of a call that the server has not yet acknowledged as over. */
@@ -36,6 +40,8 @@ export const GATEWAY_REQUESTS = {
     }),
     data: z.object({ send: z.array(callId), cancel: z.array(callId), forget: z.array(callId) }),
   },
+  /** All the tools of the machine again, because they have become other ones since its hello. */
+  'gateway:tools': { payload: z.object({ tools: z.array(gatewayToolSchema).max(1_000) }), data: z.object({}) },
   'tool:started': { payload: z.object({ callId }), data: z.object({}) },
   'tool:output': { payload: z.object({ callId, offset: z.number().int().nonnegative(), text: z.string().max(256 * 1024) }), data: z.object({}) },
   'tool:result': { payload: z.object({ callId, result: toolResultSchema }), data: z.object({}) },

@@ -14,12 +14,18 @@ export interface HashedCall {
  * Absent fields are left out. An approval binds to this value; the gateway recomputes it from what it is about to run.
  */
 export function inputHash(call: HashedCall): string {
-  const canonical = canonicalize({
+  const canonical = canonicalJson({
     tool: call.tool,
     input: call.input,
     ...(call.workspace === undefined ? {} : { workspace: call.workspace }),
     ...(call.gatewayId === undefined ? {} : { gatewayId: call.gatewayId }),
   });
-  if (canonical === undefined) throw new TypeError('the call is not JSON');
   return createHash('sha256').update(canonical, 'utf8').digest('base64url');
+}
+
+/** The one RFC 8785 text of a value, whatever the order of its fields. Throws for what is no JSON. */
+export function canonicalJson(value: unknown): string {
+  const canonical = canonicalize(value);
+  if (canonical === undefined) throw new TypeError('the value is not JSON');
+  return canonical;
 }

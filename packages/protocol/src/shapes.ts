@@ -113,7 +113,18 @@ export const gatewaySchema = z.object({
   platform: z.string(),
   online: z.boolean(),
   workspaces: z.array(workspaceSchema),
-  tools: z.array(z.object({ name: z.string(), effect: effectSchema })),
+  tools: z.array(
+    z.object({
+      name: z.string(),
+      effect: effectSchema,
+      /** These are there for tools of an MCP server: its name, and what it says of the tool. */
+      source: z.string().optional(),
+      title: z.string().optional(),
+      description: z.string().optional(),
+      /** It says something else of the tool than when a person last approved a call of it. */
+      isChanged: z.boolean().optional(),
+    }),
+  ),
   lastSeenAt: timeSchema,
 });
 

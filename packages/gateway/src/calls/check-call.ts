@@ -84,7 +84,7 @@ export async function checkPolicy(options: CheckOptions, call: RunnableCall): Pr
   }
   if (current.policy.requireLocalApproval && call.prepared.effect !== 'read' && !options.approvals.has(call.command.callId, call.command.inputHash))
     return { code: 'approval_needed', message: LOCAL_APPROVAL_NEEDED };
-  return undefined;
+  return call.prepared.refusalOf?.(call.command.grant);
 }
 
 function refuse(code: string, message: string): { ok: false; refusal: Refusal } {

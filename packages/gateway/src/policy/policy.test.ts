@@ -45,6 +45,19 @@ test('G13: patterns match the whole text, with * and ? alone special', () => {
   for (const [pattern, text, expected] of table) assert.equal(matchesPattern(pattern, text), expected, pattern);
 });
 
+test('E11: a rule names the tools of a server with a pattern; an exact name says more', () => {
+  const asked: Asked = { tool: 'mcp__files__write_file', subject: { written: '{"path":"/a"}', readings: [], commands: [] } };
+  const other: Asked = { ...asked, tool: 'mcp__web__fetch' };
+  const deny: Policy['rules'] = [{ action: 'deny', tool: 'mcp__files__*' }];
+  assert.deepEqual([decide(deny, asked), decide(deny, other), decide(deny, shell('ls'))], ['deny', 'allow', 'allow']);
+  const rules: Policy['rules'] = [
+    { action: 'ask', tool: 'mcp__*' },
+    { action: 'allow', tool: 'mcp__files__write_file' },
+  ];
+  assert.deepEqual([decide(rules, asked), decide(rules, other)], ['allow', 'ask']);
+  assert.equal(decide([{ action: 'deny', tool: 'mcp__*', subject: '{"path":"/a*' }], asked), 'deny');
+});
+
 test('G13: deny wins, then the rule that says most, then the stricter, then the default', () => {
   const push = shell('git push');
   assert.equal(decide([], push), 'allow');

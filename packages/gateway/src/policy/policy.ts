@@ -36,7 +36,7 @@ export const policySchema = z.strictObject({
     .array(
       z.strictObject({
         action: z.enum(['allow', 'ask', 'deny']),
-        /** A tool's name; every tool when left out. */
+        /** A tool's name, in which `*` and `?` may stand as in a subject: `mcp__files__*`. Every tool when left out. */
         tool: z.string().min(1).optional(),
         /** What a tool does: every tool that does this. */
         effect: z.enum(['read', 'write', 'execute', 'network']).optional(),
@@ -71,7 +71,7 @@ export function decidePolicy(policy: Policy, question: PolicyQuestion): { action
 }
 
 function matches(rule: Rule, question: PolicyQuestion): boolean {
-  if (rule.tool !== undefined && rule.tool !== question.tool) return false;
+  if (rule.tool !== undefined && !matchesPattern(rule.tool, question.tool)) return false;
   if (rule.effect !== undefined && rule.effect !== question.effect) return false;
   if (rule.workspace !== undefined && normalize(`${rule.workspace}/.`) !== normalize(`${question.workspace}/.`)) return false;
   const pattern = rule.subject;
@@ -86,7 +86,13 @@ function matches(rule: Rule, question: PolicyQuestion): boolean {
 
 function specificity(rule: Rule): number {
   const literal = rule.subject === undefined ? 0 : 1 + rule.subject.replaceAll(/[*?]/g, '').length;
-  return literal * 8 + (rule.workspace === undefined ? 0 : 4) + (rule.tool === undefined ? 0 : 2) + (rule.effect === undefined ? 0 : 1);
+  return literal * 16 + (rule.workspace === undefined ? 0 : 8) + toolSpecificity(rule.tool) + (rule.effect === undefined ? 0 : 1);
+}
+
+/** A name says more than a pattern of names. */
+function toolSpecificity(tool: string | undefined): number {
+  if (tool === undefined) return 0;
+  return /[*?]/.test(tool) ? 2 : 4;
 }
 
 function strictness(rule: Rule): number {

@@ -1,4 +1,4 @@
-import { type GatewayTool, LOCAL_TOOLS, type LocalToolName, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
+import { type GatewayTool, type Grant, LOCAL_TOOLS, type LocalToolName, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
 import { z } from 'zod';
 import * as browser from '../browser/browser-tools.ts';
 import type { PolicySubject } from '../policy/policy-subject.ts';
@@ -24,6 +24,8 @@ export interface PreparedCall {
   readonly effect: ToolEffect;
   /** The part of the input that a policy rule is about, in each way it can be read. */
   subject(workspace: Workspace): PolicySubject;
+  /** Why this tool may not run by this grant; asked after the policy. Left out: any grant will do. */
+  refusalOf?(grant: Grant): { readonly code: string; readonly message: string } | undefined;
   run(context: ToolContext): Promise<ToolResult>;
 }
 

@@ -1,8 +1,9 @@
-import { type GatewayData, type GatewayRequest, type JournaledCall, type Result, refusal, success, textResult } from '@tendon/protocol';
+import { type GatewayData, type GatewayRequest, type GatewayTool, type JournaledCall, type Result, refusal, success, textResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Input, StoredCall } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
+import { shownTools } from '../store/shown-tools.ts';
 import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
@@ -36,6 +37,7 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pi
   const greetings = new Greetings();
   const handlers: GatewayHandlers = {
     'gateway:hello': (connection, hello) => onHello(options, connection, { hello, greetings }),
+    'gateway:tools': (connection, { tools }) => onTools(options, connection, tools),
     'tool:started': (connection, { callId }) =>
       onReport(options, connection, { callId, inputFrom: (instanceId) => ({ type: 'call_started', callId, instanceId }) }),
     'tool:output': async (connection, output) => onOutput(options, connection, output),
@@ -126,6 +128,14 @@ async function onHello(
   return success(answer);
 }
 
+/** Nothing of its calls changes: what a machine runs is told by its hello alone. */
+async function onTools(options: GatewayDeskOptions, connection: GatewayConnection, tools: readonly GatewayTool[]): Promise<Result<Record<string, never>>> {
+  const machine = options.machines.ofConnection(connection);
+  if (!machine) return refusal('conflict', 'Say gateway:hello first.');
+  if (!(await options.store.putTools(machine.stored.gateway.id, machine.greeting, tools))) return NEWER_CONNECTION;
+  return options.machines.renewTools(connection, tools) ? success({}) : NEWER_CONNECTION;
+}
+
 /** What the machine says it runs, as far as it was given to it: it may name calls of other people, and is not listened to about those. */
 function runningOf(hello: Hello, open: readonly { call: StoredCall }[]): Set<string> {
   const given = new Set(open.map(({ call: { call } }) => call.id));
@@ -149,7 +159,7 @@ function giveUpIfGone(options: GatewayDeskOptions, gatewayId: string, { sessionI
 }
 
 function storedGateway(connection: GatewayConnection, hello: Hello, at: string): StoredGateway {
-  const tools = hello.tools.map(({ name, effect }) => ({ name, effect }));
+  const tools = shownTools(hello.tools);
   const gateway = { id: hello.gatewayId, name: hello.name, platform: hello.platform, workspaces: hello.workspaces, tools, lastSeenAt: at };
   return { gateway, ownerId: connection.userId, tools: hello.tools, instanceId: hello.instanceId };
 }

@@ -1,6 +1,7 @@
-import type { Gateway } from '@tendon/protocol';
+import type { Gateway, GatewayTool } from '@tendon/protocol';
 import type { Greeting, Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, StoredGateway } from '../store/session-store.ts';
+import { shownTools } from '../store/shown-tools.ts';
 import type { Fanout, GatewayConnection } from './ports.ts';
 import type { Machine } from './tool-check.ts';
 
@@ -87,6 +88,17 @@ export class Machines {
     this.#elsewhere.delete(machine.stored.gateway.id);
     this.#options.neighbours.tell({ kind: 'machines', here: [greetingOf(machine)] });
     this.#tell(machine.stored, true);
+    return true;
+  }
+
+  /** The connection's machine has other tools now. False when it is no longer the one that counts. */
+  renewTools(connection: GatewayConnection, tools: readonly GatewayTool[]): boolean {
+    const machine = this.ofConnection(connection);
+    if (!machine) return false;
+    const { stored } = machine;
+    const renewed = { ...stored, tools, gateway: { ...stored.gateway, tools: shownTools(tools) } };
+    this.#online.set(stored.gateway.id, { ...machine, stored: renewed });
+    this.#tell(renewed, true);
     return true;
   }
 

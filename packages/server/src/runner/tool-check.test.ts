@@ -59,6 +59,15 @@ test('R6: without a machine there are no local tools, and the model is told why'
   assert.match(verdict.error.message, /No machine is connected/);
 });
 
+test('E6: no stored rule allows a call of a tool whose description has changed', () => {
+  const [, , odd] = MACHINE.tools;
+  assert.ok(odd);
+  const rules = [{ id: 'rule', tool: 'odd', subject: '{"a":1}', workspace: '/w', gatewayId: 'g' }];
+  const withOdd = (isChanged: boolean) => ({ ...CONTEXT, rules, machine: { ...MACHINE, tools: [{ ...odd, isChanged }] } });
+  assert.equal(ask('odd', '{"a":1}', withOdd(false)).verdict.kind, 'allow');
+  assert.equal(ask('odd', '{"a":1}', withOdd(true)).verdict.kind, 'ask');
+});
+
 test('R6: a tool that only its machine knows never counts as reading', () => {
   const call = ask('odd', '{"a":1}');
   assert.equal(call.effect, 'execute');

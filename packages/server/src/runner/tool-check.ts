@@ -48,6 +48,8 @@ export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_
   if (!target) return { ...call, verdict: invalid('unknown_tool', unknownTool(part.tool, context.machine)) };
   if (!parsed.ok) return { ...call, verdict: invalid('invalid_input', parsed.reason) };
   const subject = ruleSubject(part.tool, input);
+  // What a person has seen and allowed for good is not what this tool says of itself now.
+  if (target.isChanged) return { ...call, verdict: { kind: 'ask' } };
   return { ...call, verdict: decideCall({ ...call, sessionId: context.sessionId, subject }, context.rules) };
 }
 
@@ -61,14 +63,21 @@ function unknownTool(name: string, machine: Machine | undefined): string {
   return `There is no tool named "${name.slice(0, 100)}".${why} Tools: ${names.join(', ')}.`;
 }
 
-function targetOf(name: string, machine: Machine | undefined): { kind: RequestedCall['kind']; effect: RequestedCall['effect'] } | undefined {
+interface Target {
+  readonly kind: RequestedCall['kind'];
+  readonly effect: RequestedCall['effect'];
+  readonly isChanged?: boolean | undefined;
+}
+
+function targetOf(name: string, machine: Machine | undefined): Target | undefined {
   const kind = toolKind(name);
   const definition = toolDefinition(name);
   if (kind !== undefined && kind !== 'local' && definition) return { kind, effect: definition.effect };
   const announced = machine?.tools.find((tool) => tool.name === name);
   if (!announced) return undefined;
   // A machine's word on what its tool does is not taken for less than what we know of it.
-  return { kind: 'local', effect: definition?.effect ?? (announced.effect === 'read' ? 'execute' : announced.effect) };
+  if (definition) return { kind: 'local', effect: definition.effect };
+  return { kind: 'local', effect: announced.effect === 'read' ? 'execute' : announced.effect, isChanged: announced.isChanged };
 }
 
 /** RFC 8785 has no form for what is not Unicode text, and an approval must be bound to a form. */

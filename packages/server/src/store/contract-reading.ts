@@ -247,6 +247,12 @@ function machines(rig: () => Rig): void {
     assert.deepEqual(await store.find(id, ownerId), stored);
     assert.equal(await store.find(id, stranger), undefined);
     assert.deepEqual(await store.machinesOf(stranger), []);
+    const odd = { name: 'mcp__s__odd', description: 'Odd.', inputSchema: { type: 'object' }, effect: 'execute', source: 's', isChanged: true } as const;
+    assert.deepEqual([await store.putTools(id, 2, []), await otherStore.putTools(id, 3, [...tools, odd])], [false, true], 'only after the last hello');
+    const renewed = await store.find(id, ownerId);
+    assert.deepEqual(renewed?.tools, [...tools, odd]);
+    const shown = { name: 'mcp__s__odd', effect: 'execute', source: 's', description: 'Odd.', isChanged: true };
+    assert.deepEqual(renewed?.gateway.tools, [{ name: 'bash', effect: 'execute' }, shown], 'people are told what an MCP server says of its tool');
     const later = new Date(Date.now() + 1_000).toISOString();
     await store.seen(id, later);
     await store.seen(id, gateway.lastSeenAt);

@@ -39,6 +39,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
     machinesOf: (ownerId) => gateways.machinesOf(ownerId),
     put: (gateway) => gateways.put(gateway),
     find: (gatewayId, ownerId) => gateways.find(gatewayId, ownerId),
+    putTools: (gatewayId, greeting, tools) => gateways.putTools(gatewayId, greeting, tools),
     lastGreeting: (gatewayId) => gateways.lastGreeting(gatewayId),
     seen: (gatewayId, at) => gateways.seen(gatewayId, at),
   };

@@ -3,10 +3,12 @@ import type { Database } from './database.ts';
 import { plainText } from './parameters.ts';
 import { run, touch } from './queries.ts';
 import type { GatewayStore, StoredGateway } from './session-store.ts';
+import { shownTools } from './shown-tools.ts';
 import { listGateways } from './sql/list-gateways.ts';
 import { putGateway } from './sql/put-gateway.ts';
 import { readGreeting } from './sql/read-greeting.ts';
 import { seeGateway } from './sql/see-gateway.ts';
+import { setGatewayTools } from './sql/set-gateway-tools.ts';
 
 interface GatewayRow {
   id: string;
@@ -44,6 +46,10 @@ export class GatewayRows implements GatewayStore {
     return row && toGateway(row.gateway);
   }
 
+  async putTools(gatewayId: string, greeting: number, tools: readonly GatewayTool[]): Promise<boolean> {
+    return (await touch(this.#database, setGatewayTools, [gatewayId, greeting, JSON.stringify(tools)])) === 1;
+  }
+
   async lastGreeting(gatewayId: string): Promise<number | undefined> {
     const [row] = await run<{ greeting: number }>(this.#database, readGreeting, [gatewayId]);
     return row?.greeting;
@@ -61,7 +67,7 @@ function toGateway(row: GatewayRow): StoredGateway {
       name: row.name,
       platform: row.platform,
       workspaces: row.workspaces,
-      tools: row.tools.map(({ name, effect }) => ({ name, effect })),
+      tools: shownTools(row.tools),
       lastSeenAt: new Date(row.last_seen_at).toISOString(),
     },
     ownerId: row.owner_id,

@@ -146,6 +146,8 @@ export interface GatewayStore {
   put(gateway: StoredGateway): Promise<number | undefined>;
   machinesOf(ownerId: string): Promise<readonly StoredGateway[]>;
   find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined>;
+  /** The machine's tools have become other ones. False when a later hello than this one was counted: nothing is written then. */
+  putTools(gatewayId: string, greeting: number, tools: readonly GatewayTool[]): Promise<boolean>;
   /** The number of its newest hello, at whatever node. */
   lastGreeting(gatewayId: string): Promise<number | undefined>;
   seen(gatewayId: string, at: string): Promise<void>;

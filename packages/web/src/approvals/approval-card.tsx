@@ -11,8 +11,10 @@ import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button, Key } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
+import { AboutTool } from './about-tool.tsx';
 import { AlwaysPanel } from './always-panel.tsx';
 import { DenyPanel } from './deny-panel.tsx';
+import { foreignTool } from './foreign-tool.ts';
 import { seenCards } from './seen-cards.ts';
 import { useApprovalGuard } from './use-approval-guard.ts';
 import { useDecide } from './use-decide.ts';
@@ -35,7 +37,8 @@ type Panel = 'choice' | 'deny' | 'always';
 export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const element = useRef<HTMLDivElement>(null);
   const [panel, setPanel] = useState<Panel>('choice');
-  const guard = useApprovalGuard(`${call.id}:${call.inputHash}`);
+  const about = foreignTool(call, gateway);
+  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged ? about.description : ''}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
@@ -67,6 +70,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
       </div>
       <div className="space-y-3 p-4 pt-3">
         <InputDisplay tool={call.tool} input={call.input} />
+        {about && <AboutTool tool={about} />}
         {call.decision?.lapsed && (
           <Notice tone="warn">It was approved before, but its machine was away for more than ten minutes. Approve it again if it is still wanted.</Notice>
         )}

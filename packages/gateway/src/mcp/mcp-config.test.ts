@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { parseMcpConfig, readMcpConfig } from './mcp-config.ts';
+
+const source = { path: '/home/ada/.tendon/mcp.json', env: { TOKEN: 'secret', HOME: '/home/ada' } };
+const parse = (value: unknown) => parseMcpConfig(typeof value === 'string' ? value : JSON.stringify(value), source);
+
+test('E1: both kinds of servers are read, unknown fields let be, variables filled in, disabled servers left out', () => {
+  const { servers, faults } = parse({
+    $schema: 'x',
+    mcpServers: {
+      files: { command: 'npx', args: ['-y', 'server', `\${HOME}/docs`], env: { PORT: 8080, LEVEL: `\${LEVEL:-info}` }, autoApprove: ['*'], type: 'stdio' },
+      web: { type: 'http', url: 'https://mcp.example.org/mcp', headers: { Authorization: `Bearer \${env:TOKEN}` } },
+      bare: { url: 'http://127.0.0.1:1/mcp' },
+      off: { command: 'rm', disabled: true },
+    },
+  });
+  assert.deepEqual(faults, []);
+  assert.deepEqual(servers, [
+    { kind: 'stdio', name: 'files', command: 'npx', args: ['-y', 'server', '/home/ada/docs'], env: { PORT: '8080', LEVEL: 'info' }, cwd: undefined },
+    { kind: 'http', name: 'web', url: 'https://mcp.example.org/mcp', headers: { Authorization: 'Bearer secret' } },
+    { kind: 'http', name: 'bare', url: 'http://127.0.0.1:1/mcp', headers: {} },
+  ]);
+});
+
+test('E1: what is wrong is told in one line with place and mend, and costs no other server', () => {
+  const good = { command: 'good' };
+  const table: [entry: unknown, says: RegExp][] = [
+    [{ command: 7 }, /mcpServers\.bad\.command is wrong/],
+    [{ args: [] }, /mcpServers\.bad\.command is wrong/],
+    [{ command: 'x', args: 'y' }, /mcpServers\.bad\.args is wrong/],
+    [{ type: 'sse', url: 'http://a' }, /"sse".*Use "http"/],
+    [{ type: 'carrier pigeon' }, /type is not known\. Use "stdio" or "http"/],
+    [{ type: 'http', url: 'file:///etc/passwd' }, /mcpServers\.bad\.url is wrong/],
+    [{ command: 'x', env: { KEY: `\${NOWHERE}` } }, /mcpServers\.bad uses \$\{NOWHERE\}/],
+  ];
+  for (const [bad, says] of table) {
+    const { servers, faults } = parse({ mcpServers: { bad, good } });
+    assert.deepEqual(
+      servers.map(({ name }) => name),
+      ['good'],
+    );
+    assert.equal(faults.length, 1);
+    assert.match(faults[0] ?? '', says);
+    assert.match(faults[0] ?? '', /^\/home\/ada\/\.tendon\/mcp\.json: .*Mend it, then start the gateway again\.$/);
+  }
+  assert.match(parse('{ "mcpServers": ').faults[0] ?? '', /is not JSON/);
+  assert.match(parse([]).faults[0] ?? '', /is wrong/);
+  assert.match(parse({ mcpServers: { bad: 'npx' } }).faults[0] ?? '', /mcpServers\.bad is wrong/);
+  assert.match(parse({ servers: {} }).faults[0] ?? '', /name it "mcpServers"/);
+  assert.deepEqual(parse({}), { servers: [], faults: [] });
+});
+
+test('E1: no file is no server; one that cannot be read is told', async () => {
+  assert.deepEqual(await readMcpConfig('/nowhere/mcp.json', {}), { servers: [], faults: [] });
+  assert.match((await readMcpConfig('/', {})).faults[0] ?? '', /cannot be read \(EISDIR\)/);
+});
+
+/** Opens a host in a process of its own and says which modules of the SDK it has loaded. */
+const OPENS_HOST = `
+import { registerHooks } from 'node:module';
+const loaded = [];
+registerHooks({ load(url, context, next) { if (url.includes('@modelcontextprotocol')) loaded.push(url); return next(url, context); } });
+const { McpHost } = await import(process.argv[1]);
+const { pino } = await import('pino');
+const base = process.argv[2];
+const files = { config: base + '/mcp.json', pins: base + '/pins.json', processes: base + '/processes.json' };
+const host = await McpHost.open({ files, folder: base, version: '0', env: {}, log: pino({ level: 'silent' }), newId: () => 'id', now: () => new Date(), random: () => 0 });
+await host.close();
+process.stdout.write(String(loaded.length));
+`;
+
+test('E1: the SDK is loaded when a server is named, and not before', async () => {
+  const base = await mkdtemp(join(tmpdir(), 'tendon mcp '));
+  const loads = async (): Promise<number> => {
+    const args = ['--input-type=module', '-e', OPENS_HOST, join(import.meta.dirname, 'mcp-host.ts'), base];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
+    return Number(stdout);
+  };
+  assert.equal(await loads(), 0);
+  await writeFile(join(base, 'mcp.json'), '{"mcpServers":{"off":{"command":"x","disabled":true}}}');
+  assert.equal(await loads(), 0);
+  await writeFile(join(base, 'mcp.json'), '{"mcpServers":{"on":{"command":"x"}}}');
+  assert.ok((await loads()) > 0);
+  await rm(base, { recursive: true });
+});

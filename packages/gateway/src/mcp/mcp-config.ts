@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { errorCode } from '../tools/faults.ts';
+
+interface StdioServer {
+  readonly kind: 'stdio';
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The gateway's first workspace when left out. */
+  readonly cwd: string | undefined;
+}
+
+interface HttpServer {
+  readonly kind: 'http';
+  readonly name: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One server of `mcp.json`, with every `${NAME}` filled in. */
+export type McpServerConfig = StdioServer | HttpServer;
+
+export interface McpConfig {
+  readonly servers: readonly McpServerConfig[];
+  /** What was left out, each in one line that names the place and the mend. */
+  readonly faults: readonly string[];
+}
+
+const words = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean()]).transform((value) => String(value)),
+);
+const stdioSchema = z.object({ command: z.string().min(1), args: z.array(z.string()).default([]), env: words.default({}), cwd: z.string().min(1).optional() });
+const httpSchema = z.object({ url: z.url({ protocol: /^https?$/ }), headers: words.default({}) });
+const HTTP_TYPES = new Set(['http', 'streamable-http', 'streamableHttp']);
+
+/**
+ * Reads `mcp.json` in the form that other programs use: `{ "mcpServers": { "name": { "command" … } or { "url" … } } }`. Fields that are not known
+ * are let be. What is wrong costs the server that it is about, and never the others. A missing file is an empty one. Never throws.
+ */
+export async function readMcpConfig(path: string, env: NodeJS.ProcessEnv): Promise<McpConfig> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return { servers: [], faults: [] };
+    return { servers: [], faults: [`${path} cannot be read (${code ?? 'unknown error'}). Mend its permissions, then start the gateway again.`] };
+  }
+  return parseMcpConfig(text, { path, env });
+}
+
+interface Source {
+  readonly path: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export function parseMcpConfig(text: string, source: Source): McpConfig {
+  let whole: unknown;
+  try {
+    whole = JSON.parse(text);
+  } catch (error) {
+    return { servers: [], faults: [faultLine(source, '', `is not JSON (${error instanceof Error ? error.message : 'unreadable'})`)] };
+  }
+  const listed = z.looseObject({ mcpServers: z.record(z.string(), z.looseObject({})).optional() }).safeParse(whole);
+  if (!listed.success) {
+    const issue = listed.error.issues[0];
+    return { servers: [], faults: [faultLine(source, issue?.path.join('.') ?? '', `is wrong: ${issue?.message ?? 'not an object'}`)] };
+  }
+  const { mcpServers, servers } = listed.data;
+  if (mcpServers === undefined && servers !== undefined)
+    return { servers: [], faults: [faultLine(source, 'servers', 'is not read: name it "mcpServers", as most programs do')] };
+  const read = Object.entries(mcpServers ?? {})
+    .filter(([, entry]) => entry['disabled'] !== true)
+    .map(([name, entry]) => serverOf(name, entry, source));
+  return {
+    servers: read.filter((outcome) => typeof outcome !== 'string'),
+    faults: read.filter((outcome) => typeof outcome === 'string'),
+  };
+}
+
+/** The server, or what is wrong with it. */
+function serverOf(name: string, entry: Record<string, unknown>, source: Source): McpServerConfig | string {
+  const place = `mcpServers.${name}`;
+  const type = entry['type'];
+  if (type === 'sse') return faultLine(source, `${place}.type`, 'is "sse", which MCP has given up. Use "http" with the address of the streamable endpoint');
+  const isHttp = HTTP_TYPES.has(String(type)) || (type === undefined && entry['command'] === undefined && entry['url'] !== undefined);
+  if (type !== undefined && type !== 'stdio' && !isHttp) return faultLine(source, `${place}.type`, 'is not known. Use "stdio" or "http"');
+  const missing = new Set<string>();
+  const checked = (isHttp ? httpSchema : stdioSchema).safeParse(filled(entry, source.env, missing));
+  if (missing.size > 0)
+    return faultLine(source, place, `uses ${[...missing].map((variable) => `\${${variable}}`).join(', ')}, which the gateway's environment does not have`);
+  if (!checked.success) {
+    const issue = checked.error.issues[0];
+    return faultLine(source, [place, ...(issue?.path ?? [])].join('.'), `is wrong: ${issue?.message ?? 'not a server'}`);
+  }
+  const server = checked.data;
+  if ('url' in server) return { kind: 'http', name, url: server.url, headers: server.headers };
+  return { kind: 'stdio', name, command: server.command, args: server.args, env: server.env, cwd: server.cwd };
+}
+
+function faultLine({ path }: Source, place: string, what: string): string {
+  return `${path}: ${place === '' ? 'it' : place} ${what}. Mend it, then start the gateway again.`;
+}
+
+/** Fills `${NAME}`, `${env:NAME}` and `${NAME:-instead}` in every text of a server's entry. Names without a value go to `missing`. */
+function filled(value: unknown, env: NodeJS.ProcessEnv, missing: Set<string>): unknown {
+  if (Array.isArray(value)) return value.map((item) => filled(item, env, missing));
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, env, missing)]));
+  if (typeof value !== 'string') return value;
+  return value.replaceAll(/\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_whole, variable: string, instead: string | undefined) => {
+    const known = env[variable] ?? instead;
+    if (known === undefined) missing.add(variable);
+    return known ?? '';
+  });
+}

@@ -1,0 +1,51 @@
+import type { ProcessIdentity } from '../tools/process-table.ts';
+import type { McpServerConfig } from './mcp-config.ts';
+
+/** What a server can be asked for. */
+export interface McpAbilities {
+  readonly tools: boolean;
+  readonly resources: boolean;
+  readonly prompts: boolean;
+}
+
+export interface McpRequestOptions {
+  /** Aborted: the server is told, and the request rejects at once. */
+  readonly signal: AbortSignal;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** One connection to one server, from the answered greeting to its end. It is never made whole again: the next one is another. */
+export interface McpConnection {
+  readonly abilities: McpAbilities;
+  /** Rejects with what went wrong, in words. Requests are sent once. */
+  request(method: string, params: Record<string, unknown>, options: McpRequestOptions): Promise<Record<string, unknown>>;
+  /** Resolves when the connection is over, with why, in words. By then nothing of the server's processes is left. */
+  readonly ended: Promise<string>;
+  /** May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface McpConnectOptions {
+  readonly config: McpServerConfig;
+  /** Where a server without a folder of its own is started. */
+  readonly folder: string;
+  readonly version: string;
+  /** Stands in the environment of a started server, as the id of a call does for a command. */
+  readonly marker: string;
+  readonly signal: AbortSignal;
+  readonly onLeader: (leader: ProcessIdentity) => void;
+  /** The list of tools has become another one. */
+  readonly onToolsChanged: () => void;
+}
+
+/** Rejects with an `Error` whose message says what to do. */
+export type McpConnect = (options: McpConnectOptions) => Promise<McpConnection>;
+
+/** Says what is wrong with an input; undefined when it fits. */
+export type InputCheck = (input: unknown) => string | undefined;
+
+/** What is loaded when a server is named, and not before. */
+export interface McpSdk {
+  readonly connect: McpConnect;
+  readonly inputCheck: (schema: Record<string, unknown>) => InputCheck;
+}

@@ -1,0 +1,199 @@
+import { type GatewayTool, type Grant, utf8Bytes } from '@tendon/protocol';
+import { canonicalJson } from '@tendon/protocol/input-hash';
+import type { Logger } from 'pino';
+import type { Refusal } from '../calls/check-call.ts';
+import { type JournalFiles, systemFiles } from '../journal/journal-files.ts';
+import type { Preparation } from '../tools/registry.ts';
+import { readMcpConfig } from './mcp-config.ts';
+import type { InputCheck, McpSdk } from './mcp-connection.ts';
+import { definitionOf, type McpDefinition } from './mcp-definition.ts';
+import { McpPins, type PinChange } from './mcp-pins.ts';
+import { McpProcesses } from './mcp-processes.ts';
+import { prepareResourceTool, resourceTools } from './mcp-resource-tools.ts';
+import { McpServer } from './mcp-server.ts';
+
+export interface McpHostOptions {
+  readonly files: { readonly config: string; readonly pins: string; readonly processes: string };
+  /** Where servers without a folder of their own are started. */
+  readonly folder: string;
+  readonly version: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  readonly newId: () => string;
+  readonly now: () => Date;
+  readonly random: () => number;
+}
+
+/** What is needed of the host by those who announce and run tools. */
+export interface McpTools {
+  /** Another list each time it has become another one; sorted by name. */
+  readonly announced: readonly GatewayTool[];
+  prepare(tool: string, input: unknown): Preparation;
+  /** Calls `listener` when `announced` has become another list. */
+  subscribe(listener: () => void): void;
+  start(): void;
+  close(): Promise<void>;
+}
+
+interface Entry extends McpDefinition {
+  readonly server: McpServer;
+  /** As its server knows it. */
+  readonly tool: string;
+  readonly change: PinChange | undefined;
+  check: InputCheck | undefined;
+}
+
+/** A hello has a limit, and a model forgets what stands in too long a list. */
+const MAX_TOOLS = 250;
+const MAX_BYTES = 512 * 1024;
+
+/** The servers of mcp.json, and their tools as this machine announces them. */
+export class McpHost implements McpTools {
+  readonly #log: Logger;
+  readonly #pins: McpPins;
+  readonly #processes: McpProcesses;
+  readonly #servers: readonly McpServer[];
+  readonly #sdk: McpSdk | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #told = new Set<string>();
+  #entries = new Map<string, Entry>();
+  #announced: readonly GatewayTool[] = [];
+
+  private constructor(log: Logger, parts: { pins: McpPins; processes: McpProcesses; sdk: McpSdk | undefined; serversOf: (host: McpHost) => McpServer[] }) {
+    this.#log = log;
+    this.#pins = parts.pins;
+    this.#processes = parts.processes;
+    this.#sdk = parts.sdk;
+    this.#servers = parts.serversOf(this);
+  }
+
+  /**
+   * Reads mcp.json and ends what a killed gateway has left running. The SDK is loaded when a server is named, and not otherwise.
+   * A faulty mcp.json costs the servers that are wrong, each told in one line of the log.
+   */
+  static async open(options: McpHostOptions, files: Pick<JournalFiles, 'read' | 'replace'> = systemFiles): Promise<McpHost> {
+    const { log, newId, now, folder, version, random } = options;
+    const processes = new McpProcesses(options.files.processes, files, newId);
+    await processes.endLeftovers();
+    const config = await readMcpConfig(options.files.config, options.env);
+    for (const fault of config.faults) log.error(fault);
+    const sdk = config.servers.length === 0 ? undefined : (await import('./mcp-sdk.ts')).sdk;
+    const pins = await McpPins.open({ path: options.files.pins, files, log, now });
+    const serversOf = (host: McpHost): McpServer[] => {
+      if (!sdk) return [];
+      const shared = { connect: sdk.connect, processes, folder, version, log, random, monotonicMs: () => performance.now() };
+      return config.servers.map((server) => new McpServer({ ...shared, config: server, onTools: () => host.#gather() }));
+    };
+    return new McpHost(log, { pins, processes, sdk, serversOf });
+  }
+
+  get announced(): readonly GatewayTool[] {
+    return this.#announced;
+  }
+
+  subscribe(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  start(): void {
+    for (const server of this.#servers) server.start();
+  }
+
+  /** Ends all servers. May be called twice. */
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await Promise.all(this.#servers.map((server) => server.close()));
+    await Promise.all([this.#pins.settled(), this.#processes.settled()]);
+  }
+
+  prepare(tool: string, input: unknown): Preparation {
+    const entry = this.#entries.get(tool);
+    if (entry) return this.#prepareTool(entry, input);
+    return prepareResourceTool(tool, input, this.#servers) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
+  }
+
+  #prepareTool(entry: Entry, input: unknown): Preparation {
+    const { announced, hash, server, change } = entry;
+    entry.check ??= this.#sdk?.inputCheck(announced.inputSchema) ?? (() => undefined);
+    const fault = entry.check(input);
+    if (fault !== undefined) return { ok: false, code: 'invalid_input', message: `The input of ${announced.name} is wrong: ${fault}.` };
+    return {
+      ok: true,
+      call: {
+        effect: 'execute',
+        subject: () => ({ written: canonicalJson(input), readings: [], commands: [] }),
+        refusalOf: (grant) => changeRefusal(announced.name, change, grant),
+        run: (context) => {
+          if (change) this.#approved(announced.name, hash);
+          return server.callTool(entry.tool, input, context);
+        },
+      },
+    };
+  }
+
+  #approved(tool: string, hash: string): void {
+    this.#pins.approve(tool, hash);
+    this.#gather();
+  }
+
+  #unknown(tool: string): string {
+    const names = [...this.#entries.keys()].join(', ');
+    return `No MCP server of this machine has a tool named ${JSON.stringify(tool.slice(0, 100))} now.${names === '' ? '' : ` They have: ${names}.`}`;
+  }
+
+  /** Makes the list anew from what each server said last, and tells when it has become another one. */
+  #gather(): void {
+    const entries = new Map<string, Entry>();
+    let bytes = 0;
+    for (const server of this.#servers) {
+      for (const listed of server.tools) {
+        const definition = definitionOf(server.name, listed);
+        const fault = typeof definition === 'string' ? definition : this.#placeFault(entries, definition, bytes);
+        if (typeof definition === 'string' || fault !== undefined) {
+          this.#leaveOut(server.name, listed.name, fault ?? '');
+          continue;
+        }
+        bytes += utf8Bytes(JSON.stringify(definition.announced));
+        entries.set(definition.announced.name, this.#entryOf(server, listed.name, definition));
+      }
+    }
+    this.#entries = entries;
+    const tools = [...entries.values()].map(({ announced }) => announced);
+    const next = [...tools, ...resourceTools(this.#servers)].sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (JSON.stringify(next) === JSON.stringify(this.#announced)) return;
+    this.#announced = next;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #entryOf(server: McpServer, tool: string, definition: McpDefinition): Entry {
+    const change = this.#pins.look(definition.announced.name, definition.hash);
+    const announced = change ? { ...definition.announced, isChanged: true } : definition.announced;
+    return { announced, hash: definition.hash, server, tool, change, check: undefined };
+  }
+
+  #placeFault(entries: ReadonlyMap<string, Entry>, { announced }: McpDefinition, bytes: number): string | undefined {
+    if (entries.has(announced.name)) return 'another tool has its name';
+    if (entries.size >= MAX_TOOLS) return `this machine announces no more than ${MAX_TOOLS} MCP tools`;
+    if (bytes + utf8Bytes(JSON.stringify(announced)) > MAX_BYTES) return `the definitions of all MCP tools have more than ${MAX_BYTES} bytes`;
+    return undefined;
+  }
+
+  /** Told once, not at every change of a list. */
+  #leaveOut(server: string, tool: string, reason: string): void {
+    const key = JSON.stringify([server, tool, reason]);
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#log.warn({ mcpServer: server, tool, reason }, `the tool "${tool}" of the MCP server "${server}" is left out: ${reason}`);
+  }
+}
+
+/** What is not as it was approved may not run by a stored rule, nor by a decision that was made before it changed. */
+function changeRefusal(tool: string, change: PinChange | undefined, grant: Grant): Refusal | undefined {
+  if (!change) return undefined;
+  if (grant.by !== 'user') {
+    const message = `What ${tool} says of itself has changed since a person last approved it. Ask for it again with an approval.`;
+    return { code: 'approval_needed', message };
+  }
+  if (Date.parse(grant.at) >= Date.parse(change.changedAt)) return undefined;
+  return { code: 'definition_changed', message: `What ${tool} says of itself has changed since this call was approved. Nothing was run. Ask for it again.` };
+}

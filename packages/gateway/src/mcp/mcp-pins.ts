@@ -1,0 +1,95 @@
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { JournalFiles } from '../journal/journal-files.ts';
+
+const pinSchema = z.object({ hash: z.string(), changedTo: z.string().optional(), changedAt: z.string().optional() });
+const fileSchema = z.object({ version: z.literal(1), tools: z.record(z.string(), pinSchema) });
+type Pin = z.infer<typeof pinSchema>;
+
+export interface PinChange {
+  /** ISO 8601: when the gateway first saw the definition that is not the pinned one. */
+  readonly changedAt: string;
+}
+
+/**
+ * What each tool said of itself when a person last approved a call of it:
+ *
+ *   unknown ──seen──► pinned ──seen with another definition──► changed ──a person approves a call──► pinned (the new one)
+ *                        ▲                                        └──seen as before──► pinned
+ *                        └── the first definition is taken as it comes: no rule of a person can be about a tool that was not there
+ *
+ * A file that cannot be read makes every tool a changed one: nobody can say what was approved.
+ */
+export class McpPins {
+  readonly #path: string;
+  readonly #files: Pick<JournalFiles, 'replace'>;
+  readonly #log: Logger;
+  readonly #now: () => Date;
+  readonly #tools: Map<string, Pin>;
+  readonly #isBroken: boolean;
+  #writing: Promise<void> = Promise.resolve();
+  /** A write that has not begun yet takes what comes meanwhile with it. */
+  #isWaiting = false;
+
+  private constructor(options: McpPinsOptions, tools: Map<string, Pin>, isBroken: boolean) {
+    this.#path = options.path;
+    this.#files = options.files;
+    this.#log = options.log;
+    this.#now = options.now;
+    this.#tools = tools;
+    this.#isBroken = isBroken;
+  }
+
+  static async open(options: McpPinsOptions): Promise<McpPins> {
+    try {
+      const text = await options.files.read(options.path);
+      const tools = text === undefined ? {} : fileSchema.parse(JSON.parse(text.toString('utf8'))).tools;
+      return new McpPins(options, new Map(Object.entries(tools)), false);
+    } catch (error) {
+      options.log.error({ err: error, path: options.path }, 'the file of approved MCP tools cannot be read: each is asked about again');
+      return new McpPins(options, new Map(), true);
+    }
+  }
+
+  /** Undefined when the definition is the one that is pinned. */
+  look(tool: string, hash: string): PinChange | undefined {
+    const pin = this.#tools.get(tool);
+    if (!pin && !this.#isBroken) return this.#set(tool, { hash });
+    if (pin?.hash === hash) return pin.changedTo === undefined ? undefined : this.#set(tool, { hash });
+    if (pin?.changedTo === hash && pin.changedAt !== undefined) return { changedAt: pin.changedAt };
+    const changedAt = this.#now().toISOString();
+    this.#log.warn({ tool }, 'an MCP tool says something else of itself than before: its calls are asked about until one is approved');
+    this.#set(tool, { hash: pin?.hash ?? '', changedTo: hash, changedAt });
+    return { changedAt };
+  }
+
+  /** A person has approved a call of the tool as it says it is now. */
+  approve(tool: string, hash: string): void {
+    if (this.#tools.get(tool)?.hash !== hash) this.#set(tool, { hash });
+  }
+
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  #set(tool: string, pin: Pin): undefined {
+    this.#tools.set(tool, pin);
+    if (this.#isWaiting) return undefined;
+    this.#isWaiting = true;
+    this.#writing = this.#writing.then(() => {
+      this.#isWaiting = false;
+      const text = JSON.stringify({ version: 1, tools: Object.fromEntries(this.#tools) });
+      return this.#files
+        .replace(this.#path, text)
+        .catch((error: unknown) => this.#log.error({ err: error }, 'what MCP tools say of themselves could not be stored'));
+    });
+    return undefined;
+  }
+}
+
+export interface McpPinsOptions {
+  readonly path: string;
+  readonly files: Pick<JournalFiles, 'read' | 'replace'>;
+  readonly log: Logger;
+  readonly now: () => Date;
+}

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
+import type { GatewayTool, ToolResult } from '@tendon/protocol';
+import { pino } from 'pino';
+import { v7 as newId } from 'uuid';
+import { z } from 'zod';
+import { BrowserHost } from '../browser/browser-host.ts';
+import { OPEN_POLICY } from '../policy/policy.ts';
+import { BackgroundProcesses } from '../tools/background.ts';
+import { openWorkspace } from '../tools/workspace.ts';
+import { McpHost } from './mcp-host.ts';
+
+/** How mcp.json starts the odd server of mcp-stdio-rig.ts. */
+export const ODD_SERVER = { command: process.execPath, args: [join(import.meta.dirname, 'mcp-stdio-rig.ts')] };
+
+const bin = (name: string): string => join(import.meta.dirname, '../../../../node_modules/.bin', name);
+export const EVERYTHING_SERVER = { command: process.execPath, args: [bin('mcp-server-everything'), 'stdio'] };
+export const filesystemServer = (folder: string) => ({ command: process.execPath, args: [bin('mcp-server-filesystem'), folder] });
+
+export interface McpBench extends AsyncDisposable {
+  readonly host: McpHost;
+  readonly base: string;
+  readonly workspace: string;
+  /** What was logged, one text per line. */
+  readonly lines: string[];
+  /** The tool of that name as soon as it is announced, and `look` holds for it. */
+  announced(name: string, look?: (tool: GatewayTool) => boolean): Promise<GatewayTool>;
+  /** Resolves as soon as a logged line fits. */
+  logged(pattern: RegExp): Promise<string>;
+  run(tool: string, input: unknown, how?: { abort?: AbortController; onOutput?: (text: string) => void }): Promise<ToolResult>;
+  /** A host of the same folder, once this one is closed. */
+  reopen(servers?: Record<string, unknown>): Promise<McpBench>;
+}
+
+/** A host with real servers, without a link. */
+export async function openMcpBench(servers: Record<string, unknown> | string, at?: string): Promise<McpBench> {
+  const base = at ?? (await realpath(await mkdtemp(join(tmpdir(), 'tendon mcp '))));
+  const workspace = join(base, 'work');
+  const home = join(base, 'home');
+  for (const folder of [workspace, home]) await mkdir(folder, { recursive: true });
+  const place = await openWorkspace(workspace, home);
+  const files = { config: join(base, 'mcp.json'), pins: join(base, 'pins.json'), processes: join(base, 'processes.json') };
+  await writeFile(files.config, typeof servers === 'string' ? servers : JSON.stringify({ mcpServers: servers }));
+  const lines: string[] = [];
+  const watchers = new Set<() => void>();
+  const wake = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  const log = pino(
+    { level: 'debug' },
+    {
+      write: (line: string) => {
+        lines.push(line);
+        wake();
+      },
+    },
+  );
+  const host = await McpHost.open({ files, folder: workspace, version: '0', env: process.env, log, newId, now: () => new Date(), random: () => 0.01 });
+  host.subscribe(wake);
+  host.start();
+  const until = <T>(look: () => T | undefined): Promise<T> =>
+    new Promise((resolve) => {
+      const watcher = (): void => {
+        const found = look();
+        if (found === undefined) return;
+        watchers.delete(watcher);
+        resolve(found);
+      };
+      watchers.add(watcher);
+      watcher();
+    });
+  const background = new BackgroundProcesses();
+  const policy = { current: async () => ({ ok: true as const, policy: OPEN_POLICY }) };
+  // No tool of a server opens it.
+  const browser = new BrowserHost({ folder: join(base, 'browser'), policy, reserved: [] });
+  return {
+    ...{ host, base, workspace, lines },
+    announced: (name, look = () => true) => until(() => host.announced.find((tool) => tool.name === name && look(tool))),
+    logged: (pattern) => until(() => lines.find((line) => pattern.test(line))),
+    run(tool, input, how = {}) {
+      const prepared = host.prepare(tool, input);
+      if (!prepared.ok) throw new Error(`${prepared.code}: ${prepared.message}`);
+      return prepared.call.run({
+        ...{ callId: newId(), sessionId: newId(), workspace: place, background, browser, policy },
+        signal: (how.abort ?? new AbortController()).signal,
+        onOutput: how.onOutput ?? (() => undefined),
+        onSpawned: () => undefined,
+      });
+    },
+    async reopen(again) {
+      await host.close();
+      return openMcpBench(again ?? (typeof servers === 'string' ? {} : servers), base);
+    },
+    async [Symbol.asyncDispose]() {
+      await host.close();
+      await rm(base, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface HttpRig extends AsyncDisposable {
+  readonly url: string;
+  /** The headers of each request. */
+  readonly headers: NodeJS.Dict<string | string[]>[];
+  readonly initialized: () => number;
+  /** Adds one more tool to every session: their clients are told. */
+  addTool(name: string): void;
+  /** Forgets every session, as a server does that was started again. */
+  forget(): void;
+}
+
+/** A streamable HTTP server of our own, with sessions, on a free port of loopback. */
+export async function startHttpServer(options: { readonly wants?: string } = {}): Promise<HttpRig> {
+  const sessions = new Map<string, { server: McpServer; transport: StreamableHTTPServerTransport }>();
+  const headers: NodeJS.Dict<string | string[]>[] = [];
+  let initialized = 0;
+  const http: HttpServer = createServer(async (request, response) => {
+    headers.push(request.headers);
+    if (options.wants !== undefined && request.headers.authorization !== options.wants) {
+      response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+      return;
+    }
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    const body: unknown = text === '' ? undefined : JSON.parse(text);
+    let session = sessions.get(String(request.headers['mcp-session-id']));
+    if (!session && isInitializeRequest(body)) {
+      initialized += 1;
+      session = await openSession((id, opened) => sessions.set(id, opened));
+    }
+    if (session) await session.transport.handleRequest(request, response, body);
+    else
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null}');
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`,
+    headers,
+    initialized: () => initialized,
+    addTool: (name) => {
+      for (const { server } of sessions.values()) server.registerTool(name, { description: 'New.' }, () => ({ content: [{ type: 'text', text: name }] }));
+    },
+    forget: () => sessions.clear(),
+    async [Symbol.asyncDispose]() {
+      for (const { transport } of sessions.values()) await transport.close();
+      http.closeAllConnections();
+      await new Promise<void>((resolve) => void http.close(() => resolve()));
+    },
+  };
+}
+
+type Session = { server: McpServer; transport: StreamableHTTPServerTransport };
+
+async function openSession(opened: (id: string, session: Session) => void): Promise<Session> {
+  const server = new McpServer({ name: 'web', version: '1.0.0' });
+  server.registerTool('add', { description: 'Adds two numbers.', inputSchema: { a: z.number(), b: z.number() } }, ({ a, b }) => ({
+    content: [{ type: 'text', text: String(a + b) }],
+  }));
+  server.registerResource('note', 'note://one', { description: 'A note.' }, (uri) => ({ contents: [{ uri: uri.href, text: 'remember the milk' }] }));
+  server.registerPrompt('review', { description: 'A review.', argsSchema: { file: z.string() } }, ({ file }) => ({
+    messages: [{ role: 'user', content: { type: 'text', text: `Review ${file}.` } }],
+  }));
+  const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+    sessionIdGenerator: () => randomUUID(),
+    onsessioninitialized: (id) => opened(id, session),
+  });
+  const session = { server, transport };
+  await server.connect(transport as Transport);
+  return session;
+}

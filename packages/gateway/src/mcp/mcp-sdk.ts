@@ -1,0 +1,161 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
+import { errorCode } from '../tools/faults.ts';
+import type { McpServerConfig } from './mcp-config.ts';
+import type { InputCheck, McpConnect, McpConnection, McpConnectOptions, McpSdk } from './mcp-connection.ts';
+import { howToInstall } from './missing-command.ts';
+import { StdioTransport } from './stdio-transport.ts';
+
+/*
+ * The only file that loads the SDK, and so loaded only by `McpHost` when mcp.json names a server.
+ */
+
+/** `npx` and `uvx` may have to fetch the server first. */
+const START_LIMIT_MS = 60_000;
+/** The caller's signal ends a request; the SDK's own clock, which cannot be switched off, is set as far away as timers go. */
+const NEVER_MS = 2 ** 31 - 1;
+
+const connect: McpConnect = async (options) => {
+  const transport = transportTo(options);
+  const client = new Client(
+    { name: 'tendon', version: options.version },
+    { listChanged: { tools: { autoRefresh: false, onChanged: () => options.onToolsChanged() } } },
+  );
+  const ended = Promise.withResolvers<string>();
+  const deadline = AbortSignal.any([options.signal, AbortSignal.timeout(START_LIMIT_MS)]);
+  client.onclose = () => ended.resolve(wordsOf(transport, 'the connection was closed'));
+  client.onerror = (error) => {
+    // The stream of an HTTP server is given up by the SDK after some tries, without an end of the connection.
+    if (/maximum reconnection attempts/i.test(error.message)) void client.close();
+  };
+  try {
+    await client.connect(transport, { signal: deadline, timeout: NEVER_MS });
+  } catch (error) {
+    await client.close().catch(() => undefined);
+    await transport.close().catch(() => undefined);
+    const isLate = deadline.aborted && !options.signal.aborted;
+    throw new Error(isLate ? `it did not answer within ${START_LIMIT_MS / 1_000} s${tail(transport)}` : startFault(error, options.config, transport), {
+      cause: error,
+    });
+  }
+  return connectionOf(client, transport, ended.promise);
+};
+
+function connectionOf(client: Client, transport: Transport, ended: Promise<string>): McpConnection {
+  const { tools, resources, prompts } = client.getServerCapabilities() ?? {};
+  return {
+    abilities: { tools: tools !== undefined, resources: resources !== undefined, prompts: prompts !== undefined },
+    ended,
+    async request(method, params, { signal, onProgress }) {
+      const abort = new AbortController();
+      const stop = (): void => abort.abort('cancelled');
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+      try {
+        return await client.request({ method, params } as Parameters<Client['request']>[0], ResultSchema, {
+          signal: abort.signal,
+          timeout: NEVER_MS,
+          ...(onProgress ? { onprogress: (progress) => onProgress(progressLine(progress)) } : {}),
+        });
+      } catch (error) {
+        // A server that has forgotten the session, or cannot be reached, is greeted anew before the next call.
+        if (!signal.aborted && isLost(error)) void client.close();
+        throw error;
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+    async close() {
+      if (transport instanceof StreamableHTTPClientTransport) await Promise.race([transport.terminateSession().catch(() => undefined), wait(1_000)]);
+      await client.close();
+      await transport.close();
+    },
+  };
+}
+
+function transportTo({ config, folder, marker, onLeader }: McpConnectOptions): Transport {
+  if (config.kind === 'stdio') {
+    const { command, args, env } = config;
+    return new StdioTransport({ command, args, env, cwd: config.cwd ?? folder, marker, onLeader });
+  }
+  // Elsewhere the headers of mcp.json, which hold credentials, do not go.
+  return new StreamableHTTPClientTransport(new URL(config.url), {
+    requestInit: { headers: { ...config.headers } },
+    redirectPolicy: 'same-origin',
+  }) as Transport;
+}
+
+function progressLine({ progress, total, message }: { progress: number; total?: number | undefined; message?: string | undefined }): string {
+  return `${total === undefined ? progress : `${progress}/${total}`}${message === undefined ? '' : ` ${message}`}\n`;
+}
+
+function isLost(error: unknown): boolean {
+  if (error instanceof StreamableHTTPError) return error.code === 404 || error.code === 401;
+  return error instanceof TypeError && /fetch failed/i.test(error.message);
+}
+
+function startFault(error: unknown, config: McpServerConfig, transport: Transport): string {
+  const code = errorCode(error);
+  if (config.kind === 'stdio') {
+    if (code === 'ENOENT' && config.cwd !== undefined)
+      return `neither its folder ${config.cwd} nor its command "${config.command}" may be missing: ${howToInstall(config.command)}`;
+    if (code === 'ENOENT') return `the command "${config.command}" was not found on this machine. ${howToInstall(config.command)}`;
+    if (code === 'EACCES') return `the command "${config.command}" may not be run. Make it executable: chmod +x ${config.command}`;
+  }
+  if (isUnauthorized(error)) {
+    return 'it wants a sign-in (401). Signing in with OAuth is not supported yet: get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }';
+  }
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message || (errorCode(error.cause) ?? '')})` : '';
+  return wordsOf(transport, `${error instanceof Error ? error.message : String(error)}${cause}`);
+}
+
+function isUnauthorized(error: unknown): boolean {
+  return error instanceof Error && (('code' in error && error.code === 401) || error.name === 'UnauthorizedError');
+}
+
+function wordsOf(transport: Transport, otherwise: string): string {
+  return (transport instanceof StdioTransport && transport.lastWords) || otherwise;
+}
+
+function tail(transport: Transport): string {
+  const words = wordsOf(transport, '');
+  return words === '' ? '' : `; ${words}`;
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+/**
+ * A schema that cannot be compiled checks nothing: the server, which wrote it, checks again. Patterns are left out, because a foreign regular
+ * expression can hold this process for ever.
+ */
+function inputCheck(schema: Record<string, unknown>): InputCheck {
+  try {
+    const check = new AjvJsonSchemaValidator().getValidator(withoutPatterns(schema) as Parameters<AjvJsonSchemaValidator['getValidator']>[0]);
+    return (input) => {
+      const outcome = check(input);
+      return outcome.valid ? undefined : outcome.errorMessage.replaceAll(/\bdata\b/g, 'input');
+    };
+  } catch {
+    return () => undefined;
+  }
+}
+
+function withoutPatterns(value: unknown, isTop = true): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutPatterns(item, false));
+  if (typeof value !== 'object' || value === null) return value;
+  const hasPatterns = Object.hasOwn(value, 'patternProperties');
+  const kept = Object.entries(value).filter(([key, item]) => {
+    if (key === 'pattern' && typeof item === 'string') return false;
+    if (hasPatterns && (key === 'patternProperties' || key === 'additionalProperties')) return false;
+    // The validator knows one draft alone, and what differs does not matter here.
+    return !(isTop && (key === '$schema' || key === '$id'));
+  });
+  return Object.fromEntries(kept.map(([key, item]) => [key, withoutPatterns(item, false)]));
+}
+
+export const sdk: McpSdk = { connect, inputCheck };

@@ -1,0 +1,241 @@
+import { failedResult, type ToolResult } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
+import type { McpServerConfig } from './mcp-config.ts';
+import type { McpAbilities, McpConnect, McpConnection } from './mcp-connection.ts';
+import type { McpProcesses } from './mcp-processes.ts';
+import { toolResultOf } from './mcp-results.ts';
+
+/*
+ *   idle ──start──► starting ──greeted, tools listed──► ready ──its end──► waiting ──delay over──► starting
+ *                      └──fault──► waiting                any ──close──► closed
+ *
+ * Its tools stay announced while it is away: a list that comes and goes would cost the model its place.
+ */
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'starting'; readonly settled: Promise<void> }
+  | { readonly kind: 'ready'; readonly connection: McpConnection; readonly sinceMs: number }
+  | { readonly kind: 'waiting'; readonly reason: string; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'closed' };
+
+const listedTool = z.looseObject({
+  name: z.string().min(1).max(1_000),
+  title: z.string().optional(),
+  description: z.string().optional(),
+  inputSchema: z.record(z.string(), z.unknown()),
+});
+/** A tool as its server describes it. */
+export type ListedTool = Pick<z.infer<typeof listedTool>, 'name' | 'title' | 'description' | 'inputSchema'>;
+
+export interface McpServerOptions {
+  readonly config: McpServerConfig;
+  readonly connect: McpConnect;
+  readonly processes: Pick<McpProcesses, 'begin'>;
+  readonly folder: string;
+  readonly version: string;
+  readonly log: Logger;
+  readonly monotonicMs: () => number;
+  /** Source of the jitter between tries, in [0, 1). */
+  readonly random: () => number;
+  readonly onTools: () => void;
+}
+
+export interface McpAsk {
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+}
+
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 60_000;
+const STABLE_MS = 60_000;
+const MAX_PAGES = 50;
+const LIST_LIMIT_MS = 60_000;
+
+/** One server of mcp.json, kept running from start to close. */
+export class McpServer {
+  readonly name: string;
+  readonly #options: McpServerOptions;
+  readonly #log: Logger;
+  readonly #closing = new AbortController();
+  #state: State = { kind: 'idle' };
+  #failures = 0;
+  #lastReason = '';
+  #tools: readonly ListedTool[] = [];
+  #abilities: McpAbilities = { tools: false, resources: false, prompts: false };
+  #listing: Promise<void> | undefined;
+  #isStale = false;
+
+  constructor(options: McpServerOptions) {
+    this.#options = options;
+    this.name = options.config.name;
+    this.#log = options.log.child({ mcpServer: this.name });
+  }
+
+  /** The last list that was heard. */
+  get tools(): readonly ListedTool[] {
+    return this.#tools;
+  }
+
+  get abilities(): McpAbilities {
+    return this.#abilities;
+  }
+
+  start(): void {
+    if (this.#state.kind !== 'idle' && this.#state.kind !== 'waiting') return;
+    if (this.#state.kind === 'waiting') clearTimeout(this.#state.timer);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#state = { kind: 'starting', settled: promise };
+    void this.#connect().finally(resolve);
+  }
+
+  /** Ends the server with all its processes. May be called twice. */
+  async close(): Promise<void> {
+    const before = this.#state;
+    this.#state = { kind: 'closed' };
+    this.#closing.abort();
+    if (before.kind === 'waiting') clearTimeout(before.timer);
+    if (before.kind === 'starting') await before.settled;
+    if (before.kind === 'ready') await before.connection.close();
+  }
+
+  callTool(tool: string, input: unknown, context: ToolContext): Promise<ToolResult> {
+    return this.ask({ method: 'tools/call', params: { name: tool, arguments: input } }, context, toolResultOf);
+  }
+
+  /** Asks once, and never again by itself: whatever goes wrong becomes a failed result that says what. */
+  async ask({ method, params }: McpAsk, context: ToolContext, resultOf: (answer: Record<string, unknown>) => ToolResult): Promise<ToolResult> {
+    const { signal } = context;
+    const startedAt = this.#options.monotonicMs();
+    const durationMs = (): number => Math.round(this.#options.monotonicMs() - startedAt);
+    const connection = await this.#readyConnection(signal);
+    if (signal.aborted) return early(signal, durationMs());
+    if (!connection) return failedResult('mcp_unavailable', this.#absence());
+    try {
+      const answer = await connection.request(method, params, { signal, onProgress: context.onOutput });
+      const result = resultOf(answer);
+      return { ...result, meta: { ...result.meta, durationMs: durationMs() } };
+    } catch (error) {
+      if (signal.aborted) return early(signal, durationMs());
+      return failedResult('mcp_failed', await this.#fault(connection, error), { durationMs: durationMs() });
+    }
+  }
+
+  async #readyConnection(signal: AbortSignal): Promise<McpConnection | undefined> {
+    if (this.#state.kind === 'starting') await Promise.race([this.#state.settled, aborted(signal)]);
+    return this.#state.kind === 'ready' ? this.#state.connection : undefined;
+  }
+
+  #absence(): string {
+    const why = this.#state.kind === 'closed' ? 'the gateway on this machine is stopping' : this.#lastReason || 'it has not started yet';
+    return `The MCP server "${this.name}" does not run now, so nothing was done: ${why}. It is tried again by itself; ask again in a while, or do it another way.`;
+  }
+
+  async #fault(connection: McpConnection, error: unknown): Promise<string> {
+    const cause = error instanceof Error ? error.message : String(error);
+    // An end of the server is told a moment after its open requests have failed.
+    const ended = /connection closed|has ended/i.test(cause) ? await connection.ended : undefined;
+    if (ended === undefined) return `The MCP server "${this.name}" answered with an error: ${cause.slice(0, 4_000)}`;
+    return `The MCP server "${this.name}" ended while this ran (${ended}). Nobody can say whether it was done: look at its effects before you ask again. The server is started again by itself.`;
+  }
+
+  async #connect(): Promise<void> {
+    const { config, connect, processes, folder, version } = this.#options;
+    const mark = await processes.begin();
+    let connection: McpConnection | undefined;
+    try {
+      connection = await connect({
+        ...{ config, folder, version, marker: mark.marker, signal: this.#closing.signal, onLeader: mark.onLeader },
+        onToolsChanged: () => this.#relist(),
+      });
+      const { ended } = connection;
+      void ended.then(() => mark.end());
+      this.#abilities = connection.abilities;
+      this.#tools = await this.#list(connection);
+    } catch (error) {
+      await connection?.close();
+      if (!connection) await mark.end();
+      this.#failed(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.#state.kind === 'closed') return connection.close();
+    this.#state = { kind: 'ready', connection, sinceMs: this.#options.monotonicMs() };
+    this.#log.info({ tools: this.#tools.length }, 'an MCP server is ready');
+    this.#lastReason = '';
+    const { ended } = connection;
+    void ended.then((reason) => this.#lost(connection, reason));
+    this.#options.onTools();
+    if (this.#isStale) this.#relist();
+  }
+
+  #lost(connection: McpConnection, reason: string): void {
+    if (this.#state.kind !== 'ready' || this.#state.connection !== connection) return;
+    if (this.#options.monotonicMs() - this.#state.sinceMs >= STABLE_MS) this.#failures = 0;
+    this.#failed(reason);
+  }
+
+  #failed(reason: string): void {
+    if (this.#state.kind === 'closed') return;
+    const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 10);
+    const delayMs = Math.round(bound * this.#options.random());
+    if (reason !== this.#lastReason) this.#log.warn({ reason, delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
+    this.#lastReason = reason;
+    this.#state = { kind: 'waiting', reason, timer: setTimeout(() => this.start(), delayMs) };
+  }
+
+  /** Lists again; once more when told so meanwhile. */
+  #relist(): void {
+    this.#isStale = true;
+    if (this.#state.kind !== 'ready' || this.#listing) return;
+    const { connection } = this.#state;
+    this.#isStale = false;
+    this.#listing = this.#list(connection)
+      .then((tools) => {
+        this.#tools = tools;
+        this.#options.onTools();
+      })
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'the tools of an MCP server could not be listed again'))
+      .finally(() => {
+        this.#listing = undefined;
+        if (this.#isStale) this.#relist();
+      });
+  }
+
+  async #list(connection: McpConnection): Promise<readonly ListedTool[]> {
+    if (!connection.abilities.tools) return [];
+    const tools: ListedTool[] = [];
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LIST_LIMIT_MS)]);
+    let cursor: unknown;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const answer = await connection.request('tools/list', cursor === undefined ? {} : { cursor }, { signal });
+      for (const listed of Array.isArray(answer['tools']) ? answer['tools'] : []) {
+        const checked = listedTool.safeParse(listed);
+        if (checked.success) tools.push(checked.data);
+        else this.#log.warn({ reason: checked.error.issues[0]?.message }, 'a tool of an MCP server has no proper definition and is left out');
+      }
+      cursor = answer['nextCursor'];
+      if (typeof cursor !== 'string') break;
+    }
+    return tools;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** The server was told to stop, but what it had done by then stays done. */
+function early(signal: AbortSignal, durationMs: number): ToolResult {
+  const reason = endReason(signal);
+  if (reason.kind !== 'timeout') return endedEarly(reason, '', { durationMs });
+  return failedResult(
+    'timeout',
+    `The MCP server did not answer within ${reason.limitMs} ms and was told to stop. Look at what it has done before you ask again.`,
+    { durationMs },
+  );
+}

@@ -1,0 +1,135 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { CALL_MARKER, identify, type ProcessIdentity } from '../tools/process-table.ts';
+import { killCallProcesses } from '../tools/process-tree.ts';
+import { shellEnvironment } from '../tools/shell-environment.ts';
+
+export interface StdioStart {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly marker: string;
+  readonly onLeader: (leader: ProcessIdentity) => void;
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** So much of what a server last wrote to its error output is told when it ends. */
+const TAIL_UNITS = 2_000;
+/** A server that is told to end by the end of its input may take so long for it. */
+const POLITE_MS = 1_000;
+
+/**
+ * A server as a child with a process group, an environment and a marker like those of a command, so that it ends whole. The SDK's own transport
+ * ends only the process that it started: `npx` and `uvx` start another one.
+ *
+ *   idle ──start──► running ──close, or its end──► ending (all its processes) ──► closed: `onclose`, once
+ */
+export class StdioTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #start: StdioStart;
+  readonly #buffer = new ReadBuffer();
+  #child: Child | undefined;
+  #leader: ProcessIdentity | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #ending: Promise<void> | undefined;
+  #tail = '';
+  #exit = '';
+
+  constructor(start: StdioStart) {
+    this.#start = start;
+  }
+
+  /** How it ended and what it last said, for people. */
+  get lastWords(): string {
+    const said = this.#tail.trim();
+    return `${this.#exit}${said === '' ? '' : `${this.#exit === '' ? '' : '; '}it last wrote: ${said}`}`;
+  }
+
+  async start(): Promise<void> {
+    const { command, args, env, cwd, marker } = this.#start;
+    const child: Child = spawn(command, [...args], {
+      cwd,
+      env: { ...shellEnvironment(process.env, marker), ...env, [CALL_MARKER]: marker },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    child.on('error', (error) => this.onerror?.(error));
+    this.#child = child;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#exited = promise;
+    child.once('exit', (code, signal) => {
+      this.#exit = code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`;
+      resolve();
+      void this.close();
+    });
+    // A server that is gone is told by its exit.
+    child.stdin.on('error', () => undefined);
+    child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.#tail = (this.#tail + chunk.toString('utf8')).slice(-TAIL_UNITS);
+    });
+    if (child.pid !== undefined) this.#leader = await identify(child.pid);
+    if (this.#leader) this.#start.onLeader(this.#leader);
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    const { stdin } = this.#child ?? {};
+    if (!stdin?.writable) throw new Error('the server has ended');
+    await new Promise<void>((resolve, reject) => void stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve())));
+  }
+
+  close(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child) {
+      child.stdin.end();
+      const polite = new AbortController();
+      await Promise.race([this.#exited, delay(POLITE_MS, undefined, { signal: polite.signal }).catch(() => undefined)]);
+      polite.abort();
+      await killCallProcesses({ callId: this.#start.marker, leader: this.#leader });
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }
+    this.#buffer.clear();
+    this.onclose?.();
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#buffer.append(chunk);
+    } catch (error) {
+      this.#exit = error instanceof Error ? error.message : 'it wrote too much';
+      void this.close();
+      return;
+    }
+    for (let isMore = true; isMore; ) isMore = this.#readOne();
+  }
+
+  /** A line that is no message, such as a log line of a careless server, is left out. */
+  #readOne(): boolean {
+    try {
+      const message = this.#buffer.readMessage();
+      if (message === null) return false;
+      this.onmessage?.(message);
+    } catch (error) {
+      this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+    }
+    return true;
+  }
+}
