@@ -116,7 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
 
 function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: readonly Workspace[]): Promise<McpHost> {
   return McpHost.open({
-    files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses },
+    files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses, credentials: folders.mcpCredentials },
     folder: workspaces[0]?.root ?? folders.home,
     version: options.version,
     env: process.env,

@@ -18,6 +18,7 @@ export interface GatewayFolders {
   readonly mcp: string;
   readonly mcpPins: string;
   readonly mcpProcesses: string;
+  readonly mcpCredentials: string;
 }
 
 /** Makes `<home>/gateway/<name>/`, 0700 all the way. Errors: `GatewayStartError`. */
@@ -47,6 +48,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     mcp: join(root, 'mcp.json'),
     mcpPins: join(own, 'mcp-pins.json'),
     mcpProcesses: join(own, 'mcp-processes.json'),
+    mcpCredentials: join(own, 'mcp-credentials.json'),
   };
 }
 

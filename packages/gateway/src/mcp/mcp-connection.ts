@@ -1,5 +1,6 @@
 import type { ProcessIdentity } from '../tools/process-table.ts';
 import type { McpServerConfig } from './mcp-config.ts';
+import type { McpCredentials } from './mcp-credentials.ts';
 
 /** What a server can be asked for. */
 export interface McpAbilities {
@@ -34,8 +35,16 @@ export interface McpConnectOptions {
   readonly marker: string;
   readonly signal: AbortSignal;
   readonly onLeader: (leader: ProcessIdentity) => void;
+  /** Undefined for a server that nobody signs in to. */
+  readonly signIn: McpDoor | undefined;
   /** The list of tools has become another one. */
   readonly onToolsChanged: () => void;
+}
+
+/** The way into a server over HTTP, kept over its connections. */
+export interface McpDoor {
+  /** May be called twice. */
+  close(): Promise<void>;
 }
 
 /** Rejects with an `Error` whose message says what to do. */
@@ -47,5 +56,7 @@ export type InputCheck = (input: unknown) => string | undefined;
 /** What is loaded when a server is named, and not before. */
 export interface McpSdk {
   readonly connect: McpConnect;
+  /** Undefined for what runs here, and for a server whose `Authorization` stands in mcp.json. */
+  readonly doorOf: (config: McpServerConfig, credentials: McpCredentials, onSignedIn: () => void) => McpDoor | undefined;
   readonly inputCheck: (schema: Record<string, unknown>) => InputCheck;
 }

@@ -6,6 +6,7 @@ import { type JournalFiles, systemFiles } from '../journal/journal-files.ts';
 import type { Preparation } from '../tools/registry.ts';
 import { readMcpConfig } from './mcp-config.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
+import { McpCredentials } from './mcp-credentials.ts';
 import { definitionOf, type McpDefinition } from './mcp-definition.ts';
 import { McpPins, type PinChange } from './mcp-pins.ts';
 import { McpProcesses } from './mcp-processes.ts';
@@ -13,7 +14,7 @@ import { prepareResourceTool, resourceTools } from './mcp-resource-tools.ts';
 import { McpServer } from './mcp-server.ts';
 
 export interface McpHostOptions {
-  readonly files: { readonly config: string; readonly pins: string; readonly processes: string };
+  readonly files: { readonly config: string; readonly pins: string; readonly processes: string; readonly credentials: string };
   /** Where servers without a folder of their own are started. */
   readonly folder: string;
   readonly version: string;
@@ -79,10 +80,19 @@ export class McpHost implements McpTools {
     for (const fault of config.faults) log.error(fault);
     const sdk = config.servers.length === 0 ? undefined : (await import('./mcp-sdk.ts')).sdk;
     const pins = await McpPins.open({ path: options.files.pins, files, log, now });
+    const credentials = await McpCredentials.open({ path: options.files.credentials, files, log });
     const serversOf = (host: McpHost): McpServer[] => {
       if (!sdk) return [];
       const shared = { connect: sdk.connect, processes, folder, version, log, random, monotonicMs: () => performance.now() };
-      return config.servers.map((server) => new McpServer({ ...shared, config: server, onTools: () => host.#gather() }));
+      return config.servers.map(
+        (server) =>
+          new McpServer({
+            ...shared,
+            config: server,
+            doorOf: (onSignedIn) => sdk.doorOf(server, credentials, onSignedIn),
+            onTools: () => host.#gather(),
+          }),
+      );
     };
     return new McpHost(log, { pins, processes, sdk, serversOf });
   }

@@ -36,8 +36,9 @@ test('E9, E14: a server that has forgotten its session is greeted anew, and the 
 
 test('E12: a server that wants a sign-in is told with the header to set', async () => {
   await using server = await startHttpServer({ wants: 'Bearer right' });
-  await using bench = await openMcpBench({ web: { url: server.url } });
-  assert.match(await bench.logged(/401/), /not supported yet: get a token .* \\"Authorization\\"/);
+  await using bench = await openMcpBench({ web: { url: server.url }, wrong: { url: server.url, headers: { authorization: 'Bearer wrong' } } });
+  assert.match(await bench.logged(/offers none that works/), /get a token from the service and set it in mcp\.json as .*\\"Authorization\\"/);
+  await bench.logged(/does not take the Authorization of mcp\.json \(401\)/);
 });
 
 test('E14: the headers of a server do not follow a redirect to another origin', async () => {

@@ -17,6 +17,7 @@ import { OPEN_POLICY } from '../policy/policy.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { openWorkspace } from '../tools/workspace.ts';
 import { McpHost } from './mcp-host.ts';
+import type { OAuthRig } from './oauth-rig.ts';
 
 /** How mcp.json starts the odd server of mcp-stdio-rig.ts. */
 export const ODD_SERVER = { command: process.execPath, args: [join(import.meta.dirname, 'mcp-stdio-rig.ts')] };
@@ -47,7 +48,12 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
   const home = join(base, 'home');
   for (const folder of [workspace, home]) await mkdir(folder, { recursive: true });
   const place = await openWorkspace(workspace, home);
-  const files = { config: join(base, 'mcp.json'), pins: join(base, 'pins.json'), processes: join(base, 'processes.json') };
+  const files = {
+    config: join(base, 'mcp.json'),
+    pins: join(base, 'pins.json'),
+    processes: join(base, 'processes.json'),
+    credentials: join(base, 'credentials.json'),
+  };
   await writeFile(files.config, typeof servers === 'string' ? servers : JSON.stringify({ mcpServers: servers }));
   const lines: string[] = [];
   const watchers = new Set<() => void>();
@@ -118,12 +124,22 @@ export interface HttpRig extends AsyncDisposable {
 }
 
 /** A streamable HTTP server of our own, with sessions, on a free port of loopback. */
-export async function startHttpServer(options: { readonly wants?: string } = {}): Promise<HttpRig> {
+export async function startHttpServer(options: { readonly wants?: string; readonly oauth?: OAuthRig } = {}): Promise<HttpRig> {
   const sessions = new Map<string, { server: McpServer; transport: StreamableHTTPServerTransport }>();
   const headers: NodeJS.Dict<string | string[]>[] = [];
   let initialized = 0;
   const http: HttpServer = createServer(async (request, response) => {
     headers.push(request.headers);
+    const own = `http://${request.headers.host}`;
+    const metadata = '/.well-known/oauth-protected-resource/mcp';
+    if (options.oauth && request.url === metadata) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(options.oauth.metadataFor(`${own}/mcp`)));
+      return;
+    }
+    if (options.oauth && !options.oauth.live.has(request.headers.authorization?.replace('Bearer ', '') ?? '')) {
+      response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${own}${metadata}"` }).end();
+      return;
+    }
     if (options.wants !== undefined && request.headers.authorization !== options.wants) {
       response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
       return;

@@ -1,13 +1,16 @@
+import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { errorCode } from '../tools/faults.ts';
-import type { McpServerConfig } from './mcp-config.ts';
 import type { InputCheck, McpConnect, McpConnection, McpConnectOptions, McpSdk } from './mcp-connection.ts';
+import { doorOf, fetchFor, SignInDoor } from './mcp-door.ts';
 import { howToInstall } from './missing-command.ts';
 import { StdioTransport } from './stdio-transport.ts';
+import { wordsOfError } from './words-of-error.ts';
 
 /*
  * The only file that loads the SDK, and so loaded only by `McpHost` when mcp.json names a server.
@@ -19,6 +22,8 @@ const START_LIMIT_MS = 60_000;
 const NEVER_MS = 2 ** 31 - 1;
 
 const connect: McpConnect = async (options) => {
+  const { signIn } = options;
+  const signedInBefore = signIn instanceof SignInDoor ? signIn.signIn.count : 0;
   const transport = transportTo(options);
   const client = new Client(
     { name: 'tendon', version: options.version },
@@ -37,9 +42,10 @@ const connect: McpConnect = async (options) => {
     await client.close().catch(() => undefined);
     await transport.close().catch(() => undefined);
     const isLate = deadline.aborted && !options.signal.aborted;
-    throw new Error(isLate ? `it did not answer within ${START_LIMIT_MS / 1_000} s${tail(transport)}` : startFault(error, options.config, transport), {
-      cause: error,
-    });
+    const fault = isLate
+      ? `it did not answer within ${START_LIMIT_MS / 1_000} s${tail(transport)}`
+      : await startFault(error, options, { transport, signedInBefore });
+    throw new Error(fault, { cause: error });
   }
   return connectionOf(client, transport, ended.promise);
 };
@@ -76,15 +82,16 @@ function connectionOf(client: Client, transport: Transport, ended: Promise<strin
   };
 }
 
-function transportTo({ config, folder, marker, onLeader }: McpConnectOptions): Transport {
+function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOptions): Transport {
   if (config.kind === 'stdio') {
     const { command, args, env } = config;
     return new StdioTransport({ command, args, env, cwd: config.cwd ?? folder, marker, onLeader });
   }
-  // Elsewhere the headers of mcp.json, which hold credentials, do not go.
+  const door = signIn instanceof SignInDoor ? signIn : undefined;
   return new StreamableHTTPClientTransport(new URL(config.url), {
-    requestInit: { headers: { ...config.headers } },
+    fetch: door?.fetch ?? fetchFor(config, () => undefined),
     redirectPolicy: 'same-origin',
+    ...(door?.signIn.hasTokens ? { authProvider: door.signIn } : {}),
   }) as Transport;
 }
 
@@ -93,27 +100,32 @@ function progressLine({ progress, total, message }: { progress: number; total?: 
 }
 
 function isLost(error: unknown): boolean {
-  if (error instanceof StreamableHTTPError) return error.code === 404 || error.code === 401;
+  if (isUnauthorized(error)) return true;
+  if (error instanceof StreamableHTTPError) return error.code === 404;
   return error instanceof TypeError && /fetch failed/i.test(error.message);
 }
 
-function startFault(error: unknown, config: McpServerConfig, transport: Transport): string {
+interface Attempt {
+  readonly transport: Transport;
+  readonly signedInBefore: number;
+}
+
+async function startFault(error: unknown, { config, signIn }: McpConnectOptions, { transport, signedInBefore }: Attempt): Promise<string> {
   const code = errorCode(error);
   if (config.kind === 'stdio') {
     if (code === 'ENOENT' && config.cwd !== undefined)
-      return `neither its folder ${config.cwd} nor its command "${config.command}" may be missing: ${howToInstall(config.command)}`;
+      return `neither its folder ${config.cwd} nor its command "${config.command}" may be missing. ${howToInstall(config.command)}`;
     if (code === 'ENOENT') return `the command "${config.command}" was not found on this machine. ${howToInstall(config.command)}`;
     if (code === 'EACCES') return `the command "${config.command}" may not be run. Make it executable: chmod +x ${config.command}`;
   }
-  if (isUnauthorized(error)) {
-    return 'it wants a sign-in (401). Signing in with OAuth is not supported yet: get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }';
-  }
-  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message || (errorCode(error.cause) ?? '')})` : '';
-  return wordsOf(transport, `${error instanceof Error ? error.message : String(error)}${cause}`);
+  if (!isUnauthorized(error)) return wordsOf(transport, wordsOfError(error));
+  if (signIn instanceof SignInDoor) return signIn.words(signedInBefore);
+  return 'it does not take the Authorization of mcp.json (401). Set a valid one there, then start the gateway again';
 }
 
+/** Also when tokens could not be made new: then a person signs in again. */
 function isUnauthorized(error: unknown): boolean {
-  return error instanceof Error && (('code' in error && error.code === 401) || error.name === 'UnauthorizedError');
+  return error instanceof UnauthorizedError || error instanceof OAuthError || (error instanceof StreamableHTTPError && error.code === 401);
 }
 
 function wordsOf(transport: Transport, otherwise: string): string {
@@ -158,4 +170,4 @@ function withoutPatterns(value: unknown, isTop = true): unknown {
   return Object.fromEntries(kept.map(([key, item]) => [key, withoutPatterns(item, false)]));
 }
 
-export const sdk: McpSdk = { connect, inputCheck };
+export const sdk: McpSdk = { connect, doorOf, inputCheck };

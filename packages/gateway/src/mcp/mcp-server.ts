@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import type { McpServerConfig } from './mcp-config.ts';
-import type { McpAbilities, McpConnect, McpConnection } from './mcp-connection.ts';
+import type { McpAbilities, McpConnect, McpConnection, McpDoor } from './mcp-connection.ts';
 import type { McpProcesses } from './mcp-processes.ts';
 import { toolResultOf } from './mcp-results.ts';
 
@@ -32,6 +32,7 @@ export type ListedTool = Pick<z.infer<typeof listedTool>, 'name' | 'title' | 'de
 export interface McpServerOptions {
   readonly config: McpServerConfig;
   readonly connect: McpConnect;
+  readonly doorOf: (onSignedIn: () => void) => McpDoor | undefined;
   readonly processes: Pick<McpProcesses, 'begin'>;
   readonly folder: string;
   readonly version: string;
@@ -59,6 +60,7 @@ export class McpServer {
   readonly #options: McpServerOptions;
   readonly #log: Logger;
   readonly #closing = new AbortController();
+  readonly #door: McpDoor | undefined;
   #state: State = { kind: 'idle' };
   #failures = 0;
   #lastReason = '';
@@ -71,6 +73,7 @@ export class McpServer {
     this.#options = options;
     this.name = options.config.name;
     this.#log = options.log.child({ mcpServer: this.name });
+    this.#door = options.doorOf(() => this.#signedIn());
   }
 
   /** The last list that was heard. */
@@ -98,6 +101,7 @@ export class McpServer {
     if (before.kind === 'waiting') clearTimeout(before.timer);
     if (before.kind === 'starting') await before.settled;
     if (before.kind === 'ready') await before.connection.close();
+    await this.#door?.close();
   }
 
   callTool(tool: string, input: unknown, context: ToolContext): Promise<ToolResult> {
@@ -146,7 +150,7 @@ export class McpServer {
     let connection: McpConnection | undefined;
     try {
       connection = await connect({
-        ...{ config, folder, version, marker: mark.marker, signal: this.#closing.signal, onLeader: mark.onLeader },
+        ...{ config, folder, version, marker: mark.marker, signal: this.#closing.signal, onLeader: mark.onLeader, signIn: this.#door },
         onToolsChanged: () => this.#relist(),
       });
       const { ended } = connection;
@@ -183,6 +187,11 @@ export class McpServer {
     if (reason !== this.#lastReason) this.#log.warn({ reason, delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
     this.#lastReason = reason;
     this.#state = { kind: 'waiting', reason, timer: setTimeout(() => this.start(), delayMs) };
+  }
+
+  #signedIn(): void {
+    this.#failures = 0;
+    if (this.#state.kind === 'waiting') this.start();
   }
 
   /** Lists again; once more when told so meanwhile. */

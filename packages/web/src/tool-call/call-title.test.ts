@@ -43,6 +43,7 @@ test('U15: a call is titled in words', () => {
     'Plan, 1 of 2 done',
   );
   assert.equal(shown('mcp_do', {}), 'Use mcp_do');
+  assert.equal(shown('mcp__files__read__all', {}), 'Use read__all, of files');
 });
 
 test('U15: what the browser does is titled in words', () => {

@@ -15,8 +15,14 @@ const OBJECT_LENGTH = 160;
 
 export function callTitle(call: Call): CallTitle {
   const describe = Object.hasOwn(TITLES, call.tool) ? TITLES[call.tool] : undefined;
-  const title = describe?.(call) ?? { verb: 'Use', object: call.tool };
+  const title = describe?.(call) ?? foreignTitle(call.tool);
   return title.object === undefined ? title : { ...title, object: shorten(title.object) };
+}
+
+/** "Use read_file, of files": the two names in the name of an MCP server's tool. */
+function foreignTitle(tool: string): CallTitle {
+  const [, server, name] = /^mcp__(.+?)__(.+)$/.exec(tool) ?? [];
+  return server === undefined || name === undefined ? { verb: 'Use', object: tool } : { verb: 'Use', object: name, detail: `of ${visibleText(server)}` };
 }
 
 export function titleText(title: CallTitle): string {

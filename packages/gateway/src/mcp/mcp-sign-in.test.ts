@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { textOf } from '../tools/tool-bench-rig.ts';
+import { type McpBench, openMcpBench, startHttpServer } from './mcp-rig.ts';
+import { startOAuthServer } from './oauth-rig.ts';
+
+/** The address that the log asks the person to open. */
+async function addressToOpen(bench: McpBench): Promise<string> {
+  const line = await bench.logged(/open this address/);
+  const address = /this machine: (http\S+?)"/.exec(line)?.[1];
+  assert.ok(address, line);
+  return address;
+}
+
+test('E15: a person opens the address of the log, signs in, and the server runs; the tokens outlive the gateway', async () => {
+  await using oauth = await startOAuthServer();
+  await using server = await startHttpServer({ oauth });
+  await using bench = await openMcpBench({ web: { url: server.url, headers: { 'x-team': 'blue' } } });
+  const page = await fetch(await addressToOpen(bench));
+  assert.deepEqual([page.status, await page.text()], [200, 'You are signed in. You can close this window.\n']);
+  await bench.announced('mcp__web__add');
+  assert.equal(textOf(await bench.run('mcp__web__add', { a: 1, b: 2 })), '3');
+  assert.match(oauth.registered[0]?.redirect_uris[0] ?? '', /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
+  assert.ok(server.headers.every((headers) => headers['x-team'] === 'blue'));
+  assert.ok(
+    oauth.headers.every((headers) => headers['x-team'] === undefined),
+    'headers of mcp.json stay with their server',
+  );
+  assert.equal((await stat(join(bench.base, 'credentials.json'))).mode & 0o777, 0o600);
+  assert.ok(
+    [...oauth.live].every((token) => !bench.lines.join('').includes(token)),
+    'no token in the log',
+  );
+
+  await using again = await bench.reopen();
+  await again.announced('mcp__web__add');
+  assert.equal(oauth.registered.length, 1);
+});
+
+test('E15: a token that has run out is made new without a person; when that fails, a person is asked again', async () => {
+  await using oauth = await startOAuthServer();
+  await using server = await startHttpServer({ oauth });
+  await using bench = await openMcpBench({ web: { url: server.url } });
+  await fetch(await addressToOpen(bench));
+  await bench.announced('mcp__web__add');
+  oauth.live.clear();
+  assert.equal(textOf(await bench.run('mcp__web__add', { a: 2, b: 2 })), '4');
+  assert.ok(oauth.refreshes() > 0);
+
+  await using again = await bench.reopen();
+  await again.announced('mcp__web__add');
+  oauth.live.clear();
+  oauth.revoke();
+  const failed = await again.run('mcp__web__add', { a: 2, b: 3 });
+  assert.equal(failed.error?.code, 'mcp_failed');
+  await fetch(await addressToOpen(again));
+  while ((await again.run('mcp__web__add', { a: 2, b: 3 })).status !== 'succeeded') await new Promise(setImmediate);
+});
+
+test('E15: who comes back with another state, host or path gets nothing, and the sign-in goes on', async () => {
+  await using oauth = await startOAuthServer();
+  await using server = await startHttpServer({ oauth });
+  await using bench = await openMcpBench({ web: { url: server.url } });
+  const address = new URL(await addressToOpen(bench));
+  const callback = address.searchParams.get('redirect_uri') ?? '';
+  const state = address.searchParams.get('state') ?? '';
+  const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
+  assert.equal(await statusOf(`${callback}?code=stolen&state=guessed`), 400);
+  assert.equal(await statusOf(`${callback}?error=access_denied&state=${state}`), 400);
+  assert.equal(await statusOf(`${callback}?code=wrong&state=${state}`), 502);
+  assert.equal(await statusOf(callback.replace('/callback', '/')), 404);
+  assert.equal(await statusOf(`${callback.replace('127.0.0.1', 'localhost')}?code=x&state=${state}`), 404);
+  assert.deepEqual(bench.host.announced, []);
+  assert.equal(await statusOf(address.href), 200);
+  await bench.announced('mcp__web__add');
+});
