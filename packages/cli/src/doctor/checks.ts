@@ -5,6 +5,7 @@ import type { Config, LoadedConfig } from '@tendon/server/settings';
 import { runningServer } from '../home-lock.ts';
 import { WEB_ROOT } from '../web-build.ts';
 import type { Finding } from './finding.ts';
+import { checkMcp } from './mcp-check.ts';
 import { firstLine } from './programs.ts';
 
 /** Every check; each fails by itself and tells, so that one broken thing does not hide another. */
@@ -26,6 +27,7 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
     await checkSearch(),
     await checkSandbox(),
     await checkBrowser(),
+    ...(await checkMcp(config.home, process.env)),
   ];
 }
 
