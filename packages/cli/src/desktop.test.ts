@@ -99,11 +99,9 @@ test('O17: desktop opens the page in a window of its own; closed, the machine st
 });
 
 test('O17: without a browser that can do it, and with a session that is none, desktop says so in one line', async () => {
-  const empty = join(here.workspace, 'empty');
-  await mkdir(empty);
-  const none = await here.run(['desktop', ...args], { ...env, PATH: empty }).done;
+  const none = await here.run(['desktop', ...args], { ...env, TENDON_BROWSER_PATH: join(here.workspace, 'nothing') }).done;
   assert.equal(none.code, 2);
-  assert.match(none.stderr, /^error: no browser was found .*install Chromium, Chrome or Edge, or run "tendon gateway --relay"/m);
+  assert.match(none.stderr, /^error: no window can be opened\. TENDON_BROWSER_PATH names .*Or run "tendon gateway --relay"/m);
   const odd = await here.run(['desktop', ...args, '--session', '../../x'], env).done;
   assert.match(odd.stderr, /^error: "\.\.\/\.\.\/x" is not the id of a session/m);
 });

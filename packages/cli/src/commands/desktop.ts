@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findBrowser } from '@tendon/gateway/browser';
 import type { RelayHandle } from '@tendon/gateway/relay';
 import { StartError } from '@tendon/server/settings';
-import { findAppBrowser, openAppWindow } from '../app-window.ts';
+import { openAppWindow } from '../app-window.ts';
 import type { RunningParts } from '../lifecycle.ts';
 import { note } from '../output.ts';
 import { type GatewayFlags, gateway, sayLink } from './gateway.ts';
@@ -12,23 +13,21 @@ export interface DesktopFlags extends Omit<GatewayFlags, 'relay'> {
   readonly session?: string;
 }
 
-const NO_BROWSER =
-  'no browser was found that can show the page in a window of its own: install Chromium, Chrome or Edge, or run "tendon gateway --relay" and open its link in the browser that you have';
-
 /**
  * `tendon desktop`: the gateway with its relay, and the page in a window of its own.
  *
  *   connected ──► window open ──closed──► still connected, the terminal says how to open it again ──Enter──► window open
  */
 export async function desktop({ session, ...flags }: DesktopFlags): Promise<void> {
-  const browser = findAppBrowser();
-  if (browser === undefined) throw new StartError(NO_BROWSER);
+  const found = findBrowser();
+  if (found.kind === 'none')
+    throw new StartError(`no window can be opened. ${found.reason} Or run "tendon gateway --relay", and open its link in the browser that you have`);
   if (session !== undefined && !/^[0-9a-f-]{36}$/i.test(session))
     throw new StartError(`"${session}" is not the id of a session: it stands at the end of its address, after /s/`);
   await gateway({ ...flags, relay: true }, (relay, running, config) => {
     const profile = join(config.home, 'desktop');
     void mkdir(profile, { recursive: true, mode: 0o700 }).then(() =>
-      showWindow({ relay, running, browser, profile }, session === undefined ? '/' : `/s/${session}`),
+      showWindow({ relay, running, browser: found.path, profile }, session === undefined ? '/' : `/s/${session}`),
     );
   });
 }

@@ -11,8 +11,7 @@ export async function checkMcp(home: string, env: NodeJS.ProcessEnv): Promise<re
   const wrong = faults.map((fault): Finding => ({ subject, state: 'missing', detail: fault }));
   const absent = servers.flatMap((server): Finding[] => {
     if (server.kind === 'http') return [];
-    const path = server.command.includes('/') ? '/' : (server.env['PATH'] ?? env['PATH']);
-    if (findProgram([server.command], path) !== undefined) return [];
+    if (findProgram(server.command, server.env['PATH'] ?? env['PATH']) !== undefined) return [];
     return [
       {
         subject,
