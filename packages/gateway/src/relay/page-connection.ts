@@ -39,10 +39,14 @@ export class PageConnection {
   constructor(socket: Socket, options: PageConnectionOptions, settled: (refusal?: UpstreamRefusal) => void) {
     this.#socket = socket;
     this.#options = options;
+    let isLetIn = false;
     this.#upstream = openUpstream(options.upstream, {
-      connected: () => settled(),
+      connected: () => {
+        isLetIn = true;
+        settled();
+      },
       ended: (refusal) => {
-        if (this.#phase === 'dialling') settled(refusal);
+        if (!isLetIn) settled(refusal);
         else this.#options.log.info({ component: 'relay', cause: refusal.message }, 'the connection behind a page has ended');
         this.end();
       },
