@@ -10,6 +10,8 @@ const http = createServer();
 const io = new Server(http, { perMessageDeflate: false, serveClient: false });
 let gateway: Socket | undefined;
 
+// For whoever only wants to be let in.
+io.of('/agent').on('connection', () => undefined);
 io.on('connection', (socket) => {
   if (socket.handshake.auth['gateway'] === true) gateway = socket;
   socket.on('prompt', (text: string, acknowledge: () => void) => {

@@ -6,15 +6,19 @@ import { io, type Socket } from 'socket.io-client';
 import type { StreamReader } from './stream-reader.ts';
 import type { Conversation, Target } from './target.ts';
 
-/** Starts the floor in a process of its own. */
-export async function floorTarget(modelUrl: string, stack: AsyncDisposableStack): Promise<Target> {
+/** Starts the floor in a process of its own. Answers with its address. */
+export async function startFloor(modelUrl: string, stack: AsyncDisposableStack): Promise<string> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'floor-server.ts'), modelUrl], { stdio: ['ignore', 'pipe', 'inherit'] });
   stack.defer(async () => {
     child.kill();
     await once(child, 'exit');
   });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const url = `http://127.0.0.1:${line.toString().trim()}`;
+  return `http://127.0.0.1:${line.toString().trim()}`;
+}
+
+export async function floorTarget(modelUrl: string, stack: AsyncDisposableStack): Promise<Target> {
+  const url = await startFloor(modelUrl, stack);
   const connect = async (auth: object): Promise<Socket> => {
     const socket = io(url, { auth, transports: ['websocket'], forceNew: true, reconnection: false });
     stack.defer(() => void socket.disconnect());

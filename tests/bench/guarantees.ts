@@ -18,7 +18,9 @@ import {
   untilEnded,
 } from '@tendon/testing';
 import { simulate } from '../simulation/simulate.ts';
+import { handshakes } from './door.ts';
 import { type Figure, figure, residentMegabytes } from './figures.ts';
+import { startFloor } from './floor-target.ts';
 import { relayRoundTrips } from './relay.ts';
 import { StreamReader } from './stream-reader.ts';
 import { TendonConversation, type TendonTargetOptions } from './tendon-target.ts';
@@ -187,6 +189,8 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   say('relay');
   // Below what one connection may ask in a second (T10): nothing of it waits for its limit.
   const relay = await relayRoundTrips(options, 100);
+  say('the door');
+  const door = await handshakes(options, await startFloor(rig.model.url, options.stack), isQuick ? 20 : 100);
   say('takeovers');
   const takeoverMs: Record<string, Figure> = {};
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
@@ -196,5 +200,5 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   }
   say('simulation');
   const simulatedPerSecond = await schedulesPerSecond(isQuick ? 500 : 5_000);
-  return { owedToStartedMs, ...stopStreaming, stopProcessesMs, ...journal, afterMissed, ...relay, takeoverMs, simulatedPerSecond };
+  return { owedToStartedMs, ...stopStreaming, stopProcessesMs, ...journal, afterMissed, ...relay, ...door, takeoverMs, simulatedPerSecond };
 }
