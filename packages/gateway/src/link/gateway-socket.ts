@@ -1,6 +1,6 @@
-import { type GatewayRequest, type GatewayRequestName, HANDSHAKE_CODES, type HandshakeCode, PROTOCOL_VERSION, SOCKET_PATH, tryParse } from '@tendon/protocol';
-import { io, type Socket } from 'socket.io-client';
+import { GATEWAY_NAMESPACE, type GatewayRequest, type GatewayRequestName, HANDSHAKE_CODES, type HandshakeCode, tryParse } from '@tendon/protocol';
 import { z } from 'zod';
+import { CONNECT_TIMEOUT_MS, dial, hangUp } from './dial.ts';
 
 /** How a connection came to its end, or never came about. */
 export type SocketEnd =
@@ -34,8 +34,6 @@ export interface SocketOptions {
 
 export type OpenSocket = (options: SocketOptions, events: SocketEvents) => GatewaySocket;
 
-const CONNECT_TIMEOUT_MS = 15_000;
-
 const refusalSchema = z.object({ code: z.string(), message: z.string().max(2_000), retryAfterMs: z.number().nonnegative().optional() });
 
 /**
@@ -44,22 +42,14 @@ const refusalSchema = z.object({ code: z.string(), message: z.string().max(2_000
  * when none has come for its interval and timeout, the connection ends with `ping timeout`.
  */
 export const openGatewaySocket: OpenSocket = (options, events) => {
-  const socket = io(new URL('/gateway', options.serverUrl).href, {
-    path: SOCKET_PATH,
-    auth: { protocol: PROTOCOL_VERSION, token: options.token, client: { name: 'tendon-gateway', version: options.version } },
-    reconnection: false,
-    forceNew: true,
-    multiplex: false,
-    transports: ['websocket', 'polling'],
-    tryAllTransports: true,
-    timeout: CONNECT_TIMEOUT_MS,
-  });
+  const client = { name: 'tendon-gateway', version: options.version };
+  const socket = dial({ serverUrl: options.serverUrl, namespace: GATEWAY_NAMESPACE, token: options.token, client });
   let hasEnded = false;
   const end = (how: SocketEnd | undefined): void => {
     if (hasEnded) return;
     hasEnded = true;
     clearTimeout(deadline);
-    release(socket);
+    hangUp(socket);
     if (how) events.ended(how);
   };
   // The engine's timeout ends when the transport is open; a server that then never answers the handshake is noticed here.
@@ -89,15 +79,6 @@ export const openGatewaySocket: OpenSocket = (options, events) => {
     close: () => end(undefined),
   };
 };
-
-function release(socket: Socket): void {
-  socket.offAny();
-  socket.removeAllListeners();
-  // The manager's own errors after this point have nobody to hear them, and must not be thrown for it.
-  socket.io.off();
-  socket.disconnect();
-  socket.io.engine?.close();
-}
 
 /** A refusal by the server carries `data`; without it the server was not reached, or its front door was shut. */
 function endOfConnectError(error: Error & { data?: unknown }): SocketEnd {

@@ -1,6 +1,6 @@
-import { AGENT_NAMESPACE, PROTOCOL_VERSION, SOCKET_PATH, tryParse } from '@tendon/protocol';
-import { io, type Socket } from 'socket.io-client';
+import { AGENT_NAMESPACE, tryParse } from '@tendon/protocol';
 import { z } from 'zod';
+import { CONNECT_TIMEOUT_MS, dial, hangUp } from '../link/dial.ts';
 
 export interface UpstreamOptions {
   readonly serverUrl: string;
@@ -29,29 +29,19 @@ export interface Upstream {
   close(): void;
 }
 
-const CONNECT_TIMEOUT_MS = 15_000;
 /** The page gives a request up after 10 s. */
 const ANSWER_TIMEOUT_MS = 9_500;
 
 const refusalSchema = z.object({ code: z.string().max(100), message: z.string().max(2_000), retryAfterMs: z.number().nonnegative().optional() });
 
 export function openUpstream({ serverUrl, token, client }: UpstreamOptions, events: UpstreamEvents): Upstream {
-  const socket = io(new URL(AGENT_NAMESPACE, serverUrl).href, {
-    path: SOCKET_PATH,
-    auth: { protocol: PROTOCOL_VERSION, token, client },
-    reconnection: false,
-    forceNew: true,
-    multiplex: false,
-    transports: ['websocket', 'polling'],
-    tryAllTransports: true,
-    timeout: CONNECT_TIMEOUT_MS,
-  });
+  const socket = dial({ serverUrl, namespace: AGENT_NAMESPACE, token, client });
   let hasEnded = false;
   const end = (refusal: UpstreamRefusal | undefined): void => {
     if (hasEnded) return;
     hasEnded = true;
     clearTimeout(deadline);
-    release(socket);
+    hangUp(socket);
     if (refusal) events.ended(refusal);
   };
   const unreachable = (cause: string): void =>
@@ -74,13 +64,4 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
       void socket.timeout(ANSWER_TIMEOUT_MS).emit(name, payload, (error: unknown, answer: unknown) => answered(error ? undefined : answer)),
     close: () => end(undefined),
   };
-}
-
-function release(socket: Socket): void {
-  socket.offAny();
-  socket.removeAllListeners();
-  // The manager's own errors after this point have nobody to hear them, and must not be thrown for it.
-  socket.io.off();
-  socket.disconnect();
-  socket.io.engine?.close();
 }
