@@ -1,7 +1,8 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { OutputPipe } from './output-pipe.ts';
 import { OutputSpool } from './output-spool.ts';
-import { type CallProcesses, killCallProcesses } from './process-tree.ts';
+import { type CallProcesses, findCallProcesses, killCallProcesses } from './process-tree.ts';
 
 /** How a command's shell ended. */
 export interface ShellEnd {
@@ -59,8 +60,15 @@ interface Entry extends KeptCommand {
 
 /** The oldest that are over are forgotten first; what runs is never forgotten. */
 const MOST_KEPT = 50;
+/** How often one that has let go of its output is looked for. */
+const LOOK_EVERY_MS = 250;
 
-/** What commands have left running, such as a development server, and what they have said. It lives as long as the gateway and ends with it. */
+/**
+ * What commands have left running, such as a development server, and what they have said. It lives as long as the gateway and ends with it.
+ *
+ *   running ──nobody holds its output──► silent (looked for) ──its shell and all its processes are gone──► ended
+ *      └────────── stop, close ─────────────┴──► ended
+ */
 export class BackgroundProcesses implements Background {
   readonly #folder: string | undefined;
   readonly #entries = new Map<string, Entry>();
@@ -81,9 +89,10 @@ export class BackgroundProcesses implements Background {
       text: (text) => {
         entry.spool.add(text);
         entry.changes.emit('change');
+        // What is only counted is read slowly, so that a flood without end does not take the gateway's time.
+        if (entry.spool.totalBytes > entry.spool.keptBytes) pipe.rest();
       },
-      // It is over when nobody holds its output any more; how its shell ended is known then, or in a moment.
-      over: () => void Promise.resolve(shell).then((end) => this.#ended(entry, end instanceof Error ? undefined : end)),
+      over: () => void this.#watch(entry, call, shell),
     });
     return entry.id;
   }
@@ -105,16 +114,17 @@ export class BackgroundProcesses implements Background {
 
   async stop(sessionId: string, id: string): Promise<boolean> {
     const entry = this.#entries.get(id);
-    if (entry?.sessionId !== sessionId || !entry.running || entry.ended) return false;
+    if (entry?.sessionId !== sessionId || !entry.running) return false;
+    const hasRun = entry.ended === undefined;
     await killCallProcesses(entry.running.call);
     entry.running.pipe.close();
     this.#ended(entry, undefined);
-    return true;
+    return hasRun;
   }
 
   async changed(kept: KeptCommand, ms: number): Promise<void> {
     const entry = this.#entries.get(kept.id);
-    if (entry && !entry.ended) await once(entry.changes, 'change', { signal: AbortSignal.timeout(ms) }).catch(() => undefined);
+    if (entry && !entry.ended) await once(entry.changes, 'change', { signal: AbortSignal.timeout(Math.ceil(ms)) }).catch(() => undefined);
   }
 
   /** Ends all of them. May be called twice. */
@@ -122,10 +132,12 @@ export class BackgroundProcesses implements Background {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     await Promise.all(
-      entries.map(async ({ running, spool, ended }) => {
-        if (running && !ended) await killCallProcesses(running.call);
-        running?.pipe.close();
-        spool.close();
+      entries.map(async (entry) => {
+        // Also of one that counts as ended: a look can miss what is just being started.
+        if (entry.running) await killCallProcesses(entry.running.call);
+        entry.running?.pipe.close();
+        this.#ended(entry, undefined);
+        entry.spool.close();
       }),
     );
   }
@@ -142,8 +154,24 @@ export class BackgroundProcesses implements Background {
     return entry;
   }
 
+  /** Nobody holds its output any more. It may still run: a daemon sends what it says elsewhere. */
+  async #watch(entry: Entry, call: CallProcesses, shell: LeftRunning['shell']): Promise<void> {
+    const end = await shell;
+    // Twice: a look that falls between a fork and its parent's end sees neither of them.
+    while (entry.ended === undefined && ((await isAlive(call)) || (await isAlive(call)))) await delay(LOOK_EVERY_MS, undefined, { ref: false });
+    this.#ended(entry, end instanceof Error ? undefined : end);
+  }
+
   #ended(entry: Entry, end: ShellEnd | undefined): void {
     entry.ended ??= { at: new Date(), end };
     entry.changes.emit('change');
   }
+}
+
+/** Who cannot be looked for now, such as without a free descriptor, is looked for again. */
+function isAlive(call: CallProcesses): Promise<boolean> {
+  return findCallProcesses(call).then(
+    (found) => found.length > 0,
+    () => true,
+  );
 }

@@ -7,7 +7,7 @@ import { errorCode, ToolFault } from './faults.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
 import { identify, type ProcessIdentity } from './process-table.ts';
-import { type CallProcesses, killCallProcesses } from './process-tree.ts';
+import { type CallProcesses, findCallProcesses, killCallProcesses } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { locateFolder } from './workspace.ts';
@@ -118,8 +118,10 @@ function keepRest(
 
 /** The id under which it goes on; undefined when it has ended in this very moment, or is to end. */
 async function leaveRunning(left: LeftRunning, { background, signal }: ToolContext): Promise<string | undefined> {
-  const drained = await left.pipe.drain();
-  return drained.isHeld && !signal.aborted ? background.adopt(left) : undefined;
+  const { isHeld } = await left.pipe.drain();
+  // One that has closed its output goes on all the same. While it is held nothing is waited for here: what it says meanwhile would be lost.
+  const goesOn = isHeld || (await findCallProcesses(left.call)).length > 0;
+  return goesOn && !signal.aborted ? background.adopt(left) : undefined;
 }
 
 /** Whether a command that is to go on in the background has got through its first moment, in which most wrong ones end. */

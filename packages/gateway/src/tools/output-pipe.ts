@@ -12,6 +12,8 @@ const run = promisify(execFile);
 /** How long output that is already in the pipe may take to arrive after the shell has ended. */
 const QUIET_MS = 20;
 const DRAIN_LIMIT_MS = 400;
+/** After each piece of at most 64 KiB: some 15 MB/s. */
+const REST_MS = 4;
 
 /**
  * One real pipe for both of a command's streams, so that their order is kept and `/dev/stderr` can be opened by name
@@ -49,7 +51,7 @@ export class OutputPipe {
       const path = join(folder, 'output');
       await run('mkfifo', ['-m', '600', path]);
       const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      return new OutputPipe(readFd, openSync(path, constants.O_WRONLY), onText);
+      return new OutputPipe(readFd, openWriter(path, readFd), onText);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -78,6 +80,12 @@ export class OutputPipe {
     if (this.#isOver) over();
   }
 
+  /** Reads nothing for a moment. */
+  rest(): void {
+    this.#reader.pause();
+    setTimeout(() => this.#reader.resume(), REST_MS).unref();
+  }
+
   close(): void {
     this.#reader.destroy();
   }
@@ -85,5 +93,15 @@ export class OutputPipe {
   #take(text: string): void {
     this.#lastDataAt = performance.now();
     if (text !== '') this.#onText(text);
+  }
+}
+
+/** The writing end. Without one the reading end is given back. */
+function openWriter(path: string, readFd: number): number {
+  try {
+    return openSync(path, constants.O_WRONLY);
+  } catch (error) {
+    closeSync(readFd);
+    throw error;
   }
 }

@@ -6,6 +6,11 @@ import { join } from 'node:path';
 const MEMORY_BYTES = 64 * 1024;
 const FILE_BYTES = 64 * 1024 * 1024;
 
+interface SpoolFile {
+  readonly fd: number;
+  readonly path: string;
+}
+
 /** A piece of an output. Offsets are bytes of the whole. */
 export interface OutputPiece {
   readonly text: string;
@@ -23,7 +28,7 @@ export class OutputSpool {
   readonly #name: string;
   #memory: Buffer[] = [];
   #keptBytes = 0;
-  #file: { readonly fd: number; readonly path: string } | undefined;
+  #file: SpoolFile | undefined;
   #isFull = false;
   /** How much came, kept or not. */
   totalBytes = 0;
@@ -72,20 +77,10 @@ export class OutputSpool {
   }
 
   #moveToFile(): void {
-    if (this.#folder === undefined) {
-      this.#isFull = true;
-      return;
-    }
-    try {
-      const path = join(this.#folder, this.#name);
-      const fd = openSync(path, 'wx+', 0o600);
-      this.#file = { fd, path };
-      writeSync(fd, Buffer.concat(this.#memory));
-      this.#memory = [];
-    } catch {
-      // A disk that takes nothing: what is in memory stays.
-      this.#isFull = true;
-    }
+    this.#file = this.#folder === undefined ? undefined : fileOf(join(this.#folder, this.#name), Buffer.concat(this.#memory));
+    // A disk that takes nothing, or not all of it: what is in memory stays there.
+    if (this.#file) this.#memory = [];
+    else this.#isFull = true;
   }
 
   #append(fd: number, bytes: Buffer): void {
@@ -97,6 +92,21 @@ export class OutputSpool {
     }
     this.#isFull = true;
   }
+}
+
+/** A new file with all of these bytes; undefined, and no file, where they do not fit. */
+function fileOf(path: string, bytes: Uint8Array): SpoolFile | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'wx+', 0o600);
+    if (writeSync(fd, bytes) === bytes.length) return { fd, path };
+  } catch {
+    // As for a write that falls short.
+  }
+  if (fd === undefined) return undefined;
+  closeSync(fd);
+  rmSync(path, { force: true });
+  return undefined;
 }
 
 /** How many bytes at the beginning belong to a character that began before. */

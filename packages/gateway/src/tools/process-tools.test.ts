@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { LOCAL_TOOLS } from '@tendon/protocol';
+import { v7 as newId } from 'uuid';
 import { decidePolicy } from '../policy/policy.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
 import { OutputSpool, openSpoolFolder } from './output-spool.ts';
@@ -128,6 +132,97 @@ test('G44: a spool keeps the beginning when it is full or its disk takes nothing
   nowhere.add('b'.repeat(60_000));
   nowhere.add('c');
   assert.deepEqual([nowhere.keptBytes, nowhere.totalBytes, nowhere.read(59_999, 10).text], [60_000, 120_001, 'a']);
+});
+
+test('G43: a wait in which nothing is said answers with nothing, and none is held where something unread is there', async () => {
+  await using bench = await openBench();
+  const command = 'echo one; while [ ! -e go ]; do sleep 0.05; done; echo two; sleep 600';
+  const id = idIn(textOf(await bench.run('bash', { command, background: true })));
+  for (const waitMs of [1, 30, 255]) {
+    assert.match(textOf(await bench.run('read_process', { id, fromByte: 4, waitMs })), /bytes 4 to 4 of 4\]\n\(nothing\)\n\[What comes next: fromByte 4\.\]$/);
+  }
+  await bench.run('bash', { command: 'touch go' });
+  await bench.run('read_process', { id, fromByte: 4, waitMs: 20_000 });
+  // Held until its time limit if it waited for a third line.
+  const abort = new AbortController();
+  const limit = setTimeout(() => abort.abort(), 20_000);
+  assert.match(textOf(await bench.run('read_process', { id, fromByte: 4, waitMs: 60_000 }, { abort })), /bytes 4 to 8 of 8\]\ntwo\n/);
+  clearTimeout(limit);
+});
+
+test('G43: one that has let go of its output still runs, is stopped, ends with the gateway, and its own end is seen', async () => {
+  await using bench = await openBench();
+  const silent = async (callId: string, goOn: string): Promise<string> => {
+    const command = `(while [ ! -e go ]; do sleep 0.05; done; exec >/dev/null 2>&1; touch ${callId}; ${goOn}) & echo started`;
+    return idIn(textOf(await bench.run('bash', { command }, { callId })));
+  };
+  const ends = 'while [ ! -e end ]; do sleep 0.05; done';
+  const calls = [newId(), newId(), newId()] as const;
+  const [stopped, left, ending] = [await silent(calls[0], 'sleep 600'), await silent(calls[1], 'sleep 600'), await silent(calls[2], ends)];
+  await bench.run('bash', { command: `touch go; while [ ! -e ${calls[0]} -o ! -e ${calls[1]} -o ! -e ${calls[2]} ]; do sleep 0.05; done` });
+  for (const id of [stopped, left, ending]) assert.match(textOf(await bench.run('read_process', { id, waitMs: 300 })), /^\[p\d+, running for /);
+  assert.equal(textOf(await bench.run('stop_process', { id: stopped })), `${stopped} is stopped, with everything it had started.`);
+  assert.deepEqual(await findCallProcesses({ callId: calls[0], leader: undefined }), []);
+  await bench.run('bash', { command: 'touch end' });
+  assert.match(textOf(await bench.run('read_process', { id: ending, waitMs: 20_000 })), /^\[p\d+, ended after /);
+  await bench[Symbol.asyncDispose]();
+  assert.deepEqual(await findCallProcesses({ callId: calls[1], leader: undefined }), []);
+});
+
+test('G43: a command in the background that closes its own output answers after a second too', async () => {
+  await using bench = await openBench();
+  const command = 'echo a; exec >/dev/null 2>&1; for i in $(seq 100); do [ -e go ] && break; sleep 0.05; done; exit 4';
+  const started = await bench.run('bash', { command, background: true });
+  assert.match(textOf(started), /runs in the background as p\d+[\s\S]*Its output so far:\na\n$/);
+  const id = idIn(textOf(started));
+  await bench.run('bash', { command: 'touch go' });
+  assert.match(textOf(await bench.run('read_process', { id, fromByte: 2, waitMs: 20_000 })), /^\[p\d+, ended with exit code 4 after /);
+});
+
+test('G44: of a flood without end the first 64 MiB are kept, and who asks for more is told that it is full', async () => {
+  await using bench = await openBench();
+  const most = 64 * 1024 * 1024;
+  const id = idIn(textOf(await bench.run('bash', { command: 'yes tendon', background: true })).slice(0, 200));
+  let end = '';
+  for (let round = 0; round < 600 && !end.includes('kept'); round += 1)
+    end = textOf(await bench.run('read_process', { id, waitMs: 100 })).replaceAll('tendon\n', '');
+  const [, to = '', kept = ''] =
+    /^\[p\d+, running for \d+ s; bytes \d+ to (\d+) of \d+, of which the first (\d+) are kept\]\n\w*\n+\[The output is full: [^\]]*\]$/.exec(end) ?? [];
+  assert.equal(to, kept, end);
+  assert.ok(Number(kept) <= most && Number(kept) > most - 1024 * 1024, kept);
+  // Held until its time limit if it waited for what never comes.
+  const abort = new AbortController();
+  const limit = setTimeout(() => abort.abort(), 20_000);
+  const far = await bench.run('read_process', { id, fromByte: most + 1, waitMs: 60_000 }, { abort });
+  clearTimeout(limit);
+  assert.deepEqual([far.status, far.error?.code], ['failed', 'out_of_range']);
+  assert.match(textOf(far), new RegExp(`The output of ${id} is full: only its first ${kept} bytes are kept`));
+});
+
+/** Under a limit of the system's for the size of a file, which stands for a disk that is full. */
+async function spoolUnder(limitKiB: number, path: string): Promise<unknown> {
+  const script = `
+    import { OutputSpool } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'output-spool.ts')).href)};
+    const spool = new OutputSpool(process.argv[1], 'x');
+    for (const letter of 'abc') spool.add(letter.repeat(60_000));
+    const { text } = spool.read(0, 200_000);
+    console.log(JSON.stringify([spool.keptBytes, spool.totalBytes, text === 'abc'.replace(/./g, (letter) => letter.repeat(60_000)).slice(0, text.length), text.length]));`;
+  const shell = `ulimit -f ${limitKiB}; exec "$0" --input-type=module -e "$1" "$2"`;
+  const { stdout } = await promisify(execFile)('bash', ['-c', shell, process.execPath, script, path]);
+  return JSON.parse(stdout);
+}
+
+test('G44: a disk that is full in the middle of a write leaves what was kept as it was', async () => {
+  for (const [limitKiB, kept] of [
+    [0, 60_000],
+    [50, 60_000],
+    [100, 60_000],
+    [150, 120_000],
+  ] as const) {
+    const path = await openSpoolFolder(join(folder, `limit ${limitKiB}`));
+    assert.deepEqual([limitKiB, await spoolUnder(limitKiB, path)], [limitKiB, [kept, 180_000, true, kept]]);
+    assert.equal((await readdir(path)).length, limitKiB > 58 ? 1 : 0);
+  }
 });
 
 test('G43: a rule for a command that ends does not let the same one run on', () => {

@@ -23,8 +23,8 @@ export const readProcessTool: LocalTool<'read_process'> = {
   name: 'read_process',
   run: async (input, context) => {
     const kept = requireKept(context, input.id);
-    const { totalBytes } = kept.spool;
-    const isNewsless = (): boolean => !context.signal.aborted && kept.ended === undefined && kept.spool.totalBytes <= Math.max(totalBytes, input.fromByte ?? 0);
+    const from = input.fromByte ?? kept.spool.keptBytes;
+    const isNewsless = (): boolean => !context.signal.aborted && kept.ended === undefined && kept.spool.keptBytes <= from && !isBeyond(kept, from);
     const until = performance.now() + (input.waitMs ?? 0);
     while (isNewsless() && performance.now() < until) await context.background.changed(kept, Math.min(250, Math.max(1, until - performance.now())));
     if (context.signal.aborted) return endedEarly(endReason(context.signal), '');
@@ -52,14 +52,28 @@ function requireKept({ background, sessionId }: ToolContext, id: string): KeptCo
 /** A piece of the output between a line that says what it is of, and one that says how to read on. */
 function pieceOf(kept: KeptCommand, { fromByte }: { readonly fromByte?: number | undefined }): string {
   const { keptBytes, totalBytes } = kept.spool;
+  if (fromByte !== undefined && isBeyond(kept, fromByte))
+    throw new ToolFault(
+      'out_of_range',
+      `The output of ${kept.id} is full: only its first ${keptBytes} bytes are kept, of ${totalBytes} so far, and none from there on will be. Start the command again with its output in a file, or with less of it.`,
+    );
   if (fromByte !== undefined && fromByte > keptBytes)
     throw new ToolFault('out_of_range', `The output of ${kept.id} has ${keptBytes} bytes so far. Give a fromByte up to that.`);
   const piece = kept.spool.read(fromByte ?? -PIECE_BYTES, PIECE_BYTES);
   const lost = totalBytes > keptBytes ? `, of which the first ${keptBytes} are kept` : '';
   const head = `[${kept.id}, ${stateOf(kept)}; bytes ${piece.from} to ${piece.to} of ${totalBytes}${lost}]`;
-  const goesOn = kept.ended ? '' : `\n[What comes next: fromByte ${piece.to}.]`;
-  const next = piece.to < keptBytes ? `\n[Read on with fromByte ${piece.to}.]` : goesOn;
-  return `${head}\n${piece.text === '' ? '(nothing)' : piece.text}${next}`;
+  return `${head}\n${piece.text === '' ? '(nothing)' : piece.text}${nextOf(kept, piece.to)}`;
+}
+
+function nextOf({ spool, ended }: KeptCommand, to: number): string {
+  if (to < spool.keptBytes) return `\n[Read on with fromByte ${to}.]`;
+  if (spool.totalBytes > spool.keptBytes) return '\n[The output is full: what came after this is not kept, and nothing more will be.]';
+  return ended ? '' : `\n[What comes next: fromByte ${to}.]`;
+}
+
+/** Whether nothing will ever stand there, because the output is full before. */
+function isBeyond({ spool }: KeptCommand, byte: number): boolean {
+  return spool.totalBytes > spool.keptBytes && byte > spool.keptBytes;
 }
 
 function stateOf({ ended, startedAt }: KeptCommand): string {

@@ -23,17 +23,26 @@ export async function readImage(
   handle: FileHandle,
   { size, mimeType }: { readonly size: number; readonly mimeType: string },
 ): Promise<ToolResult> {
-  if (size > IMAGE_BYTES)
+  // Counted again: a file can grow after its size was asked for.
+  const data = size > IMAGE_BYTES ? undefined : await firstBytes(handle, IMAGE_BYTES + 1);
+  if (data === undefined || data.length > IMAGE_BYTES)
     throw new ToolFault(
       'too_large',
-      `${JSON.stringify(path)} is a picture of ${size} bytes; up to ${IMAGE_BYTES} can be shown. Make a smaller copy, for example with: convert IN -resize 1200x1200 -quality 80 OUT.jpg.`,
+      `${JSON.stringify(path)} is a picture of ${Math.max(size, data?.length ?? 0)} bytes; up to ${IMAGE_BYTES} can be shown. Make a smaller copy, for example with: convert IN -resize 1200x1200 -quality 80 OUT.jpg.`,
     );
-  const data = (await handle.readFile()).toString('base64');
   return {
     status: 'succeeded',
     content: [
-      { type: 'text', text: `${JSON.stringify(path)}: ${mimeType}, ${size} bytes` },
-      { type: 'image', data, mimeType },
+      { type: 'text', text: `${JSON.stringify(path)}: ${mimeType}, ${data.length} bytes` },
+      { type: 'image', data: data.toString('base64'), mimeType },
     ],
   };
+}
+
+async function firstBytes(handle: FileHandle, most: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(most);
+  let length = 0;
+  for (let bytesRead = 1; bytesRead > 0 && length < most; length += bytesRead)
+    ({ bytesRead } = await handle.read({ buffer, offset: length, length: most - length, position: length }));
+  return buffer.subarray(0, length);
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { deflateRawSync, constants as zlib } from 'node:zlib';
 import type { ToolResult } from '@tendon/protocol';
+import { readImage } from './read-image.ts';
 import { openBench } from './tool-bench-rig.ts';
 
 const bench = await openBench();
@@ -47,6 +49,13 @@ test('G41: a picture that is too large, or asked for by line, says what to do in
   assert.equal(exact.content.at(-1)?.type, 'image');
   await put('small.png', PNG);
   assert.match(textOf(await read('small.png', { startLine: 2 })), /has no lines\. Leave startLine and endLine out/);
+});
+
+test('G41: a picture that has grown since its size was asked for is held to the limit all the same', async () => {
+  await put('grown.png', Buffer.concat([PNG, Buffer.alloc(3 * 1024 * 1024)]));
+  const handle = await open(join(bench.root, 'grown.png'));
+  await assert.rejects(readImage('grown.png', handle, { size: PNG.length, mimeType: 'image/png' }), /up to 716800 can be shown/);
+  await handle.close();
 });
 
 /** A PDF with a line of text on each page. */
@@ -94,6 +103,32 @@ test('G42: a PDF that is locked, damaged, a scan or too large says so', async ()
     assert.deepEqual([path, result.error?.code], [path, code]);
     assert.match(textOf(result), words);
   }
+});
+
+/** A PDF whose page unfolds to so many MiB of blanks. */
+function unfoldingPdf(mebibytes: number): Buffer {
+  const piece = deflateRawSync(Buffer.alloc(1024 * 1024, ' '), { finishFlush: zlib.Z_FULL_FLUSH });
+  const drawn = Buffer.concat([Buffer.from([0x78, 0x9c]), ...Array.from({ length: mebibytes }, () => piece), Buffer.from([3, 0])]);
+  const plain = pdfOf(['']).toString('latin1');
+  const stream = `<< /Length ${drawn.length} /Filter /FlateDecode >>\nstream\n${drawn.toString('latin1')}`;
+  return Buffer.from(
+    plain.replace('<< /Length 0 >>\nstream\n', () => stream),
+    'latin1',
+  );
+}
+
+test('G42: a small PDF that unfolds without end is ended at its limit of memory', async () => {
+  await put('unfolding.pdf', unfoldingPdf(900));
+  const before = process.memoryUsage().rss;
+  let most = before;
+  const look = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss);
+  }, 20);
+  const result = await read('unfolding.pdf');
+  clearInterval(look);
+  assert.equal(result.error?.code, 'unreadable');
+  assert.match(textOf(result), /could not be read in 20 s and 512 MB/);
+  assert.ok(most - before < 1.5e9, `it held ${most - before} bytes`);
 });
 
 test('G42: a stop ends the reading of a PDF, and its thread', async () => {
