@@ -1,6 +1,6 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
-import type { Call, Gateway } from '@tendon/protocol';
-import { memo, type ReactNode } from 'react';
+import { type Call, type Gateway, isFinalCallState } from '@tendon/protocol';
+import { memo, type ReactNode, useState } from 'react';
 import { useView } from '../app/session-context.tsx';
 import { ApprovalCard } from '../approvals/approval-card.tsx';
 import { AnsweredQuestions } from '../questions/answered-questions.tsx';
@@ -18,11 +18,13 @@ export const ToolCall = memo(function ToolCall({ callId }: { callId: string }): 
 
 function KnownCall({ call }: { call: Call }): ReactNode {
   const gateway = useGateway(call.gatewayId);
+  // Kept here, over the change from one form to the next: what is quick is over before its card is there for the first time.
+  const [wasSeenBefore] = useState(!isFinalCallState(call.state));
   if (call.state === 'awaiting_approval') return <ApprovalCard call={call} gateway={gateway} />;
   if (call.state === 'awaiting_answer') return <QuestionPanel key={call.id} call={call} />;
   if (call.tool === 'ask_user_questions' && call.state === 'succeeded') return <AnsweredQuestions call={call} />;
   if (call.tool === 'update_plan' && planSteps(call.input).length > 0) return <PlanCard call={call} />;
-  return <ToolCard call={call} gateway={gateway} />;
+  return <ToolCard call={call} gateway={gateway} startsOpen={wasSeenBefore && call.effect !== 'read'} />;
 }
 
 function useGateway(id: string | undefined): Gateway | undefined {

@@ -16,15 +16,18 @@ import { UnknownOutcome } from './unknown-outcome.tsx';
 
 const TONES: Record<CallTone, string> = { quiet: 'text-faint', busy: 'text-muted', needs_you: 'text-warn', good: 'text-good', bad: 'text-bad' };
 
-interface ToolCardProps {
+interface CardBodyProps {
   readonly call: Call;
   readonly gateway: Gateway | undefined;
 }
 
+interface ToolCardProps extends CardBodyProps {
+  readonly startsOpen: boolean;
+}
+
 /** A call that has been decided: one line in words; opened, exactly what ran and what came of it. What ran before one's eyes stays open. */
-export function ToolCard({ call, gateway }: ToolCardProps): ReactNode {
-  const isOver = isFinalCallState(call.state);
-  const [isOpen, setOpen] = useState(!isOver && call.effect !== 'read');
+export function ToolCard({ call, gateway, startsOpen }: ToolCardProps): ReactNode {
+  const [isOpen, setOpen] = useState(startsOpen);
   const title = callTitle(call);
   const state = callStateText(call, gateway);
   const duration = callDurationMs(call);
@@ -63,7 +66,7 @@ export function ToolCard({ call, gateway }: ToolCardProps): ReactNode {
   );
 }
 
-function CardBody({ call, gateway }: ToolCardProps): ReactNode {
+function CardBody({ call, gateway }: CardBodyProps): ReactNode {
   const output = useView((view) => view.outputs[call.id]);
   const isOver = isFinalCallState(call.state);
   // The diff of what was done says all that the edit asked for, with the lines around it.
