@@ -4,6 +4,13 @@ import { loopbackFront } from '@tendon/server/page';
 import { pino } from 'pino';
 import { AgentSocket } from './agent-socket.ts';
 
+/** What a browser has that is signed in. */
+export interface RelayBrowser {
+  /** As it stands in a header. */
+  readonly cookie: string;
+  readonly pageKey: string;
+}
+
 export interface RelayRig extends AsyncDisposable {
   readonly relay: RelayHandle;
   /** Links that were shown in the terminal. */
@@ -11,10 +18,10 @@ export interface RelayRig extends AsyncDisposable {
   /** How often the server refused the relay's own key. */
   readonly keyRefusals: () => number;
   readonly logLines: Record<string, unknown>[];
-  /** The cookie of a browser that has opened a new link. */
-  signIn(): Promise<string>;
-  /** A page's connection, with the cookie of a browser that is signed in unless another is given. */
-  page(options?: { readonly cookie?: string; readonly token?: string }): Promise<AgentSocket>;
+  /** A browser that opens a new link. */
+  signIn(): Promise<RelayBrowser>;
+  /** A page's connection, from a browser that signs in anew unless another is given, with the key of its page unless another token is given. */
+  page(options?: { readonly browser?: RelayBrowser; readonly token?: string }): Promise<AgentSocket>;
 }
 
 /** A relay on a free port, which shows the built page. */
@@ -35,15 +42,15 @@ export async function relayRig(options: Pick<RelayOptions, 'serverUrl' | 'key' |
     },
   });
   const sockets = new Set<AgentSocket>();
-  const signIn = async (): Promise<string> => {
-    const answer = await fetch(relay.signInLink(), { redirect: 'manual' });
-    return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  const signIn = async (): Promise<RelayBrowser> => {
+    const { headers } = await fetch(relay.signInLink(), { redirect: 'manual' });
+    return { cookie: headers.get('set-cookie')?.split(';')[0] ?? '', pageKey: headers.get('location')?.split('#relay=')[1] ?? '' };
   };
   return {
     ...{ relay, links, logLines, signIn, keyRefusals: () => refusals },
-    page: async ({ cookie, token } = {}) => {
-      const headers = { Cookie: cookie ?? (await signIn()), Origin: relay.url };
-      const socket = await AgentSocket.connect({ url: relay.url, name: 'a page', headers, ...(token === undefined ? {} : { key: token }) });
+    page: async ({ browser, token } = {}) => {
+      const { cookie, pageKey } = browser ?? (await signIn());
+      const socket = await AgentSocket.connect({ url: relay.url, name: 'a page', headers: { Cookie: cookie, Origin: relay.url }, key: token ?? pageKey });
       sockets.add(socket);
       return socket;
     },

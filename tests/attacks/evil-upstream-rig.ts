@@ -12,6 +12,8 @@ export interface EvilUpstream extends AsyncDisposable {
   answer: unknown;
   /** Sent as soon as somebody is let in. */
   readonly welcome: { readonly name: string; readonly payload: unknown }[];
+  /** Whether whoever is let in is put out again at once. */
+  kicks: boolean;
   /** To everyone who is connected. */
   tell(name: string, payload: unknown): void;
 }
@@ -24,6 +26,7 @@ export async function evilUpstream(): Promise<EvilUpstream> {
     url: '',
     heard: [],
     welcome: [],
+    kicks: false,
     answer: { ok: true, data: {} },
     tell: (name, payload) => {
       for (const socket of sockets) socket.emit(name, payload);
@@ -40,6 +43,7 @@ export async function evilUpstream(): Promise<EvilUpstream> {
       if (typeof acknowledge === 'function') acknowledge(upstream.answer);
     });
     for (const { name, payload } of upstream.welcome) socket.emit(name, payload);
+    if (upstream.kicks) socket.disconnect();
   });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

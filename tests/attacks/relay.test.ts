@@ -35,7 +35,7 @@ after(() => stack.disposeAsync());
 const upstream = stack.use(await evilUpstream());
 const approvals = new LocalApprovals(GATEWAY_ID);
 const front = stack.use(await relayRig({ serverUrl: upstream.url, key: 'tdn_key', approvals }));
-const cookie = await front.signIn();
+const { cookie, pageKey } = await front.signIn();
 beforeEach(() => {
   upstream.heard.length = 0;
   upstream.answer = { ok: true, data: {} };
@@ -50,12 +50,18 @@ interface Page {
 async function openPage(): Promise<Page> {
   const socket = io(new URL(AGENT_NAMESPACE, front.relay.url).href, {
     ...{ path: SOCKET_PATH, reconnection: false, forceNew: true, transports: ['websocket'] },
-    ...{ auth: { protocol: PROTOCOL_VERSION, client: { name: 'page', version: '1' } }, extraHeaders: { Cookie: cookie, Origin: front.relay.url } },
+    ...{
+      auth: { protocol: PROTOCOL_VERSION, token: pageKey, client: { name: 'page', version: '1' } },
+      extraHeaders: { Cookie: cookie, Origin: front.relay.url },
+    },
   });
   stack.defer(() => void socket.disconnect());
   const heard: Page['heard'] = [];
   socket.onAny((name: string, payload: unknown) => heard.push({ name, payload }));
-  await new Promise((resolve, reject) => socket.once('connect', () => resolve(undefined)).once('connect_error', reject));
+  await new Promise((resolve, reject) => {
+    socket.once('connect', () => resolve(undefined)).once('connect_error', reject);
+    socket.once('disconnect', (reason) => reject(new Error(reason)));
+  });
   return { socket, heard, ask: (name, payload) => socket.timeout(15_000).emitWithAck(name, payload) as Promise<Result<unknown>> };
 }
 
@@ -206,10 +212,10 @@ describe('approvals', () => {
   }
 
   let seq = 0;
-  async function show(call: Call): Promise<void> {
+  async function show(call: Call, as?: number): Promise<void> {
     seq += 1;
     page.heard.length = 0;
-    upstream.tell('session:event', { sessionId, seq, at: '2026-11-28T10:00:00.000Z', type: 'call.requested', data: { call } });
+    upstream.tell('session:event', { sessionId, seq: as ?? seq, at: '2026-11-28T10:00:00.000Z', type: 'call.requested', data: { call } });
     await until({ what: 'the call to be shown', pollMs: 5, check: () => (page.heard.some(({ name }) => name === 'session:event') ? true : undefined) });
   }
 
@@ -220,6 +226,7 @@ describe('approvals', () => {
     const call = callOf({ command: 'ls' });
     await show(call);
     assert.equal(approvals.has(call.id, call.inputHash), false, 'shown is not approved');
+    upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
     await decide(call, { inputHash: 'another' });
     assert.equal(approvals.has(call.id, 'another'), false);
     await decide(call, { decision: 'deny' });
@@ -250,6 +257,118 @@ describe('approvals', () => {
     assert.equal(approvals.has(turned.id, turned.inputHash), false);
   });
 
+  const rm = { command: 'rm -rf /' };
+  const session = (fixtures('agent-requests')['session:create']?.data?.[0] as { session: object } | undefined)?.session;
+  const { gatewayId: _gatewayId, ...nowhere } = callOf(rm);
+  const WAYS: readonly { title: string; shown: () => Promise<Call> }[] = [
+    {
+      title: 'what would run comes later, in a field that the page does not know of',
+      shown: async () => {
+        const forged = callOf({ command: 'ls' }, rm);
+        await show(forged);
+        upstream.answer = { ok: true, data: { sessions: [], call: { ...forged, input: rm }, calls: [{ ...forged, input: rm }] } };
+        await page.ask('session:list', {});
+        return forged;
+      },
+    },
+    {
+      title: 'what would run comes later, in an event that is older',
+      shown: async () => {
+        const forged = callOf({ command: 'ls' }, rm);
+        await show(forged);
+        await show({ ...forged, input: rm }, 1);
+        return forged;
+      },
+    },
+    {
+      title: 'what would run comes first, and then a call of the server in its place',
+      shown: async () => {
+        const call = callOf(rm);
+        await show(call);
+        await show({ ...call, kind: 'remote', input: { command: 'ls' } });
+        return call;
+      },
+    },
+    {
+      title: 'what would run comes first, and then a call of no machine in its place',
+      shown: async () => {
+        const call = { ...nowhere, id: randomUUID() } as Call;
+        await show({ ...call, gatewayId: GATEWAY_ID });
+        await show({ ...call, input: { command: 'ls' } });
+        return call;
+      },
+    },
+    {
+      title: 'a call of no machine comes first, and then what would run, in an answer that the page has not asked for in vain',
+      shown: async () => {
+        const call = callOf(rm);
+        await show({ ...call, kind: 'remote', input: { command: 'ls' } });
+        upstream.answer = { ok: true, data: { session, messages: [], calls: [call], seq: 1, hasMore: false } };
+        await page.ask('session:attach', { sessionId });
+        return call;
+      },
+    },
+  ];
+  for (const { title, shown } of WAYS)
+    test(`L7: a call that was shown in two ways is not approved: ${title}`, async () => {
+      const call = await shown();
+      upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
+      const answer = await decide(call);
+      assert.equal(answer.ok ? '' : answer.error.code, 'conflict');
+      assert.equal(approvals.has(call.id, call.inputHash), false);
+    });
+
+  test('L7: an approval that is taken back, that the server refuses, or that is of another session does not count', async () => {
+    const taken = callOf({ command: 'ls' });
+    await show(taken);
+    upstream.answer = { ok: true, data: { callId: taken.id, state: 'queued' } };
+    await decide(taken);
+    assert.equal(approvals.has(taken.id, taken.inputHash), true);
+    await decide(taken, { decision: 'deny' });
+    assert.equal(approvals.has(taken.id, taken.inputHash), false);
+    const refused = callOf({ command: 'ls' });
+    await show(refused);
+    upstream.answer = { ok: false, error: { code: 'conflict', message: 'no' } };
+    await decide(refused);
+    assert.equal(approvals.has(refused.id, refused.inputHash), false);
+    const elsewhere = callOf({ command: 'ls' });
+    await show(elsewhere);
+    await decide(elsewhere, { sessionId: randomUUID() });
+    assert.equal(approvals.has(elsewhere.id, elsewhere.inputHash), false);
+  });
+
+  test('L7: a refusal of the second approval leaves the first', async () => {
+    const call = callOf({ command: 'ls' });
+    await show(call);
+    upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
+    await decide(call);
+    upstream.answer = { ok: false, error: { code: 'conflict', message: 'decided already' } };
+    await decide(call);
+    assert.equal(approvals.has(call.id, call.inputHash), true);
+  });
+
+  test('L7: with as many calls as are remembered, none that is new counts, and none that is known is forgotten', () => {
+    const few = new LocalApprovals(GATEWAY_ID, 2);
+    const [first, second, third] = [callOf({ command: '1' }), callOf({ command: '2' }, rm), callOf({ command: '3' })];
+    assert.deepEqual(
+      [first, second, third].map((call) => few.show(call)),
+      [true, false, true],
+    );
+    assert.equal(few.approve({ ...third, callId: third.id }), false);
+    assert.equal(few.approve({ ...first, callId: first.id }), true);
+    assert.equal(few.isForged(second.id), true);
+  });
+
+  test('L7: a page with a token of its own may approve at the server, and not for this machine', async () => {
+    const call = callOf({ command: 'ls' });
+    const own = await front.page({ token: 'tdn_own' });
+    await show(call);
+    upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
+    await own.request('tool:decide', { sessionId, callId: call.id, inputHash: call.inputHash, decision: 'approve' });
+    assert.equal(approvals.has(call.id, call.inputHash), false);
+    own.close();
+  });
+
   test('L7: a call that was never shown here, and one of another machine, are not approved for this one', async () => {
     const unseen = callOf({ command: 'ls' });
     await decide(unseen);
@@ -271,6 +390,46 @@ test('L4: what the server says the moment it lets somebody in arrives in order, 
   );
   upstream.welcome.length = 0;
   late.socket.disconnect();
+});
+
+test('L5: fields that the protocol does not have pass unread, whatever is in them', async () => {
+  for (const more of [{ calls: 7 }, { events: [null] }, { call: null }, { call: 'x', calls: [null], events: {} }]) {
+    upstream.answer = { ok: true, data: { sessions: [], ...more } };
+    assert.deepEqual(await page.ask('session:list', {}), upstream.answer);
+  }
+  page.heard.length = 0;
+  upstream.tell('server:notice', { code: 'odd', message: '', calls: 7, data: null, events: [null] });
+  await until({ what: 'the notice', pollMs: 5, check: () => page.heard[0] });
+});
+
+test('L4: a server that ends the connection the moment it has let somebody in leaves no page that believes to be online', async () => {
+  upstream.kicks = true;
+  const outcomes = await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const { socket } = await openPage().catch(() => ({ socket: undefined }));
+      if (socket) await until({ what: 'the page to hear of it', pollMs: 5, check: () => !socket.connected || undefined });
+      return socket?.connected ?? false;
+    }),
+  );
+  upstream.kicks = false;
+  assert.deepEqual(outcomes, Array(10).fill(false));
+});
+
+test('L8: a page to whose server tells a great deal at once hears all of it, or is cut; it is never left without a server', async () => {
+  for (let index = 0; index < 300; index += 1) upstream.welcome.push({ name: 'server:notice', payload: { code: 'count', message: String(index) } });
+  const flooded = await Promise.all(Array.from({ length: 10 }, () => openPage().catch(() => undefined)));
+  upstream.welcome.length = 0;
+  for (const one of flooded)
+    if (one) await until({ what: 'the page to be cut or told', pollMs: 5, check: () => !one.socket.connected || one.heard.length === 300 || undefined });
+  for (const one of flooded) one?.socket.disconnect();
+});
+
+test('L4: a page that leaves and comes again on one connection ends it, so that nothing piles up', async () => {
+  const { socket } = await openPage();
+  const closed = new Promise((resolve) => socket.io.engine.once('close', resolve));
+  socket.emit('session:detach', {});
+  (socket.io as unknown as { _packet(packet: object): void })._packet({ type: 1, nsp: AGENT_NAMESPACE });
+  await closed;
 });
 
 test('L8: a page that does not read is cut, and the others go on', async () => {

@@ -1,11 +1,27 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { AgentSocket, DOOR_TABLE, doorHeaders, nodeRig, relayRig, resultText, runs, SessionView, says, stampedTokens, until } from '@tendon/testing';
+import { LocalApprovals } from '@tendon/gateway/parts';
+import {
+  AgentSocket,
+  DOOR_TABLE,
+  doorHeaders,
+  nodeRig,
+  type RelayBrowser,
+  relayRig,
+  resultText,
+  runs,
+  SessionView,
+  says,
+  stampedTokens,
+  until,
+} from '@tendon/testing';
 
 /*
  * A browser on the machine of a gateway, through its relay, to a server elsewhere: real sockets all the way, and a proxy between relay and
@@ -107,8 +123,9 @@ describe('signing in', () => {
   test('L2: a link signs one browser in, once, and leads to a path of the page', async () => {
     const link = relay.signInLink('/machines');
     const first = await visit(pathOf(link));
-    assert.deepEqual([first.status, first.headers['location']], [303, '/machines']);
-    assert.match(String(first.headers['set-cookie']), /^tendon-relay-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=2592000$/);
+    assert.equal(first.status, 303);
+    assert.match(String(first.headers['location']), /^\/machines#relay=tdr_[\w-]{43}$/);
+    assert.match(String(first.headers['set-cookie']), /^tendon-relay-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
     assert.equal((await visit(pathOf(link))).status, 401);
     const attempts = await Promise.all(
       Array.from(
@@ -132,7 +149,7 @@ describe('signing in', () => {
 
   test('L2: a link leads nowhere else', async () => {
     for (const to of ['//evil.example', 'https://evil.example', '/\\evil.example', '/a?b', 'javascript:alert(1)', '/a\r\nSet-Cookie: x=1', ''])
-      assert.equal((await visit(pathOf(relay.signInLink(to)))).headers['location'], '/', to);
+      assert.match(String((await visit(pathOf(relay.signInLink(to)))).headers['location']), /^\/#relay=tdr_[\w-]{43}$/, to);
   });
 
   test('L2: a wrong link opens nothing, and the terminal shows a new one', async () => {
@@ -149,15 +166,40 @@ describe('signing in', () => {
   test('L2: without the cookie no socket is let in, whatever token it brings; signing out ends what is open', async () => {
     for (const cookie of ['', 'tendon-relay-1=x', `tendon-relay-${relay.port}=`, `tendon-relay-${relay.port}=${'A'.repeat(43)}`])
       for (const token of [undefined, rig.key])
-        assert.equal((await refusalOf(front.page({ cookie, ...(token === undefined ? {} : { token }) }))).code, 'unauthorized', cookie);
-    const cookie = await front.signIn();
-    const page = await front.page({ cookie });
+        assert.equal(
+          (await refusalOf(front.page({ browser: { ...(await front.signIn()), cookie }, ...(token === undefined ? {} : { token }) }))).code,
+          'unauthorized',
+          cookie,
+        );
+    const browser = await front.signIn();
+    const page = await front.page({ browser });
     const other = await front.page();
-    assert.equal((await ask('/api/auth/sign-out', [...HOST, 'Cookie', cookie, 'Origin', relay.url], 'POST')).status, 200);
+    assert.equal((await ask('/api/auth/sign-out', [...HOST, 'Cookie', browser.cookie, 'Origin', relay.url], 'POST')).status, 200);
     await page.ended;
-    assert.equal((await refusalOf(front.page({ cookie }))).code, 'unauthorized');
+    assert.equal((await refusalOf(front.page({ browser }))).code, 'unauthorized');
     assert.equal(other.isConnected, true, 'another browser stays');
     other.close();
+  });
+});
+
+describe('the cookie is not enough', () => {
+  test('L2: a cookie that another port of this machine was sent opens no socket, with no key, a wrong one or that of another browser', async () => {
+    const browser = await front.signIn();
+    const other = await front.signIn();
+    const bare = AgentSocket.connect({ url: relay.url, headers: { Cookie: browser.cookie, Origin: relay.url } });
+    assert.equal((await refusalOf(bare)).code, 'unauthorized');
+    for (const token of [other.pageKey, `tdr_${'A'.repeat(43)}`, 'tdr_'])
+      assert.equal((await refusalOf(front.page({ browser, token }))).code, 'unauthorized', token);
+    (await front.page({ browser })).close();
+  });
+
+  test('L1: a connection that says nothing does not keep a relay from ending', async () => {
+    const own = await relayRig({ serverUrl: rig.proxy.url, key: rig.key, approvals: new LocalApprovals(randomUUID()) });
+    const silent = connect(own.relay.port, '127.0.0.1');
+    await once(silent, 'connect');
+    const over = once(silent, 'close');
+    await own.relay.close();
+    await over;
   });
 });
 
@@ -168,7 +210,7 @@ describe('what it serves', () => {
     assert.match(page.body, /<div id="root">/);
     assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self' ws:\/\/127\.0\.0\.1:\d+/);
     assert.equal((await visit('/api/me')).status, 401);
-    const cookie = ['Cookie', await front.signIn()];
+    const cookie = ['Cookie', (await front.signIn()).cookie];
     const me = await visit('/api/me', cookie);
     assert.equal(me.status, 200);
     assert.equal(JSON.parse(me.body).user.id, rig.server.ownerId);
@@ -211,16 +253,16 @@ describe('passing on', () => {
   });
 
   test('L4: a server that goes takes the pages with it, and lets them in again when it is back', async () => {
-    const cookie = await front.signIn();
-    const session = await SessionView.create(await front.page({ cookie }));
+    const browser = await front.signIn();
+    const session = await SessionView.create(await front.page({ browser }));
     await rig.proxy.refuse();
     await session.socket.ended;
-    const refused = await refusalOf(front.page({ cookie }));
+    const refused = await refusalOf(front.page({ browser }));
     assert.equal(refused.code, 'unavailable');
     assert.match(refused.message, /^The relay on this machine cannot reach http:\/\/127\.0\.0\.1:\d+: .*It tries again when this page does\.$/);
     await rig.proxy.accept();
     rig.model.script(says('Back.'));
-    const again = await SessionView.attach(await front.page({ cookie }), session.id, session.events.length);
+    const again = await SessionView.attach(await front.page({ browser }), session.id, session.events.length);
     await again.say('are you there?');
     await again.untilStatus('idle');
     assert.equal(again.answer, 'Back.');
@@ -228,30 +270,30 @@ describe('passing on', () => {
 
   test('L4: a page that leaves while the server is being dialled leaves nothing behind', async () => {
     const before = rig.proxy.connections;
-    const cookie = await front.signIn();
+    const browser = await front.signIn();
     rig.proxy.stall();
-    const leaving = Array.from({ length: 5 }, () => impatient(cookie));
+    const leaving = Array.from({ length: 5 }, () => impatient(browser));
     await Promise.all(leaving);
     rig.proxy.resume();
     await until({ what: 'nothing to be left', pollMs: 10, check: () => (rig.proxy.connections <= before ? true : undefined) });
   });
 
   test('L6: behind a page stands the token that it brings, and else the key of the machine', async () => {
-    const cookie = await front.signIn();
+    const browser = await front.signIn();
     const stranger = await rig.addUser();
-    const theirs = await front.page({ cookie, token: stranger.key });
+    const theirs = await front.page({ browser, token: stranger.key });
     assert.deepEqual((await theirs.ask('session:list', {})).sessions, [], 'what the token is good for, and not the machine');
-    const own = await front.page({ cookie });
+    const own = await front.page({ browser });
     assert.ok((await own.ask('session:list', {})).sessions.length > 0);
-    const wrong = await refusalOf(front.page({ cookie, token: `tdn_${'x'.repeat(43)}` }));
+    const wrong = await refusalOf(front.page({ browser, token: `tdn_${'x'.repeat(43)}` }));
     assert.equal(wrong.code, 'unauthorized', "the server's own word");
     assert.equal(front.keyRefusals(), 0);
   });
 });
 
 /** Knocks and goes away again. */
-async function impatient(cookie: string): Promise<void> {
-  const socket = AgentSocket.connect({ url: relay.url, headers: { Cookie: cookie, Origin: relay.url } });
+async function impatient({ cookie, pageKey }: RelayBrowser): Promise<void> {
+  const socket = AgentSocket.connect({ url: relay.url, headers: { Cookie: cookie, Origin: relay.url }, key: pageKey });
   const ended = socket.then(
     (open) => open.close(),
     () => undefined,

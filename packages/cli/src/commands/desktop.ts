@@ -26,9 +26,13 @@ export async function desktop({ session, ...flags }: DesktopFlags): Promise<void
     throw new StartError(`"${session}" is not the id of a session: it stands at the end of its address, after /s/`);
   await gateway({ ...flags, relay: true }, (relay, running, config) => {
     const profile = join(config.home, 'desktop');
-    void mkdir(profile, { recursive: true, mode: 0o700 }).then(() =>
-      showWindow({ relay, running, browser: found.path, profile }, session === undefined ? '/' : `/s/${session}`),
-    );
+    const path = session === undefined ? '/' : `/s/${session}`;
+    mkdir(profile, { recursive: true, mode: 0o700 })
+      .then(() => showWindow({ relay, running, browser: found.path, profile }, path))
+      .catch((error: Error) => {
+        note(`The window could not be opened (${error.message}).`);
+        sayLink(relay.signInLink(path));
+      });
   });
 }
 

@@ -96,7 +96,7 @@ async function openRelay({ config, place, keys, handle, log }: RelayParts, key: 
     onLink: sayLink,
     onKeyRefused: () => {
       note("The server no longer accepts this machine's page. Start this again to pair it anew.");
-      void forgetKeys(keys, place);
+      forgetKeys(keys, place).catch((error: Error) => note(`The pairing could not be removed from this disk: ${error.message}`));
     },
   });
 }

@@ -1,55 +1,77 @@
 import type { Call } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 
-/** So many of each are remembered; the oldest are forgotten first, and then count as never shown, or never approved. */
-const MOST = 5_000;
+type Look = typeof FORGED | typeof ELSEWHERE | `${string} ${string}`;
+
+const FORGED = 'forged';
+/** Not a call of this machine. */
+const ELSEWHERE = 'elsewhere';
+/** So many calls are remembered. After that no new one counts as shown: to forget would let a server show a call a second time, as something else. */
+const MOST = 100_000;
 
 /**
  * What was shown and approved on this machine itself, as its relay saw it pass. A server can neither invent an approval that was given here,
- * nor show one thing and have another approved: the hash of what was shown is made again here.
+ * nor show one thing and have another approved: the hash of what was shown is made again here, and a call that was ever shown in two ways
+ * counts no more, since nobody here knows which of them the page shows.
  *
- *   shown, its hash is right ──approved with this hash──► approved
- *   shown, its hash is wrong ──────────► never
+ *   shown, its hash is right ──approved with this hash──► approved ──denied, or refused by the server──► shown
+ *      └─────────────── shown again as something else ───────┴──► forged, for good
+ *   shown, its hash is wrong ──► forged, for good
  */
 export class LocalApprovals {
   readonly #gatewayId: string;
+  readonly #most: number;
+  /** What every call was shown as, by call; `forged` when as two things, or as what its hash denies. */
+  readonly #shown = new Map<string, Look>();
   /** Hashes by call. */
-  readonly #shown = new Map<string, string>();
   readonly #approved = new Map<string, string>();
-  readonly #forged = new Map<string, string>();
 
-  constructor(gatewayId: string) {
+  constructor(gatewayId: string, most = MOST) {
     this.#gatewayId = gatewayId;
+    this.#most = most;
   }
 
-  /** A call is on its way to a page on this machine. False when the server says of it what its own hash denies. */
+  /** A call is on its way to a page on this machine. False when it is not what its hash says, or not what it was shown as before. */
   show(call: Call): boolean {
-    if (call.kind !== 'local' || call.gatewayId !== this.#gatewayId) return true;
-    const { tool, input, workspace } = call;
-    if (hashOf({ tool, input, workspace, gatewayId: this.#gatewayId }) !== call.inputHash) {
-      this.#shown.delete(call.id);
-      remember(this.#forged, call.id, call.inputHash);
-      return false;
-    }
-    this.#forged.delete(call.id);
-    remember(this.#shown, call.id, call.inputHash);
+    const now = this.#look(call);
+    const before = this.#shown.get(call.id);
+    if (before === undefined && this.#shown.size >= this.#most) return now !== FORGED;
+    const look = before === undefined || before === now ? now : FORGED;
+    this.#shown.set(call.id, look);
+    if (look === FORGED) this.#approved.delete(call.id);
+    return look !== FORGED;
+  }
+
+  /** Whether this call was ever shown as something that it is not. */
+  isForged(callId: string): boolean {
+    return this.#shown.get(callId) === FORGED;
+  }
+
+  /** A person at a page on this machine approves what stands there. False when that counts for nothing new: not shown as this, or approved already. */
+  approve({ callId, sessionId, inputHash }: { readonly callId: string; readonly sessionId: string; readonly inputHash: string }): boolean {
+    if (this.#shown.get(callId) !== lookOf(sessionId, inputHash) || this.has(callId, inputHash)) return false;
+    this.#approved.set(callId, inputHash);
     return true;
   }
 
-  /** Whether the last that was shown of this call was not what its hash says. */
-  isForged(callId: string): boolean {
-    return this.#forged.has(callId);
-  }
-
-  /** A person at a page on this machine approves. */
-  approve(callId: string, hash: string): void {
-    if (this.#shown.get(callId) === hash) remember(this.#approved, callId, hash);
+  /** The person denies, or the server did not take the approval. */
+  withdraw(callId: string): void {
+    this.#approved.delete(callId);
   }
 
   /** Whether exactly this was approved here. */
   has(callId: string, hash: string): boolean {
     return this.#approved.get(callId) === hash;
   }
+
+  #look({ kind, tool, input, workspace, gatewayId, inputHash: hash, sessionId }: Call): Look {
+    if (kind !== 'local' || gatewayId !== this.#gatewayId) return ELSEWHERE;
+    return hashOf({ tool, input, workspace, gatewayId }) === hash ? lookOf(sessionId, hash) : FORGED;
+  }
+}
+
+function lookOf(sessionId: string, hash: string): Look {
+  return `${sessionId} ${hash}`;
 }
 
 /** Undefined for what has no canonical form: no hash can agree with that. */
@@ -59,11 +81,4 @@ function hashOf(parts: Parameters<typeof inputHash>[0]): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function remember(map: Map<string, string>, key: string, value: string): void {
-  map.delete(key);
-  map.set(key, value);
-  const oldest = map.keys().next();
-  if (map.size > MOST && !oldest.done) map.delete(oldest.value);
 }

@@ -1,7 +1,9 @@
 import {
   AGENT_NOTICES,
   AGENT_REQUESTS,
+  type AgentData,
   type AgentNoticeName,
+  type AgentNotices,
   type AgentRequestName,
   type Call,
   ERROR_CODES,
@@ -32,29 +34,32 @@ export function passRequest(name: string, payload: unknown): Passed<AgentRequest
   return checked.ok ? { ok: true, value: name } : checked;
 }
 
-/** The server's answer to it. */
-export function passAnswer(name: AgentRequestName, answer: unknown): Passed<Result<unknown>> {
-  if (tryParse(failureSchema, answer).success) return { ok: true, value: answer as Result<unknown> };
+/** The server's answer to it, and the calls that it shows to the page. */
+export function passAnswer(name: AgentRequestName, answer: unknown): Passed<{ readonly answer: Result<unknown>; readonly calls: readonly Call[] }> {
+  if (tryParse(failureSchema, answer).success) return { ok: true, value: { answer: answer as Result<unknown>, calls: [] } };
   const { data: schema } = AGENT_REQUESTS[name];
   const checked = validate(z.object({ ok: z.literal(true), data: schema }), answer);
-  return checked.ok ? { ok: true, value: answer as Result<unknown> } : checked;
+  return checked.ok ? { ok: true, value: { answer: answer as Result<unknown>, calls: callsInAnswer(name, checked.data.data) } } : checked;
 }
 
-/** What the server tells. */
-export function passNotice(name: string, payload: unknown): Passed<AgentNoticeName> {
+/** What the server tells, and the call that it shows to the page. */
+export function passNotice(name: string, payload: unknown): Passed<{ readonly name: AgentNoticeName; readonly calls: readonly Call[] }> {
   if (!isNoticeName(name)) return refusal('invalid_payload', 'there is no such event', [{ path: '', reason: 'there is no such event' }]);
   const checked = validate(AGENT_NOTICES[name], payload);
-  return checked.ok ? { ok: true, value: name } : checked;
+  if (!checked.ok) return checked;
+  return { ok: true, value: { name, calls: name === 'session:event' ? callsInEvent(checked.data as AgentNotices['session:event']) : [] } };
 }
 
-/** The calls that an answer or a notice, which has passed, shows to the page. */
-export function callsIn(data: unknown): Call[] {
-  const found: Call[] = [];
-  const { call, calls, events } = data as { call?: Call; calls?: readonly Call[]; events?: readonly { data: unknown }[] };
-  if (call) found.push(call);
-  if (calls) found.push(...calls);
-  for (const event of events ?? []) found.push(...callsIn(event.data));
-  return found;
+/** Out of what was read by the schema: what the page does not know of, it does not show. */
+function callsInAnswer(name: AgentRequestName, data: unknown): Call[] {
+  if (name === 'session:history') return (data as AgentData<'session:history'>).calls;
+  if (name !== 'session:attach') return [];
+  const { calls, events = [] } = data as AgentData<'session:attach'>;
+  return [...calls, ...events.flatMap(callsInEvent)];
+}
+
+function callsInEvent(event: AgentNotices['session:event']): Call[] {
+  return event.type === 'call.requested' || event.type === 'call.updated' ? [event.data.call] : [];
 }
 
 function isRequestName(name: string): name is AgentRequestName {

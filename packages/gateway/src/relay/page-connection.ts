@@ -1,13 +1,15 @@
-import { type AgentRequest, type AgentRequestName, type Result, refusal } from '@tendon/protocol';
+import { type AgentRequest, type AgentRequestName, type Call, type Result, refusal } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
-import { callsIn, type Passed, passAnswer, passNotice, passRequest } from './packets.ts';
+import { passAnswer, passNotice, passRequest } from './packets.ts';
 import { openUpstream, type Upstream, type UpstreamOptions, type UpstreamRefusal } from './upstream.ts';
 
 export interface PageConnectionOptions {
   readonly upstream: UpstreamOptions;
   readonly approvals: LocalApprovals;
+  /** Whether what a person approves here counts as approved on this machine. */
+  readonly isOwnPage: boolean;
   readonly log: Logger;
 }
 
@@ -18,7 +20,7 @@ const MOST_HELD = 200;
 /** What may wait to be read by a page: one packet more is let in, and then the page is cut. */
 const UNREAD_BYTES = 8 * 1024 * 1024;
 
-const FORGED = 'What the server shows of this call is not what would run: the hash differs. It was not approved. Deny it, and look at the server.';
+const FORGED = 'What the server has shown of this call is not what would run, or not always the same. It was not approved. Deny it, and look at the server.';
 
 /*
  *   page knocks ──► dialling ──server lets us in──► joined ──either side ends──► over (both ends are closed)
@@ -46,9 +48,13 @@ export class PageConnection {
         settled();
       },
       ended: (refusal) => {
-        if (!isLetIn) settled(refusal);
-        else this.#options.log.info({ component: 'relay', cause: refusal.message }, 'the connection behind a page has ended');
-        this.end();
+        if (isLetIn) {
+          this.#options.log.info({ component: 'relay', cause: refusal.message }, 'the connection behind a page has ended');
+          this.end();
+        } else {
+          this.#over();
+          settled(refusal);
+        }
       },
       notice: (name, payload) => this.#hold(() => this.#notice(name, payload)),
     });
@@ -58,6 +64,7 @@ export class PageConnection {
 
   /** The page is in: what the server has told meanwhile comes first. */
   join(): void {
+    if (this.#phase === 'over') this.#socket.disconnect(true);
     if (this.#phase !== 'dialling') return;
     this.#phase = 'joined';
     this.#boundUnread();
@@ -67,13 +74,18 @@ export class PageConnection {
     this.#held = [];
   }
 
-  /** Ends both sides. May be called twice. */
+  /** Ends both sides, with the whole transport of the page: before it has joined, Socket.IO has nothing else to end. May be called twice. */
   end(): void {
     if (this.#phase === 'over') return;
+    this.#over();
+    this.#socket.disconnect(true);
+    this.#socket.conn.close();
+  }
+
+  #over(): void {
     this.#phase = 'over';
     this.#held = [];
     this.#upstream.close();
-    this.#socket.disconnect(true);
   }
 
   #hold(task: () => void): void {
@@ -86,24 +98,32 @@ export class PageConnection {
     const last = args.at(-1);
     const acknowledge: Acknowledge = typeof last === 'function' ? (last as Acknowledge) : () => undefined;
     const [name, payload] = typeof last === 'function' ? args.slice(0, -1) : args;
-    const passed = this.#admit(String(name), payload);
-    if (passed.ok) this.#upstream.ask(passed.value, payload, (answer) => acknowledge(this.#read(passed.value, answer)));
-    else acknowledge(passed);
+    const passed = passRequest(String(name), payload);
+    if (!passed.ok) {
+      this.#options.log.info({ component: 'relay', name: String(name).slice(0, 100), error: passed.error.message }, 'a request of a page does not pass');
+      acknowledge(passed);
+    } else if (passed.value === 'tool:decide') this.#decide(payload as AgentRequest<'tool:decide'>, acknowledge);
+    else this.#ask(passed.value, payload, acknowledge);
   }
 
-  #admit(name: string, payload: unknown): Passed<AgentRequestName> {
-    const passed = passRequest(name, payload);
-    if (!passed.ok) this.#options.log.info({ component: 'relay', name: name.slice(0, 100), error: passed.error.message }, 'a request of a page does not pass');
-    return passed.ok && passed.value === 'tool:decide' ? this.#decide(payload as AgentRequest<'tool:decide'>) : passed;
-  }
-
-  /** An approval that is given here counts as one of this machine. */
-  #decide({ callId, inputHash, decision }: AgentRequest<'tool:decide'>): Passed<'tool:decide'> {
-    if (decision === 'approve') {
-      if (this.#options.approvals.isForged(callId)) return refusal('conflict', FORGED);
-      this.#options.approvals.approve(callId, inputHash);
+  /** An approval that is given here counts as one of this machine, until it is taken back or the server says that it was none. */
+  #decide(request: AgentRequest<'tool:decide'>, acknowledge: Acknowledge): void {
+    const { approvals, isOwnPage } = this.#options;
+    if (request.decision === 'deny') approvals.withdraw(request.callId);
+    else if (approvals.isForged(request.callId)) {
+      acknowledge(refusal('conflict', FORGED));
+      return;
     }
-    return { ok: true, value: 'tool:decide' };
+    const isNew = request.decision === 'approve' && isOwnPage && approvals.approve(request);
+    this.#ask('tool:decide', request, (answer, isFromServer) => {
+      // Without an answer the server may have taken it, and will dispatch what the person did approve.
+      if (isNew && isFromServer && !answer.ok) approvals.withdraw(request.callId);
+      acknowledge(answer);
+    });
+  }
+
+  #ask(name: AgentRequestName, payload: unknown, answered: (answer: Result<unknown>, isFromServer: boolean) => void): void {
+    this.#upstream.ask(name, payload, (answer) => answered(this.#read(name, answer), answer !== undefined));
   }
 
   #read(name: AgentRequestName, answer: unknown): Result<unknown> {
@@ -113,8 +133,8 @@ export class PageConnection {
       this.#options.log.warn({ component: 'relay', name, error: passed.error.message }, 'an answer of the server does not pass');
       return refusal('internal', `The server's answer has a wrong shape (${passed.error.message}) and was not passed on.`);
     }
-    if (passed.value.ok) this.#show(passed.value.data);
-    return passed.value;
+    this.#show(passed.value.calls);
+    return passed.value.answer;
   }
 
   #notice(name: string, payload: unknown): void {
@@ -124,14 +144,14 @@ export class PageConnection {
       this.#socket.emit('server:notice', { code: 'not_passed_on', message: `The server sent something that could not be passed on: ${passed.error.message}.` });
       return;
     }
-    if (passed.value === 'session:event') this.#show((payload as { data: unknown }).data);
-    this.#socket.emit(passed.value, payload);
+    this.#show(passed.value.calls);
+    this.#socket.emit(passed.value.name, payload);
   }
 
-  #show(data: unknown): void {
-    for (const call of callsIn(data)) {
+  #show(calls: readonly Call[]): void {
+    for (const call of calls) {
       if (this.#options.approvals.show(call)) continue;
-      this.#options.log.warn({ component: 'relay', callId: call.id }, 'the server shows a call whose hash is that of something else');
+      this.#options.log.warn({ component: 'relay', callId: call.id }, 'the server shows a call as something that it is not');
     }
   }
 

@@ -82,8 +82,8 @@ function openLink(context: Context<Env>, { front, signIn, showLink, port }: Rela
   const { headers } = context.env.incoming;
   context.header('Cache-Control', 'no-store');
   if (context.req.method !== 'GET' || headers['sec-purpose'] !== undefined || headers['purpose'] === 'prefetch') return context.body(null, 204);
-  const secret = signIn.open(context.req.query('token') ?? '');
-  if (secret === undefined) {
+  const secrets = signIn.open(context.req.query('token') ?? '');
+  if (secrets === undefined) {
     showLink();
     return context.html(
       front.words('Sign in to this machine', [
@@ -92,9 +92,10 @@ function openLink(context: Context<Env>, { front, signIn, showLink, port }: Rela
       401,
     );
   }
-  context.header('Set-Cookie', `${cookieName(port())}=${secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${30 * 24 * 3_600}`);
+  context.header('Set-Cookie', `${cookieName(port())}=${secrets.cookie}; Path=/; HttpOnly; SameSite=Strict`);
   const to = context.req.query('to') ?? '/';
-  return context.redirect(PAGE_PATH.test(to) && !to.startsWith('//') ? to : '/', 303);
+  // In the fragment, which no server and no other page sees.
+  return context.redirect(`${PAGE_PATH.test(to) && !to.startsWith('//') ? to : '/'}#relay=${secrets.pageKey}`, 303);
 }
 
 function signOut(context: Context<Env>, { signIn, onSignOut, port }: RelayHttpOptions): Response {

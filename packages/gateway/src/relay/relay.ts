@@ -9,7 +9,7 @@ import { GatewayStartError } from '../start-error.ts';
 import { errorCode } from '../tools/faults.ts';
 import { PageConnection } from './page-connection.ts';
 import { type RelayFront, relayRoutes, signInCookie } from './relay-http.ts';
-import { RelaySignIn } from './sign-in.ts';
+import { PAGE_KEY_PREFIX, RelaySignIn } from './sign-in.ts';
 import type { UpstreamRefusal } from './upstream.ts';
 
 export type { RelayFront } from './relay-http.ts';
@@ -41,6 +41,7 @@ export interface RelayHandle {
 }
 
 const HOST = '127.0.0.1';
+const OPEN_THE_LINK = 'Open the link that the terminal of this machine shows.';
 const MOST_PAGES = 64;
 const MOST_KNOCKS = 200;
 /** So that somebody who guesses does not fill the terminal. */
@@ -137,8 +138,11 @@ class Relay implements RelayHandle {
     if (this.#isClosing) return;
     this.#isClosing = true;
     for (const page of this.#pages.values()) page.end();
-    await this.#io.close();
+    const closed = this.#io.close();
+    // At once, and also those that have not said a word yet, as browsers hold them in advance: nothing else would end them.
+    this.#http.close();
     this.#http.closeAllConnections();
+    await closed;
   }
 
   #openSockets(): Server {
@@ -174,23 +178,30 @@ class Relay implements RelayHandle {
     }
     const { serverUrl, key, approvals, log } = this.#options;
     const { token, client } = handshake;
-    const page = new PageConnection(socket, { upstream: { serverUrl, token: token ?? key, client }, approvals, log }, (refusal) => {
-      if (refusal) this.#pages.delete(socket);
-      settled(refusal?.code === 'unauthorized' && token === undefined ? this.#keyEnded() : refusal);
-    });
+    const page = new PageConnection(
+      socket,
+      { upstream: { serverUrl, token: token ?? key, client }, isOwnPage: token === undefined, approvals, log },
+      (refusal) => {
+        if (refusal) this.#pages.delete(socket);
+        settled(refusal?.code === 'unauthorized' && token === undefined ? this.#keyEnded() : refusal);
+      },
+    );
     this.#pages.set(socket, page);
     socket.conn.once('close', () => this.#pages.delete(socket));
   }
 
+  /** `token` is that of a client of its own; absent for the relay's own page, which has shown that it is. */
   #readHandshake(socket: Socket): ({ readonly ok: true } & Pick<Handshake, 'token' | 'client'>) | { readonly ok: false; readonly refusal: UpstreamRefusal } {
-    if (!this.#signIn.isSignedIn(signInCookie(socket.request, this.#port)))
-      return refused('unauthorized', 'Open the link that the terminal of this machine shows.');
+    const cookie = signInCookie(socket.request, this.#port);
+    if (!this.#signIn.isSignedIn(cookie)) return refused('unauthorized', OPEN_THE_LINK);
     const checked = validate(handshakeSchema, socket.handshake.auth);
     if (!checked.ok || checked.data.protocol !== PROTOCOL_VERSION)
       return refused('unsupported_protocol', `This relay speaks protocol ${PROTOCOL_VERSION}. Reload the page.`);
     if (this.#isClosing || this.#pages.size >= MOST_PAGES)
       return refused('rate_limited', `This relay has ${MOST_PAGES} pages open already, or is about to end. Close some pages.`);
-    return { ok: true, token: checked.data.token, client: checked.data.client };
+    const { token, client } = checked.data;
+    if (this.#signIn.isPageKey(cookie, token)) return { ok: true, client };
+    return token === undefined || token.startsWith(PAGE_KEY_PREFIX) ? refused('unauthorized', OPEN_THE_LINK) : { ok: true, token, client };
   }
 
   /** Not `unauthorized`: signing in at the relay would mend nothing. */

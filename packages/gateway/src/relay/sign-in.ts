@@ -2,21 +2,38 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const LINK_LIFETIME_MS = 15 * 60_000;
 const SIGN_IN_LIFETIME_MS = 30 * 24 * 3_600_000;
-const MOST_LINKS = 20;
+/** More than whoever guesses can have made in the lifetime of a link. */
+const MOST_LINKS = 200;
 const MOST_SIGN_INS = 100;
 
+/** What a browser has that signed in. */
+export interface RelaySecrets {
+  /** Goes with every request to this machine, and so to whatever listens on another port of it. */
+  readonly cookie: string;
+  /** Kept by the page, where its own origin alone reads it. */
+  readonly pageKey: string;
+}
+
+interface SignedIn {
+  readonly endsAt: number;
+  readonly pageKeyHash: string;
+}
+
+export const PAGE_KEY_PREFIX = 'tdr_';
+
 /**
- * Who may use the relay: whoever opens a link that stood in the terminal. Kept in memory alone, so that nothing on the disk opens the relay;
- * when its process ends, everybody is signed out.
+ * Who may use the relay: whoever opens a link that stood in the terminal. Here it is kept in memory alone, so that when this process ends,
+ * everybody is signed out.
  *
- *   link made ──opened──► used up, the browser has a cookie ──30 days──► over
+ *   link made ──opened──► used up, the browser has a cookie and its page a key ──30 days──► over
  *      └── 15 minutes ──► over
  */
 export class RelaySignIn {
   readonly #now: () => number;
   /** When each ends, by hash. */
   readonly #links = new Map<string, number>();
-  readonly #signIns = new Map<string, number>();
+  /** By hash of the cookie. */
+  readonly #signIns = new Map<string, SignedIn>();
 
   /** `now`: monotonic milliseconds. */
   constructor(now: () => number) {
@@ -25,37 +42,49 @@ export class RelaySignIn {
 
   /** The secret of a link that works once. */
   newLink(): string {
-    return this.#make(this.#links, { lifetimeMs: LINK_LIFETIME_MS, most: MOST_LINKS });
+    const link = newSecret();
+    keep(this.#links, { hash: hashOf(link), value: this.#now() + LINK_LIFETIME_MS, most: MOST_LINKS });
+    return link;
   }
 
-  /** Uses a link up. The secret of the browser's cookie, or undefined for a link that is none, or no longer. */
-  open(link: string): string | undefined {
-    const hash = hashOf(link);
-    const isGood = this.#holds(this.#links, hash);
-    this.#links.delete(hash);
-    return isGood ? this.#make(this.#signIns, { lifetimeMs: SIGN_IN_LIFETIME_MS, most: MOST_SIGN_INS }) : undefined;
+  /** Uses a link up. Undefined for a link that is none, or no longer. */
+  open(link: string): RelaySecrets | undefined {
+    const endsAt = this.#links.get(hashOf(link));
+    this.#links.delete(hashOf(link));
+    if (endsAt === undefined || this.#now() >= endsAt) return undefined;
+    const secrets = { cookie: newSecret(), pageKey: `${PAGE_KEY_PREFIX}${newSecret()}` };
+    const value = { endsAt: this.#now() + SIGN_IN_LIFETIME_MS, pageKeyHash: hashOf(secrets.pageKey) };
+    keep(this.#signIns, { hash: hashOf(secrets.cookie), value, most: MOST_SIGN_INS });
+    return secrets;
   }
 
-  isSignedIn(secret: string | undefined): boolean {
-    return secret !== undefined && this.#holds(this.#signIns, hashOf(secret));
+  isSignedIn(cookie: string | undefined): boolean {
+    return this.#signedIn(cookie) !== undefined;
   }
 
-  signOut(secret: string): void {
-    this.#signIns.delete(hashOf(secret));
+  /** Whether this is the key of the page in the browser that has this cookie. */
+  isPageKey(cookie: string | undefined, pageKey: string | undefined): boolean {
+    return pageKey !== undefined && this.#signedIn(cookie)?.pageKeyHash === hashOf(pageKey);
   }
 
-  #make(book: Map<string, number>, { lifetimeMs, most }: { lifetimeMs: number; most: number }): string {
-    const secret = randomBytes(32).toString('base64url');
-    book.set(hashOf(secret), this.#now() + lifetimeMs);
-    const oldest = book.keys().next();
-    if (book.size > most && !oldest.done) book.delete(oldest.value);
-    return secret;
+  signOut(cookie: string): void {
+    this.#signIns.delete(hashOf(cookie));
   }
 
-  #holds(book: Map<string, number>, hash: string): boolean {
-    const endsAt = book.get(hash);
-    return endsAt !== undefined && this.#now() < endsAt;
+  #signedIn(cookie: string | undefined): SignedIn | undefined {
+    const found = cookie === undefined ? undefined : this.#signIns.get(hashOf(cookie));
+    return found !== undefined && this.#now() < found.endsAt ? found : undefined;
   }
+}
+
+function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+function keep<Value>(book: Map<string, Value>, { hash, value, most }: { readonly hash: string; readonly value: Value; readonly most: number }): void {
+  book.set(hash, value);
+  const oldest = book.keys().next();
+  if (book.size > most && !oldest.done) book.delete(oldest.value);
 }
 
 /** Looked up by hash, so that the time of a look-up tells nothing of the secret. */
