@@ -269,6 +269,8 @@ describe('passing on', () => {
   });
 
   test('L4: a page that leaves while the server is being dialled leaves nothing behind', async () => {
+    // The machine itself comes back in its own time after the test before, and has a connection then.
+    await until({ what: 'the machine to be back', pollMs: 10, check: () => gateway.state.kind === 'online' || undefined });
     const before = rig.proxy.connections;
     const browser = await front.signIn();
     rig.proxy.stall();

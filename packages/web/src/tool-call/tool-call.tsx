@@ -24,7 +24,13 @@ function KnownCall({ call }: { call: Call }): ReactNode {
   if (call.state === 'awaiting_answer') return <QuestionPanel key={call.id} call={call} />;
   if (call.tool === 'ask_user_questions' && call.state === 'succeeded') return <AnsweredQuestions call={call} />;
   if (call.tool === 'update_plan' && planSteps(call.input).length > 0) return <PlanCard call={call} />;
-  return <ToolCard call={call} gateway={gateway} startsOpen={wasSeenBefore && call.effect !== 'read'} />;
+  return (
+    <ToolCard
+      call={call}
+      gateway={gateway}
+      startsOpen={wasSeenBefore && call.effect !== 'read' && (!isFinalCallState(call.state) || call.startedAt !== undefined)}
+    />
+  );
 }
 
 function useGateway(id: string | undefined): Gateway | undefined {
