@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { runs, says } from '@tendon/testing';
 import { browserRig } from './browser-rig.ts';
 import { SCRIPT_PAYLOADS } from './script-payloads.ts';
@@ -47,13 +48,13 @@ async function assertHarmless({ device, foreign }: { device: SessionPage; foreig
   assert.deepEqual(foreign, [], where);
 }
 
-/** Waits where a connection may not ask so often. */
+/** A connection may not ask so often: comes again when the server said that it may. */
 async function titledSession(title: string): Promise<string> {
   for (;;) {
     const made = await socket.request('session:create', { title });
     if (made.ok) return made.data.session.id;
     assert.equal(made.error.code, 'rate_limited', title);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await setTimeout((made.error.details as { retryAfterMs: number }).retryAfterMs);
   }
 }
 

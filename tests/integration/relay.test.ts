@@ -8,6 +8,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { LocalApprovals } from '@tendon/gateway/parts';
+import { AGENT_NAMESPACE, PROTOCOL_VERSION, SOCKET_PATH } from '@tendon/protocol';
 import {
   AgentSocket,
   DOOR_TABLE,
@@ -22,6 +23,7 @@ import {
   stampedTokens,
   until,
 } from '@tendon/testing';
+import { io, type Socket } from 'socket.io-client';
 
 /*
  * A browser on the machine of a gateway, through its relay, to a server elsewhere: real sockets all the way, and a proxy between relay and
@@ -274,8 +276,9 @@ describe('passing on', () => {
     const before = rig.proxy.connections;
     const browser = await front.signIn();
     rig.proxy.stall();
-    const leaving = Array.from({ length: 5 }, () => impatient(browser));
-    await Promise.all(leaving);
+    const leaving = Array.from({ length: 5 }, () => dialling(browser));
+    await until({ what: 'the server to be dialled for all of them', pollMs: 5, check: () => rig.proxy.connections >= before + leaving.length });
+    for (const socket of leaving) socket.disconnect();
     rig.proxy.resume();
     await until({ what: 'nothing to be left', pollMs: 10, check: () => (rig.proxy.connections <= before ? true : undefined) });
   });
@@ -293,14 +296,12 @@ describe('passing on', () => {
   });
 });
 
-/** Knocks and goes away again. */
-async function impatient({ cookie, pageKey }: RelayBrowser): Promise<void> {
-  const socket = AgentSocket.connect({ url: relay.url, headers: { Cookie: cookie, Origin: relay.url }, key: pageKey });
-  const ended = socket.then(
-    (open) => open.close(),
-    () => undefined,
-  );
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 200))]);
+/** A page that knocks; nobody waits for it to be let in. */
+function dialling({ cookie, pageKey }: RelayBrowser): Socket {
+  return io(new URL(AGENT_NAMESPACE, relay.url).href, {
+    ...{ path: SOCKET_PATH, reconnection: false, forceNew: true, transports: ['websocket'] },
+    ...{ auth: { protocol: PROTOCOL_VERSION, token: pageKey, client: { name: 'page', version: '1' } }, extraHeaders: { Cookie: cookie, Origin: relay.url } },
+  });
 }
 
 describe('approvals', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { parseAllowed } from '../policy/network-allow.ts';
 import { policySchema } from '../policy/policy.ts';
 import { judgeTarget, type NetworkRulesOptions, targetOf } from './network-rules.ts';
+import { PRIVATE_HOSTS } from './private-hosts.test-kit.ts';
 
 interface Rules {
   readonly allow?: readonly string[];
@@ -22,48 +22,8 @@ async function judged(url: string, { allow = [], reserved = [], names }: Rules =
 }
 
 test('W14: no form of writing an address that is not public gets through', async () => {
-  const hosts = [
-    ...['127.0.0.1', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7f.1', '0177.0.0.1', '017700000001', '127.255.255.254', '0', '0.0.0.0', '0x0'],
-    ...[
-      '[::1]',
-      '[::]',
-      '[0:0:0:0:0:0:0:1]',
-      '[::ffff:127.0.0.1]',
-      '[::ffff:7f00:1]',
-      '[::ffff:a9fe:a9fe]',
-      '[64:ff9b::7f00:1]',
-      '[2002:7f00:1::]',
-      '[::127.0.0.1]',
-    ],
-    ...['10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.0.1', '0xc0a80001', '3232235521', '169.254.169.254', '0xa9fea9fe', '2852039166'],
-    ...[
-      '100.64.0.1',
-      '100.100.100.200',
-      '192.0.0.192',
-      '192.0.2.1',
-      '198.18.0.1',
-      '198.51.100.1',
-      '203.0.113.1',
-      '224.0.0.1',
-      '239.1.1.1',
-      '240.0.0.1',
-      '255.255.255.255',
-    ],
-    ...['[fe80::1]', '[fc00::1]', '[fd00:ec2::254]', '[ff02::1]', '[2001:db8::1]', '[2001::1]', '[fec0::1]', '[100::1]', '[64:ff9b:1::1]'],
-    ...[
-      'localhost',
-      'LOCALHOST',
-      'localhost.',
-      '127.0.0.1.',
-      '\uff11\uff12\uff17.0.0.1',
-      '127\u30020\u30020\u30021',
-      '\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3',
-      '%6cocalhost',
-      hostname(),
-    ],
-  ];
-  assert.ok(hosts.length >= 60, String(hosts.length));
-  for (const host of hosts) assert.equal(await judged(`http://${host}:8080/x`), 'address_refused', host);
+  assert.ok(PRIVATE_HOSTS.length >= 60, String(PRIVATE_HOSTS.length));
+  for (const host of PRIVATE_HOSTS) assert.equal(await judged(`http://${host}:8080/x`), 'address_refused', host);
 });
 
 test('W14: a name is judged by every address it leads to', async () => {
