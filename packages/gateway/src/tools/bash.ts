@@ -7,7 +7,7 @@ import { errorCode, ToolFault } from './faults.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
 import { identify, type ProcessIdentity } from './process-table.ts';
-import { type CallProcesses, findCallProcesses, killCallProcesses } from './process-tree.ts';
+import { type CallProcesses, findCallProcesses, hasLeftovers, killCallProcesses } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { locateFolder } from './workspace.ts';
@@ -85,8 +85,9 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
   // Aborted before or while it ended: the kill is waited for, so that a result never stands beside a process of its call.
   await killed.settle();
   const { isHeld } = await pipe.drain();
+  const goesOn = isHeld || (await hasLeftovers(call));
   const output = keeper.finish();
-  const id = keepRest({ isHeld: isHeld && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, {
+  const id = keepRest({ goesOn: goesOn && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, {
     ...kept,
     call,
     pipe,
@@ -96,7 +97,7 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
   return shellResult(end, {
     context,
     output,
-    isHeld,
+    goesOn,
     keptAs: id,
     isSandboxed: what.shell.isSandboxed,
     durationMs: Math.round(performance.now() - startedAt),
@@ -105,11 +106,11 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
 
 /** What of a command outlives its call: processes that still run, and the whole of an output that was cut. */
 function keepRest(
-  what: { readonly isHeld: boolean; readonly isCut: boolean },
+  what: { readonly goesOn: boolean; readonly isCut: boolean },
   { background }: ToolContext,
   { call, pipe, end, ...kept }: LeftRunning & { readonly end: ShellEnd | undefined },
 ): string | undefined {
-  if (what.isHeld) return background.adopt({ ...kept, call, pipe });
+  if (what.goesOn) return background.adopt({ ...kept, call, pipe });
   pipe.close();
   if (what.isCut) return background.keep({ ...kept, end });
   kept.spool.close();
@@ -197,8 +198,8 @@ function notStarted(error: Error, shell: ShellStart): ToolResult {
   return failedResult('not_started', `The command could not be started (${errorCode(error) ?? error.message}). Try again.`);
 }
 
-function noteOf({ isHeld, keptAs }: ShellRun): string {
-  if (isHeld)
+function noteOf({ goesOn, keptAs }: ShellRun): string {
+  if (goesOn)
     return `\n[A process that it started in the background still runs as ${keptAs}, and ends with the gateway. read_process shows what it says, stop_process ends it.]`;
   return keptAs === undefined ? '' : `\n[All of the output is kept as ${keptAs}: read_process with a fromByte shows what was left out.]`;
 }
@@ -206,7 +207,7 @@ function noteOf({ isHeld, keptAs }: ShellRun): string {
 interface ShellRun {
   readonly context: ToolContext;
   readonly output: { text: string; removedBytes: number };
-  readonly isHeld: boolean;
+  readonly goesOn: boolean;
   /** Where the rest of its output is read, or what still runs. */
   readonly keptAs: string | undefined;
   readonly isSandboxed: boolean;
@@ -219,7 +220,7 @@ function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
     ...(end.signal === null ? {} : { signal: end.signal }),
     durationMs: run.durationMs,
     ...(run.output.removedBytes > 0 ? { truncatedBytes: run.output.removedBytes } : {}),
-    ...(run.isHeld ? { background: true } : {}),
+    ...(run.goesOn ? { background: true } : {}),
     ...(run.keptAs === undefined ? {} : { process: run.keptAs }),
     sandboxed: run.isSandboxed,
   };

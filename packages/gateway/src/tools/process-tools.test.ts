@@ -169,6 +169,16 @@ test('G43: one that has let go of its output still runs, is stopped, ends with t
   assert.deepEqual(await findCallProcesses({ callId: calls[1], leader: undefined }), []);
 });
 
+test('G43: what a command has left running without its output is listed and ends with the gateway too', async () => {
+  await using bench = await openBench();
+  const callId = newId();
+  const left = await bench.run('bash', { command: 'sleep 600 >/dev/null 2>&1 & echo left' }, { callId });
+  const id = idIn(textOf(left));
+  assert.match(textOf(await bench.run('list_processes', {})), new RegExp(`${id}\\b.*running`));
+  await bench[Symbol.asyncDispose]();
+  assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
+});
+
 test('G43: a command in the background that closes its own output answers after a second too', async () => {
   await using bench = await openBench();
   const command = 'echo a; exec >/dev/null 2>&1; for i in $(seq 100); do [ -e go ] && break; sleep 0.05; done; exit 4';

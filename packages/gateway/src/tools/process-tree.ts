@@ -47,6 +47,22 @@ function addDescendants(rows: readonly ProcessRow[], found: Set<number>): void {
   }
 }
 
+/**
+ * Whether a call whose leader has ended has left something running. What is still in its group is asked for first, in one system call: a look
+ * through all processes takes milliseconds, which most commands need not wait for. What has left the group as well is not seen.
+ */
+export async function hasLeftovers(call: CallProcesses): Promise<boolean> {
+  return call.leader !== undefined && isGroupThere(call.leader.pid) && (await findCallProcesses(call)).length > 0;
+}
+
+function isGroupThere(groupId: number): boolean {
+  try {
+    return process.kill(-groupId, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. */
 export async function killCallProcesses(call: CallProcesses, graceMs: number = GRACE_MS): Promise<void> {
   const known = new Set<number>();
