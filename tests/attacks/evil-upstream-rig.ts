@@ -14,6 +14,12 @@ export interface EvilUpstream extends AsyncDisposable {
   readonly welcome: { readonly name: string; readonly payload: unknown }[];
   /** Whether whoever is let in is put out again at once. */
   kicks: boolean;
+  /** How many were let in. */
+  readonly letIn: number;
+  /** The text of the next acknowledgements, whatever it is, instead of `answer`. */
+  answerRaw: string | undefined;
+  /** The text of an event, whatever it is, to everyone who is connected. */
+  tellRaw(text: string): void;
   /** To everyone who is connected. */
   tell(name: string, payload: unknown): void;
 }
@@ -27,6 +33,11 @@ export async function evilUpstream(): Promise<EvilUpstream> {
     heard: [],
     welcome: [],
     kicks: false,
+    letIn: 0,
+    answerRaw: undefined,
+    tellRaw: (text) => {
+      for (const socket of sockets) writeRaw(socket, `2${AGENT_NAMESPACE},${text}`);
+    },
     answer: { ok: true, data: {} },
     tell: (name, payload) => {
       for (const socket of sockets) socket.emit(name, payload);
@@ -37,10 +48,17 @@ export async function evilUpstream(): Promise<EvilUpstream> {
   };
   io.of(AGENT_NAMESPACE).on('connection', (socket) => {
     sockets.add(socket);
+    Object.assign(upstream, { letIn: upstream.letIn + 1 });
+    let asked = '';
+    socket.conn.on('data', (packet: unknown) => {
+      asked = /^2\/agent,(\d+)/.exec(String(packet))?.[1] ?? asked;
+    });
     socket.once('disconnect', () => sockets.delete(socket));
     socket.onAny((name: string, payload: unknown, acknowledge: unknown) => {
       upstream.heard.push({ name, payload });
-      if (typeof acknowledge === 'function') acknowledge(upstream.answer);
+      if (typeof acknowledge !== 'function') return;
+      if (upstream.answerRaw === undefined) acknowledge(upstream.answer);
+      else writeRaw(socket, `3${AGENT_NAMESPACE},${asked}${upstream.answerRaw}`);
     });
     for (const { name, payload } of upstream.welcome) socket.emit(name, payload);
     if (upstream.kicks) socket.disconnect();
@@ -48,4 +66,9 @@ export async function evilUpstream(): Promise<EvilUpstream> {
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   return Object.assign(upstream, { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` });
+}
+
+/** Past Socket.IO's own encoder. */
+function writeRaw(socket: Socket, packet: string): void {
+  (socket.conn as unknown as { write(packet: string): void }).write(packet);
 }

@@ -222,18 +222,20 @@ describe('approvals', () => {
   const decide = (call: Call, more: object = {}) =>
     page.ask('tool:decide', { sessionId, callId: call.id, inputHash: call.inputHash, decision: 'approve', ...more });
 
+  const counts = (call: Call): boolean => approvals.has({ ...call, callId: call.id });
+
   test('L7: what was shown and approved here counts, with its own hash and no other', async () => {
     const call = callOf({ command: 'ls' });
     await show(call);
-    assert.equal(approvals.has(call.id, call.inputHash), false, 'shown is not approved');
+    assert.equal(counts(call), false, 'shown is not approved');
     upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
     await decide(call, { inputHash: 'another' });
-    assert.equal(approvals.has(call.id, 'another'), false);
+    assert.equal(approvals.has({ ...call, callId: call.id, inputHash: 'another' }), false);
     await decide(call, { decision: 'deny' });
-    assert.equal(approvals.has(call.id, call.inputHash), false);
+    assert.equal(counts(call), false);
     await decide(call);
-    assert.equal(approvals.has(call.id, call.inputHash), true);
-    assert.equal(approvals.has(call.id, 'another'), false);
+    assert.equal(counts(call), true);
+    assert.equal(approvals.has({ ...call, callId: call.id, inputHash: 'another' }), false);
   });
 
   test('L7: a call that is shown as something else cannot be approved, by whichever way it is shown', async () => {
@@ -245,7 +247,7 @@ describe('approvals', () => {
       upstream.heard.filter(({ name }) => name === 'tool:decide'),
       [],
     );
-    assert.equal(approvals.has(forged.id, forged.inputHash), false);
+    assert.equal(counts(forged), false);
     // Right at first, something else afterwards, in an answer.
     const turned = callOf({ command: 'ls' });
     await show(turned);
@@ -254,7 +256,7 @@ describe('approvals', () => {
     assert.equal((await page.ask('session:attach', { sessionId })).ok, true);
     upstream.answer = { ok: true, data: { callId: turned.id, state: 'queued' } };
     assert.equal((await decide(turned)).ok, false);
-    assert.equal(approvals.has(turned.id, turned.inputHash), false);
+    assert.equal(counts(turned), false);
   });
 
   const rm = { command: 'rm -rf /' };
@@ -315,7 +317,7 @@ describe('approvals', () => {
       upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
       const answer = await decide(call);
       assert.equal(answer.ok ? '' : answer.error.code, 'conflict');
-      assert.equal(approvals.has(call.id, call.inputHash), false);
+      assert.equal(counts(call), false);
     });
 
   test('L7: an approval that is taken back, that the server refuses, or that is of another session does not count', async () => {
@@ -323,18 +325,45 @@ describe('approvals', () => {
     await show(taken);
     upstream.answer = { ok: true, data: { callId: taken.id, state: 'queued' } };
     await decide(taken);
-    assert.equal(approvals.has(taken.id, taken.inputHash), true);
+    assert.equal(counts(taken), true);
     await decide(taken, { decision: 'deny' });
-    assert.equal(approvals.has(taken.id, taken.inputHash), false);
+    assert.equal(counts(taken), false);
     const refused = callOf({ command: 'ls' });
     await show(refused);
     upstream.answer = { ok: false, error: { code: 'conflict', message: 'no' } };
     await decide(refused);
-    assert.equal(approvals.has(refused.id, refused.inputHash), false);
+    assert.equal(counts(refused), false);
+    upstream.answer = { ok: true, data: { callId: refused.id, state: 'queued' } };
     const elsewhere = callOf({ command: 'ls' });
     await show(elsewhere);
     await decide(elsewhere, { sessionId: randomUUID() });
-    assert.equal(approvals.has(elsewhere.id, elsewhere.inputHash), false);
+    assert.equal(counts(elsewhere), false);
+  });
+
+  test('L7: an approval counts for what the question said that the tool does, and a call that was asked about in two ways for nothing', async () => {
+    const mild = { ...callOf({ command: 'ls' }), effect: 'read' as const };
+    await show(mild);
+    upstream.answer = { ok: true, data: { callId: mild.id, state: 'queued' } };
+    await decide(mild);
+    assert.equal(counts({ ...mild, effect: 'execute' }), false, 'shown as one that reads only');
+    const turned = callOf({ command: 'ls' });
+    await show(turned);
+    await show({ ...turned, effect: 'read' });
+    const answer = await decide(turned);
+    assert.equal(answer.ok ? '' : answer.error.code, 'conflict');
+  });
+
+  test('L7: a stop takes back what was approved in its session and in no other', async () => {
+    const [here, elsewhere] = [callOf({ command: 'ls' }), { ...callOf({ command: 'ls' }), sessionId: randomUUID() }];
+    for (const call of [here, elsewhere]) {
+      await show(call);
+      upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
+      await decide(call, { sessionId: call.sessionId });
+      assert.equal(counts(call), true);
+    }
+    upstream.answer = { ok: true, data: { stopped: true } };
+    await page.ask('agent:stop', { sessionId });
+    assert.deepEqual([counts(here), counts(elsewhere)], [false, true]);
   });
 
   test('L7: a refusal of the second approval leaves the first', async () => {
@@ -344,7 +373,7 @@ describe('approvals', () => {
     await decide(call);
     upstream.answer = { ok: false, error: { code: 'conflict', message: 'decided already' } };
     await decide(call);
-    assert.equal(approvals.has(call.id, call.inputHash), true);
+    assert.equal(counts(call), true);
   });
 
   test('L7: with as many calls as are remembered, none that is new counts, and none that is known is forgotten', () => {
@@ -365,18 +394,18 @@ describe('approvals', () => {
     await show(call);
     upstream.answer = { ok: true, data: { callId: call.id, state: 'queued' } };
     await own.request('tool:decide', { sessionId, callId: call.id, inputHash: call.inputHash, decision: 'approve' });
-    assert.equal(approvals.has(call.id, call.inputHash), false);
+    assert.equal(counts(call), false);
     own.close();
   });
 
   test('L7: a call that was never shown here, and one of another machine, are not approved for this one', async () => {
     const unseen = callOf({ command: 'ls' });
     await decide(unseen);
-    assert.equal(approvals.has(unseen.id, unseen.inputHash), false);
+    assert.equal(counts(unseen), false);
     const elsewhere = { ...callOf({ command: 'ls' }), gatewayId: randomUUID() };
     await show(elsewhere);
     await decide(elsewhere);
-    assert.equal(approvals.has(elsewhere.id, elsewhere.inputHash), false);
+    assert.equal(counts(elsewhere), false);
   });
 });
 
@@ -399,10 +428,31 @@ test('L5: fields that the protocol does not have pass unread, whatever is in the
   }
   page.heard.length = 0;
   upstream.tell('server:notice', { code: 'odd', message: '', calls: 7, data: null, events: [null] });
-  await until({ what: 'the notice', pollMs: 5, check: () => page.heard[0] });
+  await until({ what: 'the notice', pollMs: 5, check: () => page.heard.some(({ payload }) => codeOf(payload) === 'odd') });
+});
+
+test('L5: what is no packet of anybody ends nothing but what it came to', async () => {
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+  upstream.tellRaw('[7,{"a":1}]');
+  page.heard.length = 0;
+  upstream.tell('server:notice', { code: 'after', message: '' });
+  await until({ what: 'the next notice', pollMs: 5, check: () => page.heard.some(({ payload }) => codeOf(payload) === 'after') });
+  upstream.answer = { ok: false, error: { code: 'internal', message: 'm', details: JSON.parse(`[${'['.repeat(500)}${']'.repeat(500)}]`) } };
+  const told = await page.ask('session:list', {});
+  assert.equal(told.ok ? '' : told.error.code, 'internal');
+  assert.ok(!told.ok && /wrong shape/.test(told.error.message), 'a refusal is measured too');
+  const own = await openPage();
+  upstream.answerRaw = `[{"ok":false,"error":{"code":"internal","message":"m","details":${deep}}}]`;
+  const outcome = await own.ask('session:list', {});
+  upstream.answerRaw = undefined;
+  assert.ok(!outcome.ok && /wrong shape/.test(outcome.error.message));
+  upstream.tellRaw('[null]');
+  await until({ what: 'what cannot be read to end the connection', pollMs: 5, check: () => !own.socket.connected });
+  assert.equal((await fetch(new URL('/healthz', front.relay.url))).status, 200, 'the relay is there');
 });
 
 test('L4: a server that ends the connection the moment it has let somebody in leaves no page that believes to be online', async () => {
+  const before = upstream.letIn;
   upstream.kicks = true;
   const outcomes = await Promise.all(
     Array.from({ length: 10 }, async () => {
@@ -412,16 +462,19 @@ test('L4: a server that ends the connection the moment it has let somebody in le
     }),
   );
   upstream.kicks = false;
+  assert.equal(upstream.letIn - before, 10, 'the server has let all of them in');
   assert.deepEqual(outcomes, Array(10).fill(false));
 });
 
 test('L8: a page to whose server tells a great deal at once hears all of it, or is cut; it is never left without a server', async () => {
   for (let index = 0; index < 300; index += 1) upstream.welcome.push({ name: 'server:notice', payload: { code: 'count', message: String(index) } });
-  const flooded = await Promise.all(Array.from({ length: 10 }, () => openPage().catch(() => undefined)));
+  const flooded = await Promise.all(Array.from({ length: 10 }, () => openPage().catch((error: Error) => error)));
   upstream.welcome.length = 0;
-  for (const one of flooded)
-    if (one) await until({ what: 'the page to be cut or told', pollMs: 5, check: () => !one.socket.connected || one.heard.length === 300 || undefined });
-  for (const one of flooded) one?.socket.disconnect();
+  for (const one of flooded) {
+    if (one instanceof Error) assert.match(one.message, /^transport (?:close|error)$/);
+    else await until({ what: 'the page to be cut or told', pollMs: 5, check: () => !one.socket.connected || one.heard.length === 300 });
+  }
+  for (const one of flooded) if (!(one instanceof Error)) one.socket.disconnect();
 });
 
 test('L4: a page that leaves and comes again on one connection ends it, so that nothing piles up', async () => {

@@ -82,7 +82,8 @@ export async function checkPolicy(options: CheckOptions, call: RunnableCall): Pr
       message: `This machine's own policy wants a person to approve this each time (${which}). Ask for it again with an approval.`,
     };
   }
-  if (current.policy.requireLocalApproval && call.prepared.effect !== 'read' && !options.approvals.has(call.command.callId, call.command.inputHash))
+  const { effect } = call.prepared;
+  if (current.policy.requireLocalApproval && effect !== 'read' && !options.approvals.has({ ...call.command, effect }))
     return { code: 'approval_needed', message: LOCAL_APPROVAL_NEEDED };
   return call.prepared.refusalOf?.(call.command.grant);
 }

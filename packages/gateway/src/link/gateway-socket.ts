@@ -60,10 +60,10 @@ export const openGatewaySocket: OpenSocket = (options, events) => {
   });
   socket.on('connect_error', (error: Error & { data?: unknown }) => end(endOfConnectError(error)));
   socket.on('disconnect', (reason) => end({ kind: 'lost', cause: reason }));
-  socket.onAny((name: string, ...args: unknown[]) => {
+  socket.onAny((name: unknown, ...args: unknown[]) => {
     const last = args.at(-1);
     const answer = typeof last === 'function' ? (data: unknown): void => void last(data) : (): void => undefined;
-    events.command(name, typeof args[0] === 'function' ? undefined : args[0], answer);
+    events.command(String(name), typeof args[0] === 'function' ? undefined : args[0], answer);
   });
   return {
     request: (name, payload, timeoutMs) => socket.timeout(timeoutMs).emitWithAck(name, payload),

@@ -1,7 +1,10 @@
 import type { Call } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 
-type Look = typeof FORGED | typeof ELSEWHERE | `${string} ${string}`;
+type Look = typeof FORGED | typeof ELSEWHERE | `${string} ${string} ${string}`;
+
+/** What the question on an approval is made of, besides what the hash covers. */
+type ShownCall = Pick<Call, 'sessionId' | 'inputHash' | 'effect'>;
 
 const FORGED = 'forged';
 /** Not a call of this machine. */
@@ -14,7 +17,7 @@ const MOST = 100_000;
  * nor show one thing and have another approved: the hash of what was shown is made again here, and a call that was ever shown in two ways
  * counts no more, since nobody here knows which of them the page shows.
  *
- *   shown, its hash is right ──approved with this hash──► approved ──denied, or refused by the server──► shown
+ *   shown, its hash is right ──approved with this hash──► approved ──denied, stopped, or refused by the server──► shown
  *      └─────────────── shown again as something else ───────┴──► forged, for good
  *   shown, its hash is wrong ──► forged, for good
  */
@@ -23,8 +26,8 @@ export class LocalApprovals {
   readonly #most: number;
   /** What every call was shown as, by call; `forged` when as two things, or as what its hash denies. */
   readonly #shown = new Map<string, Look>();
-  /** Hashes by call. */
-  readonly #approved = new Map<string, string>();
+  /** As what each was approved, by call. */
+  readonly #approved = new Map<string, Look>();
 
   constructor(gatewayId: string, most = MOST) {
     this.#gatewayId = gatewayId;
@@ -49,8 +52,9 @@ export class LocalApprovals {
 
   /** A person at a page on this machine approves what stands there. False when that counts for nothing new: not shown as this, or approved already. */
   approve({ callId, sessionId, inputHash }: { readonly callId: string; readonly sessionId: string; readonly inputHash: string }): boolean {
-    if (this.#shown.get(callId) !== lookOf(sessionId, inputHash) || this.has(callId, inputHash)) return false;
-    this.#approved.set(callId, inputHash);
+    const look = this.#shown.get(callId);
+    if (look === undefined || !look.startsWith(`${sessionId} ${inputHash} `) || this.#approved.has(callId)) return false;
+    this.#approved.set(callId, look);
     return true;
   }
 
@@ -59,19 +63,25 @@ export class LocalApprovals {
     this.#approved.delete(callId);
   }
 
-  /** Whether exactly this was approved here. */
-  has(callId: string, hash: string): boolean {
-    return this.#approved.get(callId) === hash;
+  /** The person stops the session: nothing of it that has not begun may begin by an approval from before. */
+  withdrawAll(sessionId: string): void {
+    for (const [callId, look] of this.#approved) if (look.startsWith(`${sessionId} `)) this.#approved.delete(callId);
   }
 
-  #look({ kind, tool, input, workspace, gatewayId, inputHash: hash, sessionId }: Call): Look {
+  /** Whether exactly this was approved here, as what this machine says that its tool does. */
+  has({ callId, ...shown }: ShownCall & { readonly callId: string }): boolean {
+    return this.#approved.get(callId) === lookOf(shown);
+  }
+
+  #look(call: Call): Look {
+    const { kind, tool, input, workspace, gatewayId } = call;
     if (kind !== 'local' || gatewayId !== this.#gatewayId) return ELSEWHERE;
-    return hashOf({ tool, input, workspace, gatewayId }) === hash ? lookOf(sessionId, hash) : FORGED;
+    return hashOf({ tool, input, workspace, gatewayId }) === call.inputHash ? lookOf(call) : FORGED;
   }
 }
 
-function lookOf(sessionId: string, hash: string): Look {
-  return `${sessionId} ${hash}`;
+function lookOf({ sessionId, inputHash, effect }: ShownCall): Look {
+  return `${sessionId} ${inputHash} ${effect}`;
 }
 
 /** Undefined for what has no canonical form: no hash can agree with that. */

@@ -10,7 +10,6 @@ import {
   type ProtocolError,
   type Result,
   refusal,
-  tryParse,
   validate,
 } from '@tendon/protocol';
 import { z } from 'zod';
@@ -36,7 +35,7 @@ export function passRequest(name: string, payload: unknown): Passed<AgentRequest
 
 /** The server's answer to it, and the calls that it shows to the page. */
 export function passAnswer(name: AgentRequestName, answer: unknown): Passed<{ readonly answer: Result<unknown>; readonly calls: readonly Call[] }> {
-  if (tryParse(failureSchema, answer).success) return { ok: true, value: { answer: answer as Result<unknown>, calls: [] } };
+  if (validate(failureSchema, answer).ok) return { ok: true, value: { answer: answer as Result<unknown>, calls: [] } };
   const { data: schema } = AGENT_REQUESTS[name];
   const checked = validate(z.object({ ok: z.literal(true), data: schema }), answer);
   return checked.ok ? { ok: true, value: { answer: answer as Result<unknown>, calls: callsInAnswer(name, checked.data.data) } } : checked;

@@ -102,8 +102,13 @@ export class PageConnection {
     if (!passed.ok) {
       this.#options.log.info({ component: 'relay', name: String(name).slice(0, 100), error: passed.error.message }, 'a request of a page does not pass');
       acknowledge(passed);
-    } else if (passed.value === 'tool:decide') this.#decide(payload as AgentRequest<'tool:decide'>, acknowledge);
-    else this.#ask(passed.value, payload, acknowledge);
+      return;
+    }
+    if (passed.value === 'tool:decide') this.#decide(payload as AgentRequest<'tool:decide'>, acknowledge);
+    else {
+      if (passed.value === 'agent:stop') this.#options.approvals.withdrawAll((payload as AgentRequest<'agent:stop'>).sessionId);
+      this.#ask(passed.value, payload, acknowledge);
+    }
   }
 
   /** An approval that is given here counts as one of this machine, until it is taken back or the server says that it was none. */

@@ -57,11 +57,20 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
     else unreachable(error.message);
   });
   socket.on('disconnect', (reason) => unreachable(reason));
-  socket.onAny((name: string, payload: unknown) => events.notice(name, payload));
+  // What goes wrong in passing something on ends this connection, and not the process.
+  const guarded = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      unreachable(`it sent what could not be passed on (${error instanceof Error ? error.message : 'unknown error'})`);
+    }
+  };
+  // Names are strings only if the server is kind.
+  socket.onAny((...args: unknown[]) => guarded(() => events.notice(String(args[0]), args[1])));
   return {
     // With a callback and not a promise: what follows an answer must not overtake it.
     ask: (name, payload, answered) =>
-      void socket.timeout(ANSWER_TIMEOUT_MS).emit(name, payload, (error: unknown, answer: unknown) => answered(error ? undefined : answer)),
+      void socket.timeout(ANSWER_TIMEOUT_MS).emit(name, payload, (error: unknown, answer: unknown) => guarded(() => answered(error ? undefined : answer))),
     close: () => end(undefined),
   };
 }
