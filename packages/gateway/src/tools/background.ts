@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OutputPipe } from './output-pipe.ts';
 import { OutputSpool } from './output-spool.ts';
-import { type CallProcesses, findCallProcesses, killCallProcesses } from './process-tree.ts';
+import { type CallProcesses, killCallProcesses, mayBeAlive } from './process-tree.ts';
 
 /** How a command's shell ended. */
 export interface ShellEnd {
@@ -60,8 +60,9 @@ interface Entry extends KeptCommand {
 
 /** The oldest that are over are forgotten first; what runs is never forgotten. */
 const MOST_KEPT = 50;
-/** How often one that has let go of its output is looked for. */
-const LOOK_EVERY_MS = 250;
+/** How long until one that has let go of its output is looked for again: each look goes through all processes of the machine. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 8_000;
 
 /**
  * What commands have left running, such as a development server, and what they have said. It lives as long as the gateway and ends with it.
@@ -158,7 +159,10 @@ export class BackgroundProcesses implements Background {
   async #watch(entry: Entry, call: CallProcesses, shell: LeftRunning['shell']): Promise<void> {
     const end = await shell;
     // Twice: a look that falls between a fork and its parent's end sees neither of them.
-    while (entry.ended === undefined && ((await isAlive(call)) || (await isAlive(call)))) await delay(LOOK_EVERY_MS, undefined, { ref: false });
+    for (let pauseMs = FIRST_PAUSE_MS; entry.ended === undefined; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      if (!(await mayBeAlive(call)) && !(await mayBeAlive(call))) break;
+      await delay(pauseMs, undefined, { ref: false });
+    }
     this.#ended(entry, end instanceof Error ? undefined : end);
   }
 
@@ -166,12 +170,4 @@ export class BackgroundProcesses implements Background {
     entry.ended ??= { at: new Date(), end };
     entry.changes.emit('change');
   }
-}
-
-/** Who cannot be looked for now, such as without a free descriptor, is looked for again. */
-function isAlive(call: CallProcesses): Promise<boolean> {
-  return findCallProcesses(call).then(
-    (found) => found.length > 0,
-    () => true,
-  );
 }

@@ -7,7 +7,7 @@ import { errorCode, ToolFault } from './faults.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
 import { identify, type ProcessIdentity } from './process-table.ts';
-import { type CallProcesses, findCallProcesses, hasLeftovers, killCallProcesses } from './process-tree.ts';
+import { type CallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { locateFolder } from './workspace.ts';
@@ -121,7 +121,7 @@ function keepRest(
 async function leaveRunning(left: LeftRunning, { background, signal }: ToolContext): Promise<string | undefined> {
   const { isHeld } = await left.pipe.drain();
   // One that has closed its output goes on all the same. While it is held nothing is waited for here: what it says meanwhile would be lost.
-  const goesOn = isHeld || (await findCallProcesses(left.call)).length > 0;
+  const goesOn = isHeld || (await mayBeAlive(left.call));
   return goesOn && !signal.aborted ? background.adopt(left) : undefined;
 }
 

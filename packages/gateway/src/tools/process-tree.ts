@@ -52,7 +52,15 @@ function addDescendants(rows: readonly ProcessRow[], found: Set<number>): void {
  * through all processes takes milliseconds, which most commands need not wait for. What has left the group as well is not seen.
  */
 export async function hasLeftovers(call: CallProcesses): Promise<boolean> {
-  return call.leader !== undefined && isGroupThere(call.leader.pid) && (await findCallProcesses(call)).length > 0;
+  return call.leader !== undefined && isGroupThere(call.leader.pid) && (await mayBeAlive(call));
+}
+
+/** Whether anything of a call is found. Who cannot be looked for now, such as without a free descriptor, counts as there. */
+export function mayBeAlive(call: CallProcesses): Promise<boolean> {
+  return findCallProcesses(call).then(
+    (found) => found.length > 0,
+    () => true,
+  );
 }
 
 function isGroupThere(groupId: number): boolean {
@@ -65,7 +73,7 @@ function isGroupThere(groupId: number): boolean {
 
 /** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. */
 export async function killCallProcesses(call: CallProcesses, graceMs: number = GRACE_MS): Promise<void> {
-  const known = new Set<number>();
+  const known = new Map<number, string>();
   const told = new Set<number>();
   const deadline = performance.now() + graceMs;
   while (performance.now() < deadline) {
@@ -87,12 +95,13 @@ export async function killCallProcesses(call: CallProcesses, graceMs: number = G
 }
 
 /** What is found now, and what was found before and still lives: a child outlives the parent that made it findable. */
-async function stillAlive(call: CallProcesses, known: Set<number>): Promise<number[]> {
+async function stillAlive(call: CallProcesses, known: Map<number, string>): Promise<number[]> {
   const found = await findCallProcesses(call);
-  for (const pid of found) known.add(pid);
-  const living = new Set((await listProcesses()).filter((row) => !row.isZombie).map((row) => row.pid));
-  for (const pid of known) if (!living.has(pid)) known.delete(pid);
-  return [...known];
+  const startedAt = new Map((await listProcesses()).filter((row) => !row.isZombie).map((row) => [row.pid, row.startedAt]));
+  for (const pid of found) known.set(pid, known.get(pid) ?? startedAt.get(pid) ?? 'gone');
+  // A number that was given to another process since is not theirs any more.
+  for (const [pid, started] of known) if (startedAt.get(pid) !== started) known.delete(pid);
+  return [...known.keys()];
 }
 
 function signalAll(pids: Iterable<number>, signal: NodeJS.Signals): void {
