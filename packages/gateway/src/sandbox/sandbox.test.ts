@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { access, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -102,6 +102,22 @@ test('G39: the policy names what more can be written, and what cannot be read', 
     await using bench = await openBench({ mode: 'required', hidden: [hidden, '/missing'] });
     assert.doesNotMatch(textOf(await bench.run('bash', { command: `cat '${secret}'; ls '${elsewhere.path}'; cp '${secret}' taken; cat taken` })), /CANARY/);
   }
+});
+
+test('G39: the profiles of browsers are not there', async (t) => {
+  await using home = await folderElsewhere();
+  const profiles = ['.config/chromium/Default', '.mozilla/firefox'];
+  for (const profile of profiles) {
+    await mkdir(join(home.path, profile), { recursive: true });
+    await writeFile(join(home.path, profile, 'cookies'), 'secret\n');
+  }
+  const before = { HOME: process.env['HOME'], XDG_CONFIG_HOME: process.env['XDG_CONFIG_HOME'] };
+  t.after(() => Object.assign(process.env, before.XDG_CONFIG_HOME === undefined ? { HOME: before.HOME } : before));
+  process.env['HOME'] = home.path;
+  delete process.env['XDG_CONFIG_HOME'];
+  await using bench = await openBench({ mode: 'required' });
+  const read = profiles.map((profile) => `cat '${join(home.path, profile, 'cookies')}'`).join('; ');
+  assert.doesNotMatch(textOf(await bench.run('bash', { command: read })), /secret/);
 });
 
 test('G39: a workspace in a hidden folder is there, a hidden file in a workspace is not', async () => {

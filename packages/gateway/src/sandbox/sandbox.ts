@@ -59,9 +59,18 @@ function doors(): string[] {
   return ['/run/docker.sock', '/run/containerd', '/run/podman', '/run/dbus/system_bus_socket', '/run/systemd/private', ...own];
 }
 
+/** Where browsers keep what they are signed in with, to a relay's page on this machine as well. */
+function browserProfiles(): string[] {
+  const config = process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config');
+  const inConfig = ['google-chrome', 'chromium', 'microsoft-edge', 'BraveSoftware', 'vivaldi', 'opera', 'mozilla'].map((name) => join(config, name));
+  const flatpak = ['org.mozilla.firefox', 'com.google.Chrome', 'org.chromium.Chromium', 'com.microsoft.Edge', 'com.brave.Browser'];
+  const inHome = ['.mozilla', '.librewolf', 'snap/firefox', 'snap/chromium', 'snap/brave', ...flatpak.map((name) => join('.var/app', name))];
+  return [...inConfig, ...inHome.map((name) => join(homedir(), name))];
+}
+
 async function mountsFor(workspace: Workspace, settings: SandboxSettings): Promise<Mounts> {
   const writable = await placesOf([workspace.root, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])]);
-  const hidden = await placesOf([...doors(), ...(settings.hidden ?? []), workspace.forbidden]);
+  const hidden = await placesOf([...doors(), ...browserProfiles(), ...(settings.hidden ?? []), workspace.forbidden]);
   return {
     writable: writable.map((place) => place.path),
     hiddenFolders: hidden.filter((place) => place.isFolder).map((place) => place.path),
