@@ -167,3 +167,33 @@ test('H1, L1: a name that was made to lead to this machine (DNS rebinding) gets 
     await browser.close();
   }
 });
+
+test('L2: a tab that was open before another link was opened in its browser comes back by itself, and a tab by hand needs no link', async () => {
+  const first = await rig.stranger();
+  await first.goto(await newLink());
+  await first.getByText('Connected').first().waitFor();
+  const second = await first.context().newPage();
+  await second.goto(await newLink());
+  await second.getByText('Connected').first().waitFor();
+  assert.equal(new URL(second.url()).hash, '');
+  rig.allow(/ERR_INTERNET_DISCONNECTED|WebSocket/);
+  await first.context().setOffline(true);
+  for (const page of [first, second]) await page.getByText('Offline').first().waitFor();
+  await first.context().setOffline(false);
+  for (const page of [first, second]) await page.getByText('Connected').first().waitFor();
+  const byHand = await first.context().newPage();
+  await byHand.goto(new URL(second.url()).origin);
+  await byHand.getByRole('textbox', { name: 'Message' }).waitFor();
+});
+
+/** The terminal shows one every ten seconds at most. */
+async function newLink(): Promise<string> {
+  const before = output.length;
+  for (;;) {
+    await fetch(new URL('/sign-in?token=none', lastLink()));
+    const shown = await until({ what: 'a link', pollMs: 20, deadlineMs: 1_000, check: () => output.slice(before).includes('/sign-in?token=') }).catch(
+      () => false,
+    );
+    if (shown) return lastLink();
+  }
+}

@@ -8,27 +8,27 @@ import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
 import { ErrorBoundary } from './app/error-boundary.tsx';
 import { keepSignedIn } from './app/keep-signed-in.ts';
-import { relayTokenSource, takeRelayKey } from './app/relay-key.ts';
+import { RelayKey } from './app/relay-key.ts';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
 
-const relayKey = takeRelayKey({ location, history, storage: localStorage });
+const relayKey = new RelayKey({ location, history, storage: localStorage, fetch: (...args) => fetch(...args) });
+const desktopToken = /\bTendonDesktop\//.test(navigator.userAgent) ? sessionTokenSource() : undefined;
 
 const client = new AgentClient({
   url: location.origin,
   client: { name: deviceName(navigator.userAgent), version: '0.1.0' },
   storage: webStorageOutbox(localStorage),
-  ...tokenOption(),
+  // The page of a relay and the desktop window connect with credentials of their own (SPEC L2, H20), another browser with its cookie.
+  token: async () => (await relayKey.token()) ?? desktopToken?.(),
 });
 
 keepSignedIn(client);
 
-/** The page of a relay and the desktop window connect with credentials of their own (SPEC L2, H20), another browser with its cookie. */
-function tokenOption(): { readonly token?: () => Promise<string | undefined> } {
-  if (relayKey !== undefined) return { token: relayTokenSource(relayKey, { location, fetch: (...args) => fetch(...args) }) };
-  return /\bTendonDesktop\//.test(navigator.userAgent) ? { token: sessionTokenSource() } : {};
-}
+client.connection.subscribe(() => {
+  if (client.connection.get().kind === 'online') relayKey.confirm();
+});
 
 createRoot(root).render(
   <StrictMode>
