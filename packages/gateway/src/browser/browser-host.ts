@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { ToolFault } from '../tools/faults.ts';
 import type { ProcessIdentity } from '../tools/process-table.ts';
 import { BrowserProcess } from './browser-process.ts';
@@ -101,7 +101,7 @@ export class BrowserHost {
       const running = this.#running ?? (await this.#launch());
       if (running.process.leader) onSpawned(running.process.leader);
       await this.#makeRoom(running);
-      return this.#admit(running, sessionId);
+      return this.#admitOrEnd(running, sessionId);
     });
   }
 
@@ -131,6 +131,8 @@ export class BrowserHost {
       process = await BrowserProcess.start({ program: found.path, folder: this.#options.folder, proxyPort: proxy.port });
       const browser = await chromium.connectOverCDP(process.transport, { isLocal: true, artifactsDir: process.artifacts, timeout: 20_000 });
       await process.meetFamily();
+      // Nobody has listened to it until now.
+      if (!browser.isConnected()) throw new ToolFault('browser_broken', 'The browser ended while it was being started. Try again.');
       const running: Running = { process, proxy, browser, sessions: new Map() };
       browser.once('disconnected', () => this.#lost(running));
       this.#running = running;
@@ -142,14 +144,28 @@ export class BrowserHost {
     }
   }
 
+  /** A browser without a session has no timer that would end it. */
+  async #admitOrEnd(running: Running, sessionId: string): Promise<BrowserSession> {
+    try {
+      return await this.#admit(running, sessionId);
+    } catch (error) {
+      if (this.#running === running && running.sessions.size === 0) await this.#end();
+      throw error;
+    }
+  }
+
   async #admit(running: Running, sessionId: string): Promise<BrowserSession> {
     const entry: { session: BrowserSession | undefined } = { session: undefined };
     const pass = running.proxy.admit((refused) => entry.session?.refuse(refused));
-    const context = await running.browser.newContext({
+    const how: BrowserContextOptions = {
       proxy: { server: `http://127.0.0.1:${running.proxy.port}`, bypass: '<-loopback>', ...pass },
       // A worker outlives its page, and would be steered by nobody.
       serviceWorkers: 'block',
       viewport: VIEWPORT,
+    };
+    const context = await running.browser.newContext(how).catch((error: unknown) => {
+      running.proxy.dismiss(pass);
+      throw error;
     });
     context.setDefaultTimeout(10_000);
     const session = new BrowserSession(context, (isIdle) => this.#idle(running, { sessionId, isIdle }));

@@ -9,6 +9,7 @@ import { identify, type ProcessIdentity } from '../tools/process-table.ts';
 import { findCallProcesses, killCallProcesses } from '../tools/process-tree.ts';
 import { shellEnvironment } from '../tools/shell-environment.ts';
 import { PipeTransport } from './pipe-transport.ts';
+import { within } from './time-limit.ts';
 
 /*
  * One Chromium, which never outlives its gateway:
@@ -66,7 +67,6 @@ export class BrowserProcess {
   readonly artifacts: string;
   readonly #folder: string;
   readonly #marker: string;
-  readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   #family: readonly ProcessIdentity[] = [];
   #ending: Promise<void> | undefined;
@@ -77,7 +77,6 @@ export class BrowserProcess {
     this.artifacts = join(started.folder, 'artifacts');
     this.#folder = started.folder;
     this.#marker = started.marker;
-    this.#child = started.child;
     this.#exited = new Promise((resolve) => {
       if (started.child.exitCode !== null || started.child.signalCode !== null) resolve();
       else started.child.once('exit', () => resolve());
@@ -103,12 +102,17 @@ export class BrowserProcess {
     const transport = new PipeTransport(child.stdio[3] as Writable, child.stdio[4] as Readable);
     child.once('exit', () => transport.ended());
     const isThere = await Promise.race([transport.firstAnswer(START_MS), failedToStart(child)]);
-    const leader = child.pid === undefined ? undefined : await identify(child.pid);
-    const started = new BrowserProcess({ child, transport, leader, folder, marker });
-    if (isThere === true) {
-      await record(folder, { marker, leader });
-      return started;
+    let started = new BrowserProcess({ child, transport, leader: undefined, folder, marker });
+    try {
+      const leader = child.pid === undefined ? undefined : await identify(child.pid);
+      started = new BrowserProcess({ child, transport, leader, folder, marker });
+      if (isThere === true) await record(folder, { marker, leader });
+    } catch (error) {
+      // Nobody else knows of it yet.
+      await started.end();
+      throw error;
     }
+    if (isThere === true) return started;
     await started.end();
     throw new ToolFault('browser_broken', `${program} was found, but does not start as a browser. ${isThere} ${said()}`.trim());
   }
@@ -129,9 +133,7 @@ export class BrowserProcess {
   async #end(): Promise<void> {
     await this.meetFamily();
     this.transport.close();
-    const limit = new AbortController();
-    await Promise.race([this.#exited, sleep(END_MS, limit.signal)]);
-    limit.abort();
+    await within(this.#exited, END_MS, 'late');
     const call = { callId: this.#marker, leader: this.leader };
     await Promise.all([call, ...this.#family.map((leader) => ({ ...call, leader }))].map((left) => killCallProcesses(left, 0)));
     await removeFolder(this.#folder);
@@ -177,15 +179,5 @@ function failedToStart(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(`${error.message}.`));
     child.once('exit', (code, signal) => resolve(`It ended with ${signal ?? `code ${code}`}.`));
-  });
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
   });
 }

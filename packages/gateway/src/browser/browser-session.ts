@@ -1,6 +1,7 @@
 import type { BrowserContext, Dialog, Download, Page } from 'playwright-core';
 import { ToolFault } from '../tools/faults.ts';
 import type { Refused } from './egress-proxy.ts';
+import { within } from './time-limit.ts';
 
 const MAX_TABS = 20;
 const MAX_NOTES = 10;
@@ -117,12 +118,8 @@ export class BrowserSession {
 
   async #close(): Promise<void> {
     this.#current = undefined;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_MS);
-    });
-    await Promise.race([this.context.close().catch(() => undefined), limit]);
-    clearTimeout(timer);
+    const closed = this.context.close().catch(() => undefined);
+    await within(closed, CLOSE_MS, undefined);
   }
 
   #watch(page: Page): void {

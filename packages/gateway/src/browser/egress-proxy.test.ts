@@ -125,3 +125,41 @@ test('W14: what is refused is told to its session and sends nothing', async (t) 
   assert.equal(origin.seen.length, 0);
   assert.ok(refused.length >= 8 && refused.every(({ code }) => code === 'address_refused'));
 });
+
+/** Answers whatever it is asked with these bytes. */
+async function openRawOrigin(t: TestContext, bytes: string): Promise<number> {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', () => socket.end(bytes));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+test('W14: a server that answers with a status there is not, or with another protocol, ends its own connection and not the gateway', async (t) => {
+  const { proxy, pass } = await openProxy(t, ['localhost']);
+  const heads = ['099 x', '000 x', '600 x', '999 x', '101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade'];
+  for (const head of heads) {
+    const port = await openRawOrigin(t, `HTTP/1.1 ${head}\r\nContent-Length: 0\r\n\r\n`);
+    assert.equal((await ask(proxy, `http://localhost:${port}/`, { pass })).status, 502, head);
+  }
+  for (const bytes of ['', 'HTTP/1.1 2', 'nothing\r\n\r\n']) {
+    const port = await openRawOrigin(t, bytes);
+    await assert.rejects(ask(proxy, `http://localhost:${port}/`, { pass }), /hang up|ECONNRESET/, bytes);
+  }
+  const origin = await openOrigin(t);
+  assert.equal((await ask(proxy, `http://localhost:${origin.port}/`, { pass })).status, 201);
+});
+
+test('W14: a fault in judging ends the one connection', async (t) => {
+  const proxy = await EgressProxy.open({ judge: () => Promise.reject(new Error('a bug')) });
+  t.after(() => proxy.close());
+  const pass = proxy.admit(() => undefined);
+  await assert.rejects(ask(proxy, 'http://localhost:1/', { pass }), /hang up|ECONNRESET/);
+  const socket = connect(proxy.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`CONNECT localhost:1 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${basic(pass)}\r\n\r\n`);
+  await once(socket, 'close');
+});

@@ -47,8 +47,9 @@ export class EgressProxy {
     this.#sockets = sockets;
     this.#options = options;
     this.port = (server.address() as AddressInfo).port;
-    server.on('request', (asked, answer) => void this.#forward(asked, answer));
-    server.on('connect', (asked: IncomingMessage, socket: Duplex, head: Buffer) => void this.#tunnel(asked, socket, head));
+    // What goes wrong here ends one connection, never the gateway.
+    server.on('request', (asked, answer) => void this.#forward(asked, answer).catch(() => answer.destroy()));
+    server.on('connect', (asked: IncomingMessage, socket: Duplex, head: Buffer) => void this.#tunnel(asked, socket, head).catch(() => socket.destroy()));
     // A WebSocket without TLS asks for a tunnel as well; an upgrade of the proxy itself is nobody's need.
     server.on('upgrade', (_asked, socket: Duplex) => socket.destroy());
     server.on('clientError', (_error, socket) => socket.destroy());
@@ -85,6 +86,7 @@ export class EgressProxy {
   }
 
   async #forward(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+    answer.on('error', () => answer.destroy());
     const onRefused = this.#passes.get(asked.headers['proxy-authorization'] ?? '');
     if (!onRefused) return void answer.writeHead(407, { 'proxy-authenticate': 'Basic realm="tendon"' }).end();
     const url = URL.parse(asked.url ?? '');
@@ -98,7 +100,7 @@ export class EgressProxy {
     const upstream = await this.#dial(target, verdict.addresses);
     if (upstream instanceof Error) {
       onRefused(notMade(target, upstream));
-      return void answer.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end('No connection.');
+      return void badGateway(answer, 'No connection.');
     }
     if (answer.destroyed) return void upstream.destroy();
     relay({ asked, answer, url, upstream });
@@ -179,14 +181,42 @@ function relay({ asked, answer, url, upstream }: Relay): void {
     headers: [...headers, ['Host', url.host]].flat(),
   });
   forwarded.on('response', (response) => {
-    answer.writeHead(response.statusCode ?? 502, endToEnd(response.rawHeaders).flat());
     response.on('error', () => answer.destroy());
-    response.pipe(answer);
+    if (isHandedOn(answer, response)) response.pipe(answer);
+    else upstream.destroy();
+  });
+  // Nobody has asked for another protocol: `upgrade` is not handed on.
+  forwarded.on('upgrade', () => {
+    upstream.destroy();
+    badGateway(answer, 'The server changed to another protocol without being asked.');
   });
   forwarded.on('error', () => answer.destroy());
+  forwarded.on('close', () => {
+    if (!answer.headersSent) answer.destroy();
+  });
   answer.on('close', () => upstream.destroy());
   asked.on('error', () => forwarded.destroy());
   asked.pipe(forwarded);
+}
+
+/** Whether the head of the answer could be passed on. Node reads status lines that it does not write, `HTTP/1.1 099` for one. */
+function isHandedOn(answer: ServerResponse, response: IncomingMessage): boolean {
+  const status = response.statusCode ?? 0;
+  if (status < 200 || status > 599) {
+    badGateway(answer, `The server answered with the status ${status}, which there is not.`);
+    return false;
+  }
+  try {
+    answer.writeHead(status, endToEnd(response.rawHeaders).flat());
+    return true;
+  } catch {
+    answer.destroy();
+    return false;
+  }
+}
+
+function badGateway(answer: ServerResponse, why: string): void {
+  answer.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(why);
 }
 
 /** Name and value, in their order, without those that are about one connection only. */

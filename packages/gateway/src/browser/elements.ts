@@ -11,12 +11,12 @@ export interface Aim {
  * The element of a ref. When the call names what it is, that must be so: the person has decided about the name, and the page may have
  * changed since. Errors: `ToolFault`.
  */
-export async function locate({ page, session }: PageWork, { ref, element }: Aim): Promise<Locator> {
+export async function locate({ page }: Pick<PageWork, 'page'>, { ref, element }: Aim): Promise<Locator> {
   const locator = page.getByRef(ref);
   if ((await locator.count().catch(() => 0)) === 0)
     throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more. Take its ref from the snapshot below.`);
   if (element === undefined) return locator;
-  const tree = await session.page().ariaSnapshot({ mode: 'ai', timeout: 10_000 });
+  const tree = await page.ariaSnapshot({ mode: 'ai', timeout: 10_000 });
   const truly = headOf(tree, ref);
   if (truly === undefined) throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more. Take its ref from the snapshot below.`);
   if (!isNamedSo(truly, element))

@@ -8,6 +8,7 @@ import type { LocalTool, ToolContext } from '../tools/tool.ts';
 import { openForReading, openTarget, type Workspace } from '../tools/workspace.ts';
 import { locate } from './elements.ts';
 import { pageState } from './page-state.ts';
+import { within } from './time-limit.ts';
 import { actOnPage, lookAtPage, type PageWork, settled } from './use-page.ts';
 
 /** Playwright's own limit for files that are handed over as bytes. */
@@ -87,19 +88,16 @@ export const browserDownload: LocalTool<'browser_download'> = {
 };
 
 async function started({ session, signal }: PageWork, element: Locator): Promise<Download> {
-  let timer: NodeJS.Timeout | undefined;
   const offered = new Promise<Download | undefined>((resolve) => {
     session.takeDownload = resolve;
-    timer = setTimeout(() => resolve(undefined), DOWNLOAD_STARTS_MS);
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   try {
     await element.click({ timeout: 8_000, signal });
-    const download = await offered;
+    const download = await within(offered, DOWNLOAD_STARTS_MS, undefined);
     if (download) return download;
     throw new ToolFault('no_download', 'The page started no download when this was clicked. It may have opened a page instead: look at the snapshot below.');
   } finally {
-    clearTimeout(timer);
     session.takeDownload = undefined;
   }
 }

@@ -116,3 +116,43 @@ test('W16: doors of Tendon stay shut, whatever is allowed and however they are w
   assert.equal(await judged('http://localhost:7422/', { reserved, names, allow }), '127.0.0.1');
   assert.equal(await judged('https://tendon.example:8443/', { reserved, names, allow }), '93.184.216.34');
 });
+
+test('W16: a door of Tendon is shut under every name and address it shares', async () => {
+  const reserved = [
+    { host: 'tendon.corp', port: 3000 },
+    { host: '10.5.5.5', port: 4000 },
+    { host: 'gone.corp', port: 3000 },
+  ];
+  const names = {
+    'tendon.corp': ['10.1.1.1', 'fd00::1'],
+    'alias.corp': ['10.1.1.1'],
+    'six.corp': ['fd00:0::1'],
+    'mapped.corp': ['::ffff:10.1.1.1'],
+    'other.corp': ['10.1.1.2'],
+    'number.corp': ['10.5.5.5'],
+  };
+  const allow = ['10.0.0.0/8', 'fd00::/8', 'mapped.corp'];
+  for (const host of ['tendon.corp', '10.1.1.1', '[fd00::1]', '[::ffff:10.1.1.1]', 'alias.corp', 'six.corp', 'mapped.corp'])
+    assert.equal(await judged(`http://${host}:3000/`, { reserved, names, allow }), 'address_refused', host);
+  assert.equal(await judged('http://number.corp:4000/', { reserved, names, allow }), 'address_refused');
+  assert.equal(await judged('http://other.corp:3000/', { reserved, names, allow }), '10.1.1.2');
+  assert.equal(await judged('http://alias.corp:3001/', { reserved, names, allow }), '10.1.1.1');
+});
+
+test('W16: what a door leads to is looked up once for many connections', async () => {
+  const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [] } }) };
+  let lookups = 0;
+  const resolve = async (host: string) => {
+    if (host === 'tendon.example') lookups += 1;
+    return host === 'tendon.example' ? ['93.184.216.34'] : ['93.184.216.35'];
+  };
+  const options = { policy, reserved: [{ host: 'tendon.example', port: 443 }], resolve };
+  for (let count = 0; count < 5; count += 1) assert.equal((await judgeTarget({ host: 'a.example', port: 443 }, options)).ok, true);
+  assert.equal(lookups, 1);
+});
+
+test('W14: a look-up that fails in whatever way is a name that leads nowhere', async () => {
+  const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [] } }) };
+  const verdict = await judgeTarget({ host: 'a.example', port: 80 }, { policy, reserved: [], resolve: () => Promise.reject(new Error('no code')) });
+  assert.equal(verdict.ok ? undefined : verdict.code, 'unknown_host');
+});

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { isAllowed, parseAllowed } from '../policy/network-allow.ts';
 import { canonicalHost, isLoopback, isOwn, isPublic } from '../policy/own-addresses.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
-import { errorCode } from '../tools/faults.ts';
 
 /** Where a request goes: the host as it is written, and a port. */
 export interface NetworkTarget {
@@ -34,8 +34,9 @@ export async function judgeTarget(target: NetworkTarget, options: NetworkRulesOp
   const addresses = await addressesOf(host, options.resolve ?? systemResolve);
   if (addresses.length === 0)
     return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
-  if (options.reserved.some((door) => isDoor(door, asked, addresses)))
-    return refuse(`${nameOf(asked)} is a door of Tendon itself, which its browser never opens.`);
+  const doors = options.reserved.filter(({ port }) => port === asked.port);
+  const areDoors = await Promise.all(doors.map((door) => isDoor(door, { host, addresses }, options.resolve ?? systemResolve)));
+  if (areDoors.includes(true)) return refuse(`${nameOf(asked)} is a door of Tendon itself, which its browser never opens.`);
   if (addresses.every(isPublic)) return { ok: true, addresses };
   const policy = await options.policy.current();
   if (!policy.ok) return refuse(policy.message);
@@ -58,18 +59,44 @@ export function nameOf({ host, port }: NetworkTarget): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function isDoor(door: NetworkTarget, asked: NetworkTarget, addresses: readonly string[]): boolean {
-  if (door.port !== asked.port) return false;
+/** By its name, or by any address that they share: another name for it leads there as well. */
+async function isDoor(door: NetworkTarget, asked: { host: string; addresses: readonly string[] }, resolve: Resolve): Promise<boolean> {
+  if (door.host === asked.host) return true;
   const isHere = door.host === 'localhost' || door.host.endsWith('.localhost') || (isIP(door.host) !== 0 && isOwn(door.host));
-  return door.host === asked.host || addresses.includes(door.host) || (isHere && addresses.some(isOwn));
+  if (isHere) return asked.addresses.some(isOwn);
+  const known = (await doorAddresses(door.host, resolve)).map(plainAddress);
+  return asked.addresses.some((address) => known.includes(plainAddress(address)) || (isOwn(address) && known.some(isOwn)));
+}
+
+/** `::ffff:10.1.1.1` as `10.1.1.1`. */
+function plainAddress(address: string): string {
+  return ipaddr.process(address).toString();
+}
+
+const DOOR_MS = 30_000;
+/** Asked for with every connection to the same port, which for 443 is nearly all of them. */
+const knownDoors = new WeakMap<Resolve, Map<string, KnownDoor>>();
+
+interface KnownDoor {
+  readonly addresses: Promise<readonly string[]>;
+  readonly untilMs: number;
+}
+
+function doorAddresses(host: string, resolve: Resolve): Promise<readonly string[]> {
+  const doors = knownDoors.get(resolve) ?? new Map<string, KnownDoor>();
+  knownDoors.set(resolve, doors);
+  const known = doors.get(host);
+  if (known && performance.now() < known.untilMs) return known.addresses;
+  const addresses = addressesOf(host, resolve);
+  doors.set(host, { addresses, untilMs: performance.now() + DOOR_MS });
+  return addresses;
 }
 
 async function addressesOf(host: string, resolve: Resolve): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
   try {
     return await resolve(host);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
+  } catch {
     return [];
   }
 }

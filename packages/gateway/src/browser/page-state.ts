@@ -1,11 +1,13 @@
 import type { Page } from 'playwright-core';
 import { cleanText, cutBefore } from '../tools/truncation.ts';
 import type { BrowserSession } from './browser-session.ts';
+import { within } from './time-limit.ts';
 
 /** Of a snapshot that comes with another answer, and of one that was asked for; in UTF-16 units. */
 const BESIDE_UNITS = 12_000;
 const WHOLE_UNITS = 40_000;
 const SNAPSHOT_MS = 10_000;
+const TITLE_MS = 2_000;
 
 export interface StateOptions {
   readonly fromLine?: number | undefined;
@@ -43,12 +45,8 @@ async function treeOf(page: Page): Promise<string> {
 
 /** A page that is busy does not tell its title either. */
 async function titleOf(page: Page): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve('(busy)'), 2_000);
-  });
-  const title = await Promise.race([page.title().catch(() => ''), limit]);
-  clearTimeout(timer);
+  const asked = page.title().catch(() => '');
+  const title = await within(asked, TITLE_MS, '(busy)');
   return title.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
 }
 

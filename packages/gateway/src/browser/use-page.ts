@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { failedResult, type ToolResult, textResult } from '@tendon/protocol';
 import type { CDPSession, Page } from 'playwright-core';
 import { ToolFault } from '../tools/faults.ts';
@@ -5,6 +6,7 @@ import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import type { BrowserSession } from './browser-session.ts';
 import { pageFault } from './page-faults.ts';
 import { pageState } from './page-state.ts';
+import { within } from './time-limit.ts';
 
 /** How long a page may take to give up what it does after a stop, before it is closed. */
 const GIVE_UP_MS = 1_500;
@@ -32,10 +34,19 @@ export async function actOnPage(context: ToolContext, act: (work: PageWork) => P
   });
 }
 
-/** In the session's order, until it is done or the call is ended: then the page stops, and is closed when it does not. */
+/**
+ * In the session's order, until it is done or the call is ended: then the page stops, and is closed when it does not. A call that still
+ * waits for its turn has no page yet: the one that is shown belongs to the call that runs.
+ */
 export async function underWay(context: ToolContext, session: BrowserSession, work: () => Promise<ToolResult>): Promise<ToolResult> {
   const { signal } = context;
-  const running = session.inOrder(async () => (signal.aborted ? undefined : await finished(session, work))).catch((error: unknown) => ({ thrown: error }));
+  let begun: Begun | undefined;
+  const turn = async (): Promise<ToolResult | undefined> => {
+    if (signal.aborted) return undefined;
+    begun = { page: session.current };
+    return finished(session, work);
+  };
+  const running = session.inOrder(turn).catch((error: unknown) => ({ thrown: error }));
   const stopped = aborted(signal);
   const first = await Promise.race([running, stopped.happened]);
   stopped.forget();
@@ -43,8 +54,13 @@ export async function underWay(context: ToolContext, session: BrowserSession, wo
     if ('thrown' in first) throw first.thrown;
     if (!signal.aborted) return first;
   }
-  if (first === 'stopped') await haltPage(session, running);
+  if (first === 'stopped' && begun) await haltPages(session, begun, running);
   return endedEarly(endReason(signal), '');
+}
+
+/** Work whose turn has come, and the page that was shown then: what it does may open another. */
+interface Begun {
+  readonly page: Page | undefined;
 }
 
 async function finished(session: BrowserSession, work: () => Promise<ToolResult>): Promise<ToolResult> {
@@ -76,18 +92,18 @@ function aborted(signal: AbortSignal): { happened: Promise<'stopped'>; forget():
   return { happened, forget: () => signal.removeEventListener('abort', listener) };
 }
 
-async function haltPage(session: BrowserSession, running: Promise<unknown>): Promise<void> {
-  const page = session.current;
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), GIVE_UP_MS);
+/** The page that the work began on and the one it has opened or changed to: those that do not answer are closed, or else the first. */
+async function haltPages(session: BrowserSession, begun: Begun, running: Promise<unknown>): Promise<void> {
+  const pages = [...new Set([begun.page, session.current])].filter((page) => page !== undefined);
+  const silent = new Set(pages);
+  const stops = pages.map(async (page) => {
+    await stopLoading(page);
+    silent.delete(page);
   });
-  const halted = Promise.all([running, page && stopLoading(page)]);
-  const outcome = await Promise.race([halted, limit]);
-  clearTimeout(timer);
-  if (outcome !== 'late' || !page) return;
+  const outcome = await within(Promise.all([running, ...stops]), GIVE_UP_MS, 'late');
+  if (outcome !== 'late' || pages.length === 0) return;
   session.note('A call was stopped while the page did not answer, so the page was closed. Open it again with browser_navigate.');
-  session.abandon(page);
+  for (const page of silent.size > 0 ? silent : pages.slice(0, 1)) session.abandon(page);
 }
 
 async function stopLoading(page: Page): Promise<void> {
@@ -135,8 +151,4 @@ export async function settled<T>(where: Pick<PageWork, 'page' | 'session'>, act:
     context.off('requestfinished', end);
     context.off('requestfailed', end);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
