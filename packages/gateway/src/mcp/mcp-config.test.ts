@@ -37,6 +37,7 @@ test('E1: what is wrong is told in one line with place and mend, and costs no ot
     [{ type: 'sse', url: 'http://a' }, /"sse".*Use "http"/],
     [{ type: 'carrier pigeon' }, /type is not known\. Use "stdio" or "http"/],
     [{ type: 'http', url: 'file:///etc/passwd' }, /mcpServers\.bad\.url is wrong/],
+    [{ url: 'https://ada:hunter2@example.org/mcp' }, /mcpServers\.bad\.url holds a name or a password.*use "headers"/],
     [{ command: 'x', env: { KEY: `\${NOWHERE}` } }, /mcpServers\.bad uses \$\{NOWHERE\}/],
   ];
   for (const [bad, says] of table) {
@@ -47,6 +48,7 @@ test('E1: what is wrong is told in one line with place and mend, and costs no ot
     );
     assert.equal(faults.length, 1);
     assert.match(faults[0] ?? '', says);
+    assert.doesNotMatch(faults[0] ?? '', /hunter2/);
     assert.match(faults[0] ?? '', /^\/home\/ada\/\.tendon\/mcp\.json: .*Mend it, then start the gateway again\.$/);
   }
   assert.match(parse('{ "mcpServers": ').faults[0] ?? '', /is not JSON/);

@@ -97,8 +97,19 @@ function serverOf(name: string, entry: Record<string, unknown>, source: Source):
     return faultLine(source, [place, ...(issue?.path ?? [])].join('.'), `is wrong: ${issue?.message ?? 'not a server'}`);
   }
   const server = checked.data;
+  if ('url' in server && hasCredentials(server.url))
+    return faultLine(
+      source,
+      `${place}.url`,
+      'holds a name or a password, which logs would show. Leave them out and use "headers": { "Authorization": "Basic …" }',
+    );
   if ('url' in server) return { kind: 'http', name, url: server.url, headers: server.headers };
   return { kind: 'stdio', name, command: server.command, args: server.args, env: server.env, cwd: server.cwd };
+}
+
+function hasCredentials(url: string): boolean {
+  const { username, password } = new URL(url);
+  return username !== '' || password !== '';
 }
 
 function faultLine({ path }: Source, place: string, what: string): string {

@@ -15,10 +15,30 @@ export interface McpRequestOptions {
   readonly onProgress?: (text: string) => void;
 }
 
+/** What a request rejects with when the end of its connection cut it off: `ended` says why. */
+export class ConnectionEnded extends Error {}
+
+/** Why a server does not run. */
+export interface StartWords {
+  /** In tool results, which the model, the server and their logs see. */
+  readonly said: string;
+  /** In the log of this machine: also what a person alone may have, such as the address of a sign-in. */
+  readonly logged: string;
+}
+
+export class McpStartError extends Error {
+  readonly words: StartWords;
+
+  constructor(words: StartWords, cause: unknown) {
+    super(words.said, { cause });
+    this.words = words;
+  }
+}
+
 /** One connection to one server, from the answered greeting to its end. It is never made whole again: the next one is another. */
 export interface McpConnection {
   readonly abilities: McpAbilities;
-  /** Rejects with what went wrong, in words. Requests are sent once. */
+  /** Rejects with what went wrong, in words, or with `ConnectionEnded`. Requests are sent once. */
   request(method: string, params: Record<string, unknown>, options: McpRequestOptions): Promise<Record<string, unknown>>;
   /** Resolves when the connection is over, with why, in words. By then nothing of the server's processes is left. */
   readonly ended: Promise<string>;
@@ -47,7 +67,7 @@ export interface McpDoor {
   close(): Promise<void>;
 }
 
-/** Rejects with an `Error` whose message says what to do. */
+/** Rejects with an `McpStartError` that says what to do. */
 export type McpConnect = (options: McpConnectOptions) => Promise<McpConnection>;
 
 /** Says what is wrong with an input; undefined when it fits. */
@@ -58,5 +78,6 @@ export interface McpSdk {
   readonly connect: McpConnect;
   /** Undefined for what runs here, and for a server whose `Authorization` stands in mcp.json. */
   readonly doorOf: (config: McpServerConfig, credentials: McpCredentials, onSignedIn: () => void) => McpDoor | undefined;
-  readonly inputCheck: (schema: Record<string, unknown>) => InputCheck;
+  /** Never throws, nor does what it returns; `onUnchecked` hears why an input was not checked. */
+  readonly inputCheck: (schema: Record<string, unknown>, onUnchecked?: (reason: string) => void) => InputCheck;
 }

@@ -124,7 +124,7 @@ export class McpHost implements McpTools {
 
   #prepareTool(entry: Entry, input: unknown): Preparation {
     const { announced, hash, server, change } = entry;
-    entry.check ??= this.#sdk?.inputCheck(announced.inputSchema) ?? (() => undefined);
+    entry.check ??= this.#sdk?.inputCheck(announced.inputSchema, (reason) => this.#unchecked(announced.name, reason)) ?? (() => undefined);
     const fault = entry.check(input);
     if (fault !== undefined) return { ok: false, code: 'invalid_input', message: `The input of ${announced.name} is wrong: ${fault}.` };
     return {
@@ -139,6 +139,10 @@ export class McpHost implements McpTools {
         },
       },
     };
+  }
+
+  #unchecked(tool: string, reason: string): void {
+    this.#log.warn({ tool, reason }, 'an input is not checked against the schema of its MCP tool, which is left to its server');
   }
 
   #approved(tool: string, hash: string): void {

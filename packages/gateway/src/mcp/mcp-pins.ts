@@ -3,8 +3,11 @@ import { z } from 'zod';
 import type { JournalFiles } from '../journal/journal-files.ts';
 
 const pinSchema = z.object({ hash: z.string(), changedTo: z.string().optional(), changedAt: z.string().optional() });
-const fileSchema = z.object({ version: z.literal(1), tools: z.record(z.string(), pinSchema) });
+/** `unknown: 'changed'`: pins were lost, so that a tool without one may have been another when a person last approved it. */
+const fileSchema = z.object({ version: z.literal(1), tools: z.record(z.string(), pinSchema), unknown: z.literal('changed').optional() });
 type Pin = z.infer<typeof pinSchema>;
+
+type PinsFile = 'whole' | 'lost' | 'unreadable';
 
 export interface PinChange {
   /** ISO 8601: when the gateway first saw the definition that is not the pinned one. */
@@ -18,7 +21,8 @@ export interface PinChange {
  *                        ▲                                        └──seen as before──► pinned
  *                        └── the first definition is taken as it comes: no rule of a person can be about a tool that was not there
  *
- * A file that cannot be read makes every tool a changed one: nobody can say what was approved.
+ * Without its file every tool is a changed one: nobody can say what was approved. A file whose content is broken is replaced by one that says so;
+ * one that the disk does not give is never replaced, for the pins in it are still good.
  */
 export class McpPins {
   readonly #path: string;
@@ -26,35 +30,39 @@ export class McpPins {
   readonly #log: Logger;
   readonly #now: () => Date;
   readonly #tools: Map<string, Pin>;
-  readonly #isBroken: boolean;
+  readonly #file: PinsFile;
   #writing: Promise<void> = Promise.resolve();
   /** A write that has not begun yet takes what comes meanwhile with it. */
   #isWaiting = false;
 
-  private constructor(options: McpPinsOptions, tools: Map<string, Pin>, isBroken: boolean) {
+  private constructor(options: McpPinsOptions, tools: Map<string, Pin>, file: PinsFile) {
     this.#path = options.path;
     this.#files = options.files;
     this.#log = options.log;
     this.#now = options.now;
     this.#tools = tools;
-    this.#isBroken = isBroken;
+    this.#file = file;
   }
 
   static async open(options: McpPinsOptions): Promise<McpPins> {
+    const { path, files, log } = options;
+    let file: PinsFile = 'unreadable';
     try {
-      const text = await options.files.read(options.path);
-      const tools = text === undefined ? {} : fileSchema.parse(JSON.parse(text.toString('utf8'))).tools;
-      return new McpPins(options, new Map(Object.entries(tools)), false);
+      const text = await files.read(path);
+      if (text === undefined) return new McpPins(options, new Map(), 'whole');
+      file = 'lost';
+      const { tools, unknown } = fileSchema.parse(JSON.parse(text.toString('utf8')));
+      return new McpPins(options, new Map(Object.entries(tools)), unknown === undefined ? 'whole' : 'lost');
     } catch (error) {
-      options.log.error({ err: error, path: options.path }, 'the file of approved MCP tools cannot be read: each is asked about again');
-      return new McpPins(options, new Map(), true);
+      log.error({ err: error, path }, `the file of approved MCP tools ${file === 'lost' ? 'is broken' : 'cannot be read'}: each is asked about again`);
+      return new McpPins(options, new Map(), file);
     }
   }
 
   /** Undefined when the definition is the one that is pinned. */
   look(tool: string, hash: string): PinChange | undefined {
     const pin = this.#tools.get(tool);
-    if (!pin && !this.#isBroken) return this.#set(tool, { hash });
+    if (!pin && this.#file === 'whole') return this.#set(tool, { hash });
     if (pin?.hash === hash) return pin.changedTo === undefined ? undefined : this.#set(tool, { hash });
     if (pin?.changedTo === hash && pin.changedAt !== undefined) return { changedAt: pin.changedAt };
     const changedAt = this.#now().toISOString();
@@ -74,11 +82,12 @@ export class McpPins {
 
   #set(tool: string, pin: Pin): undefined {
     this.#tools.set(tool, pin);
-    if (this.#isWaiting) return undefined;
+    if (this.#isWaiting || this.#file === 'unreadable') return undefined;
     this.#isWaiting = true;
     this.#writing = this.#writing.then(() => {
       this.#isWaiting = false;
-      const text = JSON.stringify({ version: 1, tools: Object.fromEntries(this.#tools) });
+      const unknown = this.#file === 'lost' ? { unknown: 'changed' } : {};
+      const text = JSON.stringify({ version: 1, tools: Object.fromEntries(this.#tools), ...unknown });
       return this.#files
         .replace(this.#path, text)
         .catch((error: unknown) => this.#log.error({ err: error }, 'what MCP tools say of themselves could not be stored'));

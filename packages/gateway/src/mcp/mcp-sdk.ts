@@ -1,12 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { aborted } from 'node:util';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { errorCode } from '../tools/faults.ts';
-import type { InputCheck, McpConnect, McpConnection, McpConnectOptions, McpSdk } from './mcp-connection.ts';
+import { inputCheck } from './input-check.ts';
+import { ConnectionEnded, type McpConnect, type McpConnection, type McpConnectOptions, type McpSdk, McpStartError, type StartWords } from './mcp-connection.ts';
 import { doorOf, fetchFor, SignInDoor } from './mcp-door.ts';
 import { howToInstall } from './missing-command.ts';
 import { StdioTransport } from './stdio-transport.ts';
@@ -30,14 +32,20 @@ const connect: McpConnect = async (options) => {
     { listChanged: { tools: { autoRefresh: false, onChanged: () => options.onToolsChanged() } } },
   );
   const ended = Promise.withResolvers<string>();
+  let isEnded = false;
   const deadline = AbortSignal.any([options.signal, AbortSignal.timeout(START_LIMIT_MS)]);
-  client.onclose = () => ended.resolve(wordsOf(transport, 'the connection was closed'));
+  client.onclose = () => {
+    isEnded = true;
+    ended.resolve(wordsOf(transport, 'the connection was closed'));
+  };
   client.onerror = (error) => {
     // The stream of an HTTP server is given up by the SDK after some tries, without an end of the connection.
-    if (/maximum reconnection attempts/i.test(error.message)) void client.close();
+    if (/maximum reconnection attempts/i.test(error.message)) endQuietly(client);
   };
   try {
-    await client.connect(transport, { signal: deadline, timeout: NEVER_MS });
+    const greeted = client.connect(transport, { signal: deadline, timeout: NEVER_MS });
+    // The SDK lets the signal end the greeting alone, and not what it says after that. A child is let start whole, so that it can be ended whole.
+    await (transport instanceof StdioTransport ? greeted : Promise.race([greeted, aborted(deadline, client).then(() => deadline.throwIfAborted())]));
   } catch (error) {
     await client.close().catch(() => undefined);
     await transport.close().catch(() => undefined);
@@ -45,12 +53,19 @@ const connect: McpConnect = async (options) => {
     const fault = isLate
       ? `it did not answer within ${START_LIMIT_MS / 1_000} s${tail(transport)}`
       : await startFault(error, options, { transport, signedInBefore });
-    throw new Error(fault, { cause: error });
+    throw new McpStartError(typeof fault === 'string' ? { said: fault, logged: fault } : fault, error);
   }
-  return connectionOf(client, transport, ended.promise);
+  const hasEnded = (): boolean => isEnded || (transport instanceof StdioTransport && transport.isEnding);
+  return connectionOf(client, transport, { ended: ended.promise, hasEnded });
 };
 
-function connectionOf(client: Client, transport: Transport, ended: Promise<string>): McpConnection {
+interface End {
+  readonly ended: Promise<string>;
+  /** Also while it ends. */
+  readonly hasEnded: () => boolean;
+}
+
+function connectionOf(client: Client, transport: Transport, { ended, hasEnded }: End): McpConnection {
   const { tools, resources, prompts } = client.getServerCapabilities() ?? {};
   return {
     abilities: { tools: tools !== undefined, resources: resources !== undefined, prompts: prompts !== undefined },
@@ -67,19 +82,27 @@ function connectionOf(client: Client, transport: Transport, ended: Promise<strin
           ...(onProgress ? { onprogress: (progress) => onProgress(progressLine(progress)) } : {}),
         });
       } catch (error) {
+        // Never told by the words of the error, nor by its code: the server may have chosen them.
+        if (hasEnded()) throw new ConnectionEnded('the connection has ended', { cause: error });
         // A server that has forgotten the session, or cannot be reached, is greeted anew before the next call.
-        if (!signal.aborted && isLost(error)) void client.close();
+        if (!signal.aborted && isLost(error)) endQuietly(client);
         throw error;
       } finally {
         signal.removeEventListener('abort', stop);
       }
     },
     async close() {
-      if (transport instanceof StreamableHTTPClientTransport) await Promise.race([transport.terminateSession().catch(() => undefined), wait(1_000)]);
+      if (transport instanceof StreamableHTTPClientTransport)
+        await Promise.race([transport.terminateSession().catch(() => undefined), delay(1_000, undefined, { ref: false })]);
       await client.close();
       await transport.close();
     },
   };
+}
+
+/** Its end is told by `onclose`, whatever goes wrong at it. */
+function endQuietly(client: Client): void {
+  client.close().catch(() => undefined);
 }
 
 function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOptions): Transport {
@@ -110,7 +133,7 @@ interface Attempt {
   readonly signedInBefore: number;
 }
 
-async function startFault(error: unknown, { config, signIn }: McpConnectOptions, { transport, signedInBefore }: Attempt): Promise<string> {
+async function startFault(error: unknown, { config, signIn }: McpConnectOptions, { transport, signedInBefore }: Attempt): Promise<StartWords | string> {
   const code = errorCode(error);
   if (config.kind === 'stdio') {
     if (code === 'ENOENT' && config.cwd !== undefined)
@@ -135,39 +158,6 @@ function wordsOf(transport: Transport, otherwise: string): string {
 function tail(transport: Transport): string {
   const words = wordsOf(transport, '');
   return words === '' ? '' : `; ${words}`;
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
-}
-
-/**
- * A schema that cannot be compiled checks nothing: the server, which wrote it, checks again. Patterns are left out, because a foreign regular
- * expression can hold this process for ever.
- */
-function inputCheck(schema: Record<string, unknown>): InputCheck {
-  try {
-    const check = new AjvJsonSchemaValidator().getValidator(withoutPatterns(schema) as Parameters<AjvJsonSchemaValidator['getValidator']>[0]);
-    return (input) => {
-      const outcome = check(input);
-      return outcome.valid ? undefined : outcome.errorMessage.replaceAll(/\bdata\b/g, 'input');
-    };
-  } catch {
-    return () => undefined;
-  }
-}
-
-function withoutPatterns(value: unknown, isTop = true): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutPatterns(item, false));
-  if (typeof value !== 'object' || value === null) return value;
-  const hasPatterns = Object.hasOwn(value, 'patternProperties');
-  const kept = Object.entries(value).filter(([key, item]) => {
-    if (key === 'pattern' && typeof item === 'string') return false;
-    if (hasPatterns && (key === 'patternProperties' || key === 'additionalProperties')) return false;
-    // The validator knows one draft alone, and what differs does not matter here.
-    return !(isTop && (key === '$schema' || key === '$id'));
-  });
-  return Object.fromEntries(kept.map(([key, item]) => [key, withoutPatterns(item, false)]));
 }
 
 export const sdk: McpSdk = { connect, doorOf, inputCheck };

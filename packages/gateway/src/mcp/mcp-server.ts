@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { aborted } from 'node:util';
 import { failedResult, type ToolResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import type { McpServerConfig } from './mcp-config.ts';
-import type { McpAbilities, McpConnect, McpConnection, McpDoor } from './mcp-connection.ts';
+import { ConnectionEnded, type McpAbilities, type McpConnect, type McpConnection, type McpDoor, McpStartError, type StartWords } from './mcp-connection.ts';
 import type { McpProcesses } from './mcp-processes.ts';
 import { toolResultOf } from './mcp-results.ts';
 
@@ -17,7 +19,7 @@ type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'starting'; readonly settled: Promise<void> }
   | { readonly kind: 'ready'; readonly connection: McpConnection; readonly sinceMs: number }
-  | { readonly kind: 'waiting'; readonly reason: string; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly kind: 'closed' };
 
 const listedTool = z.looseObject({
@@ -53,6 +55,10 @@ const LONGEST_DELAY_MS = 60_000;
 const STABLE_MS = 60_000;
 const MAX_PAGES = 50;
 const LIST_LIMIT_MS = 60_000;
+/** What ends is told a moment after its open requests have failed; to end its processes takes a little longer. */
+const END_LIMIT_MS = 5_000;
+
+const RUNS: StartWords = { said: '', logged: '' };
 
 /** One server of mcp.json, kept running from start to close. */
 export class McpServer {
@@ -63,7 +69,8 @@ export class McpServer {
   readonly #door: McpDoor | undefined;
   #state: State = { kind: 'idle' };
   #failures = 0;
-  #lastReason = '';
+  /** Of the last end or fault; empty while it runs. */
+  #words: StartWords = RUNS;
   #tools: readonly ListedTool[] = [];
   #abilities: McpAbilities = { tools: false, resources: false, prompts: false };
   #listing: Promise<void> | undefined;
@@ -90,7 +97,9 @@ export class McpServer {
     if (this.#state.kind === 'waiting') clearTimeout(this.#state.timer);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#state = { kind: 'starting', settled: promise };
-    void this.#connect().finally(resolve);
+    this.#connect()
+      .catch((error: unknown) => this.#failed(wordsOfStart(error)))
+      .finally(resolve);
   }
 
   /** Ends the server with all its processes. May be called twice. */
@@ -99,9 +108,10 @@ export class McpServer {
     this.#state = { kind: 'closed' };
     this.#closing.abort();
     if (before.kind === 'waiting') clearTimeout(before.timer);
+    // A start may be about to begin a sign-in, which ends with its door.
+    await this.#door?.close();
     if (before.kind === 'starting') await before.settled;
     if (before.kind === 'ready') await before.connection.close();
-    await this.#door?.close();
   }
 
   callTool(tool: string, input: unknown, context: ToolContext): Promise<ToolResult> {
@@ -121,25 +131,25 @@ export class McpServer {
       const result = resultOf(answer);
       return { ...result, meta: { ...result.meta, durationMs: durationMs() } };
     } catch (error) {
-      if (signal.aborted) return early(signal, durationMs());
-      return failedResult('mcp_failed', await this.#fault(connection, error), { durationMs: durationMs() });
+      const fault = await this.#fault(connection, error, signal);
+      return signal.aborted ? early(signal, durationMs()) : failedResult('mcp_failed', fault, { durationMs: durationMs() });
     }
   }
 
   async #readyConnection(signal: AbortSignal): Promise<McpConnection | undefined> {
-    if (this.#state.kind === 'starting') await Promise.race([this.#state.settled, aborted(signal)]);
+    if (this.#state.kind === 'starting') await Promise.race([this.#state.settled, aborted(signal, this)]);
     return this.#state.kind === 'ready' ? this.#state.connection : undefined;
   }
 
   #absence(): string {
-    const why = this.#state.kind === 'closed' ? 'the gateway on this machine is stopping' : this.#lastReason || 'it has not started yet';
+    const why = this.#state.kind === 'closed' ? 'the gateway on this machine is stopping' : this.#words.said || 'it has not started yet';
     return `The MCP server "${this.name}" does not run now, so nothing was done: ${why}. It is tried again by itself; ask again in a while, or do it another way.`;
   }
 
-  async #fault(connection: McpConnection, error: unknown): Promise<string> {
+  async #fault(connection: McpConnection, error: unknown, signal: AbortSignal): Promise<string> {
     const cause = error instanceof Error ? error.message : String(error);
-    // An end of the server is told a moment after its open requests have failed.
-    const ended = /connection closed|has ended/i.test(cause) ? await connection.ended : undefined;
+    const late = (): Promise<string> => delay(END_LIMIT_MS, cause, { signal, ref: false }).catch(() => cause);
+    const ended = error instanceof ConnectionEnded ? await Promise.race([connection.ended, late()]) : undefined;
     if (ended === undefined) return `The MCP server "${this.name}" answered with an error: ${cause.slice(0, 4_000)}`;
     return `The MCP server "${this.name}" ended while this ran (${ended}). Nobody can say whether it was done: look at its effects before you ask again. The server is started again by itself.`;
   }
@@ -160,13 +170,13 @@ export class McpServer {
     } catch (error) {
       await connection?.close();
       if (!connection) await mark.end();
-      this.#failed(error instanceof Error ? error.message : String(error));
+      this.#failed(wordsOfStart(error));
       return;
     }
     if (this.#state.kind === 'closed') return connection.close();
     this.#state = { kind: 'ready', connection, sinceMs: this.#options.monotonicMs() };
     this.#log.info({ tools: this.#tools.length }, 'an MCP server is ready');
-    this.#lastReason = '';
+    this.#words = RUNS;
     const { ended } = connection;
     void ended.then((reason) => this.#lost(connection, reason));
     this.#options.onTools();
@@ -176,17 +186,18 @@ export class McpServer {
   #lost(connection: McpConnection, reason: string): void {
     if (this.#state.kind !== 'ready' || this.#state.connection !== connection) return;
     if (this.#options.monotonicMs() - this.#state.sinceMs >= STABLE_MS) this.#failures = 0;
-    this.#failed(reason);
+    this.#failed({ said: reason, logged: reason });
   }
 
-  #failed(reason: string): void {
+  #failed(words: StartWords): void {
     if (this.#state.kind === 'closed') return;
     const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
     const delayMs = Math.round(bound * this.#options.random());
-    if (reason !== this.#lastReason) this.#log.warn({ reason, delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
-    this.#lastReason = reason;
-    this.#state = { kind: 'waiting', reason, timer: setTimeout(() => this.start(), delayMs) };
+    const reason = words.logged;
+    if (reason !== this.#words.logged) this.#log.warn({ reason, delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
+    this.#words = words;
+    this.#state = { kind: 'waiting', timer: setTimeout(() => this.start(), delayMs) };
   }
 
   #signedIn(): void {
@@ -231,11 +242,10 @@ export class McpServer {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+function wordsOfStart(error: unknown): StartWords {
+  if (error instanceof McpStartError) return error.words;
+  const said = error instanceof Error ? error.message : String(error);
+  return { said, logged: said };
 }
 
 /** The server was told to stop, but what it had done by then stays done. */

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pino } from 'pino';
 import { textOf } from '../tools/tool-bench-rig.ts';
+import { McpCredentials } from './mcp-credentials.ts';
 import { type McpBench, openMcpBench, startHttpServer } from './mcp-rig.ts';
+import { McpSignIn } from './mcp-sign-in.ts';
 import { startOAuthServer } from './oauth-rig.ts';
 
 /** The address that the log asks the person to open. */
@@ -55,7 +60,11 @@ test('E15: a token that has run out is made new without a person; when that fail
   oauth.revoke();
   const failed = await again.run('mcp__web__add', { a: 2, b: 3 });
   assert.equal(failed.error?.code, 'mcp_failed');
-  await fetch(await addressToOpen(again));
+  const address = await addressToOpen(again);
+  const away = await again.run('mcp__web__add', { a: 2, b: 3 });
+  assert.match(away.error?.message ?? '', /wants a sign-in: a person .* the log of the gateway/);
+  assert.doesNotMatch(JSON.stringify(away), /https?:|state=/, 'the address is for the person alone');
+  await fetch(address);
   while ((await again.run('mcp__web__add', { a: 2, b: 3 })).status !== 'succeeded') await new Promise(setImmediate);
 });
 
@@ -75,4 +84,27 @@ test('E15: who comes back with another state, host or path gets nothing, and the
   assert.deepEqual(bench.host.announced, []);
   assert.equal(await statusOf(address.href), 200);
   await bench.announced('mcp__web__add');
+});
+
+test('E15: a browser that goes away before it is answered costs neither the sign-in nor the close', { timeout: 10_000 }, async () => {
+  await using oauth = await startOAuthServer();
+  await using server = await startHttpServer({ oauth });
+  const none = { read: async () => undefined, replace: async () => undefined };
+  const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
+  const signedIn = Promise.withResolvers<void>();
+  const socketGone = Promise.withResolvers<void>();
+  const patient: typeof fetch = async (address, init) => {
+    if (String(address).endsWith('/token')) await socketGone.promise;
+    return fetch(address, init);
+  };
+  const signIn = new McpSignIn({ url: server.url, credentials, fetch: patient, onSignedIn: signedIn.resolve });
+  const address = await signIn.begin({});
+  const back = new URL((await fetch(address, { redirect: 'manual' })).headers.get('location') ?? '');
+  const socket = connect(Number(back.port), '127.0.0.1');
+  socket.write(`GET ${back.pathname}${back.search} HTTP/1.1\r\nhost: ${back.host}\r\n\r\n`, () => socket.resetAndDestroy());
+  await once(socket, 'close');
+  setImmediate(socketGone.resolve);
+  await signedIn.promise;
+  assert.equal(signIn.count, 1);
+  await signIn.close();
 });

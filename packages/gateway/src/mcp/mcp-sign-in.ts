@@ -60,7 +60,9 @@ export class McpSignIn implements OAuthClientProvider {
   /** The address to open in a browser on this machine; the same until somebody has signed in. Rejects when the server tells of no sign-in. */
   async begin(challenge: SignInChallenge): Promise<string> {
     if (this.#waiting) return this.#waiting.address;
-    const listener = createServer((request, response) => void this.#answer(request, response));
+    const listener = createServer((request, response) => {
+      this.#answer(request, response).catch(() => response.destroy());
+    });
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
       listener.listen(0, '127.0.0.1', resolve);
@@ -148,9 +150,12 @@ export class McpSignIn implements OAuthClientProvider {
     const waiting = this.#waiting;
     const target = URL.parse(request.url ?? '', waiting?.redirectUrl);
     const say = (status: number, text: string): Promise<void> =>
-      new Promise((resolve) =>
-        response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(`${text}\n`, resolve),
-      );
+      new Promise((resolve) => {
+        // `end` never calls back to a browser that is gone.
+        if (response.destroyed) return resolve();
+        response.once('close', resolve);
+        response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(`${text}\n`, resolve);
+      });
     if (!waiting || request.headers.host !== new URL(waiting.redirectUrl).host || target?.pathname !== '/callback') return say(404, 'There is nothing here.');
     const code = target.searchParams.get('code');
     if (target.searchParams.get('state') !== waiting.state)
@@ -166,9 +171,9 @@ export class McpSignIn implements OAuthClientProvider {
     }
     this.#count += 1;
     this.#waiting = undefined;
+    this.#options.onSignedIn();
     await say(200, 'You are signed in. You can close this window.');
     await endListener(waiting.listener);
-    this.#options.onSignedIn();
   }
 }
 

@@ -53,6 +53,11 @@ export class StdioTransport implements Transport {
     return `${this.#exit}${said === '' ? '' : `${this.#exit === '' ? '' : '; '}it last wrote: ${said}`}`;
   }
 
+  /** Its end has begun: nothing more is sent, and `onclose` follows. */
+  get isEnding(): boolean {
+    return this.#ending !== undefined || this.#child?.stdin.writable === false;
+  }
+
   async start(): Promise<void> {
     const { command, args, env, cwd, marker } = this.#start;
     const child: Child = spawn(command, [...args], {
@@ -72,7 +77,7 @@ export class StdioTransport implements Transport {
     child.once('exit', (code, signal) => {
       this.#exit = code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`;
       resolve();
-      void this.close();
+      this.#closeQuietly();
     });
     // A server that is gone is told by its exit.
     child.stdin.on('error', () => undefined);
@@ -95,6 +100,10 @@ export class StdioTransport implements Transport {
     return this.#ending;
   }
 
+  #closeQuietly(): void {
+    this.close().catch((error: unknown) => this.onerror?.(error instanceof Error ? error : new Error(String(error))));
+  }
+
   async #end(): Promise<void> {
     const child = this.#child;
     if (child) {
@@ -115,7 +124,7 @@ export class StdioTransport implements Transport {
       this.#buffer.append(chunk);
     } catch (error) {
       this.#exit = error instanceof Error ? error.message : 'it wrote too much';
-      void this.close();
+      this.#closeQuietly();
       return;
     }
     for (let isMore = true; isMore; ) isMore = this.#readOne();

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { McpPins } from './mcp-pins.ts';
+
+/** A disk with one file, which may refuse to be read. */
+function diskWith(text: string | undefined) {
+  const disk = {
+    text,
+    fault: undefined as Error | undefined,
+    read: async () => {
+      if (disk.fault) throw disk.fault;
+      return disk.text === undefined ? undefined : Buffer.from(disk.text);
+    },
+    replace: async (_path: string, next: string) => {
+      disk.text = next;
+    },
+  };
+  const open = () => McpPins.open({ path: 'pins.json', files: disk, log: pino({ level: 'silent' }), now: () => new Date(0) });
+  return { disk, open };
+}
+
+const GOOD = JSON.stringify({ version: 1, tools: { a: { hash: '1' }, b: { hash: '2' } } });
+
+test('E6: a file of pins that the disk does not give is not replaced, and its pins hold when it is back', async () => {
+  const { disk, open } = diskWith(GOOD);
+  disk.fault = Object.assign(new Error('no'), { code: 'EACCES' });
+  const without = await open();
+  assert.ok(without.look('a', '1'));
+  without.approve('a', '1');
+  assert.equal(without.look('a', '1'), undefined, 'an approval counts in this process');
+  await without.settled();
+  assert.equal(disk.text, GOOD);
+  disk.fault = undefined;
+  const again = await open();
+  assert.equal(again.look('a', '1'), undefined);
+  assert.ok(again.look('b', 'other'));
+});
+
+test('E6: a broken file of pins makes tools that were not seen then changed ones at later starts too', async () => {
+  const { open } = diskWith('{"version":');
+  const first = await open();
+  assert.ok(first.look('a', '1'));
+  first.approve('a', '1');
+  await first.settled();
+  const second = await open();
+  assert.equal(second.look('a', '1'), undefined);
+  assert.ok(second.look('b', '2'), 'its pin was in the broken file');
+  await second.settled();
+  assert.ok((await open()).look('c', '3'));
+});

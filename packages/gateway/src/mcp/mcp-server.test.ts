@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { ToolContext } from '../tools/tool.ts';
+import { ConnectionEnded, type McpConnection } from './mcp-connection.ts';
+import { McpServer } from './mcp-server.ts';
+
+const never = new Promise<never>(() => undefined);
+
+/** A server whose every call rejects with `error`, over a connection that does not say that it has ended. */
+async function serverThatFails(error: Error): Promise<McpServer> {
+  const ready = Promise.withResolvers<void>();
+  const connection: McpConnection = {
+    abilities: { tools: false, resources: true, prompts: false },
+    ended: never,
+    request: () => Promise.reject(error),
+    close: () => Promise.resolve(),
+  };
+  const server = new McpServer({
+    config: { kind: 'http', name: 'web', url: 'http://127.0.0.1:1/mcp', headers: {} },
+    connect: () => Promise.resolve(connection),
+    doorOf: () => undefined,
+    processes: { begin: () => Promise.resolve({ marker: 'm', onLeader: () => undefined, end: () => Promise.resolve() }) },
+    ...{ folder: '/', version: '0', log: pino({ level: 'silent' }), monotonicMs: () => 0, random: () => 0, onTools: ready.resolve },
+  });
+  server.start();
+  await ready.promise;
+  return server;
+}
+
+const contextOf = (signal: AbortSignal) => ({ signal, onOutput: () => undefined }) as unknown as ToolContext;
+
+test('E10: an error of a server that speaks of closed connections is its answer, and holds no call', async () => {
+  const server = await serverThatFails(new Error('MCP error -32000: database connection closed, the session has ended'));
+  const result = await server.callTool('query', {}, contextOf(new AbortController().signal));
+  assert.equal(result.error?.code, 'mcp_failed');
+  assert.match(result.error?.message ?? '', /answered with an error: .*database connection closed/);
+  await server.close();
+});
+
+test('E10: a call that is cancelled while the end of its server is waited for ends at once', async () => {
+  const server = await serverThatFails(new ConnectionEnded('gone'));
+  const abort = new AbortController();
+  const running = server.callTool('query', {}, contextOf(abort.signal));
+  setImmediate(() => abort.abort({ kind: 'cancelled' }));
+  const result = await running;
+  assert.equal(result.status, 'cancelled');
+  await server.close();
+});
