@@ -128,10 +128,23 @@ export class BackgroundProcesses implements Background {
     if (entry && !entry.ended) await once(entry.changes, 'change', { signal: AbortSignal.timeout(Math.ceil(ms)) }).catch(() => undefined);
   }
 
+  /** Sessions of which something runs or is kept. */
+  get sessions(): readonly string[] {
+    return [...new Set([...this.#entries.values()].map(({ sessionId }) => sessionId))];
+  }
+
+  /** The session is over: what it has left running ends, and what it has said is kept no longer. */
+  async endSession(sessionId: string): Promise<void> {
+    await this.#end([...this.#entries.values()].filter((entry) => entry.sessionId === sessionId));
+  }
+
   /** Ends all of them. May be called twice. */
   async close(): Promise<void> {
-    const entries = [...this.#entries.values()];
-    this.#entries.clear();
+    await this.#end([...this.#entries.values()]);
+  }
+
+  async #end(entries: readonly Entry[]): Promise<void> {
+    for (const { id } of entries) this.#entries.delete(id);
     await Promise.all(
       entries.map(async (entry) => {
         // Also of one that counts as ended: a look can miss what is just being started.

@@ -6,7 +6,7 @@ import type { KeptOutput, LeftRunning, ShellEnd } from './background.ts';
 import { errorCode, ToolFault } from './faults.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
-import { identify, type ProcessIdentity } from './process-table.ts';
+import { identify, identifyChild, type ProcessIdentity } from './process-table.ts';
 import { type CallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
@@ -167,7 +167,8 @@ function endOf(child: ChildProcess): Promise<ShellEnd | Error> {
 
 async function leaderOf(child: ChildProcess, context: ToolContext): Promise<ProcessIdentity | undefined> {
   if (child.pid === undefined) return undefined;
-  const leader = await identify(child.pid);
+  // A short command may be over before anything is awaited, and what it has left is in its group.
+  const leader = identifyChild(child.pid) ?? (await identify(child.pid));
   if (leader) context.onSpawned(leader);
   return leader;
 }

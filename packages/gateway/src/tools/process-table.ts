@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 /** A process that cannot be mistaken for a later one with the same number: its start is part of it. */
@@ -52,11 +53,33 @@ export async function listWithPs(): Promise<ProcessRow[]> {
   });
 }
 
+const EXEC_LOOKS = 20;
+
 /** Whether the process was started, itself or through others, by this call. False for processes that may not be looked at. */
-export async function carriesMarker(pid: number, callId: string): Promise<boolean> {
+export async function carriesMarker({ pid, groupId }: Pick<ProcessRow, 'pid' | 'groupId'>, callId: string): Promise<boolean> {
   if (!hasProc) return false;
-  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+  const look = (what: 'environ' | 'cmdline'): Promise<string> => readFile(`/proc/${pid}/${what}`, 'latin1').catch(() => '');
+  let environment = await look('environ');
+  // In the middle of an exec a process has neither environment nor arguments for a moment; the kernel's own, of group 0, never have.
+  for (let looks = 0; looks < EXEC_LOOKS && environment === '' && groupId !== 0 && (await look('cmdline')) === ''; looks += 1) {
+    await delay(1);
+    environment = await look('environ');
+  }
   return environment.split('\0').includes(`${CALL_MARKER}=${callId}`);
+}
+
+/**
+ * Who a child is that was started in this very turn of the event loop. Also when it has ended since: it is not waited for before the next turn,
+ * so that its number is still its own.
+ */
+export function identifyChild(pid: number): ProcessIdentity | undefined {
+  if (!hasProc) return undefined;
+  try {
+    const row = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return row && { pid, startedAt: row.startedAt, bootId: bootId() };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who `pid` is right now; undefined when there is no such process. */

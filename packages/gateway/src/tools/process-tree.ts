@@ -23,7 +23,7 @@ const KILL_ROUNDS = 40;
 export async function findCallProcesses(call: CallProcesses): Promise<number[]> {
   const rows = (await listProcesses()).filter((row) => row.pid !== process.pid && !row.isZombie);
   const found = new Set(withoutStrangers(rows, call.leader));
-  const marked = await Promise.all(rows.map(async (row) => !found.has(row.pid) && (await carriesMarker(row.pid, call.callId))));
+  const marked = await Promise.all(rows.map(async (row) => !found.has(row.pid) && (await carriesMarker(row, call.callId))));
   rows.forEach((row, index) => {
     if (marked[index]) found.add(row.pid);
   });
