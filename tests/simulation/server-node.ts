@@ -215,6 +215,9 @@ export class ServerNode {
       cancel: async (callId, timeoutMs) => {
         await connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('tool:cancel', { callId }, answer) });
       },
+      endSession: async (end, timeoutMs) => {
+        await connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('session:end', end, answer) });
+      },
       disconnect: () => {
         connection.close('listener', 'io server disconnect');
         time.after(0, ended, own);

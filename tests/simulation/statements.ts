@@ -60,6 +60,11 @@ export const STATEMENTS: Readonly<Record<string, Run>> = {
     const wanted = new Set([...(ids as string[]), ...working.map((call) => call.session_id)]);
     return rows([...wanted].flatMap((id) => tables.sessions.get(id) ?? []).map(({ id, seq }) => ({ id, seq })));
   },
+  list_over_sessions: ({ tables }, [owner, ids]) => {
+    const asked = (ids as string[]).map((id) => ({ id, session: tables.sessions.get(id) }));
+    const own = asked.map(({ id, session }) => ({ id, session: session?.owner_id === owner ? session : undefined }));
+    return rows(own.filter(({ session }) => session?.archived !== false).map(({ id, session }) => ({ id, is_deleted: session === undefined })));
+  },
   list_rules: ({ tables }, [owner]) => rows([...tables.rules.values()].filter((rule) => rule['owner_id'] === owner).map((rule) => ({ rule: { ...rule } }))),
   revoke_rule: ({ tables }, [owner, id]) => touched(tables.rules.get(text(id))?.['owner_id'] === owner && tables.rules.delete(text(id)) ? 1 : 0),
   touch_rule: ({ tables }, [id, at]) => {

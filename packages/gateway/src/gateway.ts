@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { LIMITS, type ToolResult } from '@tendon/protocol';
+import { GATEWAY_COMMANDS, LIMITS, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import { v7 as newId } from 'uuid';
 import { BrowserHost } from './browser/browser-host.ts';
@@ -61,6 +61,7 @@ export interface GatewayHandle {
 }
 
 const FLUSH_MS = 1_500;
+const MAX_HELD_SESSIONS = 10_000;
 /** Where a relay listens when nothing else is said. */
 const RELAY_PORT = 7_421;
 
@@ -296,15 +297,28 @@ export class Gateway implements GatewayHandle {
       openSocket: this.#parts.openSocket,
       greet: (socket) =>
         greetServer(socket, {
-          hello: { ...about, tools: this.#tools.forHello(), calls: this.#desk.book.report() },
+          hello: { ...about, tools: this.#tools.forHello(), calls: this.#desk.book.report(), sessions: this.#heldSessions() },
           desk: this.#desk,
           outbox: this.#outbox,
+          endSession: (end) => this.#endSession(end),
         }),
       command: (name, payload, answer) => this.#command(name, payload, answer),
       log: options.log,
       nowMs: () => performance.now(),
       random: options.random ?? Math.random,
     });
+  }
+
+  /** Sessions of which something stays between their calls. */
+  #heldSessions(): string[] {
+    return [...new Set([...this.#browser.sessions, ...this.#background.sessions])].slice(0, MAX_HELD_SESSIONS);
+  }
+
+  /** One that is archived may be put back, and what it runs is listed again then; of one that is deleted nobody can end it any more. */
+  #endSession({ sessionId, isDeleted }: SessionEnd): void {
+    Promise.all([this.#browser.endSession(sessionId), isDeleted && this.#background.endSession(sessionId)]).catch((error: unknown) =>
+      this.#log.error({ err: error, sessionId }, 'what a session has left could not be ended'),
+    );
   }
 
   /** Every dispatch is answered, whatever happens. */
@@ -324,6 +338,11 @@ export class Gateway implements GatewayHandle {
     if (name === 'tool:call') void this.#dispatch(payload, answer);
     else if (name === 'tool:cancel') {
       this.#desk.cancel(payload);
+      answer({});
+    } else if (name === 'session:end') {
+      const checked = validate(GATEWAY_COMMANDS['session:end'].payload, payload);
+      if (checked.ok) this.#endSession(checked.data);
+      else this.#log.warn({ error: checked.error.message }, 'the end of a session with a wrong shape was left out');
       answer({});
     }
   }

@@ -67,7 +67,7 @@ test('P12: the names are those of protocol version 1, plus what was added since'
   assert.deepEqual(Object.keys(AGENT_REQUESTS).sort(), [...named.split(' '), ...added].sort());
   assert.deepEqual(Object.keys(AGENT_NOTICES).sort(), ['gateway:presence', 'server:notice', 'session:delta', 'session:event', 'session:summary']);
   assert.deepEqual(Object.keys(GATEWAY_REQUESTS).sort(), ['gateway:hello', 'gateway:tools', 'tool:output', 'tool:result', 'tool:started']);
-  assert.deepEqual(Object.keys(GATEWAY_COMMANDS).sort(), ['tool:call', 'tool:cancel']);
+  assert.deepEqual(Object.keys(GATEWAY_COMMANDS).sort(), ['session:end', 'tool:call', 'tool:cancel']);
 });
 
 /** What may stand in the place of any value of a packet. */

@@ -24,6 +24,8 @@ export const journaledCallSchema = z.object({ callId, state: z.enum(['running', 
 /** What allows a call. The gateway's own policy can still refuse it. */
 export const grantSchema = z.object({ by: z.enum(['policy', 'user']), rule: z.string().optional(), decidedBy: z.string().optional(), at: timeSchema });
 
+const sessionEndSchema = z.object({ sessionId: idSchema, isDeleted: z.boolean() });
+
 /** `/gateway`, machine to server. `tool:output` alone takes no acknowledgement: live output may be lost. */
 export const GATEWAY_REQUESTS = {
   'gateway:hello': {
@@ -37,8 +39,11 @@ export const GATEWAY_REQUESTS = {
       workspaces: z.array(workspaceSchema).max(100),
       tools: z.array(gatewayToolSchema).max(1_000),
       calls: z.array(journaledCallSchema).max(10_000),
+      /** Sessions of which something stays between their calls: open pages, processes that were left running. */
+      sessions: z.array(idSchema).max(10_000).optional(),
     }),
-    data: z.object({ send: z.array(callId), cancel: z.array(callId), forget: z.array(callId) }),
+    /** `over`: those of the named sessions that are archived, or that its owner does not have any more. */
+    data: z.object({ send: z.array(callId), cancel: z.array(callId), forget: z.array(callId), over: z.array(sessionEndSchema).optional() }),
   },
   /** All the tools of the machine again, because they have become other ones since its hello. */
   'gateway:tools': { payload: z.object({ tools: z.array(gatewayToolSchema).max(1_000) }), data: z.object({}) },
@@ -69,6 +74,8 @@ export const GATEWAY_COMMANDS = {
     ]),
   },
   'tool:cancel': { payload: z.object({ callId }), data: z.object({}) },
+  /** A session was archived, so that its pages are closed, or deleted, so that nothing of it stays on the machine. */
+  'session:end': { payload: sessionEndSchema, data: z.object({}) },
 } as const satisfies Record<string, { payload: z.ZodType; data: z.ZodType }>;
 
 export type GatewayRequests = typeof GATEWAY_REQUESTS;
@@ -79,5 +86,6 @@ export type GatewayCommandName = keyof typeof GATEWAY_COMMANDS;
 export type GatewayCommand<Name extends GatewayCommandName> = z.infer<(typeof GATEWAY_COMMANDS)[Name]['payload']>;
 export type GatewayAnswer<Name extends GatewayCommandName> = z.infer<(typeof GATEWAY_COMMANDS)[Name]['data']>;
 export type GatewayTool = z.infer<typeof gatewayToolSchema>;
+export type SessionEnd = z.infer<typeof sessionEndSchema>;
 export type JournaledCall = z.infer<typeof journaledCallSchema>;
 export type Grant = z.infer<typeof grantSchema>;

@@ -14,8 +14,8 @@ import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from './net
  *    ▲                          └──it ends by itself: its sessions are told so──┐
  *    └───────────────────────────────────────────────────────────────────────────┘
  *
- * A session: opened by its first browser_navigate or new tab, closed after IDLE_MS without a call, or as the longest idle one when there
- * are too many. Moves between the states are done one at a time.
+ * A session: opened by its first browser_navigate or new tab, closed when it is archived or deleted, after IDLE_MS without a call, or as the
+ * longest idle one when there are too many. Moves between the states are done one at a time.
  */
 
 export interface BrowserHostOptions extends NetworkRulesOptions {
@@ -83,6 +83,11 @@ export class BrowserHost {
     return this.#running?.process.artifacts;
   }
 
+  /** Those that have pages. */
+  get sessions(): readonly string[] {
+    return [...(this.#running?.sessions.keys() ?? [])];
+  }
+
   /** The session's pages. Errors: `ToolFault` `no_page` when it has none, which says why. */
   find(sessionId: string): BrowserSession {
     const open = this.#running?.sessions.get(sessionId);
@@ -103,6 +108,15 @@ export class BrowserHost {
       await this.#makeRoom(running);
       return this.#admitOrEnd(running, sessionId);
     });
+  }
+
+  /** The session is over: its pages are closed, after the calls that are at work on them. */
+  async endSession(sessionId: string): Promise<void> {
+    const running = this.#running;
+    const open = running?.sessions.get(sessionId);
+    if (!running || !open) return;
+    const why = 'The session was archived or deleted, and its pages were closed.';
+    await open.session.inOrder(() => this.#oneAtATime(() => this.#dismissLast(running, sessionId, why)));
   }
 
   /** Ends every page and the process. May be called twice. */
@@ -187,8 +201,13 @@ export class BrowserHost {
   }
 
   async #closeIdle(running: Running, sessionId: string): Promise<void> {
-    if (this.#running !== running || running.sessions.get(sessionId)?.timer === undefined) return;
-    await this.#dismiss(running, sessionId, 'The pages of this session were closed because they were not used for a while.');
+    if (running.sessions.get(sessionId)?.timer === undefined) return;
+    await this.#dismissLast(running, sessionId, 'The pages of this session were closed because they were not used for a while.');
+  }
+
+  async #dismissLast(running: Running, sessionId: string, why: string): Promise<void> {
+    if (this.#running !== running) return;
+    await this.#dismiss(running, sessionId, why);
     if (running.sessions.size === 0) await this.#end();
   }
 

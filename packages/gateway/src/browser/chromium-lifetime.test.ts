@@ -49,6 +49,20 @@ test('W11: a session that is idle is closed, and the browser with the last one',
   assert.match(await rig.open('/'), /hello/);
 });
 
+test('W11: the pages of a session that is over are closed after what is at work on them, and the browser with the last one', async () => {
+  await using rig = await openPages({ '/': 'hello', '/slow': () => undefined });
+  await rig.open('/');
+  const pids = await processesOf(rig.bench.browserFolder);
+  const { browser } = rig.bench;
+  await browser.endSession('no session of this machine');
+  const working = rig.run('browser_wait', { ms: 300 });
+  const [ended] = await Promise.all([browser.endSession('one session'), browser.endSession('one session')]);
+  assert.equal(ended, undefined);
+  assert.equal((await working).status, 'succeeded');
+  await untilEnded(pids);
+  assert.match(textOf(await rig.run('browser_snapshot', {})), /archived or deleted.*browser_navigate/);
+});
+
 test('W12: a browser that is killed is said to be gone, leaves nothing, and is started anew', async () => {
   await using rig = await openPages({ '/': 'hello', '/slow': () => undefined });
   await rig.open('/');

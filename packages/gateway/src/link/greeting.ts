@@ -1,4 +1,4 @@
-import type { GatewayRequest } from '@tendon/protocol';
+import type { GatewayRequest, SessionEnd } from '@tendon/protocol';
 import type { CallDesk } from '../calls/call-desk.ts';
 import { acknowledged } from './acknowledgement.ts';
 import type { GatewaySocket } from './gateway-socket.ts';
@@ -11,6 +11,8 @@ export interface GreetingParts {
   readonly hello: GatewayRequest<'gateway:hello'>;
   readonly desk: CallDesk;
   readonly outbox: Outbox;
+  /** Ends what is left of a session. */
+  readonly endSession: (end: SessionEnd) => void;
 }
 
 /**
@@ -29,5 +31,6 @@ export async function greetServer(socket: GatewaySocket, parts: GreetingParts): 
     await parts.desk.forget(callId);
   }
   for (const callId of answer.data.cancel) parts.desk.cancel({ callId });
+  for (const end of answer.data.over ?? []) parts.endSession(end);
   return { kind: 'ready' };
 }

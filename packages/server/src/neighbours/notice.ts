@@ -10,6 +10,7 @@ export const noticeSchema = z.discriminatedUnion('kind', [
   /** A commit has written events. `owes`: the machines that it has work for. */
   z.object({ kind: z.literal('changed'), ownerId: id, session: sessionSchema, owes: z.array(id) }),
   z.object({ kind: z.literal('deleted'), ownerId: id, session: sessionSchema }),
+  z.object({ kind: z.literal('archived'), ownerId: id, sessionId: id }),
   /** The next piece of something that streams; sent for sessions that somebody watches at another node. */
   z.object({ kind: z.literal('delta'), delta: deltaSchema }),
   /** A whole unfinished message, for a node that has not followed it from its beginning. */

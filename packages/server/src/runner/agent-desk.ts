@@ -244,7 +244,12 @@ async function updateSession(
   const wrong = await checkChoice(options, userId, { ...change, gatewayId });
   if (wrong) return wrong;
   const workspace = change.workspace ?? (await folderAfterMove(options, state, change.gatewayId));
-  return withSession(await options.actorOf(sessionId).commit({ type: 'update', ...change, workspace }, { ownerId: userId }));
+  const outcome = await options.actorOf(sessionId).commit({ type: 'update', ...change, workspace }, { ownerId: userId });
+  if (outcome.ok && change.archived === true && !state.archived) {
+    options.machines.endSession(userId, { sessionId, isDeleted: false });
+    options.neighbours.tell({ kind: 'archived', ownerId: userId, sessionId });
+  }
+  return withSession(outcome);
 }
 
 /** Another machine does not offer the folder of the one before: the session goes to its first, unless it has one of the same path. */
@@ -270,6 +275,7 @@ async function deleteSession(
   if (!(await options.store.delete(sessionId, userId))) return refusal('not_found', NO_SESSION);
   options.history.forget(sessionId);
   options.tails.closeSession(sessionId);
+  options.machines.endSession(userId, { sessionId, isDeleted: true });
   void options.actorOf(sessionId).poke();
   const session = publicSession(stopped.change.state);
   options.fanout.toUser(userId, 'session:summary', { session, deleted: true });

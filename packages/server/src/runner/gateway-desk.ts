@@ -1,4 +1,14 @@
-import { type GatewayData, type GatewayRequest, type GatewayTool, type JournaledCall, type Result, refusal, success, textResult } from '@tendon/protocol';
+import {
+  type GatewayData,
+  type GatewayRequest,
+  type GatewayTool,
+  type JournaledCall,
+  type Result,
+  refusal,
+  type SessionEnd,
+  success,
+  textResult,
+} from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Input, StoredCall } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
@@ -25,7 +35,7 @@ export interface GatewayDeskOptions {
 }
 
 type Hello = GatewayRequest<'gateway:hello'>;
-type HelloAnswer = { send: string[]; cancel: string[]; forget: string[] };
+type HelloAnswer = { send: string[]; cancel: string[]; forget: string[]; over?: SessionEnd[] };
 
 const NEWER_CONNECTION = refusal('unavailable', 'This machine has a newer connection.');
 const STOPPING = refusal('unavailable', 'The server is stopping.');
@@ -125,7 +135,8 @@ async function onHello(
   for (const entry of later) giveUpIfGone(options, hello.gatewayId, entry);
   for (const sessionId of new Set(later.map((entry) => entry.sessionId))) void options.actorOf(sessionId).poke();
   options.log.info({ gatewayId: hello.gatewayId, name: hello.name, count: open.length }, 'a machine is online');
-  return success(answer);
+  // Looked up last: what ends from here on is told to the machine, which counts as connected by now.
+  return success({ ...answer, over: [...(await options.store.overSessions(connection.userId, hello.sessions ?? []))] });
 }
 
 /** Nothing of its calls changes: what a machine runs is told by its hello alone. */

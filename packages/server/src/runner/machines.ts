@@ -1,4 +1,4 @@
-import type { Gateway, GatewayTool } from '@tendon/protocol';
+import type { Gateway, GatewayTool, SessionEnd } from '@tendon/protocol';
 import type { Greeting, Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, StoredGateway } from '../store/session-store.ts';
 import { shownTools } from '../store/shown-tools.ts';
@@ -31,6 +31,7 @@ interface Elsewhere extends Greeting {
 
 /** Nodes say every two seconds which machines they hold. */
 const ELSEWHERE_LASTS_MS = 7_000;
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Every machine that is known, and which of them are connected: to this node, or to another. */
 export class Machines {
@@ -137,6 +138,12 @@ export class Machines {
   async tidy(): Promise<void> {
     const silent = [...this.#elsewhere.values()].filter(({ gatewayId }) => !this.isElsewhere(gatewayId));
     await Promise.all(silent.map((greeting) => this.heardGone(greeting)));
+  }
+
+  /** Tells the owner's machines here that a session is over. One that does not hear it says at its next hello what it holds. */
+  endSession(ownerId: string, end: SessionEnd): void {
+    for (const { stored, connection } of this.#online.values())
+      if (stored.ownerId === ownerId) void connection.endSession(end, ANSWER_TIMEOUT_MS).catch(() => undefined);
   }
 
   async list(ownerId: string): Promise<Gateway[]> {

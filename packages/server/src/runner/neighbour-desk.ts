@@ -63,6 +63,7 @@ export class NeighbourDesk {
     const { machines, sweep, onRevoked } = this.#options;
     if (notice.kind === 'changed') this.#onChanged(notice);
     else if (notice.kind === 'deleted') this.#onDeleted(notice);
+    else if (notice.kind === 'archived') machines.endSession(notice.ownerId, { sessionId: notice.sessionId, isDeleted: false });
     else if (notice.kind === 'delta') this.#onDelta(notice.delta);
     else if (notice.kind === 'live') this.#onLive(notice.live);
     else if (notice.kind === 'watch') for (const sessionId of notice.isNew ? notice.sessionIds : []) this.#show(sessionId);
@@ -81,8 +82,9 @@ export class NeighbourDesk {
   }
 
   #onDeleted({ ownerId, session }: NoticeOf<'deleted'>): void {
-    const { fanout, tails, actors } = this.#options;
+    const { fanout, tails, actors, machines } = this.#options;
     tails.closeSession(session.id);
+    machines.endSession(ownerId, { sessionId: session.id, isDeleted: true });
     void actors.get(session.id)?.poke();
     fanout.toUser(ownerId, 'session:summary', { session, deleted: true });
   }

@@ -10,6 +10,7 @@ import type {
   GatewayRequest,
   GatewayRequestName,
   Result,
+  SessionEnd,
 } from '@tendon/protocol';
 
 /** Who is at the other end of a connection, as the door has established it. */
@@ -39,6 +40,7 @@ export interface GatewayConnection {
   /** Sends a dispatch and waits for its answer. Rejects when the connection ends or no answer comes within `timeoutMs`. */
   call(command: GatewayCommand<'tool:call'>, timeoutMs: number): Promise<GatewayAnswer<'tool:call'>>;
   cancel(callId: string, timeoutMs: number): Promise<void>;
+  endSession(end: SessionEnd, timeoutMs: number): Promise<void>;
   disconnect(): void;
 }
 

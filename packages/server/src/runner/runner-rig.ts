@@ -152,6 +152,8 @@ export class FakeMachine implements GatewayConnection {
 
   async cancel(): Promise<void> {}
 
+  async endSession(): Promise<void> {}
+
   disconnect(): void {
     this.isCut = true;
     for (const fail of this.#failures.splice(0)) fail(new Error('the machine is gone'));

@@ -173,6 +173,17 @@ function lookingAgain(rig: () => Rig): void {
     assert.deepEqual(await places([other.id], [gatewayId]), [{ sessionId: other.id, seq: 1 }]);
   });
 
+  test('C17: of the sessions that a machine names, those are over that are archived, deleted, or of another person', async () => {
+    const { store, newSession, newPerson, ownerId } = rig();
+    const [mine, archived, gone, another] = [await newSession(), await newSession(), await newSession(), await newSession(await newPerson())];
+    await done({ store, id: archived.id }, { type: 'update', archived: true });
+    await store.delete(gone.id, ownerId);
+    const asked = [mine.id, archived.id, gone.id, another.id];
+    const over = new Map((await store.overSessions(ownerId, asked)).map(({ sessionId, isDeleted }) => [sessionId, isDeleted]));
+    assert.deepEqual(over, new Map([archived, gone, another].map(({ id }) => [id, id !== archived.id])));
+    assert.deepEqual(await store.overSessions(ownerId, []), []);
+  });
+
   test('N9: a load of history counts what was settled in the whole session, however little of it is new', async () => {
     const { store, newSession } = rig();
     const { id } = await newSession();

@@ -33,6 +33,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
     findCall: (callId) => sessions.findCall(callId),
     openCallsOf: (gatewayId) => sessions.openCallsOf(gatewayId),
     places: (sessionIds, gatewayIds) => sessions.places(sessionIds, gatewayIds),
+    overSessions: (ownerId, sessionIds) => sessions.overSessions(ownerId, sessionIds),
     rules: (ownerId) => sessions.rules(ownerId),
     revokeRule: (ownerId, ruleId) => sessions.revokeRule(ownerId, ruleId),
     touchRule: (ruleId, at) => sessions.touchRule(ruleId, at),

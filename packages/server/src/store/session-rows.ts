@@ -1,4 +1,4 @@
-import { isFinalCallState, type Part, type Rule, type Session, type SessionEvent, type Usage } from '@tendon/protocol';
+import { isFinalCallState, type Part, type Rule, type Session, type SessionEnd, type SessionEvent, type Usage } from '@tendon/protocol';
 import { publicSession, type SessionState, type StoredCall } from '../kernel/index.ts';
 import { type CommitParts, commitInput, type LoadedSession } from './committer.ts';
 import { makeFork } from './fork-session.ts';
@@ -36,6 +36,7 @@ import { createSession } from './sql/create-session.ts';
 import { deleteSession } from './sql/delete-session.ts';
 import { findCall } from './sql/find-call.ts';
 import { listOpenCalls } from './sql/list-open-calls.ts';
+import { listOverSessions } from './sql/list-over-sessions.ts';
 import { listPlaces } from './sql/list-places.ts';
 import { listRules } from './sql/list-rules.ts';
 import { listSessions } from './sql/list-sessions.ts';
@@ -192,6 +193,12 @@ export class SessionRows implements SessionStore {
     if (sessionIds.length + gatewayIds.length === 0) return [];
     const rows = await run<{ id: string; seq: number }>(this.#parts.database, listPlaces, [sessionIds, gatewayIds]);
     return rows.map((row) => ({ sessionId: row.id, seq: row.seq }));
+  }
+
+  async overSessions(ownerId: string, sessionIds: readonly string[]): Promise<readonly SessionEnd[]> {
+    if (sessionIds.length === 0) return [];
+    const rows = await run<{ id: string; is_deleted: boolean }>(this.#parts.database, listOverSessions, [ownerId, sessionIds]);
+    return rows.map((row) => ({ sessionId: row.id, isDeleted: row.is_deleted }));
   }
 
   async rules(ownerId: string): Promise<readonly Rule[]> {

@@ -1,4 +1,4 @@
-import type { Call, Gateway, GatewayTool, Message, ProtocolError, Rule, Session, SessionEvent } from '@tendon/protocol';
+import type { Call, Gateway, GatewayTool, Message, ProtocolError, Rule, Session, SessionEnd, SessionEvent } from '@tendon/protocol';
 import type { Answer, Change, Effect, Focus, Input, Outcome, Part, SessionState, Stamp, StoredCall } from '../kernel/index.ts';
 
 /** Proof of owning a session for a while. Every write of an owner names it; an old epoch writes nothing (I5). */
@@ -127,6 +127,8 @@ export interface SessionStore {
   openCallsOf(gatewayId: string): Promise<readonly { sessionId: string; call: StoredCall }[]>;
   /** How far these sessions are, and all that have calls of these machines which are not over. */
   places(sessionIds: readonly string[], gatewayIds: readonly string[]): Promise<readonly SessionPlace[]>;
+  /** Those of the sessions that are archived, or that this person does not have. */
+  overSessions(ownerId: string, sessionIds: readonly string[]): Promise<readonly SessionEnd[]>;
   rules(ownerId: string): Promise<readonly Rule[]>;
   revokeRule(ownerId: string, ruleId: string): Promise<boolean>;
   touchRule(ruleId: string, at: string): Promise<void>;

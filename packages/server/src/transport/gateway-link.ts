@@ -52,6 +52,10 @@ export class GatewayLink implements GatewayConnection {
     await this.#send('tool:cancel', { callId }, timeoutMs);
   }
 
+  async endSession(end: GatewayCommand<'session:end'>, timeoutMs: number): Promise<void> {
+    await this.#send('session:end', end, timeoutMs);
+  }
+
   disconnect(): void {
     this.#socket.disconnect(true);
   }
