@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { within } from '@tendon/testing';
 import { type CliRun, cliRig } from './cli-rig.ts';
@@ -94,4 +95,27 @@ test('O15: a key that was revoked meanwhile is forgotten at the next start; one 
   const refused = await machine().done;
   assert.match(refused.stderr, /Its pairing has ended: start it again to pair it anew/);
   assert.deepEqual(await keptFiles(), []);
+});
+
+test('O18: a paired machine says that it starts at login from now on, as it was started, and that it does not any more', async () => {
+  const first = here.run(['gateway', '--server', url, '--name', 'office', '--at-login']);
+  await decide(await codeOf(first), 'approve');
+  const [, path = ''] = await first.said(/starts like this whenever you log in \((\S+)\)\. --no-at-login ends that/);
+  await first.said(/This machine is connected to/);
+  await end(first);
+  const entry = await readFile(path, 'utf8');
+  assert.ok(path.startsWith(join(dirname(here.home), '.config/autostart/')));
+  for (const word of ['main.ts" "gateway"', `"--server" "${url}"`, `"--home" "${here.home}"`, `"--workspace" "${here.workspace}"`, '"--name" "office"'])
+    assert.ok(entry.includes(word), `${word} in ${entry}`);
+  assert.doesNotMatch(entry, /tnd_/);
+  const again = here.run(['gateway', '--server', url, '--name', 'office', '--no-at-login']);
+  await again.said(/does not start at login any more/);
+  await end(again);
+  assert.equal(existsSync(path), false);
+});
+
+test('O18: a machine that is given a key from outside cannot start at login, and is told how it can', async () => {
+  const refused = await here.run(['gateway', '--server', url, '--name', 'other', '--at-login'], { TENDON_API_KEY: key }).done;
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /^error: a start at login has no TENDON_API_KEY: start once without it/m);
 });

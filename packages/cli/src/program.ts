@@ -63,6 +63,8 @@ function addGateway(program: Command): void {
       .requiredOption('--server <URL>', 'the address of the server')
       .option('--workspace <DIR>', 'a folder that the agent may work in; may be repeated', (value: string, list: string[] = []) => [...list, value])
       .option('--name <NAME>', 'what to call this machine')
+      .option('--at-login', 'once connected, also start like this whenever you log in')
+      .option('--no-at-login', 'not any more')
       .option('--ready-file <PATH>', 'write { url, pid, port, relayUrl? } there when connected');
   handed(program.command('gateway').description("this machine's hands for a server elsewhere"))
     .option('--relay', 'also show the page to a browser on this machine, on loopback (TENDON_RELAY_PORT, 7421)')

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { GatewayHandle } from '@tendon/gateway';
 import type { RelayHandle } from '@tendon/gateway/relay';
 import { type Config, createLog, type Log, StartError } from '@tendon/server/settings';
 import { requireUrl } from '../control-client.ts';
 import { type ChildMessage, parentMessageSchema } from '../gateway-messages.ts';
 import { RunningParts } from '../lifecycle.ts';
+import { addLoginItem, removeLoginItem } from '../login-item.ts';
 import { forgetKeys, type MachineKeys, type MachinePlace, machineKeys } from '../machine-keys.ts';
 import { note } from '../output.ts';
 import { ReadyFile } from '../ready-file.ts';
@@ -18,6 +20,8 @@ export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
   readonly name?: string;
   readonly readyFile?: string;
   readonly relay?: boolean;
+  /** Left out, what there is stays as it is. */
+  readonly atLogin?: boolean;
 }
 
 /** What is done with a relay once it listens: left out, its link is printed. */
@@ -27,7 +31,7 @@ export type ShowRelay = (relay: RelayHandle, running: RunningParts, config: Conf
  * `tendon gateway`: this machine's hands for a server elsewhere, until a signal ends it. Started by `tendon start` it has an IPC channel:
  * it gets its key there, says when it is online, and ends when the channel closes, which happens however its parent dies.
  */
-export async function gateway(flags: GatewayFlags, show: ShowRelay = (relay) => sayLink(relay.signInLink())): Promise<void> {
+export async function gateway(flags: GatewayFlags, show?: ShowRelay): Promise<void> {
   const { workspace: given, relay: hasRelay, ...settingFlags } = flags;
   const config = await requireSettings(settingFlags);
   const workspaces = given?.length ? given : [config.workspace];
@@ -58,6 +62,7 @@ export async function gateway(flags: GatewayFlags, show: ShowRelay = (relay) => 
     await requireOnline(handle, () => forgetKeys(keys, place), keys.isPaired);
     tellParent({ type: 'online', gatewayId: handle.gatewayId });
     if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
+    if (flags.atLogin !== undefined) await setAtLogin(show ? 'desktop' : 'gateway', { ...flags, workspaces, home: config.home });
     const relay = keys.relayKey === undefined ? undefined : await openRelay({ config, place, keys, handle, log }, keys.relayKey);
     if (relay) {
       running.add(() => relay.close());
@@ -67,12 +72,31 @@ export async function gateway(flags: GatewayFlags, show: ShowRelay = (relay) => 
       ...{ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) },
       ...(relay ? { relayUrl: relay.url } : {}),
     });
-    if (relay) show(relay, running, config);
+    if (relay && show) show(relay, running, config);
+    else if (relay) sayLink(relay.signInLink());
     running.endWith(
       refused(handle, () => forgetKeys(keys, place)),
       'The server no longer accepts this machine: its key was revoked, or its version does not fit.',
     );
   });
+}
+
+/** What starts then has nobody at a terminal, who could give a key or look at a code. */
+async function setAtLogin(
+  command: 'gateway' | 'desktop',
+  flags: GatewayFlags & { readonly workspaces: readonly string[]; readonly home: string },
+): Promise<void> {
+  const name = flags.name ?? hostname();
+  if (!flags.atLogin) return note(`This machine does not start at login any more (${await removeLoginItem(name)} is removed).`);
+  if (process.env['TENDON_API_KEY'] !== undefined)
+    throw new StartError('a start at login has no TENDON_API_KEY: start once without it, so that the machine is paired and keeps its key, with --at-login');
+  const words = [
+    ...[process.execPath, ...process.execArgv, join(import.meta.dirname, '..', 'main.ts'), command, '--server', flags.server, '--home', resolve(flags.home)],
+    ...flags.workspaces.flatMap((folder) => ['--workspace', resolve(folder)]),
+    ...(flags.name === undefined ? [] : ['--name', flags.name]),
+    ...(command === 'gateway' && flags.relay ? ['--relay'] : []),
+  ];
+  note(`This machine starts like this whenever you log in (${await addLoginItem({ name, command: words })}). --no-at-login ends that.`);
 }
 
 export function sayLink(link: string): void {
