@@ -4,6 +4,7 @@ export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, r
 export { DatabaseMeter } from './database-meter.ts';
 export { DOOR_TABLE, type DoorRow, doorHeaders } from './door-table.ts';
 export { createGate, type Gate } from './gate.ts';
+export { type IdentityProviderRig, identityProviderRig } from './identity-provider-rig.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export { askedText, type ModelRequest } from './model/recorded-request.ts';
 export { calls, epochMs, type Reply, readTokenStamps, type ScriptedCall, type Step, says, stampedTokens, thinks, waitsFor } from './model/script.ts';

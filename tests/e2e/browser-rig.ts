@@ -26,7 +26,7 @@ export interface BrowserRig extends AsyncDisposable {
   /** A signed-in browser of its own, with nothing stored but its sign-in. */
   device(options?: BrowserContextOptions): Promise<SessionPage>;
   /** A browser that is not signed in. */
-  stranger(): Promise<Page>;
+  stranger(options?: BrowserContextOptions): Promise<Page>;
   /** A complaint of any page that matches is no fault from now on, until the test is over. */
   allow(complaint: RegExp): void;
   /** After each test: ends its devices. Fails when one has complained: errors in the console, exceptions, violations of the content security policy. */
@@ -67,7 +67,7 @@ export async function browserRig(options: { readonly env?: Readonly<Record<strin
       return tendon;
     },
     device: async (options = {}) => new SessionPage(await newPage({ storageState: signedIn, ...options }), product.url),
-    stranger: () => newPage({}),
+    stranger: (options = {}) => newPage(options),
     allow: (complaint) => allowed.push(complaint),
     endDevices: async (test) => {
       if (test.passed === false) for (const context of contexts) test.diagnostic?.(await shown(context));

@@ -15,7 +15,10 @@ export interface Identity {
   readonly name: string;
 }
 
-export type Return = { readonly ok: true; readonly errand: Errand; readonly identity: Identity } | { readonly ok: false; readonly reason: string };
+/** `declined`: the person or the provider said no there. `late`: the browser brings no open sign-in any more. */
+export type Return =
+  | { readonly ok: true; readonly errand: Errand; readonly identity: Identity }
+  | { readonly ok: false; readonly code: 'refused' | 'declined' | 'late'; readonly reason: string };
 
 /** What the browser carries to the provider and back, sealed: nobody but this server can read or make it. */
 interface Luggage {
@@ -77,17 +80,24 @@ export class Oidc {
   async arrive(answer: URL, sealed: string | undefined): Promise<Return> {
     const { openid, provider } = await this.#load();
     const luggage = sealed === undefined ? undefined : await this.#unseal(sealed);
-    if (!luggage) return { ok: false, reason: 'the browser brings no open sign-in: it took too long, or began elsewhere' };
+    if (!luggage) return { ok: false, code: 'late', reason: 'the browser brings no open sign-in: it took too long, or began elsewhere' };
     const { errand, state, nonce, verifier } = luggage;
     try {
       const tokens = await openid.authorizationCodeGrant(provider, answer, { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier });
       const claims = tokens.claims();
-      if (!claims) return { ok: false, reason: 'the provider sent no identity' };
+      if (!claims) return { ok: false, code: 'refused', reason: 'the provider sent no identity' };
       const name = nameIn(claims) ?? nameIn(await openid.fetchUserInfo(provider, tokens.access_token, claims.sub).catch(() => ({}))) ?? claims.sub;
       return { ok: true, errand, identity: { issuer: this.issuer, subject: claims.sub, name } };
     } catch (error) {
       if (isUnreachable(error)) throw error;
-      return { ok: false, reason: `the provider's answer was refused: ${error instanceof Error && 'code' in error ? String(error.code) : 'not valid'}` };
+      // Told by an answer to the very request that this browser began: its state has been compared before.
+      if (error instanceof openid.AuthorizationResponseError && error.error === 'access_denied')
+        return { ok: false, code: 'declined', reason: 'the sign-in was declined at the provider' };
+      return {
+        ok: false,
+        code: 'refused',
+        reason: `the provider's answer was refused: ${error instanceof Error && 'code' in error ? String(error.code) : 'not valid'}`,
+      };
     }
   }
 

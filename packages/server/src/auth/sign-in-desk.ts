@@ -30,7 +30,7 @@ export type Joining =
   | Limited;
 export type InvitationLook = { readonly ok: true; readonly invitation: Invitation } | Refused<'over'> | Limited;
 /** `unknown`: no account here is connected with that identity. `other`: it is connected with another person's. */
-export type ProviderReturn = SignedIn | Refused<'refused' | 'unknown' | 'other' | 'over' | 'unreachable'>;
+export type ProviderReturn = SignedIn | Refused<'refused' | 'declined' | 'late' | 'unknown' | 'other' | 'over' | 'unreachable'>;
 
 export interface SignInDeskParts {
   readonly people: People;
@@ -128,7 +128,7 @@ export class SignInDesk {
       const arrival = await oidc.arrive(answer, luggage);
       if (!arrival.ok) {
         this.#refuse('provider', knocker, arrival.reason);
-        return { ok: false, code: 'refused' };
+        return { ok: false, code: arrival.code };
       }
       return await this.#finish(arrival.errand, arrival.identity, knocker);
     } catch (error) {

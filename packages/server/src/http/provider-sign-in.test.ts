@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type IdentityProviderRig, identityProviderRig } from '@tendon/testing';
 import { cookiePair } from '../auth/auth-rig.ts';
-import { type IdentityProviderRig, identityProviderRig } from '../auth/identity-provider-rig.ts';
 import type { Answer } from './http-rig.ts';
 import { Browser, invite, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
 

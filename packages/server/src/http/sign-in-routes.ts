@@ -20,6 +20,7 @@ const errandSchema = z.discriminatedUnion('errand', [
 ]);
 
 const INVITATION_OVER = 'This invitation has been used or taken back, or it is older than seven days. Ask for a new one.';
+const AGAIN = 'Open Tendon: if you are not signed in there yet, start again.';
 const WRONG = 'The address or the password is wrong.';
 
 /** `/api/auth/*`: how a person comes in with a browser. Only our own pages may ask, so that nobody is signed in as somebody else unawares. */
@@ -72,22 +73,38 @@ export function addSignInRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
       knocker(context, parts),
     );
     context.header('Set-Cookie', `${auth.providerCookieName()}=; Path=${PROVIDER_RETURN_PATH}; Max-Age=0`, { append: true });
-    if (!answer.ok) return context.html(plainPage(...RETURN_WORDS[answer.code]), answer.code === 'unreachable' ? 503 : 400);
+    if (!answer.ok) {
+      const [title, paragraphs] = RETURN_WORDS[answer.code];
+      const named = (text: string) => text.replaceAll('{provider}', () => auth.provider?.name ?? 'The identity provider');
+      return context.html(plainPage(named(title), paragraphs.map(named), { link: OPEN }), answer.code === 'unreachable' ? 503 : 400);
+    }
     for (const line of answer.setCookies) context.header('Set-Cookie', line, { append: true });
     // Not a redirect: it would still count as coming from the provider's site, and a strict cookie stays at home then.
     return context.html(plainPage('You are in', ['One moment.'], { goOnTo: answer.setCookies.length > 0 ? '/' : '/account' }));
   });
 }
 
+/** Strict cookies do not come along from the provider's site: whether its person is signed in already, only the next page knows. */
+const OPEN = { path: '/', text: 'Open Tendon' } as const;
+
 const RETURN_WORDS: Readonly<Record<Extract<ProviderReturn, { ok: false }>['code'], readonly [string, readonly string[]]>> = {
-  refused: ['That sign-in did not work', ['It took too long, was begun in another browser, or was not completed.', 'Open Tendon and start it again.']],
+  refused: ['That sign-in did not work', ['It has been used already, or the answer of {provider} was not the one that was asked for.', AGAIN]],
+  declined: ['You did not sign in', ['The sign-in was called off at {provider}. Nothing has changed here.', AGAIN]],
+  late: ['That sign-in did not work', ['It took more than ten minutes, was finished already, or was begun in another browser.', AGAIN]],
   unknown: [
     'You have no account here yet',
-    ['You are known to the provider, but not here. Ask an owner for an invitation.', 'If you have an account, sign in and connect it on the page Account.'],
+    [
+      '{provider} knows you, but nobody has invited you here. Ask an owner for an invitation and open its link.',
+      'If you have an account here, sign in to it another way and connect {provider} on the page Account.',
+      'If you meant to come in as somebody else, sign out at {provider} first.',
+    ],
   ],
-  other: ['That identity belongs to another account here', ['An identity can be connected with one account only. Sign in with it, or use another one.']],
+  other: [
+    'That identity belongs to another account here',
+    ['An identity can be connected with one account only. Sign in with it, or sign out at {provider} and use another one.'],
+  ],
   over: ['This invitation no longer works', [INVITATION_OVER]],
-  unreachable: ['The identity provider cannot be reached', ['Wait a moment, then open Tendon and start again. The server’s log has the details.']],
+  unreachable: ['{provider} cannot be reached', ['Wait a moment, then start again. The server’s log has the details.']],
 };
 
 function isOurPage(context: Context<HttpEnv>, { door }: DoorAndAuth): boolean {

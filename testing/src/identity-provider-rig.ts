@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import Provider from 'oidc-provider';
+import type Provider from 'oidc-provider';
 
-/** An identity provider (OpenID Connect) on real HTTP, where whoever names a subject is that subject. For tests. */
+/** An identity provider (OpenID Connect) on real HTTP, where whoever names a subject is that subject. */
 export interface IdentityProviderRig extends AsyncDisposable {
   readonly issuer: string;
   readonly config: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string; readonly name: string; readonly signUp: boolean };
@@ -14,19 +14,28 @@ export interface IdentityProviderRig extends AsyncDisposable {
 
 const CLIENT = { clientId: 'tendon', clientSecret: 'a secret between the two' };
 
-export async function identityProviderRig({ signUp = false }: { readonly signUp?: boolean } = {}): Promise<IdentityProviderRig> {
+/** At `localhost` it is another site than 127.0.0.1 for a browser, as a provider is in the world: strict cookies stay at home. */
+export async function identityProviderRig({
+  signUp = false,
+  host = '127.0.0.1',
+}: {
+  readonly signUp?: boolean;
+  readonly host?: '127.0.0.1' | 'localhost';
+} = {}): Promise<IdentityProviderRig> {
+  // Loaded here, because it takes its time and few tests need it.
+  const { default: OidcProvider } = await import('oidc-provider');
   let provider: Provider | undefined;
   const server = createServer((request, response) => {
     if (provider) void provider.callback()(request, response);
     else response.writeHead(503).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = `http://${host}:${(server.address() as AddressInfo).port}`;
   return {
     issuer,
     config: { issuer, ...CLIENT, name: 'Example Login', signUp },
     serve(origin) {
-      provider = new Provider(issuer, {
+      provider = new OidcProvider(issuer, {
         clients: [
           {
             client_id: CLIENT.clientId,
