@@ -47,8 +47,11 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
   const isKnown = useStore(client.connection).kind === 'online';
   const gateway = gateways.find((item) => item.id === place.gatewayId);
   const folder = gateway?.workspaces.find((item) => item.path === place.workspace)?.name ?? baseName(place.workspace);
-  const text = folder ? `${folder}` : (gateway?.name ?? 'No machine');
-  const label = gateway ? `Folder: ${text} on ${gateway.name}` : 'Folder: no machine chosen';
+  const text = folder ?? gateway?.name ?? 'No machine';
+  const away = isKnown && gateway?.online === false ? ', offline' : '';
+  // Of several machines it says which one: folders are often called alike.
+  const machine = gateway && folder !== undefined && gateways.length > 1 ? ` on ${gateway.name}` : '';
+  const label = gateway ? `Folder: ${text} on ${gateway.name}${away}` : 'Folder: no machine chosen';
   const onlineFirst = [...gateways].sort((a, b) => Number(b.online) - Number(a.online));
   const entries = onlineFirst.flatMap((item): MenuEntry[] => [
     { kind: 'label', text: item.online ? item.name : `${item.name}, offline`, dot: dotOf(item) },
@@ -66,7 +69,9 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
   if (gateways.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: 'No machine is connected' });
   return (
     <Menu
-      trigger={<PickerButton icon={<Folder />} label={label} text={text} dot={gateway && (isKnown ? dotOf(gateway) : 'bg-line-strong')} />}
+      trigger={
+        <PickerButton icon={<Folder />} label={label} text={`${text}${machine}${away}`} dot={gateway && (isKnown ? dotOf(gateway) : 'bg-line-strong')} />
+      }
       entries={entries}
     />
   );
@@ -97,7 +102,7 @@ function PickerButton({ icon, label, text, dot, ...rest }: PickerButtonProps): R
       {...rest}
     >
       {dot ? <span aria-hidden className={clsx('size-2 shrink-0 rounded-full', dot)} /> : icon}
-      <span className="max-w-40 truncate">{text}</span>
+      <span className="max-w-40 truncate sm:max-w-72">{text}</span>
       <ChevronDown aria-hidden className="opacity-60 max-sm:hidden" />
     </button>
   );

@@ -18,13 +18,18 @@ const FIXED: Record<Exclude<CallState, 'queued' | 'denied'>, CallStateText> = {
 };
 
 export function callStateText(call: Call, gateway: Gateway | undefined): CallStateText {
-  if (call.state === 'queued') {
-    if (call.kind === 'local' && gateway && !gateway.online) return { tone: 'needs_you', word: `Waiting for ${gateway.name}` };
-    return { tone: 'busy', word: 'Starting' };
-  }
+  const isAway = call.kind === 'local' && gateway?.online === false;
+  if (call.state === 'queued') return isAway ? { tone: 'needs_you', word: `Waiting for ${gateway.name}` } : { tone: 'busy', word: 'Starting' };
+  if (call.state === 'running' && isAway) return { tone: 'needs_you', word: `No word from ${gateway.name}` };
   if (call.state === 'denied') return { tone: 'quiet', word: call.decision?.by === 'policy' ? 'Denied by policy' : 'Denied' };
   if (call.state === 'failed' && typeof call.result?.meta?.exitCode === 'number') return { tone: 'bad', word: `Exit code ${call.result.meta.exitCode}` };
   return FIXED[call.state];
+}
+
+/** The machines that work was given to, or waits for, and that are away. A session that has moved since may have another one. */
+export function machinesAwaited(calls: readonly Call[], gateways: readonly Gateway[]): readonly Gateway[] {
+  const ids = new Set(calls.filter((call) => call.kind === 'local' && (call.state === 'queued' || call.state === 'running')).map((call) => call.gatewayId));
+  return gateways.filter((gateway) => !gateway.online && ids.has(gateway.id));
 }
 
 /** How long it ran, in milliseconds; undefined while it runs and for what never started. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Call } from '@tendon/protocol';
 import { inputView, shownText } from './call-input.ts';
-import { callDurationMs, callStateText, durationText, resultParts } from './call-state.ts';
+import { callDurationMs, callStateText, durationText, machinesAwaited, resultParts } from './call-state.ts';
 import { callTitle, titleText } from './call-title.ts';
 
 function call(tool: string, input: unknown, more: Partial<Call> = {}): Call {
@@ -131,4 +131,17 @@ test('U18: only raster images from the answer itself are drawn', () => {
   );
   assert.equal(parts.text, 'seen');
   assert.deepEqual(parts.others, ['image/svg+xml', 'image/png', 'file:///x']);
+});
+
+test('C16: what is waited for are the machines of the calls, wherever the session has moved since', () => {
+  const laptop = { id: 'laptop', name: 'laptop', platform: 'linux', online: false, workspaces: [], tools: [], lastSeenAt: '2026-11-22T10:00:00Z' };
+  const studio = { ...laptop, id: 'studio', name: 'studio' };
+  const on = (gatewayId: string, state: Call['state'], kind: Call['kind'] = 'local') => call('bash', {}, { gatewayId, state, kind });
+  const awaited = (...calls: Call[]) => machinesAwaited(calls, [laptop, studio, { ...laptop, id: 'here', name: 'here', online: true }]).map(({ id }) => id);
+  assert.deepEqual(awaited(on('laptop', 'queued'), on('studio', 'running'), on('laptop', 'running')), ['laptop', 'studio']);
+  assert.deepEqual(awaited(on('here', 'queued'), on('here', 'running')), []);
+  assert.deepEqual(awaited(on('laptop', 'awaiting_approval'), on('laptop', 'succeeded'), on('laptop', 'unknown'), on('laptop', 'running', 'remote')), []);
+  assert.equal(callStateText(on('laptop', 'running'), laptop).word, 'No word from laptop');
+  assert.equal(callStateText(on('laptop', 'running'), { ...laptop, online: true }).word, 'Running');
+  assert.equal(callStateText(on('laptop', 'succeeded'), laptop).word, 'Done');
 });

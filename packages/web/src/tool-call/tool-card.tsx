@@ -97,7 +97,7 @@ function CardBody({ call, gateway }: CardBodyProps): ReactNode {
 function StateIcon({ call, tone }: { call: Call; tone: CallTone }): ReactNode {
   const className = 'size-4 shrink-0';
   if (tone === 'busy') return <LoaderCircle aria-hidden className={clsx(className, 'animate-spin')} />;
-  if (call.state === 'queued') return <Clock3 aria-hidden className={className} />;
+  if (call.state === 'queued' || call.state === 'running') return <Clock3 aria-hidden className={className} />;
   if (call.state === 'succeeded') return <Check aria-hidden className={className} />;
   if (call.state === 'denied') return <Ban aria-hidden className={className} />;
   if (call.state === 'cancelled') return <CircleStop aria-hidden className={className} />;

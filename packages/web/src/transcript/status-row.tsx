@@ -3,7 +3,7 @@ import type { Fault } from '@tendon/protocol';
 import { CloudOff, LoaderCircle } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { useSession, useView } from '../app/session-context.tsx';
-import { sessionMark } from '../sessions/session-mark.ts';
+import { machinesAwaited } from '../tool-call/call-state.ts';
 import { Button } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 
@@ -11,18 +11,21 @@ import { Notice } from '../ui/notice.tsx';
 export function StatusRow(): ReactNode {
   const session = useView((view) => view.session);
   const hasLive = useView((view) => (view.live?.parts.length ?? 0) > 0);
+  const calls = useView((view) => view.calls);
   const gateways = useStore(useAgentClient().gateways);
   if (!session) return null;
-  const machine = gateways.find((gateway) => gateway.id === session.gatewayId);
-  const mark = sessionMark(session, gateways);
-  if (mark === 'stopping') {
-    const away = machine && !machine.online ? ` ${machine.name} is offline: what it started is stopped when it is back.` : '';
-    return <Doing>{`Stopping…${away}`}</Doing>;
+  const away = machinesAwaited(Object.values(calls), gateways).map(({ name }) => name);
+  const isOne = away.length === 1;
+  const names = `${away.join(' and ')} ${isOne ? 'is' : 'are'} offline`;
+  if (session.stopping) {
+    const later = away.length > 0 ? ` ${names}: what was started there is stopped when ${isOne ? 'it is' : 'they are'} back.` : '';
+    return <Doing>{`Stopping…${later}`}</Doing>;
   }
   if (session.status === 'idle') {
     return session.lastError ? <TurnError error={session.lastError} /> : null;
   }
-  if (mark === 'waiting_for_machine') return <Away name={machine?.name ?? 'its machine'} />;
+  if (session.status === 'waiting_for_tools' && away.length > 0)
+    return <Away>{`${names}. This goes on when ${isOne ? 'it is' : 'they are'} back; nothing is lost.`}</Away>;
   if (session.status === 'running' && !hasLive) return <Doing>Thinking</Doing>;
   return null;
 }
@@ -36,11 +39,11 @@ function Doing({ children }: { children: string }): ReactNode {
   );
 }
 
-function Away({ name }: { name: string }): ReactNode {
+function Away({ children }: { children: string }): ReactNode {
   return (
     <p className="flex items-center gap-2 text-sm text-warn">
       <CloudOff aria-hidden className="size-4 shrink-0" />
-      {name} is offline. This goes on when it is back; nothing is lost.
+      {children}
     </p>
   );
 }
