@@ -5,6 +5,8 @@ import type Provider from 'oidc-provider';
 /** An identity provider (OpenID Connect) on real HTTP, where whoever names a subject is that subject. */
 export interface IdentityProviderRig extends AsyncDisposable {
   readonly issuer: string;
+  /** Every answer of its token endpoint so far, as it went out. */
+  readonly tokenAnswers: readonly string[];
   readonly config: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string; readonly name: string; readonly signUp: boolean };
   /** Lets pages of this origin be sent back to. Once, before anybody signs in. */
   serve(origin: string): void;
@@ -12,18 +14,18 @@ export interface IdentityProviderRig extends AsyncDisposable {
   walk(url: string, subject: string): Promise<URL>;
 }
 
-const CLIENT = { clientId: 'tendon', clientSecret: 'a secret between the two' };
+export interface IdentityProviderRigOptions {
+  readonly signUp?: boolean;
+  readonly clientSecret?: string;
+  readonly host?: '127.0.0.1' | 'localhost';
+}
 
 /** At `localhost` it is another site than 127.0.0.1 for a browser, as a provider is in the world: strict cookies stay at home. */
-export async function identityProviderRig({
-  signUp = false,
-  host = '127.0.0.1',
-}: {
-  readonly signUp?: boolean;
-  readonly host?: '127.0.0.1' | 'localhost';
-} = {}): Promise<IdentityProviderRig> {
+export async function identityProviderRig({ signUp = false, clientSecret, host = '127.0.0.1' }: IdentityProviderRigOptions = {}): Promise<IdentityProviderRig> {
+  const client = { clientId: 'tendon', clientSecret: clientSecret ?? 'a secret between the two' };
   // Loaded here, because it takes its time and few tests need it.
   const { default: OidcProvider } = await import('oidc-provider');
+  const tokenAnswers: string[] = [];
   let provider: Provider | undefined;
   const server = createServer((request, response) => {
     if (provider) void provider.callback()(request, response);
@@ -33,13 +35,14 @@ export async function identityProviderRig({
   const issuer = `http://${host}:${(server.address() as AddressInfo).port}`;
   return {
     issuer,
-    config: { issuer, ...CLIENT, name: 'Example Login', signUp },
+    tokenAnswers,
+    config: { issuer, ...client, name: 'Example Login', signUp },
     serve(origin) {
       provider = new OidcProvider(issuer, {
         clients: [
           {
-            client_id: CLIENT.clientId,
-            client_secret: CLIENT.clientSecret,
+            client_id: client.clientId,
+            client_secret: client.clientSecret,
             redirect_uris: [`${origin}/api/auth/provider/return`],
             token_endpoint_auth_method: 'client_secret_post',
           },
@@ -48,6 +51,7 @@ export async function identityProviderRig({
         findAccount: (_context, id) => ({ accountId: id, claims: async () => ({ sub: id, name: `The ${id}` }) }),
         cookies: { keys: ['a key for cookies of tests'] },
       });
+      provider.on('grant.success', (context) => void tokenAnswers.push(JSON.stringify(context.body)));
     },
     walk: (url, subject) => walk(url, subject),
     async [Symbol.asyncDispose]() {

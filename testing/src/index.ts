@@ -11,6 +11,7 @@ export { calls, epochMs, type Reply, readTokenStamps, type ScriptedCall, type St
 export { ScriptedModel } from './model/scripted-model.ts';
 export { DIALECTS, modelEnvironment, type NodeRig, type NodeRigOptions, nodeRig } from './node-rig.ts';
 export { type Exit, type ProcessRig, processRig, startTendon, type TendonCommand, type TendonProcess } from './process-rig.ts';
+export { queryOnce } from './query-once.ts';
 export { type RelayBrowser, type RelayRig, relayRig } from './relay-rig.ts';
 export { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double-rig.ts';
 export { resultText, SessionView, type TurnFailed, textOf } from './session-view.ts';

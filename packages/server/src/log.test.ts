@@ -55,6 +55,21 @@ test('O5: of an error only its words, its place and its code are logged, not wha
   }
 });
 
+test('O5: a query that failed is logged without the values that it was asked with', () => {
+  const query = 'select "id" from "auth_sessions" where "token" = $1';
+  const failed = Object.assign(new Error(`Failed query: ${query}\nparams: hunter22\nsecond line $& hunter22`, { cause: new Error('no such relation') }), {
+    ...{ query, params: ['hunter22\nsecond line $& hunter22'] },
+  });
+  for (const pretty of [false, true]) {
+    const { lines, log } = capture(pretty);
+    log.error({ err: failed }, 'failed');
+    log.error({ err: new Error('no session', { cause: failed }) }, 'failed');
+    const text = lines.join('');
+    for (const said of ['auth_sessions', 'no such relation', 'no session']) assert.ok(text.includes(said), text);
+    for (const hidden of ['hunter22', 'second line']) assert.ok(!text.includes(hidden), text);
+  }
+});
+
 test('O5: a JSON line stays JSON after cutting', () => {
   const { lines, log } = capture(false);
   log.error({ err: new Error('set-cookie: a=b; password=x "quoted" postgres://u:p@h') }, 'Bearer abc"def');

@@ -115,7 +115,22 @@ function listedError(error: unknown): unknown {
     stack: string;
     code?: unknown;
   };
-  return { type, message, stack, ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}) };
+  const clean = withoutParameters(error);
+  return { type, message: clean(message), stack: clean(stack), ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}) };
+}
+
+const CHAIN_LENGTH = 6;
+
+/** drizzle writes the values of a failed query into its message, and what a browser session is looked up by is one of them. */
+function withoutParameters(error: Error): (text: string) => string {
+  const cuts: [string, string][] = [];
+  let current: unknown = error;
+  for (let left = CHAIN_LENGTH; left > 0 && current instanceof Error; left -= 1) {
+    const { message, query, params, cause } = current as Error & { readonly query?: unknown; readonly params?: unknown };
+    if (typeof query === 'string' && params !== undefined) cuts.push([message, `Failed query: ${query}`]);
+    current = cause;
+  }
+  return (text) => cuts.reduce((rest, [said, kept]) => rest.replaceAll(said, () => kept), text);
 }
 
 /** Cuts what looks like a credential out of text that is about to be shown or stored. */

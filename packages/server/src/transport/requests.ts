@@ -61,7 +61,7 @@ function readPacket(args: readonly unknown[]): Packet {
 async function respond<Connection>(packet: Packet, desk: RequestDesk<Connection>): Promise<void> {
   const admitted = admitSafely(packet, desk);
   if (!admitted.ok) {
-    desk.log.debug({ event: 'request_refused', name: nameForLog(packet.name), code: admitted.error.code }, admitted.error.message);
+    desk.log.debug({ event: 'request_refused', name: nameForLog(packet.name, desk.routes), code: admitted.error.code }, admitted.error.message);
     acknowledge(packet, desk, admitted);
     return;
   }
@@ -128,6 +128,7 @@ function acknowledge<Connection>(packet: Packet, desk: RequestDesk<Connection>, 
   }
 }
 
-function nameForLog(name: unknown): string {
-  return typeof name === 'string' ? name.slice(0, 100) : typeof name;
+/** What a stranger made up stays out of the log: anything could stand there, a credential too. */
+function nameForLog(name: unknown, routes: Routes<never>): string {
+  return typeof name !== 'string' ? typeof name : routes.has(name) ? name : '[unknown]';
 }

@@ -159,10 +159,17 @@ function firstDefined<T>(chain: readonly ErrorLike[], read: (error: ErrorLike) =
 /** One line of the provider's text, without anything that looks like a credential. */
 function cleanDetail(text: string, secrets: readonly string[]): string {
   let clean = text.slice(0, READ_LENGTH).split('\n')[0]?.trim() ?? '';
-  for (const secret of secrets) if (secret.length >= 4) clean = clean.replaceAll(secret, '[hidden]');
+  for (const secret of secrets) if (secret.length >= 4) for (const spelling of spellings(secret)) clean = clean.replaceAll(spelling, '[hidden]');
   clean = clean
     .replace(/\b(sk|pk|key|AIza)[-_A-Za-z0-9*]{8,}/g, '[hidden]')
     .replace(/bearer\s+\S+/gi, '[hidden]')
     .replace(/\/\/[^/\s@]+@/g, '//[hidden]@');
   return clean.length > DETAIL_LENGTH ? `${clean.slice(0, DETAIL_LENGTH).toWellFormed()}…` : clean.toWellFormed();
+}
+
+/** As it is, as it stands in an address, in a header of basic authentication, and in a dump: whoever echoes a request may write it so. */
+function spellings(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  const alone = (['base64url', 'base64', 'hex'] as const).map((encoding) => bytes.toString(encoding).replace(/=+$/, ''));
+  return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), ...alone];
 }
