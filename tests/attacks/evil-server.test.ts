@@ -135,6 +135,7 @@ const TOOLS: Readonly<Record<string, (path: string) => Record<string, unknown>>>
   write_file: (path) => ({ path, content: 'overwritten by the server' }),
   edit_file: (path) => ({ path, oldText: 'a', newText: 'overwritten by the server', replaceAll: true }),
   multi_edit: (path) => ({ path, edits: [{ oldText: 'a', newText: 'overwritten by the server', replaceAll: true }] }),
+  apply_patch: (path) => ({ patch: `*** Begin Patch\n*** Add File: ${path}\n+overwritten by the server\n*** End Patch` }),
   list_folder: (path) => ({ path }),
   glob: (path) => ({ pattern: '**/*', path }),
   grep: (path) => ({ pattern: '.', path }),

@@ -167,6 +167,30 @@ test('U19, G37: several edits of one file are approved by a diff each, and the d
   assert.equal(await readFile(join(rig.workspace, 'cart.ts'), 'utf8'), 'let a = 10;\nlet b = 2;\nlet c = 3;\n');
 });
 
+test('U19, G45: a patch over several files is approved by a diff of each, and the diffs of all stay', async () => {
+  await writeFile(join(rig.workspace, 'old.ts'), 'const a = 1;\n');
+  await writeFile(join(rig.workspace, 'gone.ts'), 'gone\n');
+  const device = await rig.device();
+  await device.open();
+  const patch = [
+    ...['*** Begin Patch', '*** Update File: old.ts', '*** Move to: lib/new.ts', '@@', '-const a = 1;', '+const a = 2;'],
+    ...['*** Add File: added.ts', '+export {};', '*** Delete File: gone.ts', '*** End Patch'],
+  ].join('\n');
+  rig.model.script([calls({ name: 'apply_patch', input: { patch } })], says('Patched.'));
+  await device.say('patch it');
+  await device.approval.getByText('File 1 of 3: Moved to lib/new.ts').waitFor();
+  await device.approval.getByText('File 3 of 3: Deleted, the whole file').waitFor();
+  assert.deepEqual(await device.approval.getByRole('region', { name: 'Changes to old.ts' }).getByRole('row').allTextContents(), [
+    '−const a = 1;',
+    '+const a = 2;',
+  ]);
+  await device.button('Approve').click();
+  await device.answered('Patched.').waitFor();
+  const card = device.page.getByRole('region', { name: 'Edit 3 files, +2 −2' });
+  await card.getByRole('region', { name: 'Changes to gone.ts' }).getByText('gone', { exact: true }).waitFor();
+  assert.equal(await readFile(join(rig.workspace, 'lib/new.ts'), 'utf8'), 'const a = 2;\n');
+});
+
 test('U24: a session is led from its first word to its end with the keyboard alone', async () => {
   const device = await rig.device();
   await device.open();

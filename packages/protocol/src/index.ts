@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './gateway-events.ts';
 export * from './handshake.ts';
 export * from './limits.ts';
+export * from './patch-text.ts';
 export * from './scopes.ts';
 export * from './shapes.ts';
 export * from './tool-definitions.ts';

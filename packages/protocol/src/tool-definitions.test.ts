@@ -65,9 +65,16 @@ test('P10: a rule is about the exact command, path or pattern', () => {
         text: 't',
         key: 'k',
         action: 'list',
+        patch: '',
       }),
       name,
     );
+});
+
+test('P10: a rule about a patch is about exactly the files that it names, both names of one that moves', () => {
+  const patch = '*** Begin Patch\n*** Update File: b\n*** Move to: c\n*** Delete File: a, b\n*** Add File: a\n+*** Delete File: z\n*** End Patch';
+  assert.equal(ruleSubject('apply_patch', { patch }), 'a\na, b\nb\nc');
+  assert.equal(ruleSubject('apply_patch', { patch: patch.replace('*** End Patch', '') }), 'a patch that cannot be read');
 });
 
 test('P10: a tool from elsewhere is known by its whole input', () => {

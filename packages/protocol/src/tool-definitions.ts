@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BROWSER_TOOLS } from './browser-tool-definitions.ts';
 import { define, type ToolDefinition } from './define-tool.ts';
+import { patchPaths } from './patch-text.ts';
 
 export type { ToolDefinition, ToolEffect } from './define-tool.ts';
 
@@ -57,6 +58,17 @@ export const LOCAL_TOOLS = {
     input: z.object({ path, edits: z.array(edit).min(1).max(200).describe('The replacements, in order') }),
     effect: 'write',
     subject: (input) => input.path,
+  }),
+  apply_patch: define({
+    description: [
+      'Change several files in one step: add, update, delete and move them. All of it is done, or none. The patch has this form:',
+      '*** Begin Patch\n*** Add File: path/new.txt\n+every line with a plus\n*** Update File: path/old.txt\n*** Move to: path/moved.txt\n@@ def a_line_above_the_place():\n line that stays, with one blank in front\n-line that goes\n+line that comes\n*** Delete File: path/gone.txt\n*** End Patch',
+      'A hunk is found by its lines that stay and go, without numbers: give three that stay above and below, so that they stand in the file once, or name a line above them after @@. "*** Move to:" is only for a file that is moved. Paths are relative to the workspace.',
+    ].join('\n\n'),
+    input: z.object({ patch: z.string().min(1).describe('The whole patch, from "*** Begin Patch" to "*** End Patch"') }),
+    effect: 'write',
+    // A rule is about exactly these files. A path holds no line's end.
+    subject: (input) => patchPaths(input.patch).join('\n') || 'a patch that cannot be read',
   }),
   bash: define({
     description:

@@ -7,8 +7,9 @@ const MAX_DIFF_UNITS = 256 * 1024;
 const MAX_DIFF_MS = 300;
 
 /** Unified diff and line counts of a change, for `meta`. The diff is left out when it would be too long or take too long. */
-export function diffMeta(path: string, before: string, after: string): ToolMeta {
-  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, before, after, undefined, undefined, {
+export function diffMeta(path: string | { readonly from: string; readonly to: string }, before: string, after: string): ToolMeta {
+  const names = typeof path === 'string' ? { from: path, to: path } : path;
+  const patch = createTwoFilesPatch(`a/${names.from}`, `b/${names.to}`, before, after, undefined, undefined, {
     context: 3,
     timeout: MAX_DIFF_MS,
     headerOptions: FILE_HEADERS_ONLY,

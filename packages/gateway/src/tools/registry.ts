@@ -3,6 +3,7 @@ import { z } from 'zod';
 import * as browser from '../browser/browser-tools.ts';
 import type { PolicySubject } from '../policy/policy-subject.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
+import { applyPatchTool } from './apply-patch.ts';
 import { bash } from './bash.ts';
 import { editFileTool } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
@@ -51,7 +52,7 @@ export function buildRegistry(): ToolRegistry {
   builds += 1;
   const files: FileWork = { queue: new PathQueue(), seen: new SeenFiles() };
   const entries = [
-    ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files))],
+    ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files)), entry(applyPatchTool(files))],
     ...[entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(stopProcessTool)],
     ...[entry(listFolder), entry(glob), entry(grep)],
     ...[entry(browser.browserNavigate), entry(browser.browserSnapshot), entry(browser.browserClick), entry(browser.browserFill)],
@@ -104,6 +105,11 @@ function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
 const PATH_TOOLS = new Set<LocalToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
 
 function subjectOf(tool: LocalToolName, written: string, workspace: Workspace): PolicySubject {
+  if (tool === 'apply_patch') {
+    // A rule that forbids or asks is about each of the files; one that allows must allow them all.
+    const paths = written.split('\n');
+    return { written: paths[0] ?? written, readings: [...paths.slice(1), ...paths.map((path) => straightPath(workspace, path))], commands: [] };
+  }
   return {
     written,
     readings: PATH_TOOLS.has(tool) ? [straightPath(workspace, written)] : [],

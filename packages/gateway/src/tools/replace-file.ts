@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, open, rename, unlink } from 'node:fs/promises';
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
 import { type FileStamp, isSameStamp } from './file-stamp.ts';
@@ -11,6 +11,10 @@ export interface Replacement {
   readonly data: Uint8Array;
   /** When given, the file must still be this one; otherwise nothing is written. */
   readonly expected?: FileStamp;
+  /** There must be nothing yet; otherwise nothing is written. */
+  readonly mustBeNew?: boolean;
+  /** For a file that is new: its permissions. Left out: what the system gives. */
+  readonly mode?: number;
 }
 
 export interface Replaced {
@@ -33,9 +37,11 @@ export async function replaceFile(workspace: Workspace, replacement: Replacement
     const before = exists ? await lstat(folder.child(name)) : undefined;
     if (before && !before.isFile())
       throw new ToolFault('changed_meanwhile', `${JSON.stringify(replacement.path)} was exchanged while it was written. Try again.`);
-    const stamp = await writeDraft(draft, replacement.data, before);
+    if (before && replacement.mustBeNew) throw alreadyThere(replacement.path);
+    const stamp = await writeDraft(draft, replacement.data, before ?? replacement.mode);
     if (replacement.expected) await checkUnchanged(folder.child(name), replacement.path, replacement.expected);
-    await rename(draft, folder.child(name));
+    if (replacement.mustBeNew) await placeNew(draft, folder.child(name), replacement.path);
+    else await rename(draft, folder.child(name));
     return { created: !exists, truePath: join(folder.path, name), stamp };
   } catch (error) {
     await unlink(draft).catch(() => undefined);
@@ -45,11 +51,51 @@ export async function replaceFile(workspace: Workspace, replacement: Replacement
   }
 }
 
-async function writeDraft(draft: string, data: Uint8Array, like: { mode: number; uid: number; gid: number } | undefined): Promise<FileStamp> {
+/** Takes a file away, when it is still the one that is expected. A link is not followed. Errors: `ToolFault`. */
+export async function removeFile(workspace: Workspace, removal: { readonly path: string; readonly expected: FileStamp }): Promise<void> {
+  const { folder, name } = await openTarget(workspace, removal.path).catch((error: unknown) => {
+    throw error instanceof ToolFault ? error : fileFault(removal.path, error);
+  });
+  try {
+    await checkUnchanged(folder.child(name), removal.path, removal.expected);
+    await unlink(folder.child(name));
+  } catch (error) {
+    throw error instanceof ToolFault ? error : fileFault(removal.path, error);
+  } finally {
+    await folder.handle.close();
+  }
+}
+
+/** A name that somebody has taken meanwhile is not taken from them. Where there are no hard links, a look has to do. */
+async function placeNew(draft: string, target: string, asked: string): Promise<void> {
+  try {
+    await link(draft, target);
+    await unlink(draft);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') throw alreadyThere(asked);
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errorCode(error) ?? '')) throw error;
+    const isTaken = await lstat(target).then(
+      () => true,
+      () => false,
+    );
+    if (isTaken) throw alreadyThere(asked);
+    await rename(draft, target);
+  }
+}
+
+function alreadyThere(path: string): ToolFault {
+  return new ToolFault('already_exists', `${JSON.stringify(path)} exists already. Change it with "*** Update File:", or choose another path.`);
+}
+
+type Likeness = { readonly mode: number; readonly uid: number; readonly gid: number } | number | undefined;
+
+/** `like`: the file that it takes the place of, or the permissions of a new one. */
+async function writeDraft(draft: string, data: Uint8Array, like: Likeness): Promise<FileStamp> {
   const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o666);
   try {
     await handle.writeFile(data);
-    if (like) {
+    if (typeof like === 'number') await handle.chmod(like & 0o7777);
+    else if (like) {
       // Only a privileged gateway can give a file to its former owner; for the others the owner is the same already.
       const own = await handle.stat();
       if (own.uid !== like.uid || own.gid !== like.gid) await handle.chown(like.uid, like.gid).catch(() => undefined);

@@ -15,6 +15,10 @@ export class SeenFiles {
     if (this.#stamps.size > MAX_FILES && !oldest.done) this.#stamps.delete(oldest.value);
   }
 
+  forget(sessionId: string, truePath: string): void {
+    this.#stamps.delete(keyOf(sessionId, truePath));
+  }
+
   /** Undefined for a file that the session has not read. */
   stamp(sessionId: string, truePath: string): FileStamp | undefined {
     return this.#stamps.get(keyOf(sessionId, truePath));

@@ -9,6 +9,8 @@ const PROBE_BYTES = 8 * 1024;
 
 export interface TextFile {
   readonly text: string;
+  readonly bytes: Uint8Array;
+  readonly mode: number;
   readonly stamp: FileStamp;
   readonly truePath: string;
 }
@@ -36,12 +38,12 @@ export async function probe(handle: FileHandle): Promise<Uint8Array> {
 export async function readWholeText(workspace: Workspace, path: string): Promise<TextFile> {
   const { handle, path: truePath } = await openForReading(workspace, path);
   try {
-    const { ino, size, mtimeMs } = await handle.stat();
+    const { ino, size, mtimeMs, mode } = await handle.stat();
     if (size > EDITABLE_BYTES)
       throw new ToolFault('too_large', `${JSON.stringify(path)} has ${size} bytes; at most ${EDITABLE_BYTES} can be edited. Use bash (sed) for this file.`);
     const bytes = await handle.readFile();
     checkIsText(path, bytes, size);
-    return { text: decode(path, bytes), stamp: { ino, size, mtimeMs }, truePath };
+    return { text: decode(path, bytes), bytes, mode, stamp: { ino, size, mtimeMs }, truePath };
   } finally {
     await handle.close();
   }

@@ -41,6 +41,8 @@ test('G20: no path leads out, for reading or for writing, and the refusal names 
       ['write_file', { path, content: 'OWNED' }],
       ['edit_file', { path, oldText: 'CANARY', newText: 'OWNED' }],
       ['multi_edit', { path, edits: [{ oldText: 'CANARY', newText: 'OWNED' }] }],
+      ['apply_patch', { patch: `*** Begin Patch\n*** Update File: ${path}\n@@\n-CANARY\n+OWNED\n*** End Patch` }],
+      ['apply_patch', { patch: `*** Begin Patch\n*** Delete File: ${path}\n*** End Patch` }],
     ] as const) {
       const result = await bench.run(tool, input);
       assert.equal(result.status, 'failed', `${tool} ${path}`);

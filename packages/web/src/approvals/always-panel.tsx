@@ -34,7 +34,12 @@ export function AlwaysPanel({ call, gateway, isReady, onBack, onSend }: AlwaysPa
         {call.workspace !== undefined && <Row name="Folder">{call.workspace}</Row>}
         {gateway && <Row name="Machine">{gateway.name}</Row>}
       </dl>
-      {call.tool !== 'bash' && call.effect === 'write' && <p className="text-xs text-muted">The rule is about this file, whatever the change to it.</p>}
+      {call.tool !== 'bash' && call.effect === 'write' && (
+        <p className="text-xs text-muted">
+          The rule is about {call.tool === 'apply_patch' ? 'exactly these files' : 'this file'}, whatever the change to{' '}
+          {call.tool === 'apply_patch' ? 'them' : 'it'}.
+        </p>
+      )}
       <div className="flex flex-wrap gap-2">
         <Button autoFocus aria-disabled={!isReady} onClick={() => onSend({ decision: 'approve', scope: 'session' })}>
           In this session

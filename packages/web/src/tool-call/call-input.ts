@@ -1,3 +1,5 @@
+import { filesOfPatch, type ShownFile } from './patch-files.ts';
+
 /** Reads of a tool's input, which is whatever a model wrote: nothing about its shape is believed. */
 
 export function field(input: unknown, name: string): unknown {
@@ -26,6 +28,7 @@ export type InputView =
   | { readonly kind: 'edit'; readonly path: string; readonly oldText: string; readonly newText: string; readonly rest: readonly InputField[] }
   | { readonly kind: 'edits'; readonly path: string; readonly edits: readonly ShownEdit[]; readonly rest: readonly InputField[] }
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly rest: readonly InputField[] }
+  | { readonly kind: 'patch'; readonly patch: string; readonly files: readonly ShownFile[]; readonly rest: readonly InputField[] }
   | { readonly kind: 'fields'; readonly rest: readonly InputField[] };
 
 /** One replacement of several; `rest` is whatever else stands with it. */
@@ -71,6 +74,9 @@ export function inputView(tool: string, input: unknown): InputView {
   if (tool === 'write_file' && path !== undefined && content !== undefined) {
     return { kind: 'content', path, text: content, rest: restOf(input, ['path', 'content']) };
   }
+  const patch = textField(input, 'patch');
+  const files = tool === 'apply_patch' && patch !== undefined ? filesOfPatch(patch) : undefined;
+  if (patch !== undefined && files) return { kind: 'patch', patch, files, rest: restOf(input, ['patch']) };
   return { kind: 'fields', rest: restOf(input, []) };
 }
 
@@ -89,6 +95,7 @@ function asText(value: unknown): string {
 export function shownText(view: InputView): string {
   const fields = view.rest.flatMap((item) => [item.name, item.value]);
   if (view.kind === 'command') fields.push(view.text);
+  if (view.kind === 'patch') fields.push(view.patch);
   if (view.kind === 'content') fields.push(view.path, view.text);
   if (view.kind === 'edits')
     fields.push(view.path, ...view.edits.flatMap((edit) => [edit.oldText, edit.newText, ...edit.rest.flatMap((item) => [item.name, item.value])]));

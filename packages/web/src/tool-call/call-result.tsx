@@ -4,8 +4,9 @@ import { Notice } from '../ui/notice.tsx';
 import { textField } from './call-input.ts';
 import { resultParts } from './call-state.ts';
 import { plural } from './call-title.ts';
-import { linesOfUnifiedDiff } from './diff-lines.ts';
+import { filesOfUnifiedDiff, linesOfUnifiedDiff } from './diff-lines.ts';
 import { DiffView } from './diff-view.tsx';
+import { FileChanges } from './file-changes.tsx';
 import { Terminal } from './terminal.tsx';
 
 /** What came of a call: its diff, or its text in terminal colours, and its images. */
@@ -13,12 +14,16 @@ export function CallResult({ call }: { call: Call }): ReactNode {
   const parts = useMemo(() => resultParts(call), [call]);
   const meta = call.result?.meta;
   const diff = meta?.diff;
-  const diffLines = useMemo(() => (diff === undefined ? undefined : linesOfUnifiedDiff(diff)), [diff]);
+  const isPatch = call.tool === 'apply_patch';
+  const diffLines = useMemo(() => (diff === undefined || isPatch ? undefined : linesOfUnifiedDiff(diff)), [diff, isPatch]);
+  const patched = useMemo(() => (diff === undefined || !isPatch ? undefined : filesOfUnifiedDiff(diff)), [diff, isPatch]);
   if (!call.result) return null;
   return (
     <div className="space-y-2">
       {call.result.error && <Notice>{call.result.error.message}</Notice>}
-      {diffLines ? (
+      {patched ? (
+        <FileChanges files={patched} hasNumbers />
+      ) : diffLines ? (
         <DiffView lines={diffLines} path={textField(call.input, 'path') ?? ''} />
       ) : (
         parts.text !== call.result.error?.message && (parts.text !== '' || parts.images.length === 0) && <Terminal text={parts.text} label="Output" />

@@ -23,6 +23,9 @@ test('U15: a call is titled in words', () => {
     { oldText: 'c', newText: 'd\ne' },
   ];
   assert.equal(shown('multi_edit', { path: 'src/app.ts', edits }), 'Edit src/app.ts, +3 −2');
+  const one = '*** Begin Patch\n*** Update File: a.ts\n@@\n-x\n+y\n+z\n*** End Patch';
+  assert.equal(shown('apply_patch', { patch: one }), 'Edit a.ts, +2 −1');
+  assert.equal(shown('apply_patch', { patch: one.replace('*** End', '*** Delete File: b.ts\n*** End') }), 'Edit 2 files, +2 −1');
   assert.equal(shown('bash', { command: 'npm start', background: true }), 'Run npm start, in the background, without a time limit');
   assert.equal(shown('list_processes', {}), 'List processes');
   assert.equal(shown('read_process', { id: 'p1' }), 'Read the output of p1');
@@ -69,7 +72,7 @@ test('U15: an edit that ran is counted by its machine', () => {
 });
 
 test('U15: an input of a wrong shape gets a title all the same', () => {
-  for (const tool of ['read_file', 'write_file', 'edit_file', 'multi_edit', 'bash', 'glob', 'grep']) {
+  for (const tool of ['read_file', 'write_file', 'edit_file', 'multi_edit', 'apply_patch', 'bash', 'glob', 'grep']) {
     for (const input of [null, 'x', 7, [], {}, { path: 1, command: {} }]) assert.equal(shown(tool, input), `Use ${tool}`);
   }
   assert.equal(shown('update_plan', null), 'Plan, 0 of 0 done');

@@ -3,6 +3,7 @@ import { visibleText } from '../approvals/hidden-characters.ts';
 import { BROWSER_TITLES } from './browser-title.ts';
 import { editsOf, field, lineCount, numberField, textField } from './call-input.ts';
 import { editCounts } from './diff-lines.ts';
+import { filesOfPatch, type ShownFile } from './patch-files.ts';
 
 /** "Edit src/app.ts, +12 −3": what happens, to what (shown as code), and a few facts. */
 export interface CallTitle {
@@ -50,6 +51,13 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
     const counts = editCounts(call);
     return edits && withPath('Edit', call, counts ? `+${counts.added} −${counts.removed}` : plural(edits.length, 'change'));
   },
+  apply_patch: (call) => {
+    const files = filesOfPatch(textField(call.input, 'patch') ?? '');
+    const [first] = files ?? [];
+    if (!files || !first) return undefined;
+    const counts = editCounts(call) ?? countLines(files);
+    return { verb: 'Edit', object: files.length === 1 ? first.path : plural(files.length, 'file'), detail: `+${counts.added} −${counts.removed}` };
+  },
   bash: (call) => {
     const command = textField(call.input, 'command');
     if (command === undefined) return undefined;
@@ -71,6 +79,11 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
     return { verb: Array.isArray(questions) && questions.length > 1 ? `Asks ${questions.length} questions` : 'Asks a question' };
   },
 };
+
+function countLines(files: readonly ShownFile[]): { added: number; removed: number } {
+  const lines = files.flatMap((file) => file.lines);
+  return { added: lines.filter((line) => line.kind === 'added').length, removed: lines.filter((line) => line.kind === 'removed').length };
+}
 
 export interface ShownStep {
   readonly title: string;

@@ -1,13 +1,8 @@
 import type { Call } from '@tendon/protocol';
 import { parsePatch, structuredPatch } from 'diff';
 import { editsOf, lineCount, textField } from './call-input.ts';
-
-export interface DiffLine {
-  readonly kind: 'same' | 'added' | 'removed' | 'gap';
-  readonly text: string;
-  readonly oldLine?: number;
-  readonly newLine?: number;
-}
+import type { DiffLine } from './diff-line.ts';
+import type { ShownFile } from './patch-files.ts';
 
 interface Hunk {
   readonly oldStart: number;
@@ -27,6 +22,25 @@ export function linesOfUnifiedDiff(diff: string): DiffLine[] {
     // Cut in the middle, or not a diff at all: its text is still worth showing.
   }
   return diff.split('\n').map((text) => ({ kind: 'same', text }));
+}
+
+/** What was done to each file, of a unified diff over several. One that cannot be parsed is shown as it is, as one. */
+export function filesOfUnifiedDiff(diff: string): ShownFile[] {
+  try {
+    const parts = diff.split(/^(?=--- a\/.*\n\+\+\+ b\/)/m).filter((part) => part !== '');
+    return parts.map((part): ShownFile => {
+      const [file] = parsePatch(part);
+      const [from, to] = [nameOf(file?.oldFileName), nameOf(file?.newFileName)];
+      const words = from === to ? '' : `Moved to ${to}`;
+      return { path: from, words, lines: file && file.hunks.length > 0 ? linesOfUnifiedDiff(part) : [] };
+    });
+  } catch {
+    return [{ path: '', words: '', lines: linesOfUnifiedDiff(diff) }];
+  }
+}
+
+function nameOf(name: string | undefined): string {
+  return name?.replace(/^[ab]\//, '') ?? '';
 }
 
 /** What an edit would change, from its two texts. Line numbers are those of the pieces: the file itself has not been read. */

@@ -3,7 +3,8 @@ import { Columns2, Rows3 } from 'lucide-react';
 import { memo, type ReactNode, useMemo, useState } from 'react';
 import { IconButton } from '../ui/button.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
-import { type DiffLine, type SplitRow, splitRows } from './diff-lines.ts';
+import type { DiffLine } from './diff-line.ts';
+import { type SplitRow, splitRows } from './diff-lines.ts';
 
 interface DiffViewProps {
   readonly lines: readonly DiffLine[];

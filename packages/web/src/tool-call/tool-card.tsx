@@ -70,7 +70,7 @@ function CardBody({ call, gateway }: CardBodyProps): ReactNode {
   const output = useView((view) => view.outputs[call.id]);
   const isOver = isFinalCallState(call.state);
   // The diff of what was done says all that the edit asked for, with the lines around it.
-  const isShownByResult = (call.tool === 'edit_file' || call.tool === 'multi_edit') && call.result?.meta?.diff !== undefined;
+  const isShownByResult = ['edit_file', 'multi_edit', 'apply_patch'].includes(call.tool) && call.result?.meta?.diff !== undefined;
   return (
     <div className="space-y-2.5 border-t border-line p-3">
       <p className="flex flex-wrap gap-x-3 text-xs text-faint">

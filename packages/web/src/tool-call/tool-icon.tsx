@@ -23,6 +23,7 @@ const ICONS: Record<string, LucideIcon> = {
   write_file: FilePlus2,
   edit_file: FilePen,
   multi_edit: FilePen,
+  apply_patch: FilePen,
   bash: SquareTerminal,
   list_processes: SquareTerminal,
   read_process: SquareTerminal,
