@@ -14,6 +14,18 @@ export function pathMatcher(pattern: string): (path: string) => boolean {
   return (path) => posix.matchesGlob(path, deep);
 }
 
+/** A last part of which ripgrep and `pathMatcher` think alike, but that ripgrep's stars also match a dot at the beginning. */
+const PLAIN_NAME = /^(?:[\w.\- *?]|\{[\w.\-*?]+(?:,[\w.\-*?]+)+\})+$/;
+
+/**
+ * Lets ripgrep leave out the files whose names alone rule them out, which spares this process most of what it lists. As a type of file: unlike
+ * `--glob`, that does not bring back what `.gitignore` names.
+ */
+export function nameFilter(pattern: string): string[] {
+  const name = pattern.slice(pattern.lastIndexOf('/') + 1);
+  return PLAIN_NAME.test(name) && !name.includes('**') ? [`--type-add=tendon:${name}`, '--type=tendon'] : [];
+}
+
 /** What every search leaves out: what .gitignore names, with or without a repository, git's own folder and the gateway's. */
 export function searchScope(folder: string, forbidden: string): string[] {
   const inside = posix.relative(folder, forbidden);

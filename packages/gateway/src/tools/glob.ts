@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { textResult } from '@tendon/protocol';
-import { pathMatcher, searchScope } from './file-pattern.ts';
+import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
 import { search } from './ripgrep.ts';
 import { endedEarly, endReason, type LocalTool } from './tool.ts';
 import { locateFolder } from './workspace.ts';
@@ -18,7 +18,7 @@ export const glob: LocalTool<'glob'> = {
     const found: string[] = [];
     let isCut = false;
     await search(context, {
-      args: ['--files', '--null', ...searchScope(folder, context.workspace.forbidden), '--', '.'],
+      args: ['--files', '--null', ...nameFilter(input.pattern), ...searchScope(folder, context.workspace.forbidden), '--', '.'],
       folder,
       recordEnd: 0,
       onRecord(record) {

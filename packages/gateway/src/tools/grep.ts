@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import { type ToolInput, textResult } from '@tendon/protocol';
 import { z } from 'zod';
-import { pathMatcher, searchScope } from './file-pattern.ts';
+import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
 import { shownPath } from './glob.ts';
 import { search } from './ripgrep.ts';
 import { endedEarly, endReason, type LocalTool } from './tool.ts';
@@ -18,7 +18,7 @@ const beginSchema = z.object({ type: z.literal('begin'), data: z.object({ path: 
 const matchSchema = z.object({ type: z.literal('match'), data: z.object({ path: wordsSchema, lines: wordsSchema, line_number: z.number() }) });
 
 interface Findings {
-  readonly lines: string[];
+  readonly lines: { readonly path: string; readonly text: string }[];
   readonly limit: number;
   readonly matches: (path: string) => boolean;
   readonly place: (path: string) => string;
@@ -30,17 +30,17 @@ export const grep: LocalTool<'grep'> = {
   name: 'grep',
   async run(input, context) {
     const folder = await locateFolder(context.workspace, input.path);
-    const findings: Findings = {
-      lines: [],
-      limit: input.maxResults ?? DEFAULT_LINES,
-      matches: input.glob === undefined ? () => true : pathMatcher(input.glob),
-      place: (path) => shownPath(relative(context.workspace.root, join(folder, path))),
-      currentPath: '',
-      isCut: false,
+    const find = async (order: 'any' | 'path'): Promise<Findings> => {
+      const findings = newFindings(input, { root: context.workspace.root, folder });
+      const filter = input.glob === undefined ? [] : nameFilter(input.glob);
+      const args = [...searchArguments(input, order), ...filter, ...searchScope(folder, context.workspace.forbidden), '--', '.'];
+      await search(context, { args, folder, recordEnd: NEW_LINE, onRecord: (record) => takeRecord(findings, record) });
+      return findings;
     };
-    const args = [...searchArguments(input), ...searchScope(folder, context.workspace.forbidden), '--', '.'];
-    await search(context, { args, folder, recordEnd: NEW_LINE, onRecord: (record) => takeRecord(findings, record) });
-    const text = findings.lines.join('\n');
+    // In order, ripgrep uses one core alone. What has more matches than are wanted is over soon, and is asked for again in order.
+    const first = await find('any');
+    const findings = first.isCut && !context.signal.aborted ? await find('path') : first;
+    const text = inOrder(findings.lines).join('\n');
     if (context.signal.aborted) return endedEarly(endReason(context.signal), text);
     if (text === '') return textResult('succeeded', `Nothing matches ${JSON.stringify(input.pattern)}.`);
     const note = findings.isCut ? `\n[Cut after ${findings.limit} lines. Narrow the search, or raise maxResults.]` : '';
@@ -48,9 +48,31 @@ export const grep: LocalTool<'grep'> = {
   },
 };
 
-function searchArguments(input: ToolInput<'grep'>): string[] {
+function newFindings(input: ToolInput<'grep'>, { root, folder }: { root: string; folder: string }): Findings {
+  return {
+    lines: [],
+    limit: input.maxResults ?? DEFAULT_LINES,
+    matches: input.glob === undefined ? () => true : pathMatcher(input.glob),
+    place: (path) => shownPath(relative(root, join(folder, path))),
+    currentPath: '',
+    isCut: false,
+  };
+}
+
+/** By path, folder by folder, as ripgrep orders them; the lines of a file come in their order already. */
+function inOrder(lines: Findings['lines']): string[] {
+  const parts = new Map([...new Set(lines.map(({ path }) => path))].map((path) => [path, path.split('/')]));
+  const compare = (one: readonly string[], other: readonly string[]): number => {
+    const at = one.findIndex((part, index) => part !== other[index]);
+    if (at === -1) return one.length - other.length;
+    return (one[at] ?? '') < (other[at] ?? '') ? -1 : 1;
+  };
+  return lines.toSorted((a, b) => (a.path === b.path ? 0 : compare(parts.get(a.path) ?? [], parts.get(b.path) ?? []))).map(({ text }) => text);
+}
+
+function searchArguments(input: ToolInput<'grep'>, order: 'any' | 'path'): string[] {
   const letterCase = input.ignoreCase === true ? ['--ignore-case'] : ['--case-sensitive'];
-  return ['--json', '--sort', 'path', ...letterCase, `--regexp=${input.pattern}`];
+  return ['--json', ...(order === 'path' ? ['--sort', 'path'] : []), ...letterCase, `--regexp=${input.pattern}`];
 }
 
 function takeRecord(findings: Findings, record: Buffer | undefined): boolean {
@@ -73,7 +95,7 @@ function addLine(findings: Findings, line: string): boolean {
     findings.isCut = true;
     return false;
   }
-  findings.lines.push(line);
+  findings.lines.push({ path: findings.currentPath, text: line });
   return true;
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { pathMatcher } from './file-pattern.ts';
 import { RecordSplitter } from './ripgrep.ts';
 import { openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
@@ -44,6 +45,35 @@ test('G29: any name and any pattern is taken as it is', async () => {
     const result = await bench.run('grep', { pattern });
     assert.equal(result.status, 'succeeded', pattern);
     assert.equal(textOf(result).split('\n').length, pattern === '-e' ? 1 : names.length, `${pattern}: ${textOf(result)}`);
+  }
+});
+
+test('G29: what ripgrep leaves out by name is nothing that a pattern matches', async () => {
+  await using bench = await openBench();
+  const names = 'a.ts .a.ts A.TS a.tsx file-1.txt file-12.txt x.ts.bak é.ts {a}.ts {a,b}.ts a,b.ts [a].ts !a.ts a+b.ts @(a).ts noext .hidden -a.ts'.split(' ');
+  names.push('with space.ts', 'back\\slash.ts', 'star*.ts');
+  await fill(bench, Object.fromEntries(names.flatMap((name) => [name, `deep/er/${name}`]).map((path) => [path, 'needle\n'])));
+  const all = names.flatMap((name) => [name, `deep/er/${name}`]);
+  const patterns =
+    '*.ts .*.ts a.?s *.{ts,tsx} {a,b}.ts {a}.ts [a].ts !a.ts *(a).ts @(a).ts **/*.ts deep/** deep/*/*.ts **/file-?.txt *file-1* *.* * é.* -* {-a,noext}* with*';
+  for (const pattern of [...patterns.split(' '), 'with space.ts', 'star\\*.ts', 'deep/er/*a.ts', '*/er/{a,x}*']) {
+    const wanted = all.filter(pathMatcher(pattern)).toSorted();
+    const listed = textOf(await bench.run('glob', { pattern })).split('\n');
+    assert.deepEqual(wanted.length === 0 ? [] : listed.toSorted(), wanted, pattern);
+    const found = textOf(await bench.run('grep', { pattern: 'needle', glob: pattern })).split('\n');
+    assert.deepEqual(wanted.length === 0 ? [] : found.map((line) => line.split(':')[0]).toSorted(), wanted, `grep ${pattern}`);
+  }
+});
+
+test('G29: lines come in the same order, whether all of them are shown or the first', async () => {
+  await using bench = await openBench();
+  const folders = ['a', 'a-b', 'a/c', 'a b', 'a.b', 'B', 'é', 'z/y/x'];
+  await fill(bench, Object.fromEntries(folders.flatMap((folder) => ['1', '10', '2', '_'].map((name) => [`${folder}/${name}`, 'hit\nhit\n']))));
+  const all = textOf(await bench.run('grep', { pattern: 'hit' })).split('\n');
+  assert.equal(all.length, 64);
+  for (const maxResults of [1, 2, 31, 63]) {
+    const cut = textOf(await bench.run('grep', { pattern: 'hit', maxResults })).split('\n');
+    assert.deepEqual(cut.slice(0, -1), all.slice(0, maxResults));
   }
 });
 
