@@ -5,6 +5,7 @@ import { type ProcessRig, processRig } from '@tendon/testing';
 import type { Figure } from './figures.ts';
 import { floorTarget } from './floor-target.ts';
 import { guarantees, memoryPerSession } from './guarantees.ts';
+import { hands } from './hands.ts';
 import { benchScript, firstTokens, fullSpeed, longSession, paced, toolRoundTrips } from './scenarios.ts';
 import { idleMemory, timedStart } from './start.ts';
 import type { Target } from './target.ts';
@@ -64,6 +65,7 @@ async function measure(): Promise<Record<string, unknown>> {
     tendon,
     history,
     guarantees: kept,
+    hands: await hands({ isQuick: quick, say }),
   };
 }
 
@@ -105,6 +107,7 @@ function print(results: Awaited<ReturnType<typeof measure>>): void {
   for (const [name, value] of Object.entries(results['guarantees'] as Record<string, unknown>)) {
     lines.push(`${name.padEnd(27)} ${typeof value === 'number' || (value as Figure).p50 !== undefined ? show(value) : JSON.stringify(value)}`);
   }
+  for (const [name, value] of Object.entries(results['hands'] as Measured)) lines.push(`${name.padEnd(27)} ${show(value)}`);
   process.stdout.write(`${lines.join('\n')}\n${compared(tendon)}`);
 }
 
