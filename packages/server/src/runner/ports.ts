@@ -18,6 +18,9 @@ export interface Caller {
   readonly userId: string;
   /** The client's own name, shown to other devices: "decided on Tendon web". */
   readonly clientName: string;
+  /** For the audit log: where from, and by which key or browser session. */
+  readonly address?: string | undefined;
+  readonly credentialId?: string | undefined;
 }
 
 /** What a handler of `/agent` may do with the connection that asked. Rooms are named by the server alone (I13). */

@@ -21,12 +21,14 @@ function agentRoute(handlers: AgentHandlers, name: AgentRequestName): Route<Agen
 }
 
 /** Joins the rooms of the user. Joining a room after the socket has gone does nothing. */
-export function openAgentConnection(socket: Socket, guest: Guest): AgentConnection {
-  const { userId } = guest.principal;
+export function openAgentConnection(socket: Socket, guest: Guest, address: string): AgentConnection {
+  const { userId, credentialId } = guest.principal;
   void socket.join(userRoom(userId));
   return {
     userId,
     clientName: guest.client.name,
+    address,
+    credentialId,
     joinSession: (sessionId) => void socket.join(sessionRoom(sessionId)),
     leaveSession: (sessionId) => void socket.leave(sessionRoom(sessionId)),
   };

@@ -1,5 +1,7 @@
+import { GATEWAY_NAMESPACE } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
+import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
 import { guardOutbound } from './outbound-guard.ts';
 import { type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose } from './wire.ts';
@@ -19,6 +21,7 @@ interface Tracked {
   /** Who sits here, for the log: set when the first namespace has let them in. */
   who: object;
   seenBytes: number;
+  readonly pace: InboundPace;
 }
 
 const SWEEP_MS = 1_000;
@@ -27,18 +30,21 @@ const SWEEP_MS = 1_000;
 export class EngineConnections {
   readonly #limits: TransportLimits;
   readonly #log: Logger;
+  readonly #now: () => number;
   readonly #tracked = new Map<EngineConnection, Tracked>();
   readonly #sweep: NodeJS.Timeout;
 
-  constructor(limits: TransportLimits, log: Logger) {
+  constructor(limits: TransportLimits, log: Logger, now: () => number) {
     this.#limits = limits;
     this.#log = log;
+    this.#now = now;
     this.#sweep = setInterval(() => this.#keepSlowSendersAlive(), SWEEP_MS);
     this.#sweep.unref();
   }
 
   track(connection: EngineConnection): void {
-    const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0 };
+    const pace = new InboundPace(connection, { limits: this.#limits.pace, now: this.#now, onFlood: () => this.#endFlood(connection) });
+    const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0, pace };
     this.#tracked.set(connection, tracked);
     limitPollingClose(connection, this.#limits.closeGraceMs);
     guardOutbound(connection, {
@@ -71,6 +77,7 @@ export class EngineConnections {
     if (!tracked || tracked.namespaces.has(socket.nsp.name)) return false;
     tracked.namespaces.add(socket.nsp.name);
     tracked.who = who;
+    if (socket.nsp.name === GATEWAY_NAMESPACE) tracked.pace.allowBytes(this.#limits.gatewayBytesPerSecond);
     return true;
   }
 
@@ -95,6 +102,14 @@ export class EngineConnections {
 
   stop(): void {
     clearInterval(this.#sweep);
+  }
+
+  #endFlood(connection: EngineConnection): void {
+    this.#log.warn(
+      { event: 'packet_flood', ...this.#tracked.get(connection)?.who, address: connection.remoteAddress },
+      'connection cut: too many packets at once',
+    );
+    endNow(connection);
   }
 
   /** A pong queued behind a large upload on a thin line comes late, yet bytes arrive: such a peer is alive. */

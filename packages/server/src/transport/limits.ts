@@ -1,4 +1,5 @@
 import { LIMITS } from '@tendon/protocol';
+import type { PaceLimits } from './inbound-pace.ts';
 
 /** What one connection may cost the server. Tests put smaller numbers in. Sizes are bytes, times milliseconds. */
 export interface TransportLimits {
@@ -20,6 +21,10 @@ export interface TransportLimits {
   /** Live output of a gateway has a meter of its own: it is large, frequent and may be lost. */
   readonly outputBytesPerSecond: number;
   readonly outputBurstBytes: number;
+  /** How fast a connection is read. */
+  readonly pace: PaceLimits;
+  /** The same for the bytes of a machine, whose output and results are large. */
+  readonly gatewayBytesPerSecond: number;
   /** How long a closing connection may take to empty its queue. */
   readonly closeGraceMs: number;
 }
@@ -39,5 +44,7 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   eventBurst: LIMITS.eventBurst,
   outputBytesPerSecond: 4 * MEBIBYTE,
   outputBurstBytes: 8 * MEBIBYTE,
+  pace: { packetsPerSecond: 100, packetBurst: 400, bytesPerSecond: MEBIBYTE, byteBurst: 8 * MEBIBYTE, packetDebt: 2_000 },
+  gatewayBytesPerSecond: 4 * MEBIBYTE,
   closeGraceMs: 1_000,
 };

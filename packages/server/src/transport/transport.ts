@@ -78,7 +78,7 @@ class SocketTransport implements Transport {
     this.#options = options;
     this.#limits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
     this.#log = options.log;
-    this.#connections = new EngineConnections(this.#limits, this.#log);
+    this.#connections = new EngineConnections(this.#limits, this.#log, options.now ?? (() => performance.now()));
     this.#io = openServer(options, this.#limits);
     this.#agent = this.#io.of(AGENT_NAMESPACE);
     this.#gateway = this.#io.of(GATEWAY_NAMESPACE);
@@ -156,7 +156,8 @@ class SocketTransport implements Transport {
   #openAgent(socket: Socket, guest: Guest): void {
     if (this.#phase.name !== 'serving') return;
     const { scopes } = guest.principal;
-    this.#answer(socket, { connection: openAgentConnection(socket, guest), routes: this.#phase.agentRoutes, scopes });
+    const address = this.#options.addressOf(socket.request) || socket.conn.remoteAddress;
+    this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes });
   }
 
   #openGateway(socket: Socket, guest: Guest): void {

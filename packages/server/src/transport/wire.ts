@@ -8,7 +8,10 @@ export type EngineConnection = Socket['conn'];
 interface WebSocketLike {
   readonly bufferedAmount: number;
   readonly readyState: number;
+  readonly isPaused: boolean;
   readonly _socket?: NetSocket | null;
+  pause(): void;
+  resume(): void;
   terminate(): void;
 }
 
@@ -26,6 +29,24 @@ export function unsentBytes(connection: EngineConnection): number {
 /** Bytes read from the peer so far; 0 for polling. */
 export function inboundBytes(connection: EngineConnection): number {
   return webSocketOf(connection)?._socket?.bytesRead ?? 0;
+}
+
+/** Leaves what the peer sends unread for so long, unless that is so already. False when this connection cannot be held: it is a polling one. */
+export function holdReading(connection: EngineConnection, forMs: number): boolean {
+  const webSocket = webSocketOf(connection);
+  if (!webSocket) return false;
+  if (webSocket.isPaused) return true;
+  const readOn = (): void => {
+    clearTimeout(timer);
+    connection.off('close', readOn);
+    // At the end of the connection, too: its closing handshake has to be read.
+    webSocket.resume();
+  };
+  const timer = setTimeout(readOn, forMs);
+  timer.unref();
+  connection.once('close', readOn);
+  webSocket.pause();
+  return true;
 }
 
 /** Ends the connection at once and frees what waits for it. `close()` alone would wait for the queue to drain. */

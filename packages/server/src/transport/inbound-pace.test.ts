@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { InboundPace, type PaceLimits } from './inbound-pace.ts';
+import { attaching, TransportRig } from './transport-rig.ts';
+import type { EngineConnection } from './wire.ts';
+
+const LIMITS: PaceLimits = { packetsPerSecond: 10, packetBurst: 5, bytesPerSecond: 1_000, byteBurst: 2_000, packetDebt: 8 };
+
+/** The parts of an Engine.IO connection that are looked at, and a clock that is moved by hand. */
+function paced(hasWebSocket: boolean) {
+  let at = 0;
+  let floods = 0;
+  const webSocket = {
+    isPaused: false,
+    pause: () => {
+      webSocket.isPaused = true;
+    },
+    resume: () => {
+      webSocket.isPaused = false;
+    },
+  };
+  const connection = Object.assign(new EventEmitter(), { readyState: 'open', transport: hasWebSocket ? { socket: webSocket } : {} });
+  const onFlood = (): void => {
+    floods += 1;
+  };
+  const pace = new InboundPace(connection as unknown as EngineConnection, { limits: LIMITS, now: () => at, onFlood });
+  return {
+    pace,
+    connection,
+    send: (count: number, data = 'x') => {
+      for (let left = count; left > 0; left -= 1) connection.emit('packet', { data });
+    },
+    pass: (ms: number) => {
+      at += ms;
+    },
+    isHeld: () => webSocket.isPaused,
+    floods: () => floods,
+  };
+}
+
+test('T21: a burst is read at once, what is more holds the connection, and the debt is paid with time', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const one = paced(true);
+  one.send(5);
+  assert.equal(one.isHeld(), false);
+  one.send(1);
+  assert.equal(one.isHeld(), true);
+  one.pass(100);
+  context.mock.timers.tick(100);
+  assert.equal(one.isHeld(), false);
+  one.send(1);
+  assert.equal(one.isHeld(), true, 'the debt was paid, and no more than that');
+  one.send(1_000);
+  one.pass(2_000);
+  context.mock.timers.tick(2_000);
+  assert.equal(one.isHeld(), false, 'nobody is held for so long that it would be given up');
+  assert.equal(one.floods(), 0, 'what can be held is never ended');
+});
+
+test('T21: bytes count as well, and a machine may send more of them', () => {
+  const [page, machine] = [paced(true), paced(true)];
+  machine.pace.allowBytes(4_000);
+  for (const one of [page, machine]) {
+    one.send(1, 'x'.repeat(2_000));
+    one.pass(500);
+    one.send(1, 'x'.repeat(1_900));
+  }
+  assert.deepEqual([page.isHeld(), machine.isHeld()], [true, false]);
+});
+
+test('T21: a connection that ends while it is held reads its last packets, and leaves nothing behind', () => {
+  const one = paced(true);
+  for (let round = 0; round < 50; round += 1) one.send(10);
+  assert.equal(one.connection.listenerCount('close'), 1);
+  one.connection.emit('close');
+  assert.deepEqual([one.isHeld(), one.connection.listenerCount('close')], [false, 0]);
+});
+
+test('T21: what cannot be held is ended when it is too far over', () => {
+  const one = paced(false);
+  one.send(13);
+  assert.equal(one.floods(), 0);
+  one.send(1);
+  assert.equal(one.floods(), 1);
+});
+
+test('T21: ten thousand events in the body of one poll end their connection, and others go on', async () => {
+  await using rig = await TransportRig.start({ agent: attaching ?? {} });
+  const other = await rig.connected('/agent', 'bob');
+  const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+  const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
+  await post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
+  await (await fetch(rig.url(`transport=polling&sid=${sid}`))).text();
+  await post(Array.from({ length: 10_000 }, (_, number) => `42/agent,${number}["session:list",{}]`).join('\u001e'));
+  assert.equal(rig.logged('packet_flood')[0]?.userId, 'ada');
+  assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
+  assert.deepEqual(rig.transport.connections(), { agent: 1, gateway: 0, open: 1 });
+});

@@ -1,0 +1,64 @@
+import { type EngineConnection, holdReading } from './wire.ts';
+
+/*
+ *   reading ── more than its pace ──► held (WebSocket: its TCP connection is not read) ── debt paid, at most 2 s ──► reading
+ *      └── polling, which cannot be held, too far over ──► flooded: ended
+ */
+
+export interface PaceLimits {
+  readonly packetsPerSecond: number;
+  readonly packetBurst: number;
+  readonly bytesPerSecond: number;
+  readonly byteBurst: number;
+  /** How many packets over its pace a connection that cannot be held may be. */
+  readonly packetDebt: number;
+}
+
+export interface PaceOptions {
+  readonly limits: PaceLimits;
+  /** Monotonic, in milliseconds. */
+  readonly now: () => number;
+  readonly onFlood: () => void;
+}
+
+/** Well under the time after which a peer that says nothing is given up. */
+const LONGEST_HOLD_MS = 2_000;
+
+/**
+ * Reads a connection no faster than its pace. Refusing is not enough against a flood: a refusal costs as much as what it refuses, and
+ * Node reads two megabytes of one socket before anybody else has a turn. What is not read waits with its sender.
+ */
+export class InboundPace {
+  readonly #options: PaceOptions;
+  #packets: number;
+  #bytes: number;
+  #bytesPerSecond: number;
+  #countedAt: number;
+
+  constructor(connection: EngineConnection, options: PaceOptions) {
+    const { limits, now } = options;
+    this.#options = options;
+    this.#packets = limits.packetBurst;
+    this.#bytes = limits.byteBurst;
+    this.#bytesPerSecond = limits.bytesPerSecond;
+    this.#countedAt = now();
+    connection.on('packet', ({ data }: { readonly data?: unknown }) => this.#count(connection, typeof data === 'string' ? data.length : 0));
+  }
+
+  /** What this connection is for needs more. */
+  allowBytes(perSecond: number): void {
+    this.#bytesPerSecond = Math.max(this.#bytesPerSecond, perSecond);
+  }
+
+  #count(connection: EngineConnection, bytes: number): void {
+    const { limits, now, onFlood } = this.#options;
+    const at = now();
+    const seconds = Math.max(0, at - this.#countedAt) / 1_000;
+    this.#countedAt = at;
+    this.#packets = Math.min(limits.packetBurst, this.#packets + seconds * limits.packetsPerSecond) - 1;
+    this.#bytes = Math.min(limits.byteBurst, this.#bytes + seconds * this.#bytesPerSecond) - bytes;
+    const debtMs = 1_000 * Math.max(-this.#packets / limits.packetsPerSecond, -this.#bytes / this.#bytesPerSecond);
+    if (debtMs <= 0 || connection.readyState !== 'open') return;
+    if (!holdReading(connection, Math.min(LONGEST_HOLD_MS, debtMs)) && -this.#packets > limits.packetDebt) onFlood();
+  }
+}

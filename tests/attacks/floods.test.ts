@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type FloodReport, type FloodRig, floodRig, lineOf, MEMORY_BOUNDS } from './flood.ts';
+import { FLOODS } from './flood-kinds.ts';
+
+/*
+ * Floods from a process of their own, while somebody else asks and is answered. How long that takes is printed and judged by nobody;
+ * `npm run flood` prints it for longer floods.
+ */
+
+/** It cannot see what became of it: it reads nothing. The server leaves it unread in turn. */
+const SEES_NOTHING = 'small events, answers not read';
+
+let rig: FloodRig;
+before(async () => {
+  rig = await floodRig();
+});
+after(() => rig[Symbol.asyncDispose]());
+
+for (const name of Object.keys(FLOODS)) {
+  describe(`a flood: ${name}`, () => {
+    let report: FloodReport;
+    before(async () => {
+      report = await rig.run(name, 1);
+    });
+
+    test('I17: somebody else gets every answer', (context) => {
+      context.diagnostic(lineOf(report));
+      assert.ok(report.flooded.asked > 0);
+      assert.equal(report.flooded.answered, report.flooded.asked);
+    });
+    test('I16: the server lives and serves', async () => assert.equal(await rig.isServing(), true));
+    test('T21, T9, T4: whoever floods is refused, cut or left unread', () => {
+      assert.ok(report.counts.sent > 0, 'there was no flood');
+      if (name !== SEES_NOTHING) assert.ok(report.counts.refused + report.counts.cut > 0);
+    });
+    test('T14: memory stays within its bounds, and comes back', () => {
+      assert.ok(report.memory.peak < MEMORY_BOUNDS.peakMiB, `peak ${report.memory.peak} MiB`);
+      assert.ok(report.memory.after <= MEMORY_BOUNDS.afterMiB, `after ${report.memory.after} MiB`);
+    });
+  });
+}
