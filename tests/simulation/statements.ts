@@ -275,7 +275,7 @@ function readPage({ tables }: Moment, [id, before, limit]: Values): Answer {
 }
 
 function putGateway({ tables }: Moment, values: Values): Answer {
-  const [id, ownerId, name, platform, workspaces, tools, instanceId, at] = values;
+  const [id, ownerId, name, platform, workspaces, tools, instanceId, at, sandbox] = values;
   const known = tables.gateways.get(text(id));
   if (known && known.owner_id !== ownerId) return rows([]);
   const greeting = (known?.greeting ?? 0) + 1;
@@ -288,6 +288,7 @@ function putGateway({ tables }: Moment, values: Values): Answer {
     tools: JSON.parse(text(tools)),
     instance_id: instanceId,
     last_seen_at: text(at),
+    sandbox: sandbox === null ? null : JSON.parse(text(sandbox)),
     greeting,
   });
   return rows([{ greeting }]);

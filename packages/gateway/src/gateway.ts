@@ -21,6 +21,7 @@ import { ToolsTeller } from './link/tools-teller.ts';
 import { McpHost, type McpTools } from './mcp/mcp-host.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
 import { PolicyFile } from './policy/policy-file.ts';
+import { type SandboxSaid, sandboxOf } from './sandbox/sandbox-said.ts';
 import { GatewayStartError } from './start-error.ts';
 import { BackgroundProcesses } from './tools/background.ts';
 import { ToolFault } from './tools/faults.ts';
@@ -78,6 +79,8 @@ export interface GatewayParts {
   readonly openSocket: OpenSocket;
   /** Where long outputs are kept; without one, only what fits into memory. */
   readonly outputs?: string;
+  /** What it says of its sandbox; nothing when left out. */
+  readonly sandbox?: () => Promise<SandboxSaid>;
   /** Where a browser's process would keep what it needs. */
   readonly browserFolder: string;
 }
@@ -107,7 +110,8 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const outputs = await openSpoolFolder(folders.outputs);
     const mcp = await openMcp(options, folders, workspaces);
     const registry = withMcpTools(sharedRegistry(), mcp);
-    const found = { lock, journal, policy, workspaces, gatewayId, outputs, browserFolder: folders.browser };
+    const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
+    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, browserFolder: folders.browser };
     return new Gateway({ ...options, name }, { ...found, registry, mcp, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();
@@ -295,13 +299,15 @@ export class Gateway implements GatewayHandle {
     return new LinkSupervisor({
       socket: { serverUrl: options.serverUrl, token: options.token, version: options.version },
       openSocket: this.#parts.openSocket,
-      greet: (socket) =>
-        greetServer(socket, {
-          hello: { ...about, tools: this.#tools.forHello(), calls: this.#desk.book.report(), sessions: this.#heldSessions() },
+      greet: async (socket) => {
+        const sandbox = this.#parts.sandbox && { sandbox: await this.#parts.sandbox() };
+        return greetServer(socket, {
+          hello: { ...about, ...sandbox, tools: this.#tools.forHello(), calls: this.#desk.book.report(), sessions: this.#heldSessions() },
           desk: this.#desk,
           outbox: this.#outbox,
           endSession: (end) => this.#endSession(end),
-        }),
+        });
+      },
       command: (name, payload, answer) => this.#command(name, payload, answer),
       log: options.log,
       nowMs: () => performance.now(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS, utf8Bytes } from './limits.ts';
-import { effectSchema, idSchema, timeSchema, workspaceSchema } from './shapes.ts';
+import { effectSchema, idSchema, sandboxSchema, timeSchema, workspaceSchema } from './shapes.ts';
 import { toolResultSchema } from './tool-result.ts';
 
 const callId = idSchema;
@@ -41,6 +41,8 @@ export const GATEWAY_REQUESTS = {
       calls: z.array(journaledCallSchema).max(10_000),
       /** Sessions of which something stays between their calls: open pages, processes that were left running. */
       sessions: z.array(idSchema).max(10_000).optional(),
+      /** Whether its commands run in a sandbox. A gateway that does not say it is an older one. */
+      sandbox: sandboxSchema.optional(),
     }),
     /** `over`: those of the named sessions that are archived, or that its owner does not have any more. */
     data: z.object({ send: z.array(callId), cancel: z.array(callId), forget: z.array(callId), over: z.array(sessionEndSchema).optional() }),

@@ -107,6 +107,16 @@ export const callSchema = z.object({
 
 export const workspaceSchema = z.object({ path: z.string().min(1).max(4_096), name: z.string().min(1).max(255) });
 
+/** What keeps the commands of a machine from the rest of it. */
+export const sandboxSchema = z.object({
+  /** `none`, or what makes it, such as `bubblewrap`. */
+  kind: z.string().min(1).max(50),
+  /** Why there is none, in words for people. */
+  reason: z.string().max(500).optional(),
+  /** The machine runs no command without one. */
+  isRequired: z.boolean().optional(),
+});
+
 export const gatewaySchema = z.object({
   id: idSchema,
   name: z.string(),
@@ -126,6 +136,8 @@ export const gatewaySchema = z.object({
     }),
   ),
   lastSeenAt: timeSchema,
+  /** As it was when the machine greeted last; left out by machines that do not say it. */
+  sandbox: sandboxSchema.optional(),
 });
 
 /** The unfinished assistant message so far and, per part, the UTF-16 offset at which the next delta continues. */

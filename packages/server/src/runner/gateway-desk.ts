@@ -171,7 +171,16 @@ function giveUpIfGone(options: GatewayDeskOptions, gatewayId: string, { sessionI
 
 function storedGateway(connection: GatewayConnection, hello: Hello, at: string): StoredGateway {
   const tools = shownTools(hello.tools);
-  const gateway = { id: hello.gatewayId, name: hello.name, platform: hello.platform, workspaces: hello.workspaces, tools, lastSeenAt: at };
+  const { sandbox } = hello;
+  const gateway = {
+    id: hello.gatewayId,
+    name: hello.name,
+    platform: hello.platform,
+    workspaces: hello.workspaces,
+    tools,
+    lastSeenAt: at,
+    ...(sandbox && { sandbox }),
+  };
   return { gateway, ownerId: connection.userId, tools: hello.tools, instanceId: hello.instanceId };
 }
 

@@ -175,8 +175,7 @@ export class Machines {
   }
 
   #view(stored: StoredGateway, online: boolean): Gateway {
-    const { id, name, platform, workspaces, tools, lastSeenAt } = stored.gateway;
-    return { id, name, platform, online, workspaces, tools, lastSeenAt };
+    return { ...stored.gateway, online };
   }
 
   #tellGone(stored: StoredGateway): void {

@@ -17,6 +17,7 @@ interface GatewayRow {
   platform: string;
   workspaces: Gateway['workspaces'];
   tools: GatewayTool[];
+  sandbox: Gateway['sandbox'] | null;
   instance_id: string;
   last_seen_at: string;
 }
@@ -31,7 +32,7 @@ export class GatewayRows implements GatewayStore {
 
   async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<number | undefined> {
     const lists = [JSON.stringify(gateway.workspaces), JSON.stringify(tools)];
-    const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt];
+    const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt, sandboxText(gateway)];
     const [row] = await run<{ greeting: number }>(this.#database, putGateway, values);
     return row?.greeting;
   }
@@ -60,6 +61,10 @@ export class GatewayRows implements GatewayStore {
   }
 }
 
+function sandboxText({ sandbox }: StoredGateway['gateway']): string | null {
+  return sandbox === undefined ? null : JSON.stringify(sandbox);
+}
+
 function toGateway(row: GatewayRow): StoredGateway {
   return {
     gateway: {
@@ -69,6 +74,7 @@ function toGateway(row: GatewayRow): StoredGateway {
       workspaces: row.workspaces,
       tools: shownTools(row.tools),
       lastSeenAt: new Date(row.last_seen_at).toISOString(),
+      ...(row.sandbox ? { sandbox: row.sandbox } : {}),
     },
     ownerId: row.owner_id,
     tools: row.tools,

@@ -6,6 +6,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
+import { sandboxWarning } from '../machines/sandbox-words.ts';
 import { InputDisplay } from '../tool-call/input-display.tsx';
 import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button, Key } from '../ui/button.tsx';
@@ -38,7 +39,8 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const element = useRef<HTMLDivElement>(null);
   const [panel, setPanel] = useState<Panel>('choice');
   const about = foreignTool(call, gateway);
-  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged ? about.description : ''}`);
+  const warning = sandboxWarning(call, gateway);
+  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged ? about.description : ''}:${warning ?? ''}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
@@ -73,6 +75,11 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
         {about && <AboutTool tool={about} />}
         {call.decision?.lapsed && (
           <Notice tone="warn">It was approved before, but its machine was away for more than ten minutes. Approve it again if it is still wanted.</Notice>
+        )}
+        {warning !== undefined && (
+          <Notice tone="warn">
+            <VisibleText text={warning} />
+          </Notice>
         )}
         {gateway && !gateway.online && <Notice tone="warn">{gateway.name} is offline. Approved now, it runs when the machine is back.</Notice>}
         {state.kind === 'refused' && <Notice>{state.error.message}</Notice>}

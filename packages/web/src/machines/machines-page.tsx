@@ -6,6 +6,8 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
+import { VisibleText } from '../ui/visible-code.tsx';
+import { sandboxWords } from './sandbox-words.ts';
 
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
@@ -63,6 +65,10 @@ function MachineCard({ gateway }: { gateway: Gateway }): ReactNode {
               </bdi>
             </div>
           ))}
+        </dd>
+        <dt className="text-faint">Sandbox</dt>
+        <dd className={clsx(gateway.sandbox?.kind === 'none' && 'text-warn')}>
+          <VisibleText text={sandboxWords(gateway)} />
         </dd>
         <dt className="text-faint">Tools</dt>
         <dd className="flex flex-wrap gap-1.5">

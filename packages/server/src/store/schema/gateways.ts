@@ -14,6 +14,8 @@ export const gateways = pgTable(
     platform: text('platform').notNull(),
     workspaces: rawJson('workspaces').notNull(),
     tools: rawJson('tools').notNull(),
+    /** What it said of its sandbox; null: nothing. */
+    sandbox: rawJson('sandbox'),
     /** Identifies the machine's journal: calls given to another instance are lost. */
     instanceId: uuid('instance_id').notNull(),
     lastSeenAt: moment('last_seen_at').notNull(),
