@@ -116,6 +116,8 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
     // A database of our own has no other node.
     channel: embedded ? undefined : postgresChannel({ url: database.url, node, log }),
     onRevoked: (credentialId) => transport.disconnectCredential(credentialId),
+    onRuleChange: ({ kind, caller: { userId, address = '', credentialId }, about }) =>
+      auth.audit.note({ userId, action: `rule_${kind}`, address, credentialId, about }),
     log,
   });
   const housekeeper = new Housekeeper({ store, audit: auth.audit, now: () => new Date(), log });

@@ -23,6 +23,8 @@ export const AUDIT_ACTIONS = [
   'person_kept_out',
   'person_let_in',
   'sign_in_link_made',
+  'rule_stored',
+  'rule_revoked',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -4,6 +4,7 @@ import {
   LIMITS,
   type ProtocolError,
   type Result,
+  type Rule,
   refusal,
   ruleSubject,
   type Session,
@@ -21,6 +22,7 @@ import type { ModelPort } from './model/model-port.ts';
 import type { OutputTails } from './output-tails.ts';
 import { boundedEvents, boundedPage } from './page-bound.ts';
 import type { AgentConnection, AgentHandlers, Fanout } from './ports.ts';
+import { type RuleChange, ruleWords } from './rule-change.ts';
 import type { SessionActor } from './session-actor.ts';
 
 /** Above this a fresh page is quicker than the events one by one. */
@@ -37,6 +39,7 @@ export interface AgentDeskOptions {
   readonly now: () => Date;
   readonly newId: () => string;
   readonly actorOf: (sessionId: string) => SessionActor;
+  readonly onRuleChange?: ((change: RuleChange) => Promise<void>) | undefined;
 }
 
 /** So long somebody who attaches waits for the node that streams; then they are shown what is stored of the turn. */
@@ -79,7 +82,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     'gateway:list': async ({ userId }) => success({ gateways: await machines.list(userId) }),
     'model:list': async () => success({ models: models.list(), default: await models.defaultModel() }),
     'rule:list': async ({ userId }) => success({ rules: [...(await store.rules(userId))] }),
-    'rule:revoke': async ({ userId }, { ruleId }) => ((await store.revokeRule(userId, ruleId)) ? success({}) : refusal('not_found', 'There is no such rule.')),
+    'rule:revoke': (connection, { ruleId }) => revokeRule(options, connection, ruleId),
   };
 }
 
@@ -330,7 +333,28 @@ async function decide(options: AgentDeskOptions, connection: AgentConnection, pa
     subject: ruleSubject(call.tool, call.input),
     instanceId: machine?.stored.instanceId,
   };
-  return callAnswer(await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } }));
+  const outcome = await options.actorOf(sessionId).commit(input, { ownerId: connection.userId, focus: { callId } });
+  if (outcome.ok && outcome.change.rules.length > 0) await tellStored(options, connection, new Set(outcome.change.rules.map(({ id }) => id)));
+  return callAnswer(outcome);
+}
+
+/** As they stand in the database: a rule that could not be stored exactly is not there. */
+async function tellStored(options: AgentDeskOptions, caller: AgentConnection, ids: ReadonlySet<string>): Promise<void> {
+  if (!options.onRuleChange) return;
+  const stored = (await options.store.rules(caller.userId)).filter(({ id }) => ids.has(id));
+  for (const rule of stored) await options.onRuleChange({ kind: 'stored', caller, about: ruleWords(rule, await machineName(options, rule, caller.userId)) });
+}
+
+async function revokeRule(options: AgentDeskOptions, caller: AgentConnection, ruleId: string): Promise<Result<Record<string, never>>> {
+  const { store, onRuleChange } = options;
+  const rule = onRuleChange && (await store.rules(caller.userId)).find(({ id }) => id === ruleId);
+  if (!(await store.revokeRule(caller.userId, ruleId))) return refusal('not_found', 'There is no such rule.');
+  if (rule) await onRuleChange({ kind: 'revoked', caller, about: ruleWords(rule, await machineName(options, rule, caller.userId)) });
+  return success({});
+}
+
+async function machineName({ machines }: AgentDeskOptions, { gatewayId }: Rule, ownerId: string): Promise<string | undefined> {
+  return gatewayId === undefined ? undefined : (await machines.find(gatewayId, ownerId))?.gateway.name;
 }
 
 async function answerQuestion(

@@ -14,6 +14,7 @@ import { NeighbourDesk } from './neighbour-desk.ts';
 import { OutputTails } from './output-tails.ts';
 import type { AgentHandlers, Fanout, GatewayDesk } from './ports.ts';
 import { runRemoteTool } from './remote-tools.ts';
+import type { RuleChange } from './rule-change.ts';
 import { SessionActor } from './session-actor.ts';
 import { Timers } from './timers.ts';
 
@@ -28,6 +29,8 @@ export interface RunnerOptions {
   readonly channel?: NoticeChannel | undefined;
   /** Another node has made a credential void. */
   readonly onRevoked?: (credentialId: string) => void;
+  /** A person has stored or revoked a rule. Their request is answered when this is done; it never rejects. */
+  readonly onRuleChange?: ((change: RuleChange) => Promise<void>) | undefined;
   readonly log: Logger;
   readonly now?: () => Date;
   readonly monotonicMs?: () => number;
@@ -86,7 +89,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const sweep = (): void => void keeper.sweep();
   const neighbourDesk = new NeighbourDesk({ ...desk, sweep, review: context.actorChanged, onRevoked: options.onRevoked ?? (() => undefined) });
   return {
-    agent: createAgentHandlers(desk),
+    agent: createAgentHandlers({ ...desk, onRuleChange: options.onRuleChange }),
     gateways,
     revoked: (credentialId) => neighbours.tell({ kind: 'revoked', credentialId }),
     start: async () => {

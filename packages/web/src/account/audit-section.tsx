@@ -4,6 +4,7 @@ import { useApi } from '../access/use-api.ts';
 import { Asked } from '../connection/asked.tsx';
 import { Button } from '../ui/button.tsx';
 import { day } from '../ui/day.ts';
+import { VisibleText } from '../ui/visible-code.tsx';
 import { type AuditEntry, auditText } from './audit-words.ts';
 
 const PAGE = 20;
@@ -28,7 +29,10 @@ export function AuditSection({ of = 'me' }: { of?: 'me' | 'all' }): ReactNode {
                 {entries.map((entry) => (
                   <li key={entry.id} className="flex flex-wrap justify-between gap-x-4 px-4 py-2 text-sm">
                     <span className="min-w-0 wrap-anywhere">
-                      <bdi className="font-medium">{entry.person.name}</bdi> <bdi>{auditText(entry)}</bdi>
+                      <bdi className="font-medium">{entry.person.name}</bdi>
+                      <bdi>
+                        <VisibleText text={auditText(entry)} />
+                      </bdi>
                     </span>
                     <span className="flex gap-x-3 text-xs leading-5 text-faint">
                       <bdi className="font-mono">{entry.address}</bdi>

@@ -28,6 +28,8 @@ const WORDS: Readonly<Record<string, string>> = {
   person_kept_out: 'kept somebody out',
   person_let_in: 'let somebody in again',
   sign_in_link_made: 'made a sign-in link',
+  rule_stored: 'allowed for the future, without being asked',
+  rule_revoked: 'took back what was allowed',
 };
 
 /** An entry of the audit log (SPEC A12) as a sentence without its person; an action of a newer server stands as it is. */
