@@ -211,6 +211,7 @@ describe('what it serves', () => {
     assert.equal(page.status, 200);
     assert.match(page.body, /<div id="root">/);
     assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self' ws:\/\/127\.0\.0\.1:\d+/);
+    assert.equal(page.headers['strict-transport-security'], undefined);
     assert.equal((await visit('/api/me')).status, 401);
     const cookie = ['Cookie', (await front.signIn()).cookie];
     const me = await visit('/api/me', cookie);

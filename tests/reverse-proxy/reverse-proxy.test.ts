@@ -18,6 +18,7 @@ after(async () => {
 interface Answer {
   readonly status: number;
   readonly setCookies: readonly string[];
+  readonly onlyHttps: string | undefined;
   readonly text: string;
 }
 
@@ -32,7 +33,12 @@ function ask(
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, setCookies: response.headers['set-cookie'] ?? [], text: Buffer.concat(chunks).toString() }),
+        resolve({
+          status: response.statusCode ?? 0,
+          setCookies: response.headers['set-cookie'] ?? [],
+          onlyHttps: response.headers['strict-transport-security'],
+          text: Buffer.concat(chunks).toString(),
+        }),
       );
     });
     sent.on('error', reject);
@@ -79,6 +85,14 @@ test('H1: the page is served under the public name, and under no other', async (
   assert.equal((await ask('/', { headers: { Host: 'evil.example' } })).status, 421);
   assert.equal((await ask('/', { headers: { Origin: 'https://evil.example' } })).status, 403);
   assert.equal((await ask('/', { headers: { Origin: `http://localhost:${port}` } })).status, 403, 'http is another origin than https');
+});
+
+test('H3: by https a browser is asked to come by https only; by plain http it is not, not even at the same server', async () => {
+  for (const path of ['/', '/api/me', '/sign-in', '/nowhere', '/healthz']) {
+    assert.equal((await ask(path)).onlyHttps, 'max-age=31536000', path);
+    const plain = await fetch(`http://127.0.0.1:${server.port}${path}`, { redirect: 'manual' });
+    assert.equal(plain.headers.get('strict-transport-security'), null, path);
+  }
 });
 
 for (const transport of ['websocket', 'polling'] as const) {

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { lastMomentOf, oldestOpening } from './session-lifetime.ts';
 
 /** A browser that is signed in. */
 export interface Device {
@@ -12,6 +13,8 @@ export interface Device {
   /** Noted at most once a day. */
   readonly lastUsedAt: Date;
   readonly expiresAt: Date;
+  /** However much it is used. */
+  readonly lastMoment: Date;
 }
 
 interface Row {
@@ -42,8 +45,8 @@ export class Devices {
   async list(userId: string): Promise<readonly Device[]> {
     const { rows } = await this.#options.pool.query<Row>(
       `select id, user_agent, ip_address, created_at, updated_at, expires_at from auth_sessions
-       where user_id = $1 and expires_at > $2 order by updated_at desc, id desc limit 1000`,
-      [userId, this.#options.now()],
+       where user_id = $1 and expires_at > $2 and created_at > $3 order by updated_at desc, id desc limit 1000`,
+      [userId, this.#options.now(), oldestOpening(this.#options.now())],
     );
     return rows.map(fromRow);
   }
@@ -74,5 +77,6 @@ function fromRow(row: Row): Device {
     signedInAt: row.created_at,
     lastUsedAt: row.updated_at,
     expiresAt: row.expires_at,
+    lastMoment: lastMomentOf(row.created_at),
   };
 }

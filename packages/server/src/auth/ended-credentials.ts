@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Log } from '../log.ts';
+import { oldestOpening } from './session-lifetime.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const SWEEP_MS = 1_000;
@@ -17,8 +18,8 @@ async function endedAmong(pool: Pick<Pool, 'query'>, ids: readonly string[], now
   const { rows } = await pool.query<{ id: string }>(
     `select given.id from unnest($1::uuid[]) as given (id)
      where not exists (select from api_keys where api_keys.id = given.id and revoked_at is null and (expires_at is null or expires_at > $2))
-       and not exists (select from auth_sessions where auth_sessions.id = given.id and expires_at > $2)`,
-    [ids, now],
+       and not exists (select from auth_sessions where auth_sessions.id = given.id and expires_at > $2 and created_at > $3)`,
+    [ids, now, oldestOpening(now)],
   );
   return rows.map(({ id }) => id);
 }

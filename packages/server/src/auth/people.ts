@@ -3,12 +3,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { Log } from '../log.ts';
+import { lastMomentOf } from './session-lifetime.ts';
 
 /**
  * Browser sessions of people, kept by better-auth in our database. Its library is loaded at the first use, because it costs
  * a third of a second: `warm()` does it while nobody waits.
  *
- *   (link redeemed) ── open ──► live ── close / 30 days without use ──► gone
+ *   (link redeemed) ── open ──► live ── close / 30 days without use / 90 days ──► gone
  */
 export interface PeopleOptions {
   readonly pool: Pool;
@@ -23,6 +24,8 @@ export interface BrowserSession {
   readonly userId: string;
   readonly userName: string;
   readonly expiresAt: Date;
+  /** It ends then, however much it is used. */
+  readonly lastMoment: Date;
 }
 
 /** What opens a browser session. */
@@ -74,18 +77,19 @@ export class People {
   async find(headers: IncomingHttpHeaders): Promise<BrowserSession | undefined> {
     if (!this.#mayHold(headers)) return undefined;
     const auth = await this.#instance();
-    const found = await auth.api.getSession({ headers: webHeaders(headers), query: { disableRefresh: true } });
-    if (!found) return undefined;
-    return { sessionId: found.session.id, userId: found.user.id, userName: found.user.name, expiresAt: found.session.expiresAt };
+    const found = (await auth.api.getSession({ headers: webHeaders(headers), query: { disableRefresh: true } })) ?? undefined;
+    return found && browserSession(found);
   }
 
-  /** As `find`, and keeps a session in use from running out: at most once a day its end moves on, and the cookie with it. */
+  /** As `find`, and keeps a session in use from running out: at most once a day its end moves on, and the cookie with it, but never past its last moment. */
   async extend(headers: IncomingHttpHeaders): Promise<{ readonly session: BrowserSession; readonly setCookies: readonly string[] } | undefined> {
-    if (!this.#mayHold(headers)) return undefined;
+    const known = await this.find(headers);
+    if (!known || known.expiresAt >= known.lastMoment) return known && { session: known, setCookies: [] };
     const auth = await this.#instance();
     const { headers: answer, response: found } = await auth.api.getSession({ headers: webHeaders(headers), returnHeaders: true });
-    if (!found) return undefined;
-    const session = { sessionId: found.session.id, userId: found.user.id, userName: found.user.name, expiresAt: found.session.expiresAt };
+    const session = found ? browserSession(found) : undefined;
+    if (!session) return undefined;
+    await this.#options.pool.query('update auth_sessions set expires_at = $2 where id = $1 and expires_at > $2', [session.sessionId, session.lastMoment]);
     return { session, setCookies: answer.getSetCookie() };
   }
 
@@ -118,6 +122,14 @@ export class People {
     });
     return this.#built;
   }
+}
+
+/** Undefined when it is too old, whatever its row says. */
+function browserSession({ session, user }: NonNullable<Awaited<ReturnType<Instance['api']['getSession']>>>): BrowserSession | undefined {
+  const lastMoment = lastMomentOf(session.createdAt);
+  if (lastMoment.getTime() <= Date.now()) return undefined;
+  const expiresAt = session.expiresAt < lastMoment ? session.expiresAt : lastMoment;
+  return { sessionId: session.id, userId: user.id, userName: user.name, expiresAt, lastMoment };
 }
 
 /** Cookies do not know ports: two Tendons on one machine would sign each other's people out, were the port not in the name. */

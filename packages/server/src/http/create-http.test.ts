@@ -129,6 +129,7 @@ test('H3: every answer carries the security headers, refusals included', async (
       assert.equal(answer.headers['referrer-policy'], 'no-referrer');
       assert.equal(answer.headers['cross-origin-opener-policy'], 'same-origin');
       assert.equal(answer.headers['access-control-allow-origin'], undefined);
+      assert.equal(answer.headers['strict-transport-security'], undefined, 'it is asked for by http');
     }
   }
 });

@@ -9,6 +9,7 @@ interface ShownDevice {
   readonly address: string;
   readonly signedInAt: string;
   readonly lastUsedAt: string;
+  readonly lastMoment: string;
   readonly expiresAt: string;
   readonly isCurrent: boolean;
 }
@@ -96,6 +97,38 @@ test('H10, H23: without a page of ours behind it a cookie lists and ends nothing
       assert.equal((await rig.ask(method, path, headers)).status, 403);
   }
   assert.equal((await rig.ask('GET', '/api/me', here)).status, 200);
+});
+
+test('H24: 90 days after its sign-in a session ends, however much it is used', async () => {
+  const here = await signIn('Here/5');
+  const own = async () => (await devicesOf(here)).find(({ isCurrent }) => isCurrent);
+  const { pool } = rig.auth.database;
+  const id = (await own())?.id ?? '';
+  const age = (days: number, endsInDays: number) =>
+    pool.query(`update auth_sessions set created_at = now() - $2 * interval '1 day', expires_at = now() + $3 * interval '1 day' where id = $1`, [
+      id,
+      days,
+      endsInDays,
+    ]);
+  await age(80, 5);
+  assert.match(String((await rig.ask('GET', '/api/me', here)).headers['set-cookie']), /session_token=/);
+  const device = await own();
+  assert.equal(device?.expiresAt, device?.lastMoment, 'it moved on to its last moment and not further');
+  assert.ok(Math.abs(Date.parse(String(device?.lastMoment)) - Date.now() - 10 * 24 * 3_600_000) < 3_600_000);
+  assert.equal((await rig.ask('GET', '/api/me', here)).headers['set-cookie'], undefined, 'there is nothing left to move');
+  const ended: string[] = [];
+  const stop = rig.auth.auth.onRevoked(({ credentialId }) => void ended.push(credentialId));
+  const watch = rig.auth.auth.watchEnded(() => [id]);
+  await watch.look();
+  assert.deepEqual(ended, []);
+  // Whatever its row says: one that an older Tendon has moved on.
+  await age(91, 20);
+  await watch.look();
+  assert.deepEqual(ended, [id], 'its connections are told');
+  assert.equal((await rig.ask('GET', '/api/me', here)).status, 401);
+  assert.equal((await rig.ask('GET', '/api/devices', here)).status, 401);
+  await watch.close();
+  stop();
 });
 
 test('H24: the end of a session that is used moves on, at most once a day', async () => {

@@ -1,5 +1,12 @@
 import type { Door } from './door.ts';
 
+const A_YEAR_S = 365 * 24 * 3_600;
+
+/** Asked for under the public https name: then TLS is in front of us. Not for other names of the host, which may serve others by http (RFC 6797, section 7.2). */
+function isPublicName(door: Pick<Door, 'publicOrigin'>, host: string | undefined): boolean {
+  return host !== undefined && door.publicOrigin() === `https://${host}`;
+}
+
 /** Headers of every answer. `connect-src` names the sockets of this very host: some browsers do not count `ws:` as 'self'. */
 export function securityHeaders(door: Pick<Door, 'publicOrigin'>, host: string | undefined): Record<string, string> {
   const sockets = host === undefined ? '' : ` ${door.publicOrigin().startsWith('https:') ? 'wss' : 'ws'}://${host}`;
@@ -26,5 +33,6 @@ export function securityHeaders(door: Pick<Door, 'publicOrigin'>, host: string |
     'Cross-Origin-Resource-Policy': 'same-origin',
     'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
     'X-Frame-Options': 'DENY',
+    ...(isPublicName(door, host) ? { 'Strict-Transport-Security': `max-age=${A_YEAR_S}` } : {}),
   };
 }

@@ -17,6 +17,7 @@ interface Device {
   readonly signedInAt: string;
   readonly lastUsedAt: string;
   readonly expiresAt: string;
+  readonly lastMoment: string;
   readonly isCurrent: boolean;
 }
 
@@ -73,7 +74,9 @@ function DeviceRow({ device, onEnded }: { device: Device; onEnded: () => void })
           {device.address !== '' && <bdi className="font-mono">{device.address}</bdi>}
           <span>Signed in {day(device.signedInAt)}</span>
           <span>Last used {day(device.lastUsedAt)}</span>
-          <span>Ends {day(device.expiresAt)}</span>
+          <span>
+            Ends {day(device.expiresAt)} unless used, {day(device.lastMoment)} at the latest
+          </span>
         </p>
         {error !== undefined && <Notice>{error}</Notice>}
       </div>
