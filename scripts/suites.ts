@@ -52,6 +52,7 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
     concurrency: CONCURRENCY,
   },
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
+  { name: 'tests/conformance', files: testFiles('tests/conformance/**/*.test.ts'), testTimeoutMs: 100_000, fileTimeoutMs: 240_000, concurrency: 1 },
   { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 300_000, fileTimeoutMs: 360_000, concurrency: CONCURRENCY },
   {
     ...{ name: 'tests/reverse-proxy', files: testFiles('tests/reverse-proxy/**/*.test.ts'), ensure: ensureNginx },

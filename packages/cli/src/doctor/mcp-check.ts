@@ -8,7 +8,7 @@ const subject = 'mcp';
 export async function checkMcp(home: string, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {
   const { readMcpConfig, howToInstall } = await import('@tendon/gateway/mcp-settings');
   const { servers, faults } = await readMcpConfig(join(home, 'mcp.json'), env);
-  const wrong = faults.map((fault): Finding => ({ subject, state: 'missing', detail: fault }));
+  const wrong = faults.map(({ line }): Finding => ({ subject, state: 'missing', detail: line }));
   const absent = servers.flatMap((server): Finding[] => {
     if (server.kind === 'http') return [];
     if (findProgram(server.command, server.env['PATH'] ?? env['PATH']) !== undefined) return [];

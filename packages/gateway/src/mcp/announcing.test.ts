@@ -86,3 +86,14 @@ test('E6, E11: the machine’s policy and a changed description each refuse a di
   const denied = await rig.server.call('mcp__odd__greet', { name: 'Ada' });
   assert.equal(!denied.answer.accepted && denied.answer.error.code, 'denied_by_machine');
 });
+
+test('E4, E16: a server that is written into mcp.json while the gateway runs is announced, and one that is taken out is no more', async () => {
+  await using rig = await startRig({}, {});
+  await writeFile(join(rig.home, 'mcp.json'), JSON.stringify({ mcpServers: { odd: ODD_SERVER } }));
+  await rig.server.until(() => hasGreet(rig.server.tools.at(-1)));
+  assert.equal(textOf(await rig.server.run('mcp__odd__greet', { name: 'Ada' })), 'hello Ada');
+  await rm(join(rig.home, 'mcp.json'));
+  await rig.server.until(() => rig.server.tools.length > 1 && !hasGreet(rig.server.tools.at(-1)));
+  assert.deepEqual(names(rig.server.tools.at(-1)).sort(), BUILTIN);
+  assert.equal(rig.server.hellos.length, 1, 'the connection stood');
+});

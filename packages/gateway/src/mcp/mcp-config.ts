@@ -17,15 +17,30 @@ interface HttpServer {
   readonly name: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly oauth?: McpOAuthClient | undefined;
+}
+
+/** What a service gave to whoever registered this machine there by hand. */
+export interface McpOAuthClient {
+  readonly clientId: string;
+  readonly clientSecret?: string | undefined;
+  /** Where the browser comes back to, when the service takes no other port than the one that it knows. */
+  readonly callbackPort?: number | undefined;
 }
 
 /** One server of `mcp.json`, with every `${NAME}` filled in. */
 export type McpServerConfig = StdioServer | HttpServer;
 
+export interface McpConfigFault {
+  /** One line that names the place and the mend. */
+  readonly line: string;
+  /** The server that was left out; undefined when nothing of the file could be read. */
+  readonly server: string | undefined;
+}
+
 export interface McpConfig {
   readonly servers: readonly McpServerConfig[];
-  /** What was left out, each in one line that names the place and the mend. */
-  readonly faults: readonly string[];
+  readonly faults: readonly McpConfigFault[];
 }
 
 const words = z.record(
@@ -33,7 +48,12 @@ const words = z.record(
   z.union([z.string(), z.number(), z.boolean()]).transform((value) => String(value)),
 );
 const stdioSchema = z.object({ command: z.string().min(1), args: z.array(z.string()).default([]), env: words.default({}), cwd: z.string().min(1).optional() });
-const httpSchema = z.object({ url: z.url({ protocol: /^https?$/ }), headers: words.default({}) });
+const oauthSchema = z.object({
+  clientId: z.string().min(1),
+  clientSecret: z.string().min(1).optional(),
+  callbackPort: z.number().int().min(1).max(65_535).optional(),
+});
+const httpSchema = z.object({ url: z.url({ protocol: /^https?$/ }), headers: words.default({}), oauth: oauthSchema.optional() });
 const HTTP_TYPES = new Set(['http', 'streamable-http', 'streamableHttp']);
 
 /**
@@ -47,7 +67,7 @@ export async function readMcpConfig(path: string, env: NodeJS.ProcessEnv): Promi
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT') return { servers: [], faults: [] };
-    return { servers: [], faults: [`${path} cannot be read (${code ?? 'unknown error'}). Mend its permissions, then start the gateway again.`] };
+    return wholeFault(`${path} cannot be read (${code ?? 'unknown error'}). Mend its permissions: it is then read by itself.`);
   }
   return parseMcpConfig(text, { path, env });
 }
@@ -62,36 +82,40 @@ export function parseMcpConfig(text: string, source: Source): McpConfig {
   try {
     whole = JSON.parse(text);
   } catch (error) {
-    return { servers: [], faults: [faultLine(source, '', `is not JSON (${error instanceof Error ? error.message : 'unreadable'})`)] };
+    return wholeFault(faultLine(source, '', `is not JSON (${error instanceof Error ? error.message : 'unreadable'})`));
   }
-  const listed = z.looseObject({ mcpServers: z.record(z.string(), z.looseObject({})).optional() }).safeParse(whole);
+  const listed = z.looseObject({ mcpServers: z.record(z.string(), z.unknown()).optional() }).safeParse(whole);
   if (!listed.success) {
     const issue = listed.error.issues[0];
-    return { servers: [], faults: [faultLine(source, issue?.path.join('.') ?? '', `is wrong: ${issue?.message ?? 'not an object'}`)] };
+    return wholeFault(faultLine(source, issue?.path.join('.') ?? '', `is wrong: ${issue?.message ?? 'not an object'}`));
   }
   const { mcpServers, servers } = listed.data;
   if (mcpServers === undefined && servers !== undefined)
-    return { servers: [], faults: [faultLine(source, 'servers', 'is not read: name it "mcpServers", as most programs do')] };
-  const read = Object.entries(mcpServers ?? {})
-    .filter(([, entry]) => entry['disabled'] !== true)
-    .map(([name, entry]) => serverOf(name, entry, source));
+    return wholeFault(faultLine(source, 'servers', 'is not read: name it "mcpServers", as most programs do'));
+  const read = Object.entries(mcpServers ?? {}).map(([name, entry]) => ({ name, outcome: serverOf(name, entry, source) }));
   return {
-    servers: read.filter((outcome) => typeof outcome !== 'string'),
-    faults: read.filter((outcome) => typeof outcome === 'string'),
+    servers: read.flatMap(({ outcome }) => (typeof outcome === 'object' ? [outcome] : [])),
+    faults: read.flatMap(({ name, outcome }) => (typeof outcome === 'string' ? [{ line: outcome, server: name }] : [])),
   };
 }
 
-/** The server, or what is wrong with it. */
-function serverOf(name: string, entry: Record<string, unknown>, source: Source): McpServerConfig | string {
+function wholeFault(line: string): McpConfig {
+  return { servers: [], faults: [{ line, server: undefined }] };
+}
+
+/** The server, or what is wrong with it; undefined for one that is switched off. */
+function serverOf(name: string, given: unknown, source: Source): McpServerConfig | string | undefined {
   const place = `mcpServers.${name}`;
+  const { data: entry } = z.looseObject({}).safeParse(given);
+  if (!entry) return faultLine(source, place, 'is wrong: it is no object with "command" or "url"');
+  if (entry['disabled'] === true) return undefined;
   const type = entry['type'];
   if (type === 'sse') return faultLine(source, `${place}.type`, 'is "sse", which MCP has given up. Use "http" with the address of the streamable endpoint');
   const isHttp = HTTP_TYPES.has(String(type)) || (type === undefined && entry['command'] === undefined && entry['url'] !== undefined);
   if (type !== undefined && type !== 'stdio' && !isHttp) return faultLine(source, `${place}.type`, 'is not known. Use "stdio" or "http"');
   const missing = new Set<string>();
   const checked = (isHttp ? httpSchema : stdioSchema).safeParse(filled(entry, source.env, missing));
-  if (missing.size > 0)
-    return faultLine(source, place, `uses ${[...missing].map((variable) => `\${${variable}}`).join(', ')}, which the gateway's environment does not have`);
+  if (missing.size > 0) return unknownVariables(source, place, [...missing]);
   if (!checked.success) {
     const issue = checked.error.issues[0];
     return faultLine(source, [place, ...(issue?.path ?? [])].join('.'), `is wrong: ${issue?.message ?? 'not a server'}`);
@@ -103,7 +127,7 @@ function serverOf(name: string, entry: Record<string, unknown>, source: Source):
       `${place}.url`,
       'holds a name or a password, which logs would show. Leave them out and use "headers": { "Authorization": "Basic …" }',
     );
-  if ('url' in server) return { kind: 'http', name, url: server.url, headers: server.headers };
+  if ('url' in server) return { kind: 'http', name, url: server.url, headers: server.headers, ...(server.oauth === undefined ? {} : { oauth: server.oauth }) };
   return { kind: 'stdio', name, command: server.command, args: server.args, env: server.env, cwd: server.cwd };
 }
 
@@ -113,7 +137,13 @@ function hasCredentials(url: string): boolean {
 }
 
 function faultLine({ path }: Source, place: string, what: string): string {
-  return `${path}: ${place === '' ? 'it' : place} ${what}. Mend it, then start the gateway again.`;
+  return `${path}: ${place === '' ? 'it' : place} ${what}. Mend it: the gateway reads it again by itself.`;
+}
+
+/** The environment of a process that runs cannot be changed from outside. */
+function unknownVariables({ path }: Source, place: string, variables: readonly string[]): string {
+  const named = variables.map((variable) => `\${${variable}}`).join(', ');
+  return `${path}: ${place} uses ${named}, which the gateway's environment does not have. Write it out in the file or give it a default (\${NAME:-default}), which is read by itself; or set it, then start the gateway again.`;
 }
 
 /** Fills `${NAME}`, `${env:NAME}` and `${NAME:-instead}` in every text of a server's entry. Names without a value go to `missing`. */

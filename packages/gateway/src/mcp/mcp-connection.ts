@@ -18,7 +18,10 @@ export interface McpRequestOptions {
 /** What a request rejects with when the end of its connection cut it off: `ended` says why. */
 export class ConnectionEnded extends Error {}
 
-/** Why a server does not run. */
+/** What a request rejects with when its answer was lost: nobody can say whether it was done. */
+export class AnswerLost extends Error {}
+
+/** Why a server does not run, or has not done what it was asked. */
 export interface StartWords {
   /** In tool results, which the model, the server and their logs see. */
   readonly said: string;
@@ -35,10 +38,13 @@ export class McpStartError extends Error {
   }
 }
 
+/** What a request rejects with when the server did not let it in, and so did nothing. */
+export class RequestRefused extends McpStartError {}
+
 /** One connection to one server, from the answered greeting to its end. It is never made whole again: the next one is another. */
 export interface McpConnection {
   readonly abilities: McpAbilities;
-  /** Rejects with what went wrong, in words, or with `ConnectionEnded`. Requests are sent once. */
+  /** Rejects with what went wrong, in words, or with `ConnectionEnded`, `AnswerLost` or `RequestRefused`. Requests are sent once. */
   request(method: string, params: Record<string, unknown>, options: McpRequestOptions): Promise<Record<string, unknown>>;
   /** Resolves when the connection is over, with why, in words. By then nothing of the server's processes is left. */
   readonly ended: Promise<string>;

@@ -1,5 +1,8 @@
-import { extractWWWAuthenticateParams } from '@modelcontextprotocol/sdk/client/auth.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { extractWWWAuthenticateParams, UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { cleanText } from '../tools/truncation.ts';
+import { boundedBody } from './bounded-body.ts';
 import type { McpServerConfig } from './mcp-config.ts';
 import type { McpDoor, StartWords } from './mcp-connection.ts';
 import type { McpCredentials } from './mcp-credentials.ts';
@@ -8,34 +11,48 @@ import { wordsOfError } from './words-of-error.ts';
 
 type HttpConfig = Extract<McpServerConfig, { kind: 'http' }>;
 
+/** The server has refused a request: it wants a sign-in, or one for more rights. */
+class SignInWanted extends UnauthorizedError {
+  readonly challenge: SignInChallenge;
+
+  constructor(challenge: SignInChallenge) {
+    super(challenge.isMore === true ? 'the server wants more rights (403)' : 'the server wants a sign-in (401)');
+    this.challenge = challenge;
+  }
+}
+
 /** A server that may want a sign-in, over all its connections. */
 export class SignInDoor implements McpDoor {
   readonly fetch: FetchLike;
   readonly signIn: McpSignIn;
   readonly #closing = new AbortController();
+  readonly #address: string;
   #challenge: SignInChallenge = {};
 
   constructor(config: HttpConfig, credentials: McpCredentials, onSignedIn: () => void) {
-    const inner = fetchFor(config, (challenge) => {
-      this.#challenge = challenge;
-    });
+    this.#address = new URL(config.url).href;
+    const inner = fetchFor(config, (address, answer) => this.#hear(address, answer));
     this.fetch = refreshingOnce(limited(inner, this.#closing.signal));
-    this.signIn = new McpSignIn({ url: config.url, credentials, fetch: this.fetch, onSignedIn });
+    this.signIn = new McpSignIn({ url: config.url, client: config.oauth, credentials, fetch: this.fetch, onSignedIn });
   }
 
-  /** What a person does to get in. */
-  async words(signedInBefore: number): Promise<StartWords | string> {
-    // This try had begun without the tokens that there are now: another sign-in would take their place.
+  /** What a person does about `error`. `signedInBefore` is how often somebody had signed in when it was asked. */
+  async words(error: unknown, signedInBefore: number): Promise<StartWords | string> {
+    // It was asked without the tokens that there are now: another sign-in would take their place.
     if (this.signIn.count !== signedInBefore) return 'somebody has just signed in: it is tried again';
+    const challenge = error instanceof SignInWanted ? error.challenge : this.#challenge;
+    const wish = challenge.isMore === true ? 'it wants a sign-in for more rights' : 'it wants a sign-in';
+    if (challenge.isMore === true && this.signIn.hasAskedFor(challenge))
+      return `${wish}${named(challenge)}, although somebody has signed in for them, which is not enough: ask whoever runs the service for them, then start the gateway again to sign in once more`;
     try {
-      const address = await this.signIn.begin(this.#challenge);
+      const address = await this.signIn.begin(challenge);
       return {
         // Who has the address, and the state in it, may end the sign-in as somebody else.
-        said: 'it wants a sign-in: a person at this machine opens the address that stands in the log of the gateway',
-        logged: `it wants a sign-in: open this address in a browser on this machine: ${address}`,
+        said: `${wish}: a person at this machine opens the address that stands in the log of the gateway`,
+        logged: `${wish}${named(challenge)}: open this address in a browser on this machine: ${address}`,
       };
-    } catch (error) {
-      return `it wants a sign-in (401) and offers none that works here (${wordsOfError(error)}): get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }`;
+    } catch (fault) {
+      return `${wish} and offers none that works here (${wordsOfError(fault)}): get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }, or register Tendon at the service and set "oauth": { "clientId": "…" }`;
     }
   }
 
@@ -43,6 +60,24 @@ export class SignInDoor implements McpDoor {
     this.#closing.abort();
     return this.signIn.close();
   }
+
+  /** A refusal that no refresh can mend is told by an error, and what it says is kept for one that a refresh did not mend. */
+  async #hear(address: URL, response: Response): Promise<void> {
+    const isMore = response.status === 403;
+    if ((response.status !== 401 && !isMore) || address.href !== this.#address) return;
+    const { resourceMetadataUrl, scope, error } = extractWWWAuthenticateParams(response);
+    if (isMore && error !== 'insufficient_scope') return;
+    this.#challenge = { resourceMetadataUrl, scope: scope?.slice(0, SCOPE_UNITS), isMore };
+    if (!isMore && this.signIn.hasTokens) return;
+    await response.body?.cancel();
+    throw new SignInWanted(this.#challenge);
+  }
+}
+
+const SCOPE_UNITS = 2_000;
+
+function named({ isMore, scope }: SignInChallenge): string {
+  return isMore === true && scope !== undefined ? ` (${cleanText(scope).slice(0, 200)})` : '';
 }
 
 export function doorOf(config: McpServerConfig, credentials: McpCredentials, onSignedIn: () => void): McpDoor | undefined {
@@ -54,35 +89,59 @@ export function doorOf(config: McpServerConfig, credentials: McpCredentials, onS
 const SIGN_IN_LIMIT_MS = 30_000;
 const MAX_REDIRECTS = 5;
 
-/** The SDK gives no signal to the requests of a sign-in, and so a service that never answers would hold the gateway at its close. */
+/**
+ * The SDK gives no signal to the requests of a sign-in, and so a service that never answers would hold the gateway at its close. One that cannot be
+ * reached is not taken for one that says nothing of itself, as the SDK would (it thinks of a browser): the address of its sign-in would be a guess.
+ */
 function limited(inner: FetchLike, closing: AbortSignal): FetchLike {
-  return (address, init) => inner(address, init?.signal ? init : { ...init, signal: AbortSignal.any([closing, AbortSignal.timeout(SIGN_IN_LIMIT_MS)]) });
+  return async (address, init) => {
+    if (init?.signal) return inner(address, init);
+    try {
+      return await inner(address, { ...init, signal: AbortSignal.any([closing, AbortSignal.timeout(SIGN_IN_LIMIT_MS)]) });
+    } catch (error) {
+      throw error instanceof TypeError ? new Error(`${new URL(address).origin} cannot be reached`, { cause: error.cause }) : error;
+    }
+  };
 }
 
+/** Hears the answer of the server itself, before it is taken; what it throws is what the request rejects with. */
+type Hearer = (address: URL, answer: Response) => Promise<void>;
+
+/** A server says itself how soon its stream of events is to be opened again, and so could keep this process busy. */
+const STREAM_PAUSE_MS = 200;
+
 /**
- * Adds the headers of mcp.json, which hold credentials, to requests of the server's own origin alone, and hears what a 401 says. Where else a server
- * sends a sign-in must be https, unless it is not https itself. Redirects are followed here, because `fetch` takes every header but Authorization
- * along to another origin.
+ * Adds the headers of mcp.json, which hold credentials, to requests of the server's own origin alone. Where else a server sends a sign-in must be
+ * https, unless it is not https itself. Redirects are followed here, because `fetch` takes every header but Authorization along to another origin.
  */
-export function fetchFor(config: HttpConfig, onChallenge: (challenge: SignInChallenge) => void): FetchLike {
+export function fetchFor(config: HttpConfig, hear?: Hearer): FetchLike {
   const own = new URL(config.url);
-  const send = async (target: URL, init: RequestInit | undefined): Promise<Response> => {
+  let pause: Promise<unknown> = Promise.resolve();
+  const send = (target: URL, init: RequestInit | undefined): Promise<Response> => {
     if (target.origin !== own.origin) {
       if (target.protocol !== 'https:' && own.protocol === 'https:') throw new Error(`${target.origin} is not https, so nothing is sent there`);
       return fetch(target, { ...init, redirect: 'manual' });
     }
     const headers = new Headers(config.headers);
     for (const [name, value] of new Headers(init?.headers)) headers.set(name, value);
-    const response = await fetch(target, { ...init, headers, redirect: 'manual' });
-    if (response.status === 401) onChallenge(extractWWWAuthenticateParams(response));
-    return response;
+    return fetch(target, { ...init, headers, redirect: 'manual' });
   };
   return async (address, init) => {
     let hop: Hop = { target: new URL(address), init };
+    if (new Headers(init?.headers).get('accept') === 'text/event-stream') {
+      const before = pause;
+      pause = before.then(() => delay(STREAM_PAUSE_MS, undefined, { ref: false }));
+      await before;
+      init?.signal?.throwIfAborted();
+    }
     for (let followed = 0; ; followed += 1) {
       const response = await send(hop.target, hop.init);
       const next = init?.redirect === 'manual' || followed === MAX_REDIRECTS ? undefined : nextHop(response, hop);
-      if (!next) return response;
+      if (!next) {
+        // What a redirect led to elsewhere says nothing about this server.
+        if (hop.target.origin === own.origin) await hear?.(new URL(address), response);
+        return boundedBody(response);
+      }
       await response.body?.cancel();
       hop = next;
     }

@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import type { Refusal } from '../calls/check-call.ts';
 import { type JournalFiles, systemFiles } from '../journal/journal-files.ts';
 import type { Preparation } from '../tools/registry.ts';
-import { readMcpConfig } from './mcp-config.ts';
+import type { McpConfig, McpServerConfig } from './mcp-config.ts';
+import { McpConfigFile } from './mcp-config-file.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
 import { McpCredentials } from './mcp-credentials.ts';
 import { definitionOf, type McpDefinition } from './mcp-definition.ts';
@@ -12,6 +13,7 @@ import { McpPins, type PinChange } from './mcp-pins.ts';
 import { McpProcesses } from './mcp-processes.ts';
 import { prepareResourceTool, resourceTools } from './mcp-resource-tools.ts';
 import { McpServer } from './mcp-server.ts';
+import { McpServers } from './mcp-servers.ts';
 
 export interface McpHostOptions {
   readonly files: { readonly config: string; readonly pins: string; readonly processes: string; readonly credentials: string };
@@ -47,54 +49,48 @@ interface Entry extends McpDefinition {
 /** A hello has a limit, and a model forgets what stands in too long a list. */
 const MAX_TOOLS = 250;
 const MAX_BYTES = 512 * 1024;
+/** A server that makes up new names again and again fills no log. */
+const MAX_TOLD = 1_000;
+
+interface HostParts {
+  readonly options: McpHostOptions;
+  readonly file: McpConfigFile;
+  readonly pins: McpPins;
+  readonly processes: McpProcesses;
+  readonly credentials: McpCredentials;
+}
 
 /** The servers of mcp.json, and their tools as this machine announces them. */
 export class McpHost implements McpTools {
   readonly #log: Logger;
-  readonly #pins: McpPins;
-  readonly #processes: McpProcesses;
-  readonly #servers: readonly McpServer[];
-  readonly #sdk: McpSdk | undefined;
+  readonly #parts: HostParts;
+  readonly #servers: McpServers;
+  #sdk: McpSdk | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #told = new Set<string>();
   #entries = new Map<string, Entry>();
   #announced: readonly GatewayTool[] = [];
 
-  private constructor(log: Logger, parts: { pins: McpPins; processes: McpProcesses; sdk: McpSdk | undefined; serversOf: (host: McpHost) => McpServer[] }) {
-    this.#log = log;
-    this.#pins = parts.pins;
-    this.#processes = parts.processes;
-    this.#sdk = parts.sdk;
-    this.#servers = parts.serversOf(this);
+  private constructor(parts: HostParts) {
+    this.#log = parts.options.log;
+    this.#parts = parts;
+    this.#servers = new McpServers(this.#log, (config) => this.#serverOf(config));
   }
 
   /**
-   * Reads mcp.json and ends what a killed gateway has left running. The SDK is loaded when a server is named, and not otherwise.
+   * Reads mcp.json and ends what a killed gateway has left running. The SDK is loaded when a server is named, and not before.
    * A faulty mcp.json costs the servers that are wrong, each told in one line of the log.
    */
   static async open(options: McpHostOptions, files: Pick<JournalFiles, 'read' | 'replace'> = systemFiles): Promise<McpHost> {
-    const { log, newId, now, folder, version, random } = options;
+    const { log, newId, now, env } = options;
     const processes = new McpProcesses(options.files.processes, files, newId);
     await processes.endLeftovers();
-    const config = await readMcpConfig(options.files.config, options.env);
-    for (const fault of config.faults) log.error(fault);
-    const sdk = config.servers.length === 0 ? undefined : (await import('./mcp-sdk.ts')).sdk;
     const pins = await McpPins.open({ path: options.files.pins, files, log, now });
     const credentials = await McpCredentials.open({ path: options.files.credentials, files, log });
-    const serversOf = (host: McpHost): McpServer[] => {
-      if (!sdk) return [];
-      const shared = { connect: sdk.connect, processes, folder, version, log, random, monotonicMs: () => performance.now() };
-      return config.servers.map(
-        (server) =>
-          new McpServer({
-            ...shared,
-            config: server,
-            doorOf: (onSignedIn) => sdk.doorOf(server, credentials, onSignedIn),
-            onTools: () => host.#gather(),
-          }),
-      );
-    };
-    return new McpHost(log, { pins, processes, sdk, serversOf });
+    const file = new McpConfigFile({ path: options.files.config, env, log });
+    const host = new McpHost({ options, file, pins, processes, credentials });
+    await host.#apply(await file.read());
+    return host;
   }
 
   get announced(): readonly GatewayTool[] {
@@ -105,21 +101,43 @@ export class McpHost implements McpTools {
     this.#listeners.add(listener);
   }
 
+  /** Starts the servers, and reads mcp.json again whenever it changes. */
   start(): void {
-    for (const server of this.#servers) server.start();
+    this.#servers.start();
+    this.#parts.file.look((config) => this.#apply(config));
   }
 
   /** Ends all servers. May be called twice. */
   async close(): Promise<void> {
     this.#listeners.clear();
-    await Promise.all(this.#servers.map((server) => server.close()));
-    await Promise.all([this.#pins.settled(), this.#processes.settled()]);
+    await this.#parts.file.close();
+    await this.#servers.close();
+    await Promise.all([this.#parts.pins.settled(), this.#parts.processes.settled()]);
   }
 
   prepare(tool: string, input: unknown): Preparation {
     const entry = this.#entries.get(tool);
     if (entry) return this.#prepareTool(entry, input);
-    return prepareResourceTool(tool, input, this.#servers) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
+    return prepareResourceTool(tool, input, this.#servers.all) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
+  }
+
+  async #apply(config: McpConfig): Promise<void> {
+    if (config.servers.length > 0) this.#sdk ??= (await import('./mcp-sdk.ts')).sdk;
+    if (this.#servers.apply(config)) this.#gather();
+  }
+
+  #serverOf(config: McpServerConfig): McpServer {
+    const { options, processes, credentials } = this.#parts;
+    const { folder, version, log, random } = options;
+    const sdk = this.#sdk;
+    if (!sdk) throw new Error('the SDK is loaded before a server is made');
+    return new McpServer({
+      ...{ config, processes, folder, version, log, random },
+      connect: sdk.connect,
+      monotonicMs: () => performance.now(),
+      doorOf: (onSignedIn) => sdk.doorOf(config, credentials, onSignedIn),
+      onTools: () => this.#gather(),
+    });
   }
 
   #prepareTool(entry: Entry, input: unknown): Preparation {
@@ -146,7 +164,7 @@ export class McpHost implements McpTools {
   }
 
   #approved(tool: string, hash: string): void {
-    this.#pins.approve(tool, hash);
+    this.#parts.pins.approve(tool, hash);
     this.#gather();
   }
 
@@ -159,7 +177,7 @@ export class McpHost implements McpTools {
   #gather(): void {
     const entries = new Map<string, Entry>();
     let bytes = 0;
-    for (const server of this.#servers) {
+    for (const server of this.#servers.all) {
       for (const listed of server.tools) {
         const definition = definitionOf(server.name, listed);
         const fault = typeof definition === 'string' ? definition : this.#placeFault(entries, definition, bytes);
@@ -173,14 +191,14 @@ export class McpHost implements McpTools {
     }
     this.#entries = entries;
     const tools = [...entries.values()].map(({ announced }) => announced);
-    const next = [...tools, ...resourceTools(this.#servers)].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const next = [...tools, ...resourceTools(this.#servers.all)].sort((a, b) => (a.name < b.name ? -1 : 1));
     if (JSON.stringify(next) === JSON.stringify(this.#announced)) return;
     this.#announced = next;
     for (const listener of this.#listeners) listener();
   }
 
   #entryOf(server: McpServer, tool: string, definition: McpDefinition): Entry {
-    const change = this.#pins.look(definition.announced.name, definition.hash);
+    const change = this.#parts.pins.look(definition.announced.name, definition.hash);
     const announced = change ? { ...definition.announced, isChanged: true } : definition.announced;
     return { announced, hash: definition.hash, server, tool, change, check: undefined };
   }
@@ -195,7 +213,7 @@ export class McpHost implements McpTools {
   /** Told once, not at every change of a list. */
   #leaveOut(server: string, tool: string, reason: string): void {
     const key = JSON.stringify([server, tool, reason]);
-    if (this.#told.has(key)) return;
+    if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return;
     this.#told.add(key);
     this.#log.warn({ mcpServer: server, tool, reason }, `the tool "${tool}" of the MCP server "${server}" is left out: ${reason}`);
   }

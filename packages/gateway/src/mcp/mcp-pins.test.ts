@@ -49,3 +49,16 @@ test('E6: a broken file of pins makes tools that were not seen then changed ones
   await second.settled();
   assert.ok((await open()).look('c', '3'));
 });
+
+test('E21: a server that makes up names fills no file: new tools are changed ones then, and an approval still pins', async () => {
+  const { disk, open } = diskWith(GOOD);
+  const pins = await open();
+  for (let count = 0; count < 6_000; count += 1) pins.look(`made-up-${count}`, 'x');
+  await pins.settled();
+  assert.ok(Object.keys(JSON.parse(disk.text ?? '').tools).length <= 5_000);
+  assert.ok(pins.look('made-up-5999', 'x'));
+  assert.equal(pins.look('a', '1'), undefined, 'what was pinned before holds');
+  pins.approve('wanted', 'x');
+  assert.equal(pins.look('wanted', 'x'), undefined);
+  assert.ok(pins.look('wanted', 'y'));
+});

@@ -9,6 +9,9 @@ type Pin = z.infer<typeof pinSchema>;
 
 type PinsFile = 'whole' | 'lost' | 'unreadable';
 
+/** A server that makes up new names again and again fills no disk: beyond these every new tool is a changed one until a person approves a call. */
+const MAX_SEEN = 5_000;
+
 export interface PinChange {
   /** ISO 8601: when the gateway first saw the definition that is not the pinned one. */
   readonly changedAt: string;
@@ -34,6 +37,7 @@ export class McpPins {
   #writing: Promise<void> = Promise.resolve();
   /** A write that has not begun yet takes what comes meanwhile with it. */
   #isWaiting = false;
+  #isFullTold = false;
 
   private constructor(options: McpPinsOptions, tools: Map<string, Pin>, file: PinsFile) {
     this.#path = options.path;
@@ -62,10 +66,11 @@ export class McpPins {
   /** Undefined when the definition is the one that is pinned. */
   look(tool: string, hash: string): PinChange | undefined {
     const pin = this.#tools.get(tool);
-    if (!pin && this.#file === 'whole') return this.#set(tool, { hash });
+    if (!pin && this.#file === 'whole' && this.#tools.size < MAX_SEEN) return this.#set(tool, { hash });
     if (pin?.hash === hash) return pin.changedTo === undefined ? undefined : this.#set(tool, { hash });
     if (pin?.changedTo === hash && pin.changedAt !== undefined) return { changedAt: pin.changedAt };
     const changedAt = this.#now().toISOString();
+    if (!pin && this.#tools.size >= MAX_SEEN) return this.#full(changedAt);
     this.#log.warn({ tool }, 'an MCP tool says something else of itself than before: its calls are asked about until one is approved');
     this.#set(tool, { hash: pin?.hash ?? '', changedTo: hash, changedAt });
     return { changedAt };
@@ -78,6 +83,13 @@ export class McpPins {
 
   settled(): Promise<void> {
     return this.#writing;
+  }
+
+  #full(changedAt: string): PinChange {
+    if (!this.#isFullTold)
+      this.#log.warn({ path: this.#path }, 'more MCP tools have been seen than are kept in mind: end the gateway and take those that are gone out of the file');
+    this.#isFullTold = true;
+    return { changedAt };
   }
 
   #set(tool: string, pin: Pin): undefined {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -34,9 +34,13 @@ export interface McpBench extends AsyncDisposable {
   readonly lines: string[];
   /** The tool of that name as soon as it is announced, and `look` holds for it. */
   announced(name: string, look?: (tool: GatewayTool) => boolean): Promise<GatewayTool>;
+  /** Calls `look` with every line that was logged, and every one that will be. */
+  watch(look: (line: string) => void): void;
   /** Resolves as soon as a logged line fits. */
   logged(pattern: RegExp): Promise<string>;
   run(tool: string, input: unknown, how?: { abort?: AbortController; onOutput?: (text: string) => void }): Promise<ToolResult>;
+  /** Replaces mcp.json in one step, as an editor does. */
+  write(servers: Record<string, unknown> | string): Promise<void>;
   /** A host of the same folder, once this one is closed. */
   reopen(servers?: Record<string, unknown>): Promise<McpBench>;
 }
@@ -54,7 +58,11 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
     processes: join(base, 'processes.json'),
     credentials: join(base, 'credentials.json'),
   };
-  await writeFile(files.config, typeof servers === 'string' ? servers : JSON.stringify({ mcpServers: servers }));
+  const write: McpBench['write'] = async (next) => {
+    await writeFile(`${files.config}.new`, typeof next === 'string' ? next : JSON.stringify({ mcpServers: next }));
+    await rename(`${files.config}.new`, files.config);
+  };
+  await write(servers);
   const lines: string[] = [];
   const watchers = new Set<() => void>();
   const wake = (): void => {
@@ -88,8 +96,16 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
   // No tool of a server opens it.
   const browser = new BrowserHost({ folder: join(base, 'browser'), policy, reserved: [] });
   return {
-    ...{ host, base, workspace, lines },
+    ...{ host, base, workspace, lines, write },
     announced: (name, look = () => true) => until(() => host.announced.find((tool) => tool.name === name && look(tool))),
+    watch: (look) => {
+      let seen = 0;
+      const watcher = (): void => {
+        for (; seen < lines.length; seen += 1) look(lines[seen] ?? '');
+      };
+      watchers.add(watcher);
+      watcher();
+    },
     logged: (pattern) => until(() => lines.find((line) => pattern.test(line))),
     run(tool, input, how = {}) {
       const prepared = host.prepare(tool, input);

@@ -5,10 +5,21 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ErrorCode, McpError, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { errorCode } from '../tools/faults.ts';
 import { inputCheck } from './input-check.ts';
-import { ConnectionEnded, type McpConnect, type McpConnection, type McpConnectOptions, type McpSdk, McpStartError, type StartWords } from './mcp-connection.ts';
+import { LostAnswers } from './lost-answers.ts';
+import {
+  AnswerLost,
+  ConnectionEnded,
+  type McpConnect,
+  type McpConnection,
+  type McpConnectOptions,
+  type McpSdk,
+  McpStartError,
+  RequestRefused,
+  type StartWords,
+} from './mcp-connection.ts';
 import { doorOf, fetchFor, SignInDoor } from './mcp-door.ts';
 import { howToInstall } from './missing-command.ts';
 import { StdioTransport } from './stdio-transport.ts';
@@ -22,11 +33,19 @@ import { wordsOfError } from './words-of-error.ts';
 const START_LIMIT_MS = 60_000;
 /** The caller's signal ends a request; the SDK's own clock, which cannot be switched off, is set as far away as timers go. */
 const NEVER_MS = 2 ** 31 - 1;
+/** No server has this very object to send. */
+const LOST_MARK = Object.freeze({});
+const LOST = 'what was to hold the answer has ended without it';
 
 const connect: McpConnect = async (options) => {
   const { signIn } = options;
-  const signedInBefore = signIn instanceof SignInDoor ? signIn.signIn.count : 0;
-  const transport = transportTo(options);
+  const door = signIn instanceof SignInDoor ? signIn : undefined;
+  const signedInBefore = door?.signIn.count ?? 0;
+  const lost = new LostAnswers(
+    (id) => transport.onmessage?.({ jsonrpc: '2.0', id, error: { code: ErrorCode.ConnectionClosed, message: LOST, data: LOST_MARK } }),
+    () => endQuietly(client),
+  );
+  const transport = transportTo(options, lost);
   const client = new Client(
     { name: 'tendon', version: options.version },
     { listChanged: { tools: { autoRefresh: false, onChanged: () => options.onToolsChanged() } } },
@@ -53,24 +72,26 @@ const connect: McpConnect = async (options) => {
     const fault = isLate
       ? `it did not answer within ${START_LIMIT_MS / 1_000} s${tail(transport)}`
       : await startFault(error, options, { transport, signedInBefore });
-    throw new McpStartError(typeof fault === 'string' ? { said: fault, logged: fault } : fault, error);
+    throw new McpStartError(startWords(fault), error);
   }
   const hasEnded = (): boolean => isEnded || (transport instanceof StdioTransport && transport.isEnding);
-  return connectionOf(client, transport, { ended: ended.promise, hasEnded });
+  return connectionOf(client, transport, { ended: ended.promise, hasEnded, door });
 };
 
-interface End {
+interface Surroundings {
   readonly ended: Promise<string>;
   /** Also while it ends. */
   readonly hasEnded: () => boolean;
+  readonly door: SignInDoor | undefined;
 }
 
-function connectionOf(client: Client, transport: Transport, { ended, hasEnded }: End): McpConnection {
+function connectionOf(client: Client, transport: Transport, { ended, hasEnded, door }: Surroundings): McpConnection {
   const { tools, resources, prompts } = client.getServerCapabilities() ?? {};
   return {
     abilities: { tools: tools !== undefined, resources: resources !== undefined, prompts: prompts !== undefined },
     ended,
     async request(method, params, { signal, onProgress }) {
+      const signedInBefore = door?.signIn.count ?? 0;
       const abort = new AbortController();
       const stop = (): void => abort.abort('cancelled');
       if (signal.aborted) stop();
@@ -84,9 +105,11 @@ function connectionOf(client: Client, transport: Transport, { ended, hasEnded }:
       } catch (error) {
         // Never told by the words of the error, nor by its code: the server may have chosen them.
         if (hasEnded()) throw new ConnectionEnded('the connection has ended', { cause: error });
+        if (signal.aborted) throw error;
+        if (door && isUnauthorized(error)) throw new RequestRefused(startWords(await door.words(error, signedInBefore)), error);
         // A server that has forgotten the session, or cannot be reached, is greeted anew before the next call.
-        if (!signal.aborted && isLost(error)) endQuietly(client);
-        throw error;
+        if (isLost(error)) endQuietly(client);
+        throw isAnswer(error) ? error : new AnswerLost(wordsOfError(error), { cause: error });
       } finally {
         signal.removeEventListener('abort', stop);
       }
@@ -105,17 +128,19 @@ function endQuietly(client: Client): void {
   client.close().catch(() => undefined);
 }
 
-function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOptions): Transport {
+function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOptions, lost: LostAnswers): Transport {
   if (config.kind === 'stdio') {
     const { command, args, env } = config;
     return new StdioTransport({ command, args, env, cwd: config.cwd ?? folder, marker, onLeader });
   }
   const door = signIn instanceof SignInDoor ? signIn : undefined;
-  return new StreamableHTTPClientTransport(new URL(config.url), {
-    fetch: door?.fetch ?? fetchFor(config, () => undefined),
+  const transport = new StreamableHTTPClientTransport(new URL(config.url), {
+    fetch: lost.watched(door?.fetch ?? fetchFor(config)),
     redirectPolicy: 'same-origin',
-    ...(door?.signIn.hasTokens ? { authProvider: door.signIn } : {}),
+    ...(door ? { authProvider: door.signIn.tokens } : {}),
   }) as Transport;
+  lost.hear(transport);
+  return transport;
 }
 
 function progressLine({ progress, total, message }: { progress: number; total?: number | undefined; message?: string | undefined }): string {
@@ -142,8 +167,18 @@ async function startFault(error: unknown, { config, signIn }: McpConnectOptions,
     if (code === 'EACCES') return `the command "${config.command}" may not be run. Make it executable: chmod +x ${config.command}`;
   }
   if (!isUnauthorized(error)) return wordsOf(transport, wordsOfError(error));
-  if (signIn instanceof SignInDoor) return signIn.words(signedInBefore);
-  return 'it does not take the Authorization of mcp.json (401). Set a valid one there, then start the gateway again';
+  if (signIn instanceof SignInDoor) return signIn.words(error, signedInBefore);
+  return 'it does not take the Authorization of mcp.json (401). Set a valid one there: it is tried as soon as the file is saved';
+}
+
+function startWords(words: StartWords | string): StartWords {
+  return typeof words === 'string' ? { said: words, logged: words } : words;
+}
+
+/** Whether the server has answered, and not the way to it. */
+function isAnswer(error: unknown): boolean {
+  if (error instanceof McpError) return error.data !== LOST_MARK;
+  return error instanceof StreamableHTTPError;
 }
 
 /** Also when tokens could not be made new: then a person signs in again. */

@@ -5,7 +5,17 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import type { McpServerConfig } from './mcp-config.ts';
-import { ConnectionEnded, type McpAbilities, type McpConnect, type McpConnection, type McpDoor, McpStartError, type StartWords } from './mcp-connection.ts';
+import {
+  AnswerLost,
+  ConnectionEnded,
+  type McpAbilities,
+  type McpConnect,
+  type McpConnection,
+  type McpDoor,
+  McpStartError,
+  RequestRefused,
+  type StartWords,
+} from './mcp-connection.ts';
 import type { McpProcesses } from './mcp-processes.ts';
 import { toolResultOf } from './mcp-results.ts';
 
@@ -20,7 +30,7 @@ type State =
   | { readonly kind: 'starting'; readonly settled: Promise<void> }
   | { readonly kind: 'ready'; readonly connection: McpConnection; readonly sinceMs: number }
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'closed'; readonly why: string };
 
 const listedTool = z.looseObject({
   name: z.string().min(1).max(1_000),
@@ -57,7 +67,14 @@ const MAX_PAGES = 50;
 const LIST_LIMIT_MS = 60_000;
 /** What ends is told a moment after its open requests have failed; to end its processes takes a little longer. */
 const END_LIMIT_MS = 5_000;
+/** Between two lists of a server that says again and again that its list has changed; doubled while it goes on. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** More of a list is not kept: a machine announces fewer. */
+const MAX_LISTED = 1_000;
+const MAX_LISTED_UNITS = 4 * 1024 * 1024;
 
+const NOBODY_KNOWS = 'Nobody can say whether it was done: look at its effects before you ask again.';
 const RUNS: StartWords = { said: '', logged: '' };
 
 /** One server of mcp.json, kept running from start to close. */
@@ -75,6 +92,9 @@ export class McpServer {
   #abilities: McpAbilities = { tools: false, resources: false, prompts: false };
   #listing: Promise<void> | undefined;
   #isStale = false;
+  #pauseMs = FIRST_PAUSE_MS;
+  /** What a refused request was last said to want. */
+  #wish = '';
 
   constructor(options: McpServerOptions) {
     this.#options = options;
@@ -102,10 +122,10 @@ export class McpServer {
       .finally(resolve);
   }
 
-  /** Ends the server with all its processes. May be called twice. */
-  async close(): Promise<void> {
+  /** Ends the server with all its processes; calls that it is at work on fail with `why`. May be called twice. */
+  async close(why = 'the gateway on this machine is stopping'): Promise<void> {
     const before = this.#state;
-    this.#state = { kind: 'closed' };
+    if (before.kind !== 'closed') this.#state = { kind: 'closed', why };
     this.#closing.abort();
     if (before.kind === 'waiting') clearTimeout(before.timer);
     // A start may be about to begin a sign-in, which ends with its door.
@@ -142,16 +162,26 @@ export class McpServer {
   }
 
   #absence(): string {
-    const why = this.#state.kind === 'closed' ? 'the gateway on this machine is stopping' : this.#words.said || 'it has not started yet';
+    if (this.#state.kind === 'closed') return `The MCP server "${this.name}" has ended, so nothing was done: ${this.#state.why}.`;
+    const why = this.#words.said || 'it has not started yet';
     return `The MCP server "${this.name}" does not run now, so nothing was done: ${why}. It is tried again by itself; ask again in a while, or do it another way.`;
   }
 
   async #fault(connection: McpConnection, error: unknown, signal: AbortSignal): Promise<string> {
     const cause = error instanceof Error ? error.message : String(error);
     const late = (): Promise<string> => delay(END_LIMIT_MS, cause, { signal, ref: false }).catch(() => cause);
+    if (error instanceof RequestRefused) return this.#refused(error.words);
+    if (error instanceof AnswerLost) return `The answer of the MCP server "${this.name}" was lost (${cause.slice(0, 4_000)}). ${NOBODY_KNOWS}`;
     const ended = error instanceof ConnectionEnded ? await Promise.race([connection.ended, late()]) : undefined;
     if (ended === undefined) return `The MCP server "${this.name}" answered with an error: ${cause.slice(0, 4_000)}`;
-    return `The MCP server "${this.name}" ended while this ran (${ended}). Nobody can say whether it was done: look at its effects before you ask again. The server is started again by itself.`;
+    if (this.#state.kind === 'closed') return `The MCP server "${this.name}" was ended while this ran: ${this.#state.why}. ${NOBODY_KNOWS}`;
+    return `The MCP server "${this.name}" ended while this ran (${ended}). ${NOBODY_KNOWS} The server is started again by itself.`;
+  }
+
+  #refused({ said, logged }: StartWords): string {
+    if (logged !== this.#wish) this.#log.warn({ reason: logged }, `the MCP server "${this.name}" has refused a request: ${logged}`);
+    this.#wish = logged;
+    return `The MCP server "${this.name}" refused this, and nothing was done: ${said}. Ask again after that.`;
   }
 
   async #connect(): Promise<void> {
@@ -209,35 +239,45 @@ export class McpServer {
   #relist(): void {
     this.#isStale = true;
     if (this.#state.kind !== 'ready' || this.#listing) return;
-    const { connection } = this.#state;
+    this.#listing = this.#listAgain(this.#state.connection).finally(() => {
+      this.#listing = undefined;
+      if (this.#isStale) this.#relist();
+    });
+  }
+
+  async #listAgain(connection: McpConnection): Promise<void> {
     this.#isStale = false;
-    this.#listing = this.#list(connection)
-      .then((tools) => {
-        this.#tools = tools;
-        this.#options.onTools();
-      })
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'the tools of an MCP server could not be listed again'))
-      .finally(() => {
-        this.#listing = undefined;
-        if (this.#isStale) this.#relist();
-      });
+    try {
+      this.#tools = await this.#list(connection);
+      this.#options.onTools();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the tools of an MCP server could not be listed again');
+    }
+    await delay(this.#pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    this.#pauseMs = this.#isStale ? Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2) : FIRST_PAUSE_MS;
   }
 
   async #list(connection: McpConnection): Promise<readonly ListedTool[]> {
     if (!connection.abilities.tools) return [];
     const tools: ListedTool[] = [];
+    const faults: string[] = [];
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LIST_LIMIT_MS)]);
     let cursor: unknown;
+    let units = 0;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const answer = await connection.request('tools/list', cursor === undefined ? {} : { cursor }, { signal });
       for (const listed of Array.isArray(answer['tools']) ? answer['tools'] : []) {
-        const checked = listedTool.safeParse(listed);
-        if (checked.success) tools.push(checked.data);
-        else this.#log.warn({ reason: checked.error.issues[0]?.message }, 'a tool of an MCP server has no proper definition and is left out');
+        const { data, error } = listedTool.safeParse(listed);
+        if (error) faults.push(error.issues[0]?.message ?? 'not a tool');
+        units += data ? JSON.stringify(data).length : 0;
+        if (data && tools.length < MAX_LISTED && units <= MAX_LISTED_UNITS) tools.push(data);
       }
       cursor = answer['nextCursor'];
-      if (typeof cursor !== 'string') break;
+      if (typeof cursor !== 'string' || tools.length === MAX_LISTED || units > MAX_LISTED_UNITS) break;
     }
+    if (faults.length > 0) this.#log.warn({ reason: faults[0], tools: faults.length }, 'tools of an MCP server have no proper definition and are left out');
+    if (tools.length === MAX_LISTED || units > MAX_LISTED_UNITS)
+      this.#log.warn({ tools: tools.length }, 'an MCP server lists more tools than are read: the others are left out');
     return tools;
   }
 }

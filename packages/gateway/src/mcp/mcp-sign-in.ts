@@ -1,50 +1,65 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { auth, type OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
-import type { OAuthClientInformationMixed, OAuthClientMetadata, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { McpCredentials } from './mcp-credentials.ts';
+import { errorCode } from '../tools/faults.ts';
+import type { McpOAuthClient } from './mcp-config.ts';
+import type { McpCredential, McpCredentials } from './mcp-credentials.ts';
+import { SignInAttempt } from './mcp-sign-in-attempt.ts';
+import { McpTokenProvider } from './mcp-token-provider.ts';
 
 /** What a server said when it wanted a sign-in: where that is described, and for what. */
 export interface SignInChallenge {
   readonly resourceMetadataUrl?: URL | undefined;
   readonly scope?: string | undefined;
+  /** The tokens are good, but not for this. */
+  readonly isMore?: boolean;
 }
 
 export interface McpSignInOptions {
   /** The server's address. */
   readonly url: string;
-  readonly credentials: McpCredentials;
+  /** As what the service knows this machine, when somebody has registered it there. */
+  readonly client?: McpOAuthClient | undefined;
+  readonly credentials: Pick<McpCredentials, 'get' | 'set'>;
   readonly fetch: FetchLike;
   /** There are tokens: the server can be tried again. */
   readonly onSignedIn: () => void;
 }
 
 interface Waiting {
+  readonly attempt: SignInAttempt;
   readonly listener: Server;
-  readonly redirectUrl: string;
-  readonly state: string;
   readonly challenge: SignInChallenge;
-  client: OAuthClientInformationMixed | undefined;
-  verifier: string;
-  /** What the person opens. */
-  address: string;
+  /** What it asks for; empty when the service decides. */
+  readonly scopes: readonly string[];
+  /** The tokens that there are do not count any more. */
+  isAnew: boolean;
 }
+
+/** Stands for whatever a service gives when no scope is named. */
+const UNNAMED = '';
 
 /*
  *   idle ──begin──► waiting (a listener on loopback, one address to open) ──the browser comes back with a code──► idle, with tokens
  *                      ▲└── a wrong state, a refusal ──┘                      close ──► idle
+ *                      └── begin, for rights that it does not ask for: another address, for all of them
  *
- * Authorization code with PKCE (OAuth 2.1, RFC 8252): the person's browser comes back to this machine alone. Each sign-in registers anew, because the port is another.
+ * Authorization code with PKCE (OAuth 2.1, RFC 8252): the person's browser comes back to this machine alone. Without a client of mcp.json each sign-in
+ * registers anew, because the port is another. A sign-in for more rights leaves the tokens that there are in use until it is over.
  */
-export class McpSignIn implements OAuthClientProvider {
+export class McpSignIn {
+  /** For connections. */
+  readonly tokens: OAuthClientProvider;
   readonly #options: McpSignInOptions;
   #waiting: Waiting | undefined;
   #count = 0;
+  /** What the last sign-in of this process was for. */
+  #granted: readonly string[] = [];
 
   constructor(options: McpSignInOptions) {
     this.#options = options;
+    this.tokens = new McpTokenProvider({ credential: () => this.#credential(), keep: (credential) => options.credentials.set(options.url, credential) });
   }
 
   /** How often somebody has signed in. */
@@ -54,31 +69,23 @@ export class McpSignIn implements OAuthClientProvider {
 
   /** Whether there are tokens to come in with, or to be made new. */
   get hasTokens(): boolean {
-    return !this.#waiting && this.#options.credentials.get(this.#options.url) !== undefined;
+    return this.#credential() !== undefined;
+  }
+
+  /** Whether somebody has signed in for all that is wanted: another sign-in would give no more. */
+  hasAskedFor({ scope }: SignInChallenge): boolean {
+    return scopesOf(scope).every((wanted) => this.#granted.includes(wanted));
   }
 
   /** The address to open in a browser on this machine; the same until somebody has signed in. Rejects when the server tells of no sign-in. */
   async begin(challenge: SignInChallenge): Promise<string> {
-    if (this.#waiting) return this.#waiting.address;
-    const listener = createServer((request, response) => {
-      this.#answer(request, response).catch(() => response.destroy());
-    });
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject);
-      listener.listen(0, '127.0.0.1', resolve);
-    });
-    const redirectUrl = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/callback`;
-    const state = randomBytes(32).toString('base64url');
-    const waiting: Waiting = { listener, redirectUrl, state, challenge, client: undefined, verifier: '', address: '' };
-    this.#waiting = waiting;
-    try {
-      await auth(this, this.#request(challenge));
-      if (waiting.address === '') throw new Error('the service gave no address to sign in at');
-      return waiting.address;
-    } catch (error) {
+    const waiting = this.#waiting;
+    if (waiting) {
+      waiting.isAnew ||= challenge.isMore !== true;
+      if (waiting.isAnew || scopesOf(challenge.scope).every((wanted) => waiting.scopes.includes(wanted))) return waiting.attempt.address;
       await this.close();
-      throw error;
     }
+    return this.#begin(challenge, [...(waiting?.scopes ?? []), ...scopesOf(challenge.scope)]);
   }
 
   /** May be called twice. */
@@ -88,67 +95,47 @@ export class McpSignIn implements OAuthClientProvider {
     if (listener) await endListener(listener);
   }
 
-  /** Between sign-ins it is named but never come back to: tokens are refreshed then, and a new sign-in begins with `begin`. */
-  get redirectUrl(): string {
-    return this.#waiting?.redirectUrl ?? 'http://127.0.0.1/callback';
+  #credential(): McpCredential | undefined {
+    const { client, credentials, url } = this.#options;
+    const kept = this.#waiting?.isAnew === true ? undefined : credentials.get(url);
+    // Tokens of another client are not made new with this one's secret.
+    return client === undefined || kept?.client.client_id === client.clientId ? kept : undefined;
   }
 
-  get clientMetadata(): OAuthClientMetadata {
-    return {
-      client_name: 'Tendon',
-      redirect_uris: [this.redirectUrl],
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
-      token_endpoint_auth_method: 'none',
-    };
+  async #begin(challenge: SignInChallenge, wanted: readonly string[]): Promise<string> {
+    const { client } = this.#options;
+    const listener = createServer((request, response) => {
+      this.#answer(request, response).catch(() => response.destroy());
+    });
+    await listenOn(listener, client?.callbackPort ?? 0);
+    const redirectUrl = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/callback`;
+    const attempt = new SignInAttempt(redirectUrl, client);
+    // A service may name only what is missing.
+    const before = challenge.isMore === true ? scopesOf(this.#credential()?.tokens['scope'] ?? this.#granted.join(' ')) : [];
+    const scopes = [...new Set([...before, ...wanted])];
+    const waiting: Waiting = { attempt, listener, challenge, scopes, isAnew: challenge.isMore !== true };
+    this.#waiting = waiting;
+    try {
+      await auth(attempt, this.#request(waiting));
+      if (attempt.address === '') throw new Error('the service gave no address to sign in at');
+      return attempt.address;
+    } catch (error) {
+      if (this.#waiting === waiting) this.#waiting = undefined;
+      await endListener(listener);
+      throw error;
+    }
   }
 
-  state(): string {
-    return this.#waiting?.state ?? '';
-  }
-
-  clientInformation(): OAuthClientInformationMixed | undefined {
-    return this.#waiting ? this.#waiting.client : this.#options.credentials.get(this.#options.url)?.client;
-  }
-
-  saveClientInformation(client: OAuthClientInformationMixed): void {
-    if (this.#waiting) this.#waiting.client = client;
-  }
-
-  tokens(): OAuthTokens | undefined {
-    return this.#waiting ? undefined : this.#options.credentials.get(this.#options.url)?.tokens;
-  }
-
-  async saveTokens(tokens: OAuthTokens): Promise<void> {
-    const client = this.clientInformation();
-    const before = this.#options.credentials.get(this.#options.url)?.tokens['refresh_token'];
-    // A service may leave the refresh token out when it stays the same.
-    const refresh = tokens.refresh_token ?? (this.#waiting ? undefined : before);
-    if (client)
-      await this.#options.credentials.set(this.#options.url, { client, tokens: { ...tokens, ...(refresh === undefined ? {} : { refresh_token: refresh }) } });
-  }
-
-  redirectToAuthorization(url: URL): void {
-    if (this.#waiting?.address === '' && /^https?:$/.test(url.protocol)) this.#waiting.address = url.href;
-  }
-
-  saveCodeVerifier(verifier: string): void {
-    // Of the address that was given out first: the others are not known to anybody.
-    if (this.#waiting?.address === '') this.#waiting.verifier = verifier;
-  }
-
-  codeVerifier(): string {
-    return this.#waiting?.verifier ?? '';
-  }
-
-  #request({ resourceMetadataUrl, scope }: SignInChallenge): Parameters<typeof auth>[1] {
+  #request({ challenge, scopes }: Waiting): Parameters<typeof auth>[1] {
     const { url, fetch } = this.#options;
-    return { serverUrl: url, fetchFn: fetch, ...(resourceMetadataUrl ? { resourceMetadataUrl } : {}), ...(scope === undefined ? {} : { scope }) };
+    const named = scopes.filter((scope) => scope !== UNNAMED).join(' ');
+    const { resourceMetadataUrl } = challenge;
+    return { serverUrl: url, fetchFn: fetch, ...(resourceMetadataUrl ? { resourceMetadataUrl } : {}), ...(named === '' ? {} : { scope: named }) };
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const waiting = this.#waiting;
-    const target = URL.parse(request.url ?? '', waiting?.redirectUrl);
+    const target = URL.parse(request.url ?? '', waiting?.attempt.redirectUrl);
     const say = (status: number, text: string): Promise<void> =>
       new Promise((resolve) => {
         // `end` never calls back to a browser that is gone.
@@ -156,24 +143,49 @@ export class McpSignIn implements OAuthClientProvider {
         response.once('close', resolve);
         response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(`${text}\n`, resolve);
       });
-    if (!waiting || request.headers.host !== new URL(waiting.redirectUrl).host || target?.pathname !== '/callback') return say(404, 'There is nothing here.');
+    if (!waiting || request.headers.host !== new URL(waiting.attempt.redirectUrl).host || target?.pathname !== '/callback')
+      return say(404, 'There is nothing here.');
     const code = target.searchParams.get('code');
-    if (target.searchParams.get('state') !== waiting.state)
+    if (target.searchParams.get('state') !== waiting.attempt.state())
       return say(400, 'This is not the sign-in that was begun here. Open the address from the log of the gateway again.');
     if (code === null) return say(400, 'You are not signed in. Open the address from the log of the gateway to try again.');
     try {
-      await auth(this, { ...this.#request(waiting.challenge), authorizationCode: code });
+      await auth(waiting.attempt, { ...this.#request(waiting), authorizationCode: code });
     } catch (error) {
       return say(
         502,
         `The service did not take the sign-in (${error instanceof Error ? error.message : 'unknown error'}). Open the address from the log of the gateway again.`,
       );
     }
-    this.#count += 1;
-    this.#waiting = undefined;
-    this.#options.onSignedIn();
+    await this.#signedIn(waiting);
     await say(200, 'You are signed in. You can close this window.');
     await endListener(waiting.listener);
+  }
+
+  async #signedIn({ attempt, scopes }: Waiting): Promise<void> {
+    const { credential } = attempt;
+    if (credential) await this.#options.credentials.set(this.#options.url, credential);
+    this.#count += 1;
+    this.#granted = scopes;
+    if (this.#waiting?.attempt === attempt) this.#waiting = undefined;
+    this.#options.onSignedIn();
+  }
+}
+
+function scopesOf(scope: unknown): string[] {
+  return typeof scope === 'string' && scope.trim() !== '' ? scope.trim().split(/\s+/) : [UNNAMED];
+}
+
+async function listenOn(listener: Server, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen(port, '127.0.0.1', resolve);
+    });
+  } catch (error) {
+    throw new Error(`the port ${port}, where its sign-in comes back to, cannot be used (${errorCode(error) ?? 'unknown error'}): end what uses it`, {
+      cause: error,
+    });
   }
 }
 

@@ -23,6 +23,8 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 const TAIL_UNITS = 2_000;
 /** A server that is told to end by the end of its input may take so long for it. */
 const POLITE_MS = 1_000;
+/** A server that asks and asks, and does not read the answers, is ended. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 /**
  * A server as a child with a process group, an environment and a marker like those of a command, so that it ends whole. The SDK's own transport
@@ -75,7 +77,8 @@ export class StdioTransport implements Transport {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#exited = promise;
     child.once('exit', (code, signal) => {
-      this.#exit = code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`;
+      // What it was ended for says more than the signal.
+      this.#exit ||= code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`;
       resolve();
       this.#closeQuietly();
     });
@@ -92,6 +95,11 @@ export class StdioTransport implements Transport {
   async send(message: JSONRPCMessage): Promise<void> {
     const { stdin } = this.#child ?? {};
     if (!stdin?.writable) throw new Error('the server has ended');
+    if (stdin.writableLength > MAX_UNREAD_BYTES) {
+      this.#exit = `it has left more than ${MAX_UNREAD_BYTES} bytes unread`;
+      this.#closeQuietly();
+      throw new Error(this.#exit);
+    }
     await new Promise<void>((resolve, reject) => void stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve())));
   }
 

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
+import type { OAuthClientInformationMixed, OAuthClientMetadata, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
+import type { McpOAuthClient } from './mcp-config.ts';
+import type { McpCredential } from './mcp-credentials.ts';
+import { clientMetadata } from './mcp-token-provider.ts';
+
+/** One sign-in, from its address to its tokens. It knows of no tokens before: it is asked for because they are not enough. */
+export class SignInAttempt implements OAuthClientProvider {
+  readonly redirectUrl: string;
+  readonly clientMetadata: OAuthClientMetadata;
+  readonly #state = randomBytes(32).toString('base64url');
+  #client: OAuthClientInformationMixed | undefined;
+  #verifier = '';
+  #address = '';
+  #tokens: OAuthTokens | undefined;
+
+  constructor(redirectUrl: string, client: McpOAuthClient | undefined) {
+    this.redirectUrl = redirectUrl;
+    this.clientMetadata = clientMetadata(redirectUrl);
+    if (client) this.#client = { client_id: client.clientId, ...(client.clientSecret === undefined ? {} : { client_secret: client.clientSecret }) };
+  }
+
+  /** What the person opens. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** What it has given. */
+  get credential(): McpCredential | undefined {
+    return this.#client && this.#tokens && { client: this.#client, tokens: this.#tokens };
+  }
+
+  state(): string {
+    return this.#state;
+  }
+
+  clientInformation(): OAuthClientInformationMixed | undefined {
+    return this.#client;
+  }
+
+  saveClientInformation(client: OAuthClientInformationMixed): void {
+    this.#client = client;
+  }
+
+  tokens(): OAuthTokens | undefined {
+    return undefined;
+  }
+
+  saveTokens(tokens: OAuthTokens): void {
+    this.#tokens = tokens;
+  }
+
+  redirectToAuthorization(url: URL): void {
+    if (this.#address === '' && /^https?:$/.test(url.protocol)) this.#address = url.href;
+  }
+
+  saveCodeVerifier(verifier: string): void {
+    // Of the address that was given out first: the others are not known to anybody.
+    if (this.#address === '') this.#verifier = verifier;
+  }
+
+  codeVerifier(): string {
+    return this.#verifier;
+  }
+}
