@@ -15,8 +15,9 @@ export function boundedBody(response: Response, maxBytes = MAX_BYTES): Response 
       else controller.enqueue(chunk);
     },
   });
-  const { status, statusText, headers } = response;
-  return new Response(response.body.pipeThrough(bound), { status, statusText, headers });
+  const { status, statusText, headers, url } = response;
+  // The SDK reads from it where a redirect leads.
+  return Object.defineProperty(new Response(response.body.pipeThrough(bound), { status, statusText, headers }), 'url', { value: url });
 }
 
 /** The bytes so far, counted with each chunk. */

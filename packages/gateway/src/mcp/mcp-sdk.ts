@@ -106,7 +106,12 @@ function connectionOf(client: Client, transport: Transport, { ended, hasEnded, d
         // Never told by the words of the error, nor by its code: the server may have chosen them.
         if (hasEnded()) throw new ConnectionEnded('the connection has ended', { cause: error });
         if (signal.aborted) throw error;
-        if (door && isUnauthorized(error)) throw new RequestRefused(startWords(await door.words(error, signedInBefore)), error);
+        if (door && isUnauthorized(error)) {
+          // A service may take its time: a call that is cancelled does not wait for it.
+          const words = await Promise.race([door.words(error, signedInBefore), aborted(signal, client)]);
+          if (words !== undefined) throw new RequestRefused(startWords(words), error);
+          throw error;
+        }
         // A server that has forgotten the session, or cannot be reached, is greeted anew before the next call.
         if (isLost(error)) endQuietly(client);
         throw isAnswer(error) ? error : new AnswerLost(wordsOfError(error), { cause: error });

@@ -53,6 +53,7 @@ export class McpSignIn {
   readonly tokens: OAuthClientProvider;
   readonly #options: McpSignInOptions;
   #waiting: Waiting | undefined;
+  #beginning: Promise<void> = Promise.resolve();
   #count = 0;
   /** What the last sign-in of this process was for. */
   #granted: readonly string[] = [];
@@ -78,7 +79,17 @@ export class McpSignIn {
   }
 
   /** The address to open in a browser on this machine; the same until somebody has signed in. Rejects when the server tells of no sign-in. */
-  async begin(challenge: SignInChallenge): Promise<string> {
+  begin(challenge: SignInChallenge): Promise<string> {
+    // Calls that are refused together share one sign-in.
+    const begun = this.#beginning.then(() => this.#beginOrJoin(challenge));
+    this.#beginning = begun.then(
+      () => undefined,
+      () => undefined,
+    );
+    return begun;
+  }
+
+  async #beginOrJoin(challenge: SignInChallenge): Promise<string> {
     const waiting = this.#waiting;
     if (waiting) {
       waiting.isAnew ||= challenge.isMore !== true;
