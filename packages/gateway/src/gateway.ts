@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import { v7 as newId } from 'uuid';
 import { BrowserHost } from './browser/browser-host.ts';
 import { settleBrowser } from './browser/browser-process.ts';
-import { type NetworkTarget, targetOf } from './browser/network-rules.ts';
 import { CallDesk } from './calls/call-desk.ts';
 import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
@@ -19,8 +18,10 @@ import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
 import { ToolsTeller } from './link/tools-teller.ts';
 import { McpHost, type McpTools } from './mcp/mcp-host.ts';
+import { type NetworkTarget, targetOf } from './network/network-rules.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
 import { PolicyFile } from './policy/policy-file.ts';
+import { CommandNetworks } from './sandbox/command-networks.ts';
 import { type SandboxSaid, sandboxOf } from './sandbox/sandbox-said.ts';
 import { GatewayStartError } from './start-error.ts';
 import { BackgroundProcesses } from './tools/background.ts';
@@ -168,7 +169,7 @@ function sharedRegistry(): ToolRegistry {
   return registry;
 }
 
-/** What the browser must never open, whatever the policy allows: the server this gateway takes its orders from, and a relay. */
+/** What no tool must ever open, whatever the policy allows: the server this gateway takes its orders from, and a relay. */
 function ownDoors(serverUrl: string): NetworkTarget[] {
   const server = targetOf(serverUrl);
   return [...(server ? [server] : []), { host: 'localhost', port: RELAY_PORT }];
@@ -186,6 +187,7 @@ export class Gateway implements GatewayHandle {
   readonly #output: OutputPump;
   readonly #background: BackgroundProcesses;
   readonly #browser: BrowserHost;
+  readonly #networks: CommandNetworks;
   readonly #doors: NetworkTarget[];
   readonly #tools: ToolsTeller;
   readonly #ready: Promise<LinkState>;
@@ -199,6 +201,7 @@ export class Gateway implements GatewayHandle {
     this.approvals = new LocalApprovals(parts.gatewayId);
     this.#doors = ownDoors(options.serverUrl);
     this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: this.#doors });
+    this.#networks = new CommandNetworks({ policy: parts.policy, reserved: this.#doors });
     const online = (): LinkSupervisor['online'] => this.#link.online;
     this.#output = new OutputPump(() => this.#link.socket);
     this.#outbox = new Outbox({
@@ -219,6 +222,7 @@ export class Gateway implements GatewayHandle {
       approvals: this.approvals,
       background: this.#background,
       browser: this.#browser,
+      networks: this.#networks,
       log: options.log,
       now: () => new Date(),
       monotonicMs: () => performance.now(),
@@ -269,7 +273,7 @@ export class Gateway implements GatewayHandle {
     this.#tools.close();
     this.#output.close();
     this.#link.stop();
-    await Promise.all([this.#background.close(), this.#browser.close(), this.#parts.mcp?.close()]);
+    await Promise.all([this.#background.close(), this.#browser.close(), this.#networks.close(), this.#parts.mcp?.close()]);
     await this.#parts.journal.close();
     this.#parts.lock.close();
   }

@@ -140,11 +140,13 @@ async function checkSearch(): Promise<Finding> {
 }
 
 async function checkSandbox(): Promise<Finding> {
-  const { sandboxState } = await import('@tendon/gateway/sandbox');
+  const { filterFault, sandboxState } = await import('@tendon/gateway/sandbox');
   const state = await sandboxState();
   const mend = 'Commands then run as you, after your approval. For a sandbox: apt install bubblewrap.';
   if (state.kind === 'none') return { subject: 'sandbox', state: 'missing', detail: state.reason, mend };
-  return { subject: 'sandbox', state: 'ok', detail: 'commands run in bubblewrap: they write in the workspace, temporary files and caches alone' };
+  const network = (await filterFault()) === undefined ? 'can' : 'cannot';
+  const detail = `commands run in bubblewrap: they write in the workspace, temporary files and caches alone; their network ${network} be filtered`;
+  return { subject: 'sandbox', state: 'ok', detail };
 }
 
 async function checkBrowser(): Promise<Finding> {

@@ -1,11 +1,11 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { EgressProxy, type Pass } from '../network/egress-proxy.ts';
+import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { ProcessIdentity } from '../tools/process-table.ts';
 import { BrowserProcess } from './browser-process.ts';
 import { BrowserSession } from './browser-session.ts';
-import { EgressProxy, type Pass } from './egress-proxy.ts';
 import { findBrowser } from './find-browser.ts';
-import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from './network-rules.ts';
 
 /*
  * The browser of one gateway:

@@ -1,6 +1,6 @@
 import type { BrowserContext, Dialog, Download, Page } from 'playwright-core';
+import type { Refused } from '../network/egress-proxy.ts';
 import { ToolFault } from '../tools/faults.ts';
-import type { Refused } from './egress-proxy.ts';
 import { within } from './time-limit.ts';
 
 const MAX_TABS = 20;

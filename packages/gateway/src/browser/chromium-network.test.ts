@@ -3,9 +3,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { PRIVATE_HOSTS } from '../network/private-hosts.test-kit.ts';
 import { textOf } from '../tools/tool-bench-rig.ts';
 import { openPages, type Pages } from './page-rig.ts';
-import { PRIVATE_HOSTS } from './private-hosts.test-kit.ts';
 
 interface Canary {
   readonly port: number;

@@ -1,9 +1,9 @@
 import { type ToolResult, textResult } from '@tendon/protocol';
+import type { Refused } from '../network/egress-proxy.ts';
+import { nameOf, targetOf } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { LocalTool, ToolContext } from '../tools/tool.ts';
 import type { BrowserSession } from './browser-session.ts';
-import type { Refused } from './egress-proxy.ts';
-import { nameOf, targetOf } from './network-rules.ts';
 import { pageState } from './page-state.ts';
 import { type PageWork, settled, underWay } from './use-page.ts';
 

@@ -13,6 +13,7 @@ import type { JournalLine } from '../journal/journal-lines.ts';
 import { LocalApprovals } from '../policy/local-approvals.ts';
 import { OPEN_POLICY } from '../policy/policy.ts';
 import { PolicyFile } from '../policy/policy-file.ts';
+import { CommandNetworks } from '../sandbox/command-networks.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { buildRegistry } from '../tools/registry.ts';
 import { openWorkspace } from '../tools/workspace.ts';
@@ -47,6 +48,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
     },
     background: new BackgroundProcesses(),
     browser: new BrowserHost({ folder: join(base, 'browser'), policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
+    networks: new CommandNetworks({ policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
     log,
     now: () => new Date(0),
     monotonicMs,

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { Journal } from '../journal/journal.ts';
 import { OUTCOME_UNKNOWN } from '../journal/leftovers.ts';
+import type { CommandNetworks } from '../sandbox/command-networks.ts';
 import type { Background } from '../tools/background.ts';
 import { type EndReason, endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import { fitResult } from '../tools/truncation.ts';
@@ -13,6 +14,7 @@ export interface CallDeskOptions extends CheckOptions {
   readonly journal: Pick<Journal, 'append' | 'entries' | 'entry' | 'isForgotten'>;
   readonly background: Background;
   readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
+  readonly networks: Pick<CommandNetworks, 'join'>;
   readonly log: Logger;
   readonly now: () => Date;
   /** Goes on while the process is stopped, and is never set. */
@@ -182,6 +184,7 @@ export class CallDesk {
       signal,
       background: this.#options.background,
       browser: this.#options.browser,
+      networks: this.#options.networks,
       policy: this.#options.policy,
       onOutput: (text) => this.#options.reports.output(callId, text),
       // Not waited for: the marker in the environment finds the processes as well, should this line be missing.

@@ -14,6 +14,7 @@ import { v7 as newId } from 'uuid';
 import { z } from 'zod';
 import { BrowserHost } from '../browser/browser-host.ts';
 import { OPEN_POLICY } from '../policy/policy.ts';
+import { CommandNetworks } from '../sandbox/command-networks.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { openWorkspace } from '../tools/workspace.ts';
 import { McpHost } from './mcp-host.ts';
@@ -95,6 +96,7 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
   const policy = { current: async () => ({ ok: true as const, policy: OPEN_POLICY }) };
   // No tool of a server opens it.
   const browser = new BrowserHost({ folder: join(base, 'browser'), policy, reserved: [] });
+  const networks = new CommandNetworks({ policy, reserved: [] });
   return {
     ...{ host, base, workspace, lines, write },
     announced: (name, look = () => true) => until(() => host.announced.find((tool) => tool.name === name && look(tool))),
@@ -111,7 +113,7 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
       const prepared = host.prepare(tool, input);
       if (!prepared.ok) throw new Error(`${prepared.code}: ${prepared.message}`);
       return prepared.call.run({
-        ...{ callId: newId(), sessionId: newId(), workspace: place, background, browser, policy },
+        ...{ callId: newId(), sessionId: newId(), workspace: place, background, browser, networks, policy },
         signal: (how.abort ?? new AbortController()).signal,
         onOutput: how.onOutput ?? (() => undefined),
         onSpawned: () => undefined,

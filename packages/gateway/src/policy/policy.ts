@@ -22,15 +22,15 @@ export const policySchema = z.strictObject({
   sandbox: z
     .strictObject({
       mode: z.enum(['auto', 'required', 'off']).optional(),
-      /** False: commands reach no network, this machine's own ports included. */
-      network: z.boolean().optional(),
+      /** False: commands reach no network, this machine's own ports included. `filtered`: what the browser may reach, through a proxy, and what their session has started. */
+      network: z.union([z.boolean(), z.literal('filtered')], { error: 'must be true, false or "filtered"' }).optional(),
       /** May be written besides the workspace, the folder for temporary files and caches. */
       writable: z.array(absolutePath).max(1_000).optional(),
       /** Cannot be read by commands. */
       hidden: z.array(absolutePath).max(1_000).optional(),
     })
     .optional(),
-  /** What tools may reach over the network besides public addresses, such as `localhost:3000`. Left out: nothing. */
+  /** What the browser and filtered commands may reach over the network besides public addresses, such as `localhost:3000`. Left out: nothing. */
   network: z.strictObject({ allow: z.array(allowedTarget).max(1_000).optional() }).optional(),
   rules: z
     .array(

@@ -16,6 +16,7 @@ export interface Mounts {
   readonly hiddenFolders: readonly string[];
   /** Looks like an empty file or a dead socket inside. Must exist. */
   readonly hiddenFiles: readonly string[];
+  /** That of whoever starts it: the machine's, or one that was entered before. */
   readonly hasNetwork: boolean;
 }
 

@@ -5,6 +5,10 @@ import type { Policy } from '../policy/policy.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { Workspace } from '../tools/workspace.ts';
 import { bubblewrapArguments, type Mounts, probeBubblewrap, type SandboxState } from './bubblewrap.ts';
+import type { NetworkSeat } from './command-networks.ts';
+import { openIsolatedNetwork } from './isolated-network.ts';
+import { machineSockets } from './machine-sockets.ts';
+import { socketFilter, withDescriptorNine } from './socket-filter.ts';
 
 /*
  *   policy says off ──────────────────────────────► bare
@@ -20,6 +24,16 @@ export interface ShellStart {
   readonly program: string;
   readonly args: readonly string[];
   readonly isSandboxed: boolean;
+  /** Its place in a filtered network. Who starts the line gives it up. */
+  readonly seat?: NetworkSeat;
+}
+
+/** Where a shell line is to run. */
+export interface ShellPlace {
+  readonly workspace: Workspace;
+  readonly folder: string;
+  /** Asked when the policy wants a filtered network. */
+  readonly joinNetwork: () => Promise<NetworkSeat>;
 }
 
 let probing: Promise<SandboxState> | undefined;
@@ -30,8 +44,20 @@ export function sandboxState(): Promise<SandboxState> {
   return probing;
 }
 
-/** Errors: `ToolFault` when the policy wants a sandbox and the machine has none. */
-export async function shellStart(line: string, place: { workspace: Workspace; folder: string }, settings: SandboxSettings = {}): Promise<ShellStart> {
+/** Why the network of commands could not be filtered here; undefined when it could. Tries it out. */
+export async function filterFault(): Promise<string | undefined> {
+  try {
+    const network = await openIsolatedNetwork();
+    network.door.close();
+    await network.close();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Errors: `ToolFault` when the policy wants a sandbox, or a filtered network, and the machine has none. */
+export async function shellStart(line: string, place: ShellPlace, settings: SandboxSettings = {}): Promise<ShellStart> {
   const bare: ShellStart = { program: 'bash', args: ['-c', '--', line], isSandboxed: false };
   const mode = settings.mode ?? 'auto';
   if (mode === 'off') return bare;
@@ -44,7 +70,11 @@ export async function shellStart(line: string, place: { workspace: Workspace; fo
     );
   }
   const mounts = await mountsFor(place.workspace, settings);
-  return { program: 'bwrap', args: [...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args], isSandboxed: true };
+  const filter = (settings.network ?? true) === true ? undefined : socketFilter(process.arch);
+  const inSandbox = ['bwrap', ...(filter ? ['--seccomp', '9'] : []), ...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args];
+  const seat = settings.network === 'filtered' ? await place.joinNetwork() : undefined;
+  const [program = '', ...args] = [...(filter ? withDescriptorNine(filter) : []), ...(seat?.enter ?? []), ...inSandbox];
+  return { program, args, isSandboxed: true, ...(seat && { seat }) };
 }
 
 /** Where builds put what they fetch: without them most would fail. */
@@ -70,12 +100,14 @@ function browserProfiles(): string[] {
 
 async function mountsFor(workspace: Workspace, settings: SandboxSettings): Promise<Mounts> {
   const writable = await placesOf([workspace.root, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])]);
-  const hidden = await placesOf([...doors(), ...browserProfiles(), ...(settings.hidden ?? []), workspace.forbidden]);
+  const network = settings.network ?? true;
+  const sockets = network === true ? [] : await machineSockets();
+  const hidden = await placesOf([...doors(), ...browserProfiles(), ...sockets, ...(settings.hidden ?? []), workspace.forbidden]);
   return {
     writable: writable.map((place) => place.path),
     hiddenFolders: hidden.filter((place) => place.isFolder).map((place) => place.path),
     hiddenFiles: hidden.filter((place) => !place.isFolder).map((place) => place.path),
-    hasNetwork: settings.network ?? true,
+    hasNetwork: network !== false,
   };
 }
 

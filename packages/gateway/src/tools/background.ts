@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { NetworkSeat } from '../sandbox/command-networks.ts';
 import type { OutputPipe } from './output-pipe.ts';
 import { OutputSpool } from './output-spool.ts';
 import { type CallProcesses, killCallProcesses, mayBeAlive } from './process-tree.ts';
@@ -50,12 +51,15 @@ export interface LeftRunning extends Omit<KeptOutput, 'end'> {
   readonly call: CallProcesses;
   readonly pipe: OutputPipe;
   readonly shell?: Promise<ShellEnd | Error>;
+  /** Its place in a filtered network, which it has until nothing of it runs. */
+  readonly seat?: Pick<NetworkSeat, 'handOver'> | undefined;
 }
 
 interface Entry extends KeptCommand {
   ended: KeptCommand['ended'];
   readonly changes: EventEmitter;
-  readonly running: { readonly call: CallProcesses; readonly pipe: OutputPipe } | undefined;
+  readonly running: Pick<LeftRunning, 'call' | 'pipe'> | undefined;
+  onEnded: (() => void) | undefined;
 }
 
 /** The oldest that are over are forgotten first; what runs is never forgotten. */
@@ -84,12 +88,16 @@ export class BackgroundProcesses implements Background {
     return new OutputSpool(this.#folder, callId);
   }
 
-  adopt({ call, pipe, shell, ...kept }: LeftRunning): string {
+  adopt({ call, pipe, shell, seat, ...kept }: LeftRunning): string {
     const entry = this.#put(kept, { call, pipe });
+    const take = (text: string): void => {
+      entry.spool.add(text);
+      entry.changes.emit('change');
+    };
+    entry.onEnded = seat?.handOver(take);
     pipe.listen({
       text: (text) => {
-        entry.spool.add(text);
-        entry.changes.emit('change');
+        take(text);
         // What is only counted is read slowly, so that a flood without end does not take the gateway's time.
         if (entry.spool.totalBytes > entry.spool.keptBytes) pipe.rest();
       },
@@ -158,7 +166,7 @@ export class BackgroundProcesses implements Background {
 
   #put(kept: Omit<KeptOutput, 'end'>, running: Entry['running']): Entry {
     this.#count += 1;
-    const entry: Entry = { ...kept, id: `p${this.#count}`, ended: undefined, changes: new EventEmitter(), running };
+    const entry: Entry = { ...kept, id: `p${this.#count}`, ended: undefined, changes: new EventEmitter(), running, onEnded: undefined };
     this.#entries.set(entry.id, entry);
     const over = [...this.#entries.values()].filter(({ ended }) => ended !== undefined);
     for (const old of over.slice(0, Math.max(0, over.length - MOST_KEPT))) {
@@ -180,6 +188,7 @@ export class BackgroundProcesses implements Background {
   }
 
   #ended(entry: Entry, end: ShellEnd | undefined): void {
+    entry.onEnded?.();
     entry.ended ??= { at: new Date(), end };
     entry.changes.emit('change');
   }

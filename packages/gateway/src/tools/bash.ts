@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failedResult, type ToolResult, utf8Bytes } from '@tendon/protocol';
+import { withNetworkNotes } from '../sandbox/refusal-notes.ts';
 import { type ShellStart, shellStart } from '../sandbox/sandbox.ts';
 import type { KeptOutput, LeftRunning, ShellEnd } from './background.ts';
 import { errorCode, ToolFault } from './faults.ts';
@@ -37,8 +38,14 @@ export const bash: LocalTool<'bash'> = {
     const folder = await locateFolder(context.workspace, input.cwd);
     const policy = await context.policy.current();
     if (!policy.ok) throw new ToolFault('denied_by_machine', policy.message);
-    const shell = await shellStart(input.command, { workspace: context.workspace, folder }, policy.policy.sandbox);
-    return runCommand({ shell, folder, command: input.command, isInBackground: input.background === true }, context);
+    const place = { workspace: context.workspace, folder, joinNetwork: () => context.networks.join(context.sessionId) };
+    const shell = await shellStart(input.command, place, policy.policy.sandbox);
+    try {
+      const result = await runCommand({ shell, folder, command: input.command, isInBackground: input.background === true }, context);
+      return shell.seat ? withNetworkNotes(result, shell.seat.notes) : result;
+    } finally {
+      shell.seat?.leave();
+    }
   },
 };
 
@@ -76,7 +83,9 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
   const call: CallProcesses = { callId: context.callId, leader };
   const killed = killWhenAborted(context.signal, call);
   const early =
-    what.isInBackground && (await isStillThere(ended, context.signal)) ? await leaveRunning({ ...kept, call, pipe, shell: ended }, context) : undefined;
+    what.isInBackground && (await isStillThere(ended, context.signal))
+      ? await leaveRunning({ ...kept, call, pipe, seat: what.shell.seat, shell: ended }, context)
+      : undefined;
   if (early !== undefined) {
     await killed.settle();
     return startedInBackground(early, keeper.finish().text);
@@ -91,6 +100,7 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
     ...kept,
     call,
     pipe,
+    seat: what.shell.seat,
     end: end instanceof Error ? undefined : end,
   });
   if (end instanceof Error) return notStarted(end, what.shell);
@@ -108,9 +118,9 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
 function keepRest(
   what: { readonly goesOn: boolean; readonly isCut: boolean },
   { background }: ToolContext,
-  { call, pipe, end, ...kept }: LeftRunning & { readonly end: ShellEnd | undefined },
+  { call, pipe, seat, end, ...kept }: LeftRunning & { readonly end: ShellEnd | undefined },
 ): string | undefined {
-  if (what.goesOn) return background.adopt({ ...kept, call, pipe });
+  if (what.goesOn) return background.adopt({ ...kept, call, pipe, seat });
   pipe.close();
   if (what.isCut) return background.keep({ ...kept, end });
   kept.spool.close();
@@ -151,7 +161,7 @@ function startSurely(what: ShellWork, pipe: OutputPipe, callId: string): ChildPr
 function start(what: ShellWork, pipe: OutputPipe, callId: string): ChildProcess {
   return spawn(what.shell.program, [...what.shell.args], {
     cwd: what.folder,
-    env: shellEnvironment(process.env, callId),
+    env: { ...shellEnvironment(process.env, callId), ...what.shell.seat?.environment },
     detached: true,
     stdio: ['ignore', pipe.writeFd, pipe.writeFd],
   });

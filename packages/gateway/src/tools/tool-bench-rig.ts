@@ -5,6 +5,7 @@ import type { ToolResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
 import { BrowserHost, type BrowserHostOptions } from '../browser/browser-host.ts';
 import { OPEN_POLICY, type Policy } from '../policy/policy.ts';
+import { CommandNetworks, type CommandNetworksOptions } from '../sandbox/command-networks.ts';
 import type { SandboxSettings } from '../sandbox/sandbox.ts';
 import { BackgroundProcesses } from './background.ts';
 import { openSpoolFolder } from './output-spool.ts';
@@ -23,6 +24,7 @@ export interface ToolBench extends AsyncDisposable {
   readonly live: string[];
   readonly browser: BrowserHost;
   readonly browserFolder: string;
+  readonly networks: CommandNetworks;
   /** What of the network the machine's owner allows, from the next call on. */
   readonly allow: string[];
   run(
@@ -33,7 +35,10 @@ export interface ToolBench extends AsyncDisposable {
 }
 
 /** Commands run bare unless a sandbox is asked for, so that a test means the same on every machine. */
-export async function openBench(sandbox: SandboxSettings = { mode: 'off' }, browserOptions: Partial<BrowserHostOptions> = {}): Promise<ToolBench> {
+export async function openBench(
+  sandbox: SandboxSettings = { mode: 'off' },
+  options: Partial<BrowserHostOptions> & Partial<CommandNetworksOptions> = {},
+): Promise<ToolBench> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon tools ')));
   const root = join(base, 'work "quoted" \u00fc\u{1F98A}');
   const outside = join(base, 'outside');
@@ -47,7 +52,8 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }, brow
   const allow: string[] = [];
   const policy = { current: async (): Promise<{ ok: true; policy: Policy }> => ({ ok: true, policy: { ...OPEN_POLICY, sandbox, network: { allow } } }) };
   const browserFolder = join(base, 'browser "q" \u00fc');
-  const browser = new BrowserHost({ folder: browserFolder, policy, reserved: [], ...browserOptions });
+  const browser = new BrowserHost({ folder: browserFolder, policy, reserved: [], ...options });
+  const networks = new CommandNetworks({ policy, reserved: [], ...options });
   return {
     workspace,
     root,
@@ -57,6 +63,7 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }, brow
     live,
     browser,
     browserFolder,
+    networks,
     allow,
     async run(tool, input, how = {}) {
       const prepared = registry.prepare(tool, input);
@@ -74,11 +81,12 @@ export async function openBench(sandbox: SandboxSettings = { mode: 'off' }, brow
         onSpawned: (leader) => spawned.push(leader),
         background,
         browser,
+        networks,
         policy,
       });
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([background.close(), browser.close()]);
+      await Promise.all([background.close(), browser.close(), networks.close()]);
       await rm(base, { recursive: true, force: true });
     },
   };

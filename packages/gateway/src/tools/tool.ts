@@ -1,6 +1,7 @@
 import type { LocalToolName, ToolInput, ToolResult } from '@tendon/protocol';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
+import type { CommandNetworks } from '../sandbox/command-networks.ts';
 import type { Background } from './background.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import type { Workspace } from './workspace.ts';
@@ -30,6 +31,8 @@ export interface ToolContext {
   readonly background: Background;
   /** The browser of this gateway, started when a call needs it. */
   readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
+  /** Networks for commands whose network is filtered. */
+  readonly networks: Pick<CommandNetworks, 'join'>;
 }
 
 /** A tool of this machine. `run` never rejects for what the caller did wrong: that is a failed result which says what would be right. */

@@ -20,7 +20,7 @@ export type Resolve = (host: string) => Promise<readonly string[]>;
 
 export interface NetworkRulesOptions {
   readonly policy: Pick<PolicyFile, 'current'>;
-  /** Doors of Tendon itself, which no policy opens: a page in this browser must not talk to the server that steers it. */
+  /** Doors of Tendon itself, which no policy opens: neither a page nor a command may talk to the server that steers it. */
   readonly reserved: readonly NetworkTarget[];
   /** The system's own when left out, the hosts file included. */
   readonly resolve?: Resolve;
@@ -36,7 +36,7 @@ export async function judgeTarget(target: NetworkTarget, options: NetworkRulesOp
     return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
   const doors = options.reserved.filter(({ port }) => port === asked.port);
   const areDoors = await Promise.all(doors.map((door) => isDoor(door, { host, addresses }, options.resolve ?? systemResolve)));
-  if (areDoors.includes(true)) return refuse(`${nameOf(asked)} is a door of Tendon itself, which its browser never opens.`);
+  if (areDoors.includes(true)) return refuse(`${nameOf(asked)} is a door of Tendon itself, which its tools never open.`);
   if (addresses.every(isPublic)) return { ok: true, addresses };
   const policy = await options.policy.current();
   if (!policy.ok) return refuse(policy.message);

@@ -163,3 +163,36 @@ test('W14: a fault in judging ends the one connection', async (t) => {
   socket.write(`CONNECT localhost:1 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${basic(pass)}\r\n\r\n`);
   await once(socket, 'close');
 });
+
+test('W17: with its pass ends what is open for it, and what was being opened', async (t) => {
+  const origin = await openOrigin(t);
+  const held: (() => void)[] = [];
+  const proxy = await EgressProxy.open({
+    judge: async ({ host }) => {
+      if (host === 'held') await new Promise<void>((resolve) => held.push(resolve));
+      return { ok: true, addresses: ['127.0.0.1'] };
+    },
+  });
+  t.after(() => proxy.close());
+  const [pass, other] = [proxy.admit(() => undefined), proxy.admit(() => undefined)];
+  const open = async (host: string, who: Pass, port = origin.port) => {
+    const socket = connect(proxy.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`CONNECT ${host}:${port} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${basic(who)}\r\n\r\n`);
+    if (host !== 'held') await once(socket, 'data');
+    return socket;
+  };
+  const [mine, late, theirs] = [await open('open', pass), await open('held', pass), await open('open', other)];
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const ends = Promise.all([once(mine, 'close'), once(late, 'close')]);
+  proxy.dismiss(pass);
+  for (const go of held) go();
+  await ends;
+  theirs.write('GET /still HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.match(String((await once(theirs, 'data'))[0]), /^HTTP\/1\.1 201/);
+  theirs.destroy();
+  assert.deepEqual(
+    origin.seen.map(({ url }) => url),
+    ['/still'],
+  );
+});

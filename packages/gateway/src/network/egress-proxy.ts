@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { canonicalHost } from '../policy/own-addresses.ts';
 import { errorCode } from '../tools/faults.ts';
 import { type NetworkTarget, nameOf, type Verdict } from './network-rules.ts';
 
 /*
- * The only way out of the browser. Redirects, sub-resources, WebSockets and downloads all come along here, which a hook inside of the
- * browser cannot promise.
+ * The only way out of the browser, and of commands whose network is filtered. Redirects, sub-resources, WebSockets and downloads all come
+ * along here, which a hook inside of a browser or a program cannot promise.
  *
  *   request ──no pass──► 407      ──pass──► judged (the name is looked up once) ──no──► 403, and told to the pass's owner
  *                                                  └──yes──► connected to the very address that was judged
  */
 
-/** What one session's pages prove themselves with. Nothing else on the machine can use the proxy. */
+/** What one session's pages, or one command, prove themselves with. Nothing else on the machine can use the proxy. */
 export interface Pass {
   readonly username: string;
   readonly password: string;
@@ -29,17 +29,29 @@ export interface Refused {
 
 export interface EgressProxyOptions {
   readonly judge: (target: NetworkTarget) => Promise<Verdict>;
+  /** Where it listens, such as in the network of a sandbox; a free port of loopback when left out. Is closed with it. */
+  readonly door?: NetServer;
+}
+
+interface Admitted {
+  readonly onRefused: (refused: Refused) => void;
+  /** What is open for it. */
+  readonly sockets: Set<Duplex>;
 }
 
 const CONNECT_MS = 15_000;
+/** A flood by one of its users must leave descriptors to the rest of the gateway. */
+const MOST_CONNECTIONS = 512;
 /** Of one connection, not of the proxy: RFC 9110, section 7.6.1. */
 const HOP_BY_HOP = /^(?:connection|keep-alive|proxy-authorization|proxy-authenticate|proxy-connection|te|trailer|transfer-encoding|upgrade)$/i;
+
+const NO_PASS = 'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="tendon"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 
 export class EgressProxy {
   readonly port: number;
   readonly #server: Server;
   readonly #options: EgressProxyOptions;
-  readonly #passes = new Map<string, (refused: Refused) => void>();
+  readonly #passes = new Map<string, Admitted>();
   readonly #sockets: Set<Duplex>;
 
   private constructor(server: Server, sockets: Set<Duplex>, options: EgressProxyOptions) {
@@ -55,14 +67,15 @@ export class EgressProxy {
     server.on('clientError', (_error, socket) => socket.destroy());
   }
 
-  /** Listens on a free port of loopback. */
   static async open(options: EgressProxyOptions): Promise<EgressProxy> {
     const server = createServer({ keepAliveTimeout: 5_000 });
+    server.maxConnections = MOST_CONNECTIONS;
     const sockets = new Set<Duplex>();
     server.on('connection', (socket) => keep(sockets, socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(0, '127.0.0.1', resolve);
+      if (options.door) server.listen(options.door, resolve);
+      else server.listen(0, '127.0.0.1', resolve);
     });
     return new EgressProxy(server, sockets, options);
   }
@@ -70,66 +83,76 @@ export class EgressProxy {
   /** `onRefused` hears of every connection of this pass that was not made. */
   admit(onRefused: (refused: Refused) => void): Pass {
     const pass = { username: randomBytes(9).toString('hex'), password: randomBytes(24).toString('hex') };
-    this.#passes.set(headerOf(pass), onRefused);
+    this.#passes.set(headerOf(pass), { onRefused, sockets: new Set() });
     return pass;
   }
 
+  /** Cuts what is open for it as well. */
   dismiss(pass: Pass): void {
-    this.#passes.delete(headerOf(pass));
+    const header = headerOf(pass);
+    const admitted = this.#passes.get(header);
+    this.#passes.delete(header);
+    cut(admitted?.sockets ?? []);
   }
 
   /** Cuts every connection. May be called twice. */
   async close(): Promise<void> {
     this.#passes.clear();
-    for (const socket of this.#sockets) socket.destroy();
+    cut(this.#sockets);
     if (this.#server.listening) await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
   async #forward(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     answer.on('error', () => answer.destroy());
-    const onRefused = this.#passes.get(asked.headers['proxy-authorization'] ?? '');
-    if (!onRefused) return void answer.writeHead(407, { 'proxy-authenticate': 'Basic realm="tendon"' }).end();
+    const admitted = this.#passes.get(asked.headers['proxy-authorization'] ?? '');
+    if (!admitted) return void answer.writeHead(407, { 'proxy-authenticate': 'Basic realm="tendon"' }).end();
     const url = URL.parse(asked.url ?? '');
     if (url?.protocol !== 'http:') return void answer.writeHead(400).end();
     const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
     const verdict = await this.#options.judge(target);
     if (!verdict.ok) {
-      onRefused(refusedBy(target, verdict));
-      return void answer.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(verdict.message);
+      admitted.onRefused(refusedBy(target, verdict));
+      return void answer.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`${verdict.message}\n`);
     }
     const upstream = await this.#dial(target, verdict.addresses);
     if (upstream instanceof Error) {
-      onRefused(notMade(target, upstream));
+      admitted.onRefused(notMade(target, upstream));
       return void badGateway(answer, 'No connection.');
     }
-    if (answer.destroyed) return void upstream.destroy();
+    if (answer.destroyed || !this.#isAdmitted(asked, admitted)) return void cut([answer, upstream]);
+    keep(admitted.sockets, upstream);
     relay({ asked, answer, url, upstream });
   }
 
   async #tunnel(asked: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
-    const onRefused = this.#passes.get(asked.headers['proxy-authorization'] ?? '');
-    if (!onRefused)
-      return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="tendon"\r\nContent-Length: 0\r\n\r\n');
+    const admitted = this.#passes.get(asked.headers['proxy-authorization'] ?? '');
+    if (!admitted) return void socket.end(NO_PASS);
     const target = authorityOf(asked.url ?? '');
     if (!target) return void socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
     const verdict = await this.#options.judge(target);
     if (!verdict.ok) {
-      onRefused(refusedBy(target, verdict));
+      admitted.onRefused(refusedBy(target, verdict));
       return void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
     }
     const upstream = await this.#dial(target, verdict.addresses);
     if (upstream instanceof Error) {
-      onRefused(notMade(target, upstream));
+      admitted.onRefused(notMade(target, upstream));
       return void socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n');
     }
-    if (socket.destroyed) return void upstream.destroy();
+    if (socket.destroyed || !this.#isAdmitted(asked, admitted)) return void cut([socket, upstream]);
+    for (const one of [socket, upstream]) keep(admitted.sockets, one);
     upstream.on('close', () => socket.destroy());
     socket.on('close', () => upstream.destroy());
     socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
     upstream.write(head);
     socket.pipe(upstream);
     upstream.pipe(socket);
+  }
+
+  /** It may have been dismissed while its connection was made. */
+  #isAdmitted(asked: IncomingMessage, admitted: Admitted): boolean {
+    return this.#passes.get(asked.headers['proxy-authorization'] ?? '') === admitted;
   }
 
   /** The first of the addresses that answers. */
@@ -216,7 +239,7 @@ function isHandedOn(answer: ServerResponse, response: IncomingMessage): boolean 
 }
 
 function badGateway(answer: ServerResponse, why: string): void {
-  answer.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(why);
+  answer.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(`${why}\n`);
 }
 
 /** Name and value, in their order, without those that are about one connection only. */
@@ -253,6 +276,10 @@ function notMade(target: NetworkTarget, error: Error): Refused {
 
 function targetName(target: NetworkTarget): string {
   return nameOf({ ...target, host: canonicalHost(target.host.includes(':') ? `[${target.host}]` : target.host) ?? target.host });
+}
+
+function cut(ends: Iterable<{ destroy(): unknown }>): void {
+  for (const end of ends) end.destroy();
 }
 
 function keep(sockets: Set<Duplex>, socket: Duplex): void {
