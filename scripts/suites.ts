@@ -42,7 +42,7 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
   {
     ...{ name: 'sandbox', files: testFiles(SANDBOX), ensure: ensureSandbox },
     testTimeoutMs: 60_000,
-    fileTimeoutMs: 180_000,
+    fileTimeoutMs: 300_000,
     concurrency: 1,
   },
   {
