@@ -101,7 +101,7 @@ export interface ProcessRig extends AsyncDisposable {
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** `env` is for every process of the rig. */
+/** `env` is for every process of the rig, before what leads to its model. */
 export async function processRig({ env: extra = {} }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<ProcessRig> {
   await using stack = new AsyncDisposableStack();
   const folders: TemporaryFolder[] = [];
@@ -120,7 +120,7 @@ export async function processRig({ env: extra = {} }: { readonly env?: Readonly<
     return started;
   };
   const url = (): string => `http://127.0.0.1:${port}`;
-  const serverEnvironment = { ...modelEnvironment(model), TENDON_HOME: home, TENDON_OWNER_KEY: key, TENDON_WORKSPACE: workspace };
+  const serverEnvironment = { ...modelEnvironment(model), ...extra, TENDON_HOME: home, TENDON_OWNER_KEY: key, TENDON_WORKSPACE: workspace };
   const kept = stack.move();
   return {
     ...{ home, gatewayHome, workspace, model, key },

@@ -120,7 +120,7 @@ const { session: own } = await socket.ask('session:create', { model: 'compatible
 const victim = await rig.open();
 const { theirs, waiting } = await victimsThings(victim);
 
-const TABLES = ['sessions', 'messages', 'calls', 'session_events', 'permission_rules', 'gateways', 'api_keys', 'users', 'accounts', 'invitations'];
+const TABLES = ['secrets', 'sessions', 'messages', 'calls', 'session_events', 'permission_rules', 'gateways', 'api_keys', 'users', 'accounts', 'invitations'];
 
 /** Everything that is not the stranger's, as the database has it; without what moves by itself. */
 async function everythingElse(): Promise<Record<string, unknown>> {
@@ -263,6 +263,26 @@ describe('I13: another person asks over HTTP', () => {
       assert.equal((await ask(`/api/people/${rig.server.ownerId}`, { method: 'POST', body })).status, 403);
     assert.equal((await ask(`/api/people/${rig.server.ownerId}/sign-in-link`, { method: 'POST' })).status, 403);
     assert.deepEqual(await everythingElse(), before);
+  });
+
+  test('I13, A19: the keys of model providers are not to be had, told of or changed', async () => {
+    const owner = (path: string, init: RequestInit) => fetch(`${rig.url}${path}`, { ...init, headers: { authorization: `Bearer ${rig.key}` } });
+    const set = await owner('/api/providers/google', { method: 'POST', body: JSON.stringify({ key: 'a-key-of-the-owner-0123456789' }) });
+    assert.equal(set.status, 200);
+    const before = await everythingElse();
+    const answers = [
+      await ask('/api/providers'),
+      await ask('/api/secrets'),
+      await ask('/api/providers/google', { method: 'POST', body: '{"key":"a-key-of-the-stranger"}' }),
+      await ask('/api/providers/compatible', { method: 'POST', body: '{"url":"http://127.0.0.1:9/v1"}' }),
+      await ask('/api/providers/google', { method: 'DELETE' }),
+    ];
+    for (const answer of answers) {
+      assert.equal(answer.status, 403, answer.url);
+      assert.doesNotMatch(await answer.text(), /6789|stored|setAt/);
+    }
+    assert.deepEqual(await everythingElse(), before);
+    assert.equal((await owner('/api/providers/google', { method: 'DELETE' })).status, 200);
   });
 
   test('I13: a sign-in link of the owner is not to be had', async () => {

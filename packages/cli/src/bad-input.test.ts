@@ -50,7 +50,6 @@ const ROWS: readonly Row[] = [
     says: /TENDON_AUTH is "disabled" while TENDON_HOST is "0\.0\.0\.0"/,
   },
   { title: 'an unknown provider', args: START, env: { TENDON_MODEL: 'foo/bar' }, says: /TENDON_MODEL is "foo\/bar": .*is no model: write provider\/model/ },
-  { title: 'a model without its key', args: START, env: { TENDON_MODEL: 'openai/gpt-5' }, says: /TENDON_MODEL is "openai\/gpt-5": .*set OPENAI_API_KEY/ },
   { title: 'an unknown option', args: ['start', '--nope'], says: /unknown option '--nope'/ },
   { title: 'an unknown command', args: ['strat'], says: /unknown command 'strat'/ },
   {

@@ -30,6 +30,11 @@ export async function withServer<T>(config: Config, serverUrl: string | undefine
       throw new StartError(`Tendon is just starting on ${config.home} (process ${running.pid}): try again in a moment`);
     return work(clientOf(running.url, running.controlKey));
   }
+  return withOwnServer(config, work);
+}
+
+/** The same against a server of our own, whatever else may run: for the one who holds the home's lock. */
+export async function withOwnServer<T>(config: Config, work: (client: ControlClient) => Promise<T>): Promise<T> {
   const { startServer } = await import('@tendon/server');
   const controlKey = newControlKey();
   const server = await startServer(

@@ -36,6 +36,7 @@ function buildProgram(): Command {
   addServing(program);
   addGateway(program);
   addKeys(program);
+  addSecrets(program);
   addTools(program);
   for (const command of program.commands) command.exitOverride().configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
   return program;
@@ -89,6 +90,20 @@ function addKeys(program: Command): void {
   keyed(key.command('list').description('all your keys')).action(async (flags) => (await import('./commands/key.ts')).listKeys(flags));
   keyed(key.command('revoke').argument('<id>', 'as tendon key list shows it').description('end a key at once')).action(async (id, flags) =>
     (await import('./commands/key.ts')).revokeKey(id, flags),
+  );
+}
+
+function addSecrets(program: Command): void {
+  const secrets = program.command('secrets').description('the secret key, which encrypts stored secrets').exitOverride();
+  const quiet = (command: Command) =>
+    common(command)
+      .exitOverride()
+      .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
+  quiet(secrets.command('status').description('how many secrets each key has sealed, and whether it is here'))
+    .option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY')
+    .action(async (flags) => (await import('./commands/secrets.ts')).secretsStatus(flags));
+  quiet(secrets.command('rotate').description("replace this home's secret key while no server runs; browsers sign in again")).action(async (flags) =>
+    (await import('./commands/secrets.ts')).rotateSecrets(flags),
   );
 }
 

@@ -6,14 +6,17 @@ import { v7 } from 'uuid';
 import { type Auth, createAuth } from './auth/auth.ts';
 import type { EndedCredentials } from './auth/ended-credentials.ts';
 import type { Config } from './config.ts';
-import { readSecretKey } from './home-folder.ts';
+import { readSecretKeys } from './home-folder.ts';
 import { Housekeeper } from './housekeeper.ts';
 import { createHttp } from './http/create-http.ts';
 import { Door } from './http/door.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
 import { postgresChannel } from './neighbours/index.ts';
-import { createModels, createRunner, type ModelConfig, type ModelPort, type Runner } from './runner/index.ts';
+import { createChangeableModels, createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
+import { Keyring } from './secrets/keyring.ts';
+import { type OpenSecrets, openSecrets } from './secrets/open-secrets.ts';
+import { openProviderDesk } from './secrets/provider-desk.ts';
 import { StartError } from './start-error.ts';
 import { connect, createStore, type Database, type EmbeddedPostgres, isMigrated, migrate, startEmbeddedPostgres } from './store/index.ts';
 import { createTransport, type SignInAttempt, type SignInResult, type Transport } from './transport/index.ts';
@@ -47,20 +50,19 @@ interface Storage {
 /** Brings up a node, from database to open port. What its reader can mend is a `StartError`; nothing is left running then. */
 export async function startServer(config: Config, log: Log, parts: ServerParts): Promise<ServerHandle> {
   requireModel(config);
-  const models = createModels({ ...modelConfig(config), ...parts.modelTimeouts });
   const storage = await openStorage(config, log);
   try {
-    return await startOn(storage, { config, log, parts, models });
+    return await startOn(storage, { config, log, parts });
   } catch (error) {
     await closeStorage(storage);
     throw error;
   }
 }
 
-/** A model that cannot be used is told now, not at the first message. Asks nobody on the network. */
+/** A model that no key could make usable is told now, not at the first message. Asks nobody on the network. */
 export function requireModel(config: Config): void {
   const fault = config.model === undefined ? undefined : createModels(modelConfig(config)).check(config.model);
-  if (fault) throw new StartError(`TENDON_MODEL is "${config.model}": ${fault.message}`);
+  if (fault?.code === 'model_unknown') throw new StartError(`TENDON_MODEL is "${config.model}": ${fault.message}`);
 }
 
 async function openStorage(config: Config, log: Log): Promise<Storage> {
@@ -84,20 +86,60 @@ interface Given {
   readonly config: Config;
   readonly log: Log;
   readonly parts: ServerParts;
-  readonly models: ModelPort;
 }
 
-async function startOn(storage: Storage, { config, log, parts, models }: Given): Promise<ServerHandle> {
+async function startOn(storage: Storage, given: Given): Promise<ServerHandle> {
+  const { secretKeys, models, secrets } = await openKeys(storage, given);
+  try {
+    return await serve(storage, { ...given, secretKey: secretKeys.current, models, secrets });
+  } catch (error) {
+    await secrets.close();
+    throw error;
+  }
+}
+
+/** The models with the keys that hold now, whichever way they are given; a change reaches them at once. */
+async function openKeys({ database, embedded }: Storage, { config, log, parts }: Given) {
+  const secretKeys = await readSecretKeys(config.home, { secretKey: config.secretKey, previousKeys: config.previousSecretKeys });
+  const configOf = (providers: Config['providers']) => ({ ...modelConfig({ ...config, providers }), ...parts.modelTimeouts });
+  const models = createChangeableModels(configOf(config.providers));
+  const secrets = await openSecrets({
+    pool: database.pool,
+    keyring: new Keyring(secretKeys.current, secretKeys.others),
+    // A database of our own has no other node.
+    sharedUrl: embedded ? undefined : database.url,
+    environment: config.providers,
+    onProvidersChanged: (providers) => models.change(configOf(providers)),
+    log,
+  });
+  const fault = config.model === undefined ? undefined : models.check(config.model);
+  if (fault) log.warn(`TENDON_MODEL is "${config.model}": ${fault.message}`);
+  return { secretKeys, models, secrets };
+}
+
+interface Opened extends Given, Pick<Awaited<ReturnType<typeof openKeys>>, 'models' | 'secrets'> {
+  readonly secretKey: Buffer;
+}
+
+async function serve(storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
-  const auth = await createAuth({ config, pool: database.pool, secretKey: await readSecretKey(config.home, config.secretKey), door, log });
+  const auth = await createAuth({ config, pool: database.pool, secretKey, door, log });
   const state = { isDraining: false };
   const metrics = createMetrics([
     { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => transport.connections().agent },
     { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => transport.connections().gateway },
     { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
   ]);
-  const http = createHttp({ door, auth, webRoot: parts.webRoot, readiness: () => readiness(database, state), metrics, log });
+  const http = createHttp({
+    door,
+    auth,
+    providers: openProviderDesk(auth, secrets, () => new Date()),
+    webRoot: parts.webRoot,
+    readiness: () => readiness(database, state),
+    metrics,
+    log,
+  });
   const transport = createTransport({
     httpServer: http,
     checkDoor: (request) => doorVerdict(door, request),
@@ -139,7 +181,7 @@ async function startOn(storage: Storage, { config, log, parts, models }: Given):
     auth.warm().catch((error: unknown) => log.warn({ err: error }, 'sign-in could not be prepared'));
     return auth.signInLink();
   };
-  const close = closing({ http, transport, runner, housekeeper, ended, storage, state });
+  const close = closing({ http, transport, runner, housekeeper, ended, secrets, storage, state });
   return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
 }
 
@@ -194,12 +236,13 @@ interface Running {
   readonly runner: Runner;
   readonly housekeeper: Housekeeper;
   readonly ended: EndedCredentials;
+  readonly secrets: OpenSecrets;
   readonly storage: Storage;
   readonly state: { isDraining: boolean };
 }
 
 /** Outside in: first nobody new, then nobody at all, then the work, then the data. */
-function closing({ http, transport, runner, housekeeper, ended: endedCredentials, storage, state }: Running): () => Promise<void> {
+function closing({ http, transport, runner, housekeeper, ended: endedCredentials, secrets, storage, state }: Running): () => Promise<void> {
   let ended: Promise<void> | undefined;
   const close = async () => {
     state.isDraining = true;
@@ -208,6 +251,7 @@ function closing({ http, transport, runner, housekeeper, ended: endedCredentials
     const closed = new Promise((resolve) => http.close(resolve));
     http.closeAllConnections();
     await closed;
+    await secrets.close();
     await closeStorage(storage);
   };
   return () => {

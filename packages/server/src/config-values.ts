@@ -81,6 +81,27 @@ export const secretKey = z
     'give 32 bytes as base64, as printed by: openssl rand -base64 32',
   );
 
+const MOST_KEYS = 5;
+
+/** Keys of the same form, comma separated. */
+export const secretKeyList = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .pipe(
+    z
+      .array(
+        z
+          .string()
+          .refine((part) => secretKey.safeParse(part).success, 'give the key that TENDON_SECRET_KEY had: 32 bytes as base64 (several: comma separated)'),
+      )
+      .max(MOST_KEYS, `give at most ${MOST_KEYS} keys`),
+  );
+
 export const modelName = z.string().regex(/^(?:demo|[a-z0-9-]+\/\S+)$/, 'give provider/model, such as anthropic/claude-sonnet-4-5, or demo');
 
 /** The serialised origin (RFC 6454, section 6.2) of an http(s) address that is nothing but an origin; otherwise undefined. */

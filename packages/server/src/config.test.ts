@@ -95,6 +95,9 @@ const WRONG: readonly [VariableName, string, RegExp][] = [
   ['TENDON_OWNER_KEY', 'short', /at least 32 characters/],
   ['TENDON_OWNER_KEY', `${'x'.repeat(40)} y`, /without spaces/],
   ['TENDON_SECRET_KEY', 'AAAA', /32 bytes as base64/],
+  ['TENDON_SECRET_KEY_PREVIOUS', 'AAAA', /32 bytes as base64/],
+  ['TENDON_SECRET_KEY_PREVIOUS', `${Buffer.alloc(32).toString('base64')},AAAA`, /32 bytes as base64/],
+  ['TENDON_SECRET_KEY_PREVIOUS', Array(6).fill(Buffer.alloc(32).toString('base64')).join(','), /at most 5 keys/],
   ['TENDON_JWT_JWKS_URL', 'file:///etc/passwd', /https:\/\//],
   ['TENDON_DESKTOP', 'maybe', /on or off/],
   ['TENDON_MODEL', 'claude', /provider\/model/],
@@ -107,7 +110,7 @@ const WRONG: readonly [VariableName, string, RegExp][] = [
 for (const [name, value, allowed] of WRONG) {
   test(`O2: ${name}=${JSON.stringify(value)} is one line with name, value and what is allowed`, () => {
     const faults = faultsOf(load({ [name]: value }));
-    const isSecret = ['TENDON_DATABASE_URL', 'TENDON_REDIS_URL', 'TENDON_OWNER_KEY', 'TENDON_SECRET_KEY'].includes(name);
+    const isSecret = ['TENDON_DATABASE_URL', 'TENDON_REDIS_URL', 'TENDON_OWNER_KEY', 'TENDON_SECRET_KEY', 'TENDON_SECRET_KEY_PREVIOUS'].includes(name);
     assert.equal(faults.length, 1);
     const line = String(faults[0]);
     assert.match(line, new RegExp(`^${name} is "`));
@@ -158,6 +161,14 @@ for (const [host, publicUrl, isAllowed] of LISTENING) {
     if (!isAllowed) assert.match(String(faultsOf(loaded)), /TENDON_AUTH is "disabled"/);
   });
 }
+
+test('A16, O1: earlier secret keys are a list, and none when nothing is given', () => {
+  const [one, two] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(32, 2).toString('base64')];
+  assert.deepEqual(configOf(load({})).previousSecretKeys, []);
+  const loaded = load({ TENDON_SECRET_KEY_PREVIOUS: ` ${one}, ${two},` });
+  assert.deepEqual(configOf(loaded).previousSecretKeys, [one, two]);
+  assert.ok(!JSON.stringify(loaded.ok && loaded.origins).includes(one));
+});
 
 test('O12: secrets are hidden in what doctor shows', () => {
   const secret = 'very-secret-value-very-secret-value-1';

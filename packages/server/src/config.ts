@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { host, httpUrl, modelName, onOff, originList, originText, port, proxyList, secretKey, text, urlOf } from './config-values.ts';
+import { host, httpUrl, modelName, onOff, originList, originText, port, proxyList, secretKey, secretKeyList, text, urlOf } from './config-values.ts';
 
 interface Variable {
   readonly schema: z.ZodType<unknown, string>;
@@ -32,6 +32,7 @@ const VARIABLES = {
   },
   TENDON_API_KEY: { schema: text.max(16_384, 'give a key'), isSecret: true },
   TENDON_SECRET_KEY: { schema: secretKey, isSecret: true },
+  TENDON_SECRET_KEY_PREVIOUS: { schema: secretKeyList, isSecret: true },
   TENDON_JWT_ISSUER: { schema: text },
   TENDON_JWT_AUDIENCE: { schema: text },
   TENDON_JWT_JWKS_URL: { schema: httpUrl('https://issuer.example/.well-known/jwks.json') },
@@ -106,8 +107,10 @@ export interface Config {
   readonly auth: 'required' | 'disabled';
   readonly ownerKey?: string | undefined;
   readonly apiKey?: string | undefined;
-  /** 32 bytes, base64. Undefined: a file in the home, see `readSecretKey`. */
+  /** 32 bytes, base64. Undefined: a file in the home, see `readSecretKeys`. */
   readonly secretKey?: string | undefined;
+  /** Keys that open beside it, and never seal. */
+  readonly previousSecretKeys: readonly string[];
   readonly jwt?: JwtConfig | undefined;
   readonly oidc?: OidcConfig | undefined;
   readonly desktop: boolean;
@@ -241,6 +244,7 @@ function assemble(given: Given, cwd: string): Config {
     ownerKey: given.TENDON_OWNER_KEY,
     apiKey: given.TENDON_API_KEY,
     secretKey: given.TENDON_SECRET_KEY,
+    previousSecretKeys: given.TENDON_SECRET_KEY_PREVIOUS ?? [],
     jwt: jwtOf(given),
     oidc: oidcOf(given),
     desktop: given.TENDON_DESKTOP ?? false,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, link, mkdir, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { StartError } from './start-error.ts';
 
 /**
@@ -34,18 +34,81 @@ export async function readHomeFile(home: string): Promise<string | undefined> {
   }
 }
 
+const KEY_FILE = 'secret.key';
+/** Earlier keys, one a line: what they sealed opens until it is sealed anew, and so do copies of the database from before. */
+const PREVIOUS_FILE = 'secret.key.previous';
+
+export interface SecretKeys {
+  /** Seals secrets at rest and signs cookies. */
+  readonly current: Buffer;
+  /** Open as well: earlier keys, and the coming one while a rotation goes from node to node. */
+  readonly others: readonly Buffer[];
+}
+
 /**
- * The key that encrypts secrets at rest and signs cookies: TENDON_SECRET_KEY, or 32 random bytes kept in `$TENDON_HOME/secret.key` (0600).
- * Two processes that make it at once end with the same one: the file appears whole or not at all.
+ * The secret key (TENDON_SECRET_KEY, or 32 random bytes kept in `$TENDON_HOME/secret.key`, 0600) and those that open beside it
+ * (TENDON_SECRET_KEY_PREVIOUS, `secret.key.previous`, and the file's key where the environment now gives another one).
  */
-export async function readSecretKey(home: string, given: string | undefined): Promise<Buffer> {
+export async function readSecretKeys(
+  home: string,
+  given: { readonly secretKey?: string | undefined; readonly previousKeys?: readonly string[] },
+): Promise<SecretKeys> {
+  const current = await readSecretKey(home, given.secretKey);
+  const named = (given.previousKeys ?? []).map((key) => Buffer.from(key, 'base64'));
+  const fromFile = given.secretKey === undefined ? undefined : await readKeyFile(join(home, KEY_FILE)).catch(() => undefined);
+  const others = [...named, ...(fromFile ? [fromFile] : []), ...(await readPreviousKeys(home))];
+  return { current, others: others.filter((key) => !key.equals(current)) };
+}
+
+/**
+ * Puts a new key in the place of the home's own, which goes to the earlier ones first: whenever this is cut off, every key that has sealed
+ * something is in one of the two files. Throws StartError when there is no key to replace.
+ */
+export async function rotateSecretKey(home: string): Promise<void> {
+  const path = join(home, KEY_FILE);
+  const current = await readKeyFile(path);
+  if (!current) throw new StartError(`${path} is not there yet: there is nothing to rotate. Tendon makes it at its first start`);
+  const earlier = (await readPreviousKeys(home)).filter((key) => !key.equals(current));
+  await replaceFile(join(home, PREVIOUS_FILE), [current, ...earlier].map((key) => `${key.toString('base64')}\n`).join(''));
+  await replaceFile(path, `${randomBytes(32).toString('base64')}\n`);
+}
+
+async function readPreviousKeys(home: string): Promise<readonly Buffer[]> {
+  const path = join(home, PREVIOUS_FILE);
+  const content = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return '';
+    throw new StartError(`${path} cannot be read (${codeOf(error)}): mend its permissions`, { cause: error });
+  });
+  const keys = content.split('\n').flatMap((line) => (line.trim() === '' ? [] : [Buffer.from(line.trim(), 'base64')]));
+  if (keys.some((key) => key.length !== 32))
+    throw new StartError(`${path} is damaged: put back a copy, or remove it (secrets that only an earlier key opens must then be entered again)`);
+  return keys;
+}
+
+/** The new content appears whole, on the disk, or not at all. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const draft = `${path}.${randomBytes(8).toString('hex')}`;
+  try {
+    await writeFile(draft, content, { mode: 0o600, flag: 'wx', flush: true });
+    await rename(draft, path);
+    const folder = await open(dirname(path));
+    await folder.sync().finally(() => folder.close());
+  } catch (error) {
+    throw new StartError(`${path} cannot be written (${codeOf(error)}): make room, or mend the permissions of its folder`, { cause: error });
+  } finally {
+    await unlink(draft).catch(() => undefined);
+  }
+}
+
+/** Two processes that make the key at once end with the same one: the file appears whole or not at all. */
+async function readSecretKey(home: string, given: string | undefined): Promise<Buffer> {
   if (given !== undefined) return Buffer.from(given, 'base64');
-  const path = join(home, 'secret.key');
+  const path = join(home, KEY_FILE);
   const known = await readKeyFile(path);
   if (known) return known;
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   try {
-    await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+    await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
     await link(draft, path).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error;
     });

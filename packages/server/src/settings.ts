@@ -1,5 +1,5 @@
 /** The face for programs that read the configuration without running a server: `tendon gateway`, `chat`, `key`, `doctor`. Loads neither database nor models. */
 export { type Config, homeFolder, isLoopbackHost, type LoadedConfig, loadConfig, type VariableName } from './config.ts';
-export { prepareHome, readHomeFile } from './home-folder.ts';
+export { prepareHome, readHomeFile, rotateSecretKey } from './home-folder.ts';
 export { createLog, type Log } from './log.ts';
 export { StartError } from './start-error.ts';

@@ -7,6 +7,7 @@ import { WEB_ROOT } from '../web-build.ts';
 import type { Finding } from './finding.ts';
 import { checkMcp } from './mcp-check.ts';
 import { firstLine } from './programs.ts';
+import { askServer, checkSecrets, type ServerFacts } from './server-facts.ts';
 
 /** Every check; each fails by itself and tells, so that one broken thing does not hide another. */
 export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]> {
@@ -15,6 +16,7 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
     return [checkNode(), ...faults, await checkSearch(), await checkSandbox(), await checkBrowser()];
   }
   const { config } = loaded;
+  const facts = await askServer(config);
   return [
     checkNode(),
     { subject: 'settings', state: 'ok', detail: 'every value is valid' },
@@ -22,7 +24,8 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
     await checkPort(config),
     await checkDatabase(config),
     checkRedis(config),
-    await checkModel(config),
+    checkSecrets(facts),
+    await checkModel(config, facts),
     checkWeb(),
     await checkSearch(),
     await checkSandbox(),
@@ -91,14 +94,21 @@ function checkRedis(config: Config): Finding {
   return { subject: 'redis', state: 'ok', detail: config.redisUrl === undefined ? 'not used' : 'TENDON_REDIS_URL is set, and this version does not use it' };
 }
 
-async function checkModel(config: Config): Promise<Finding> {
+async function checkModel(config: Config, facts: ServerFacts): Promise<Finding> {
   const subject = 'model';
   if (config.model !== undefined && config.model !== 'demo') {
-    const missing = missingKey(config, config.model.split('/')[0] ?? '');
+    const provider = config.model.split('/')[0] ?? '';
+    const missing = missingKey(config, provider);
     if (missing === undefined) return { subject, state: 'ok', detail: config.model };
-    return { subject, state: 'broken', detail: `${config.model} needs ${missing}`, mend: `Set ${missing}, or choose another model with TENDON_MODEL.` };
+    if (isStored(facts, provider)) return { subject, state: 'ok', detail: `${config.model}, with the key that was entered on the page Models` };
+    const mend = `Enter its key on the page Models, set ${missing}, or choose another model with TENDON_MODEL.`;
+    if (facts.kind === 'none')
+      return { subject, state: 'missing', detail: `${config.model} needs a key; no server runs that could tell whether one is stored`, mend };
+    return { subject, state: 'broken', detail: `${config.model} needs ${missing}`, mend };
   }
   const { providers } = config;
+  const stored = facts.kind === 'running' ? facts.storedProviders : [];
+  if (stored.length > 0) return { subject, state: 'ok', detail: `keys entered on the page Models for ${stored.join(', ')}` };
   const known = Object.entries({
     Anthropic: providers.anthropicKey,
     OpenAI: providers.openaiKey,
@@ -111,8 +121,12 @@ async function checkModel(config: Config): Promise<Finding> {
     subject,
     state: 'missing',
     detail: 'demo, a small script that needs no network',
-    mend: 'For a real model set ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY or TENDON_COMPATIBLE_URL, or start Ollama.',
+    mend: 'For a real model enter a key on the page Models, set ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY or TENDON_COMPATIBLE_URL, or start Ollama.',
   };
+}
+
+function isStored(facts: ServerFacts, provider: string): boolean {
+  return facts.kind === 'running' && facts.storedProviders.includes(provider);
 }
 
 function missingKey({ providers }: Config, provider: string): string | undefined {

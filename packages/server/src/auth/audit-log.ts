@@ -25,6 +25,8 @@ export const AUDIT_ACTIONS = [
   'sign_in_link_made',
   'rule_stored',
   'rule_revoked',
+  'provider_key_set',
+  'provider_key_removed',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

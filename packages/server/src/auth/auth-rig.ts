@@ -16,8 +16,8 @@ export interface AuthRig extends AsyncDisposable {
   readonly lines: Record<string, unknown>[];
   readonly rawLines: string[];
   readonly clock: { now: Date };
-  /** A second node on the same database. */
-  another(config?: Partial<AuthOptions['config']>): Promise<Auth>;
+  /** A second node on the same database, with the same secret key unless another one is given. */
+  another(config?: Partial<AuthOptions['config']>, otherSecretKey?: Buffer): Promise<Auth>;
 }
 
 export async function authRig(
@@ -42,11 +42,11 @@ export async function authRig(
   const door = new Door({ host: '127.0.0.1', publicUrl: config.publicUrl, allowedOrigins: [], trustedProxies: [] });
   if (port !== 0) door.listening(port);
   const secretKey = randomBytes(32);
-  const another = (other: Partial<AuthOptions['config']> = {}) =>
+  const another = (other: Partial<AuthOptions['config']> = {}, otherSecretKey = secretKey) =>
     createAuth({
       config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, desktop: false, ...config, ...other },
       pool: database.pool,
-      secretKey,
+      secretKey: otherSecretKey,
       door,
       log,
       now: () => clock.now,

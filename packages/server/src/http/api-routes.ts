@@ -1,16 +1,17 @@
 import type { Hono } from 'hono';
 import { pageOrigin } from '../auth/authenticate.ts';
 import { addAccountRoutes } from './account-routes.ts';
-import { type DoorAndAuth, type HttpEnv, identify, nothingHere, readJson, refused, tooLarge, tooMany } from './answers.ts';
+import { type HttpEnv, identify, nothingHere, readJson, refused, tooLarge, tooMany } from './answers.ts';
 import { addAuditRoutes } from './audit-routes.ts';
 import { addDeviceRoutes } from './device-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import { addPairingRoutes } from './pairing-routes.ts';
 import { addPeopleRoutes } from './people-routes.ts';
+import { addProviderRoutes, type ProviderRoutesParts } from './provider-routes.ts';
 import { addSignInRoutes } from './sign-in-routes.ts';
 
 /** `/api/*`: who am I, sign out, session tokens, keys. Every answer is JSON and not stored by anyone. */
-export function addApiRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
+export function addApiRoutes(app: Hono<HttpEnv>, parts: ProviderRoutesParts): void {
   const { auth, door } = parts;
   app.use('/api/*', async (context, next) => {
     await next();
@@ -53,6 +54,7 @@ export function addApiRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   addAccountRoutes(app, parts);
   addPeopleRoutes(app, parts);
   addAuditRoutes(app, parts);
+  addProviderRoutes(app, parts);
   addKeyRoutes(app, parts);
   addDeviceRoutes(app, parts);
   addPairingRoutes(app, parts);

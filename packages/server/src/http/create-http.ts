@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono';
 import type { Auth } from '../auth/auth.ts';
 import { isLoopbackHost } from '../config.ts';
 import type { Log } from '../log.ts';
+import type { ProviderDesk } from '../secrets/provider-desk.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 import { addApiRoutes } from './api-routes.ts';
 import type { Door } from './door.ts';
@@ -17,6 +18,7 @@ import { StaticFiles } from './static-files.ts';
 export interface HttpOptions {
   readonly door: Door;
   readonly auth: Auth;
+  readonly providers: ProviderDesk;
   /** Folder of the built web UI; it may be missing. */
   readonly webRoot: string;
   /** What `/readyz` says; `checks` names each thing that was looked at. */

@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect as dial } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '@tendon/testing';
 import { type AuthRig, authRig } from '../auth/auth-rig.ts';
+import type { ProviderConfig } from '../config.ts';
+import { Keyring } from '../secrets/keyring.ts';
+import { type OpenSecrets, openSecrets } from '../secrets/open-secrets.ts';
+import { openProviderDesk } from '../secrets/provider-desk.ts';
 import { createHttp } from './create-http.ts';
 import { createMetrics } from './metrics.ts';
 
@@ -16,6 +21,9 @@ export interface Answer {
 /** The HTTP server on a real port with real auth and a small built page. For tests. */
 export interface HttpRig extends AsyncDisposable {
   readonly auth: AuthRig;
+  readonly secrets: OpenSecrets;
+  /** What the models were last told. */
+  readonly providers: () => ProviderConfig;
   readonly port: number;
   readonly origin: string;
   readonly webRoot: string;
@@ -30,7 +38,8 @@ export interface HttpRig extends AsyncDisposable {
 export const PAGE = '<!doctype html><title>Tendon</title><div id="root"></div>';
 export const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))})`;
 
-export async function httpRig(config: Parameters<typeof authRig>[0] = {}): Promise<HttpRig> {
+/** `environment`: the keys of providers that are set from the outside. */
+export async function httpRig(config: Parameters<typeof authRig>[0] = {}, environment: ProviderConfig = {}): Promise<HttpRig> {
   const folder = await temporaryFolder();
   const webRoot = join(folder.path, 'dist');
   await mkdir(join(webRoot, 'assets'), { recursive: true });
@@ -39,10 +48,18 @@ export async function httpRig(config: Parameters<typeof authRig>[0] = {}): Promi
   await writeFile(join(webRoot, 'assets', 'app-1a2b3c.js'), SCRIPT);
   await writeFile(join(webRoot, 'icon.png'), Buffer.from([0x89, 0x50, 0x4e, 0x47]));
   const auth = await authRig({ publicUrl: undefined, ...config }, 0);
+  let providers = environment;
+  const secrets = await openSecrets({
+    ...{ pool: auth.database.pool, keyring: new Keyring(randomBytes(32)), sharedUrl: undefined, environment, log: auth.log },
+    onProvidersChanged: (changed) => {
+      providers = changed;
+    },
+  });
   const readiness = { ok: true };
   const server = createHttp({
     door: auth.door,
     auth: auth.auth,
+    providers: openProviderDesk(auth.auth, secrets, () => auth.clock.now),
     webRoot,
     readiness: async () => ({ ok: readiness.ok, checks: { database: readiness.ok ? 'ok' : 'cannot be reached' } }),
     metrics: createMetrics([{ name: 'tendon_test', help: 'A test.', read: () => 7 }]),
@@ -52,6 +69,8 @@ export async function httpRig(config: Parameters<typeof authRig>[0] = {}): Promi
   const { port } = server.address() as AddressInfo;
   return {
     auth,
+    secrets,
+    providers: () => providers,
     port,
     origin: `http://127.0.0.1:${port}`,
     webRoot,
@@ -62,6 +81,7 @@ export async function httpRig(config: Parameters<typeof authRig>[0] = {}): Promi
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await secrets.close();
       await auth[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
     },

@@ -47,8 +47,8 @@ export interface PeopleRig extends HttpRig {
 }
 
 /** The HTTP server with a signed-in owner. For tests. */
-export async function peopleRig(config: Parameters<typeof httpRig>[0] = {}): Promise<PeopleRig> {
-  const rig = await httpRig(config);
+export async function peopleRig(...options: Parameters<typeof httpRig>): Promise<PeopleRig> {
+  const rig = await httpRig(...options);
   const link = new URL(await rig.auth.auth.signInLink());
   const answer = await rig.ask('GET', `${link.pathname}${link.search}`);
   const owner = new Browser(rig, cookiePair(String(answer.headers['set-cookie']?.[0])));

@@ -1,3 +1,3 @@
-export type { ModelConfig, ModelPort } from './model/model-port.ts';
-export { createModels } from './model/models.ts';
+export type { ModelConfig } from './model/model-port.ts';
+export { createChangeableModels, createModels } from './model/models.ts';
 export { createRunner, type Runner } from './runner.ts';

@@ -30,6 +30,8 @@ const WORDS: Readonly<Record<string, string>> = {
   sign_in_link_made: 'made a sign-in link',
   rule_stored: 'allowed for the future, without being asked',
   rule_revoked: 'took back what was allowed',
+  provider_key_set: 'set the key of a model provider',
+  provider_key_removed: 'removed the key of a model provider',
 };
 
 /** An entry of the audit log (SPEC A12) as a sentence without its person; an action of a newer server stands as it is. */

@@ -22,6 +22,7 @@ const PermissionsPage = lazy(async () => ({ default: (await import('../permissio
 const AccessPage = lazy(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage }));
 const AccountPage = lazy(async () => ({ default: (await import('../account/account-page.tsx')).AccountPage }));
 const PeoplePage = lazy(async () => ({ default: (await import('../account/people-page.tsx')).PeoplePage }));
+const ModelsPage = lazy(async () => ({ default: (await import('../models/models-page.tsx')).ModelsPage }));
 const JoinPage = lazy(async () => ({ default: (await import('../account/join-page.tsx')).JoinPage }));
 const PairPage = lazy(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage }));
 const Dialog = lazy(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
@@ -106,6 +107,9 @@ function Pages(): ReactNode {
       </Route>
       <Route path="/people">
         <PeoplePage />
+      </Route>
+      <Route path="/models">
+        <ModelsPage />
       </Route>
       <Route path="/pair">
         <PairPage />

@@ -2,6 +2,7 @@ import { useAgentClient, useStore } from '@tendon/client/react';
 import { ArrowUpRight } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
+import { useIsOwner } from '../account/use-is-owner.ts';
 import { Composer, type ComposerHandle } from '../composer/composer.tsx';
 import { NEW_SESSION_DRAFT } from '../composer/drafts.ts';
 import { ModelPicker, type Place, PlacePicker } from '../composer/pickers.tsx';
@@ -96,10 +97,30 @@ function Suggestions({ items, onChoose }: { items: readonly Suggestion[]; onChoo
   );
 }
 
+function DemoHint(): ReactNode {
+  const isOwner = useIsOwner();
+  return (
+    <p>
+      This is the demo model: it needs no network and understands a few plain commands.{' '}
+      {isOwner ? (
+        <>
+          For a real one, enter a provider's key on{' '}
+          <Link href="/models" className="text-accent-ink underline underline-offset-2">
+            Models
+          </Link>
+          .
+        </>
+      ) : (
+        'For a real one, an owner enters the key of a provider.'
+      )}
+    </p>
+  );
+}
+
 function Hints({ isDemo, hasMachine }: { isDemo: boolean; hasMachine: boolean }): ReactNode {
   return (
     <div className="space-y-1 px-1 text-center text-xs text-faint">
-      {isDemo && <p>This is the demo model: it needs no network and understands a few plain commands. For a real one, set a provider's key and start again.</p>}
+      {isDemo && <DemoHint />}
       {!hasMachine && (
         <p>
           No machine is online, so nothing can be run yet.{' '}

@@ -1,4 +1,4 @@
-import { CircleUser, Keyboard, KeyRound, Monitor, Moon, ShieldCheck, Sun, SunMoon, Users } from 'lucide-react';
+import { CircleUser, Cpu, Keyboard, KeyRound, Monitor, Moon, ShieldCheck, Sun, SunMoon, Users } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useIsOwner } from '../account/use-is-owner.ts';
@@ -35,9 +35,14 @@ export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
           Account
         </PlaceLink>
         {useIsOwner() && (
-          <PlaceLink href="/people" onNavigate={onNavigate} icon={<Users />}>
-            People
-          </PlaceLink>
+          <>
+            <PlaceLink href="/people" onNavigate={onNavigate} icon={<Users />}>
+              People
+            </PlaceLink>
+            <PlaceLink href="/models" onNavigate={onNavigate} icon={<Cpu />}>
+              Models
+            </PlaceLink>
+          </>
         )}
         <div className="mt-1 flex items-center justify-between ps-2.5">
           <ConnectionDot isLabelled />

@@ -36,9 +36,12 @@ export function listModels(config: ModelConfig, discovered: readonly string[]): 
     if (rows.has(id)) return;
     const provider = parseModel(id)?.provider;
     const missing = provider ? missingVariable(provider, config) : undefined;
-    rows.set(id, missing ? { id, name, available: false, hint: `Set ${missing} for the server.` } : { id, name, available: true });
+    rows.set(
+      id,
+      missing ? { id, name, available: false, hint: `Needs a key: on the page Models, or ${missing} for the server.` } : { id, name, available: true },
+    );
   };
-  if (config.model && !checkModel(config.model, config)) add(config.model, nameOf(config.model));
+  if (config.model && (isDemo(config.model) || parseModel(config.model))) add(config.model, nameOf(config.model));
   for (const provider of PROVIDER_NAMES) for (const model of PROVIDERS[provider].models) add(`${provider}/${model.id}`, model.name);
   for (const id of discovered) add(id, nameOf(id));
   add(DEMO_MODEL, 'Demo (no network, no key)');

@@ -83,7 +83,7 @@ function messageFor(name: ModelName, { code, detail, retryable }: ProviderFailur
   const said = detail ? ` It said: ${detail}` : '';
   switch (code) {
     case 'model_unauthorized':
-      return `${label} refused the credential for ${model}. Check ${keyVariable ?? urlVariable ?? 'its settings'} and that the account may use this model.`;
+      return `${label} refused the credential for ${model}. Check its key (page Models, or ${keyVariable ?? urlVariable ?? 'its settings'}) and that the account may use this model.`;
     case 'model_rate_limited':
       return `${label} takes no more requests for ${model} now: a rate limit or the account's credit is used up. Wait a moment and try again, or check the account.${said}`;
     case 'model_unavailable':
@@ -100,7 +100,7 @@ function messageFor(name: ModelName, { code, detail, retryable }: ProviderFailur
     case 'model_unknown':
       return `${label} knows no model ${name.id}. Choose another model${urlVariable ? `, or check ${urlVariable}` : ''}.`;
     case 'model_not_configured':
-      return `${model} cannot be used yet: its settings are missing. Set ${keyVariable ?? urlVariable ?? 'them'} for the server, or choose another model.`;
+      return `${model} cannot be used yet: its settings are missing. An owner can enter them on the page Models, or set ${keyVariable ?? urlVariable ?? 'them'} for the server. Or choose another model.`;
   }
 }
 
@@ -171,5 +171,5 @@ function cleanDetail(text: string, secrets: readonly string[]): string {
 function spellings(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const alone = (['base64url', 'base64', 'hex'] as const).map((encoding) => bytes.toString(encoding).replace(/=+$/, ''));
-  return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), ...alone];
+  return [secret, encodeURIComponent(secret.toWellFormed()), JSON.stringify(secret).slice(1, -1), ...alone];
 }

@@ -72,7 +72,7 @@ describe('models', () => {
     assert.ok(rows.some((row) => row.id === 'anthropic/claude-of-mine' && row.available));
     assert.ok(rows.some((row) => row.id === 'demo/tendon' && row.available));
     const openai = rows.filter((row) => row.id.startsWith('openai/'));
-    assert.ok(openai.length > 0 && openai.every((row) => !row.available && row.hint === 'Set OPENAI_API_KEY for the server.'));
+    assert.ok(openai.length > 0 && openai.every((row) => !row.available && row.hint === 'Needs a key: on the page Models, or OPENAI_API_KEY for the server.'));
     assert.equal(
       rows.findIndex((row) => !row.available),
       rows.filter((row) => row.available).length,

@@ -42,3 +42,18 @@ export function createModels(config: ModelConfig, parts: ModelParts = {}): Model
     },
   };
 }
+
+/** The same with a configuration that can change: a step goes on with the keys that it began with, the next one has the new. */
+export function createChangeableModels(config: ModelConfig): ModelPort & { change(config: ModelConfig): void } {
+  let current = createModels(config);
+  return {
+    change: (changed) => {
+      current = createModels(changed);
+    },
+    check: (model) => current.check(model),
+    step: (request, sink) => current.step(request, sink),
+    list: () => current.list(),
+    defaultModel: () => current.defaultModel(),
+    warmUp: (model) => current.warmUp(model),
+  };
+}

@@ -105,7 +105,10 @@ export function configurationFault(name: ModelName, config: ModelConfig): ModelF
   const missing = missingVariable(name.provider, config);
   if (!missing) return undefined;
   const model = `${name.provider}/${name.id}`;
-  return { code: 'model_not_configured', message: `${model} cannot be used yet: set ${missing} for the server and start it again, or choose another model.` };
+  return {
+    code: 'model_not_configured',
+    message: `${model} cannot be used yet: an owner can enter its key on the page Models, or set ${missing} for the server and start it again. Or choose another model.`,
+  };
 }
 
 export function missingVariable(provider: ProviderName, config: ModelConfig): string | undefined {

@@ -68,7 +68,12 @@ export const accounts = pgTable(
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
-  (table) => [index('accounts_user').on(table.userId), uniqueIndex('accounts_provider_account').on(table.providerId, table.accountId)],
+  (table) => [
+    index('accounts_user').on(table.userId),
+    uniqueIndex('accounts_provider_account').on(table.providerId, table.accountId),
+    // Nobody here acts for a person at their provider: its tokens are used once, to learn who came, and never stored.
+    check('accounts_hold_no_tokens', sql`num_nonnulls(${table.accessToken}, ${table.refreshToken}, ${table.idToken}) = 0`),
+  ],
 );
 
 export const verifications = pgTable(
