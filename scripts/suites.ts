@@ -15,7 +15,7 @@ const HEAVY = [
   'packages/server/src/runner/{faults,machine-returns,odd-input,session-actor}.test.ts',
 ];
 /** Needs bubblewrap, which `npm test` installs where it may. */
-const SANDBOX = 'packages/gateway/src/sandbox/*.test.ts';
+const SANDBOX = ['packages/gateway/src/sandbox/*.test.ts', 'packages/gateway/src/tools/{end-folder,hundred-stops,terminal}.test.ts'];
 /** Needs a Chromium. */
 const BROWSER = 'packages/gateway/src/browser/chromium-*.test.ts';
 const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
@@ -23,7 +23,7 @@ const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts
 /** `quick` leaves the heavy ones to `npm test`. The heavy ones start first and the quick ones fill the gaps. */
 export function runUnitTests(which: 'all' | 'quick'): Promise<Tally> {
   const heavy = testFiles(...HEAVY);
-  const elsewhere = [...heavy, ...testFiles(SANDBOX, BROWSER)];
+  const elsewhere = [...heavy, ...testFiles(...SANDBOX, BROWSER)];
   const quick = testFiles(...ALL).filter((file) => !elsewhere.includes(file));
   const files = which === 'all' ? [...heavy, ...quick] : quick;
   const name = which === 'all' ? 'unit tests' : `unit tests (without ${heavy.length} files that start PostgreSQL or the product: npm test runs those)`;
@@ -40,7 +40,7 @@ export const SIMULATION: Suite = {
 /** What crosses packages, slowest last. Most of what is killed or shown in a browser waits most of the time: two at once. */
 export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string | undefined })[] = [
   {
-    ...{ name: 'sandbox', files: testFiles(SANDBOX), ensure: ensureSandbox },
+    ...{ name: 'sandbox', files: testFiles(...SANDBOX), ensure: ensureSandbox },
     testTimeoutMs: 60_000,
     fileTimeoutMs: 300_000,
     concurrency: 1,

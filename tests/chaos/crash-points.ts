@@ -72,7 +72,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
     { part: 'server', leg: 'work', file: `${SERVER}/runner/turn-run.ts` },
     {
       'the model is not asked yet': '    const outcome = await context.models.step(\n',
-      'the model has answered': '    await this.#commit(await this.#inputOf(outcome, machine));',
+      'the model has answered': '    await this.#commit(await this.#inputOf(outcome, machine, machine && keptFolder(history, machine)));',
     },
   ),
   ...placesIn(
@@ -107,7 +107,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...placesIn(
     { part: 'gateway', leg: 'work', file: `${GATEWAY}/tools/bash.ts` },
     {
-      'the command is not spawned': '  const child = startSurely(what, pipe, context.callId);',
+      'the command is not spawned': '  const child = startShell(what, pipe, { ...shellEnvironment(process.env, context.callId), ...report?.environment });',
       'the command is spawned and not known': '  const leader = await leaderOf(child, context);',
       'the command runs': '  const end = await ended;',
       'the command has ended': '  const { isHeld } = await pipe.drain();',

@@ -8,6 +8,8 @@ export interface ToolDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly effect: ToolEffect;
   /** The part of the input that a permission rule is about: a command, a path, a pattern. */
   readonly subject: (input: z.infer<Schema>) => string;
+  /** No permission rule allows it: a person decides each time. */
+  readonly isAlwaysAsked?: boolean;
 }
 
 /** Keeps the schema's own type, so that `subject` is checked against it. */

@@ -27,6 +27,14 @@ const edit = z.object({
 
 const processId = z.string().min(1).max(20).describe('Such as p1, as a result or list_processes names it');
 
+/** Keys that are no characters. */
+export const TERMINAL_KEYS = [
+  ...(['enter', 'tab', 'escape', 'backspace', 'delete', 'up', 'down', 'left', 'right', 'home', 'end', 'page_up', 'page_down'] as const),
+  ...(['ctrl_a', 'ctrl_c', 'ctrl_d', 'ctrl_e', 'ctrl_k', 'ctrl_l', 'ctrl_n', 'ctrl_o', 'ctrl_p', 'ctrl_r', 'ctrl_u', 'ctrl_w', 'ctrl_x'] as const),
+] as const;
+
+export type TerminalKey = (typeof TERMINAL_KEYS)[number];
+
 export const LOCAL_TOOLS = {
   read_file: define({
     description:
@@ -72,12 +80,21 @@ export const LOCAL_TOOLS = {
   }),
   bash: define({
     description:
-      'Run a shell command in the workspace and return its output and exit code. It has no terminal and no input. Long output is cut in the middle; read_process shows the rest.',
+      'Run a shell command in the workspace and return its output and exit code. It starts where the one before it has ended (cd is kept), unless you name a folder. It has no terminal unless you ask for one, and no input. Long output is cut in the middle; read_process shows the rest.',
     input: z.object({
       command: z.string().min(1).max(100_000).describe('The command, as for bash -c'),
-      cwd: folder,
+      cwd: z
+        .string()
+        .min(1)
+        .max(4_096)
+        .optional()
+        .describe('Folder inside the workspace to start in; "." is the workspace itself. Left out: where the command before has ended'),
       timeoutMs: z.number().int().min(100).max(3_600_000).optional().describe('Time limit in milliseconds; 120000 when left out'),
       background: z.boolean().optional().describe('Let it run on, such as a server, and answer after a second. It has no time limit then'),
+      terminal: z
+        .boolean()
+        .optional()
+        .describe('Run it in a terminal of 120 columns and 40 lines, for programs that want one. With background, write_process types into it'),
     }),
     effect: 'execute',
     // A rule for a command holds in one folder, and for one that ends: the same words elsewhere, or without an end, may do something else.
@@ -101,6 +118,20 @@ export const LOCAL_TOOLS = {
     }),
     effect: 'read',
     subject: (input) => input.id,
+  }),
+  write_process: define({
+    description:
+      'Type into a command that runs in the background in a terminal (bash with background and terminal), and read what it says to that. The text is typed first, then the keys are pressed.',
+    input: z.object({
+      id: processId,
+      text: z.string().min(1).max(3_000).optional().describe('What to type. A new line in it is the Enter key; end it with one to send a line'),
+      keys: z.array(z.enum(TERMINAL_KEYS)).min(1).max(50).optional().describe('Keys to press after that, in order'),
+      waitMs: z.number().int().min(0).max(60_000).optional().describe('Wait at most so long for what it says to that; 2000 when left out'),
+    }),
+    effect: 'execute',
+    // What the words do depends on what runs there: a rule from before knows nothing of that.
+    isAlwaysAsked: true,
+    subject: ({ id, text, keys }) => JSON.stringify([id, text ?? '', ...(keys ?? [])]),
   }),
   stop_process: define({
     description: 'End a command that runs in the background, with everything it has started.',
@@ -197,6 +228,11 @@ export function toolKind(name: string): ToolKind | undefined {
 /** The definition of a built-in tool, or undefined for a name that is none (an MCP tool, or an invention of the model). */
 export function toolDefinition(name: string): ToolDefinition | undefined {
   return Object.hasOwn(ALL_TOOLS, name) ? (ALL_TOOLS[name as ToolName] as ToolDefinition) : undefined;
+}
+
+/** Whether a person decides each call of this tool, whatever rules there are. */
+export function isAlwaysAsked(tool: string): boolean {
+  return toolDefinition(tool)?.isAlwaysAsked === true;
 }
 
 /** What a stored rule would match for this call: exactly this subject, never the bare tool name. Input must have passed its schema. */

@@ -22,6 +22,8 @@ export const toolMetaSchema = z.looseObject({
   removed: z.number().int().nonnegative().optional(),
   /** Of a command: whether it ran in a sandbox of its machine. */
   sandboxed: z.boolean().optional(),
+  /** Of a command: where the next one of its session starts, relative to the workspace, which is `.`. */
+  folder: z.string().optional(),
   /** How much was left out of `content`, in bytes. */
   truncatedBytes: z.number().int().nonnegative().optional(),
 });

@@ -1,5 +1,5 @@
 import type { AgentClient, SessionClient, SessionView } from '@tendon/client';
-import type { Answers } from '@tendon/protocol';
+import { type Answers, isAlwaysAsked } from '@tendon/protocol';
 import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
 import { subjectOf, TranscriptWriter } from './transcript-writer.ts';
 import { visibleText } from './visible-text.ts';
@@ -88,6 +88,8 @@ export class ChatSession {
 
   async #decide(pending: Extract<Pending, { kind: 'approval' }>, text: string): Promise<void> {
     const decision = approvalOf(text);
+    if (decision?.scope === 'always' && isAlwaysAsked(pending.call.tool))
+      return this.#output.write('This is decided each time: what it does depends on what runs. Type y (run it once), or n and a reason (do not run it).\n');
     if (!decision) return this.#output.write('Type y (run it once), a (always run exactly this), or n and a reason (do not run it).\n');
     await this.#settle(pending.call.id, () => this.#session.decide(pending.call, decision));
   }
@@ -119,7 +121,7 @@ export class ChatSession {
     this.#answers = [];
     if (pending.kind === 'approval')
       this.#output.write(
-        `\nRun this on ${view.session?.workspace ?? 'your machine'}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  [a] always  [n] no, with a reason if you like\n`,
+        `\nRun this on ${view.session?.workspace ?? 'your machine'}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
       );
     if (pending.kind === 'question') this.#ask(pending);
   }

@@ -11,6 +11,12 @@ export interface ShellEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Something that can be typed into. */
+export interface Terminal {
+  /** As if the keys were pressed. False when its command is over. */
+  type(text: string): boolean;
+}
+
 /** A command whose output is kept: one that was left running, was started in the background, or said more than a result holds. */
 export interface KeptCommand {
   /** Short, and good for its own session alone: `p1`. */
@@ -21,6 +27,8 @@ export interface KeptCommand {
   readonly spool: OutputSpool;
   /** Undefined while something of it runs. */
   readonly ended: { readonly at: Date; readonly end: ShellEnd | undefined } | undefined;
+  /** There for one that was started in a terminal and left running in it. */
+  readonly terminal?: Terminal | undefined;
 }
 
 /** Where commands leave what outlives their call. */
@@ -53,6 +61,7 @@ export interface LeftRunning extends Omit<KeptOutput, 'end'> {
   readonly shell?: Promise<ShellEnd | Error>;
   /** Its place in a filtered network, which it has until nothing of it runs. */
   readonly seat?: Pick<NetworkSeat, 'handOver'> | undefined;
+  readonly terminal?: Terminal | undefined;
 }
 
 interface Entry extends KeptCommand {
@@ -164,7 +173,7 @@ export class BackgroundProcesses implements Background {
     );
   }
 
-  #put(kept: Omit<KeptOutput, 'end'>, running: Entry['running']): Entry {
+  #put(kept: Omit<LeftRunning, 'call' | 'pipe' | 'shell' | 'seat'>, running: Entry['running']): Entry {
     this.#count += 1;
     const entry: Entry = { ...kept, id: `p${this.#count}`, ended: undefined, changes: new EventEmitter(), running, onEnded: undefined };
     this.#entries.set(entry.id, entry);

@@ -3,7 +3,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { v7 as newId } from 'uuid';
-import { identify } from './process-table.ts';
 import { findCallProcesses } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
 import { cancelled, openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
@@ -29,7 +28,10 @@ test('G25: both streams in order, exit code, duration, working folder', async ()
     command: 'for i in 1 2 3; do echo out$i; echo err$i >&2; done; echo x > /dev/stderr; basename "$PWD"',
     cwd: "it's here",
   });
-  assert.equal(textOf(fine), "out1\nerr1\nout2\nerr2\nout3\nerr3\nx\nit's here\n");
+  assert.equal(
+    textOf(fine),
+    'out1\nerr1\nout2\nerr2\nout3\nerr3\nx\nit\'s here\n\n[In "it\'s here". The next command starts there, unless it names a folder.]',
+  );
   assert.deepEqual([fine.status, fine.meta?.exitCode], ['succeeded', 0]);
   assert.ok((fine.meta?.durationMs ?? -1) >= 0);
   const wrong = await bench.run('bash', { command: 'echo no >&2; exit 3' });
@@ -81,35 +83,6 @@ test('G26: a background child that holds the output open neither keeps the call 
   await bench[Symbol.asyncDispose]();
   assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
 });
-
-/** Each process of these writes its own number into `pids`, so that what is left is looked for without the code under test. */
-const TREES: [string, string][] = [
-  ['a plain sleep', 'echo $$ >> pids; echo ready; exec sleep 600'],
-  ['children of children', '(bash -c "bash -c \'echo \\$\\$ >> pids; echo ready; sleep 600\' & echo \\$\\$ >> pids; sleep 600" & wait) & wait'],
-  ['one that ignores TERM', 'echo $$ >> pids; trap "" TERM; echo ready; while :; do sleep 0.1; done'],
-  ['a child that ignores TERM, under a shell that obeys', 'bash -c \'trap "" TERM; echo $$ >> pids; echo ready; while :; do sleep 0.1; done\' & wait'],
-  ['a child in a session of its own', "setsid bash -c 'echo $$ >> pids; echo ready; sleep 600' & wait"],
-  [
-    'a daemon: own session, adopted, ignoring TERM and HUP',
-    '(setsid bash -c \'trap "" TERM HUP; echo $$ >> pids; echo ready; while :; do sleep 0.1; done\' &) ; sleep 600',
-  ],
-  ['a child that cleared its environment, still in the group', "env -i bash -c 'echo $$ >> pids; echo ready; sleep 600' & wait"],
-  ['a stopped child', "bash -c 'echo $$ >> pids; echo ready; kill -STOP $$' & wait"],
-  ['a background child that holds the output', "bash -c 'echo $$ >> pids; echo ready; sleep 600' & sleep 600"],
-];
-
-for (const [name, command] of TREES) {
-  test(`G27: a stop ends ${name}, and the result has the output so far`, async () => {
-    await using bench = await openBench();
-    const { result, left } = await endWhenReady(bench, command);
-    assert.equal(result.status, 'cancelled');
-    assert.match(textOf(result), /ready[\s\S]*Cancelled/);
-    assert.deepEqual(left, []);
-    const pids = (await readFile(join(bench.root, 'pids'), 'utf8')).trim().split('\n').map(Number);
-    assert.ok(pids.length > 0);
-    for (const pid of pids) assert.equal(await identify(pid), undefined, `${pid} still lives`);
-  });
-}
 
 test('G27: the time limit is told with the output so far', async () => {
   await using bench = await openBench();

@@ -1,17 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failedResult, type ToolResult, utf8Bytes } from '@tendon/protocol';
 import { withNetworkNotes } from '../sandbox/refusal-notes.ts';
-import { type ShellStart, shellStart } from '../sandbox/sandbox.ts';
+import { shellStart } from '../sandbox/sandbox.ts';
 import type { KeptOutput, LeftRunning, ShellEnd } from './background.ts';
-import { errorCode, ToolFault } from './faults.ts';
+import { EndFolderReport, type NextPlace, nextPlace } from './end-folder.ts';
+import { ToolFault } from './faults.ts';
+import { notStarted } from './not-started.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
-import { identify, identifyChild, type ProcessIdentity } from './process-table.ts';
+import type { ProcessIdentity } from './process-table.ts';
 import { type CallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';
 import { shellEnvironment } from './shell-environment.ts';
+import type { ShellProcess, ShellWork } from './shell-process.ts';
+import { startShell } from './start-shell.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
-import { locateFolder } from './workspace.ts';
+import { locateFolder, type Workspace } from './workspace.ts';
 
 /** What the model is given of an output: its beginning and more of its end, where errors stand. */
 const HEAD_UNITS = 24 * 1024;
@@ -35,13 +39,15 @@ export const bash: LocalTool<'bash'> = {
       );
     }
     if (input.command.includes('\0')) throw new ToolFault('invalid_input', 'The command contains a NUL character. Leave it out.');
-    const folder = await locateFolder(context.workspace, input.cwd);
+    const folder = await startFolder(context.workspace, input.cwd);
+    if (typeof folder !== 'string') return folder;
     const policy = await context.policy.current();
     if (!policy.ok) throw new ToolFault('denied_by_machine', policy.message);
     const place = { workspace: context.workspace, folder, joinNetwork: () => context.networks.join(context.sessionId) };
     const shell = await shellStart(input.command, place, policy.policy.sandbox);
+    const { command, background, terminal } = input;
     try {
-      const result = await runCommand({ shell, folder, command: input.command, isInBackground: input.background === true }, context);
+      const result = await runCommand({ shell, folder, command, isInBackground: background === true, hasTerminal: terminal === true }, context);
       return shell.seat ? withNetworkNotes(result, shell.seat.notes) : result;
     } finally {
       shell.seat?.leave();
@@ -49,14 +55,27 @@ export const bash: LocalTool<'bash'> = {
   },
 };
 
-interface ShellWork {
-  readonly shell: ShellStart;
-  readonly folder: string;
-  readonly command: string;
-  readonly isInBackground: boolean;
+/** The folder that a person was shown is the one in which it runs, or it does not run: nothing is put in its place. */
+async function startFolder(workspace: Workspace, cwd: string | undefined): Promise<string | ToolResult> {
+  try {
+    return await locateFolder(workspace, cwd);
+  } catch (error) {
+    if (!(error instanceof ToolFault) || cwd === undefined || error.code === 'busy') throw error;
+    return failedResult(error.code, `${error.message} Nothing was run. The next command starts in the workspace, unless it names a folder.`, { folder: '.' });
+  }
 }
 
 async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolResult> {
+  // Only what ends before its call does says where the session is.
+  const report = what.isInBackground ? undefined : await EndFolderReport.create();
+  try {
+    return await runReported(what, context, report);
+  } finally {
+    await report?.close();
+  }
+}
+
+async function runReported(what: ShellWork, context: ToolContext, report: EndFolderReport | undefined): Promise<ToolResult> {
   const startedAt = performance.now();
   const keeper = new OutputKeeper(HEAD_UNITS, TAIL_UNITS);
   const kept: Omit<KeptOutput, 'end'> = {
@@ -75,20 +94,18 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
     pipe.close();
     return endedEarly(endReason(context.signal), '');
   }
-  const child = startSurely(what, pipe, context.callId);
-  if (child instanceof Error) return notStarted(child, what.shell);
-  const ended = endOf(child);
-  pipe.handedOver();
+  const child = startShell(what, pipe, { ...shellEnvironment(process.env, context.callId), ...what.shell.seat?.environment, ...report?.environment });
+  const { ended, terminal } = child;
   const leader = await leaderOf(child, context);
   const call: CallProcesses = { callId: context.callId, leader };
   const killed = killWhenAborted(context.signal, call);
   const early =
     what.isInBackground && (await isStillThere(ended, context.signal))
-      ? await leaveRunning({ ...kept, call, pipe, seat: what.shell.seat, shell: ended }, context)
+      ? await leaveRunning({ ...kept, call, pipe, seat: what.shell.seat, shell: ended, terminal }, context)
       : undefined;
   if (early !== undefined) {
     await killed.settle();
-    return startedInBackground(early, keeper.finish().text);
+    return startedInBackground({ id: early, hasTerminal: what.hasTerminal }, keeper.finish().text);
   }
   const end = await ended;
   // Aborted before or while it ended: the kill is waited for, so that a result never stands beside a process of its call.
@@ -103,10 +120,13 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
     seat: what.shell.seat,
     end: end instanceof Error ? undefined : end,
   });
-  if (end instanceof Error) return notStarted(end, what.shell);
+  if (end instanceof Error) return notStarted(end, what.shell.isSandboxed);
   return shellResult(end, {
     context,
     output,
+    place: what.isInBackground
+      ? undefined
+      : nextPlace(relative(context.workspace.root, what.folder), (await report?.read(context.workspace)) ?? { kind: 'unknown' }),
     goesOn,
     keptAs: id,
     isSandboxed: what.shell.isSandboxed,
@@ -141,44 +161,14 @@ function isStillThere(ended: Promise<unknown>, signal: AbortSignal): Promise<boo
   return Promise.race([moment, ended.then(() => false)]);
 }
 
-function startedInBackground(id: string, output: string): ToolResult {
+function startedInBackground({ id, hasTerminal }: { readonly id: string; readonly hasTerminal: boolean }, output: string): ToolResult {
   const soFar = output === '' ? 'It has said nothing so far.' : `Its output so far:\n${output}`;
-  const text = `It runs in the background as ${id}, and ends with the gateway. read_process shows what it says, stop_process ends it. ${soFar}`;
+  const text = `It runs in the background as ${id}, and ends with the gateway. read_process shows what it says, ${hasTerminal ? 'write_process types into it, ' : ''}stop_process ends it. ${soFar}`;
   return { status: 'succeeded', content: [{ type: 'text', text }], meta: { background: true, process: id } };
 }
 
-/** Some faults are thrown and not told as an event, such as an environment too large for the system. */
-function startSurely(what: ShellWork, pipe: OutputPipe, callId: string): ChildProcess | Error {
-  try {
-    return start(what, pipe, callId);
-  } catch (error) {
-    pipe.handedOver();
-    pipe.close();
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-function start(what: ShellWork, pipe: OutputPipe, callId: string): ChildProcess {
-  return spawn(what.shell.program, [...what.shell.args], {
-    cwd: what.folder,
-    env: { ...shellEnvironment(process.env, callId), ...what.shell.seat?.environment },
-    detached: true,
-    stdio: ['ignore', pipe.writeFd, pipe.writeFd],
-  });
-}
-
-function endOf(child: ChildProcess): Promise<ShellEnd | Error> {
-  return new Promise((resolve) => {
-    child.once('error', resolve);
-    // Not `close`: a background child that holds the output open must not keep the call open.
-    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
-  });
-}
-
-async function leaderOf(child: ChildProcess, context: ToolContext): Promise<ProcessIdentity | undefined> {
-  if (child.pid === undefined) return undefined;
-  // A short command may be over before anything is awaited, and what it has left is in its group.
-  const leader = identifyChild(child.pid) ?? (await identify(child.pid));
+async function leaderOf(child: ShellProcess, context: ToolContext): Promise<ProcessIdentity | undefined> {
+  const leader = await child.leader;
   if (leader) context.onSpawned(leader);
   return leader;
 }
@@ -199,16 +189,6 @@ function killWhenAborted(signal: AbortSignal, call: CallProcesses): { settle(): 
   };
 }
 
-function notStarted(error: Error, shell: ShellStart): ToolResult {
-  if (errorCode(error) === 'ENOENT' && shell.isSandboxed)
-    return failedResult(
-      'no_sandbox',
-      'bubblewrap is no longer on this machine. Install it again (Debian: apt install bubblewrap), or start the gateway again.',
-    );
-  if (errorCode(error) === 'ENOENT') return failedResult('no_shell', 'bash was not found on this machine. Install bash, or put it on the PATH of the gateway.');
-  return failedResult('not_started', `The command could not be started (${errorCode(error) ?? error.message}). Try again.`);
-}
-
 function noteOf({ goesOn, keptAs }: ShellRun): string {
   if (goesOn)
     return `\n[A process that it started in the background still runs as ${keptAs}, and ends with the gateway. read_process shows what it says, stop_process ends it.]`;
@@ -223,10 +203,12 @@ interface ShellRun {
   readonly keptAs: string | undefined;
   readonly isSandboxed: boolean;
   readonly durationMs: number;
+  /** Where the session's next command starts; undefined for what does not change that. */
+  readonly place: NextPlace | undefined;
 }
 
 function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
-  const meta = {
+  const meta: ToolResult['meta'] & object = {
     ...(end.exitCode === null ? {} : { exitCode: end.exitCode }),
     ...(end.signal === null ? {} : { signal: end.signal }),
     durationMs: run.durationMs,
@@ -236,7 +218,8 @@ function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
     sandboxed: run.isSandboxed,
   };
   if (run.context.signal.aborted) return endedEarly(endReason(run.context.signal), run.output.text, meta);
-  const note = noteOf(run);
+  if (run.place) meta.folder = run.place.folder;
+  const note = `${noteOf(run)}${run.place?.note ?? ''}`;
   const text = `${run.output.text === '' ? '(no output)' : run.output.text}${note}`;
   // A line can end well although one of its commands was held back.
   const walled = run.isSandboxed && /read-only file system/i.test(text) ? `\n${WALL_NOTE}` : '';

@@ -55,9 +55,12 @@ export async function listWithPs(): Promise<ProcessRow[]> {
 
 const EXEC_LOOKS = 20;
 
-/** Whether the process was started, itself or through others, by this call. False for processes that may not be looked at. */
-export async function carriesMarker({ pid, groupId }: Pick<ProcessRow, 'pid' | 'groupId'>, callId: string): Promise<boolean> {
-  if (!hasProc) return false;
+/**
+ * Whether the process was started, itself or through others, by this call. Undefined while nobody can say: for processes that may not be
+ * looked at, and when one takes its time to become another program.
+ */
+export async function carriesMarker({ pid, groupId }: Pick<ProcessRow, 'pid' | 'groupId'>, callId: string): Promise<boolean | undefined> {
+  if (!hasProc) return undefined;
   const look = (what: 'environ' | 'cmdline'): Promise<string> => readFile(`/proc/${pid}/${what}`, 'latin1').catch(() => '');
   let environment = await look('environ');
   // In the middle of an exec a process has neither environment nor arguments for a moment; the kernel's own, of group 0, never have.
@@ -65,7 +68,7 @@ export async function carriesMarker({ pid, groupId }: Pick<ProcessRow, 'pid' | '
     await delay(1);
     environment = await look('environ');
   }
-  return environment.split('\0').includes(`${CALL_MARKER}=${callId}`);
+  return environment === '' ? undefined : environment.split('\0').includes(`${CALL_MARKER}=${callId}`);
 }
 
 /**

@@ -14,7 +14,12 @@ export const listProcessesTool: LocalTool<'list_processes'> = {
     if (kept.length === 0) return textResult('succeeded', 'Nothing of this session runs in the background, and no long output is kept.');
     return textResult(
       'succeeded',
-      kept.map((one) => `${one.id}  ${stateOf(one)}  ${one.spool.totalBytes} bytes of output  ${shortened(one.command)}`).join('\n'),
+      kept
+        .map(
+          (one) =>
+            `${one.id}  ${stateOf(one)}  ${one.spool.totalBytes} bytes of output  ${one.terminal && !one.ended ? '(terminal) ' : ''}${shortened(one.command)}`,
+        )
+        .join('\n'),
     );
   },
 };
@@ -41,7 +46,7 @@ export const stopProcessTool: LocalTool<'stop_process'> = {
   },
 };
 
-function requireKept({ background, sessionId }: ToolContext, id: string): KeptCommand {
+export function requireKept({ background, sessionId }: ToolContext, id: string): KeptCommand {
   const kept = background.find(sessionId, id);
   if (kept) return kept;
   const known = background.ofSession(sessionId).map((one) => one.id);
@@ -50,7 +55,7 @@ function requireKept({ background, sessionId }: ToolContext, id: string): KeptCo
 }
 
 /** A piece of the output between a line that says what it is of, and one that says how to read on. */
-function pieceOf(kept: KeptCommand, { fromByte }: { readonly fromByte?: number | undefined }): string {
+export function pieceOf(kept: KeptCommand, { fromByte }: { readonly fromByte?: number | undefined }): string {
   const { keptBytes, totalBytes } = kept.spool;
   if (fromByte !== undefined && isBeyond(kept, fromByte))
     throw new ToolFault(

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { bootId, carriesMarker, listProcesses, type ProcessIdentity, type ProcessRow } from './process-table.ts';
 
 /*
- *   alive ──TERM to all──► ending ──all gone──► dead
- *                             └──3 s over──► KILL to all, looked for again until nothing is found ──► dead
+ *   alive ──TERM to all──► ending ──nothing found, three times──► dead
+ *                             └──3 s over──► KILL to all, looked for again until nothing is found, three times ──► dead
  *
  * A call's processes are: its process group, all descendants of its leader, and whatever carries the call's marker in its environment.
  * One that cleared its environment, left the group and lost its parents cannot be told from a stranger and is not found.
@@ -18,18 +18,33 @@ export interface CallProcesses {
 const GRACE_MS = 3_000;
 const LOOK_EVERY_MS = 50;
 const KILL_ROUNDS = 40;
+/** One look can miss a process that is just being forked by one that ends, or is just becoming another program. */
+const EMPTY_LOOKS = 3;
+const EMPTY_LOOK_EVERY_MS = 10;
 
 /** The living processes of a call. A number that now belongs to another process is never among them. */
 export async function findCallProcesses(call: CallProcesses): Promise<number[]> {
+  return [...(await lookFor(call, new Set())).keys()];
+}
+
+/**
+ * The same with when each began. `strangers` is added to and believed: another process's environment is read once per search, and not in
+ * every look. It gets no marker later: who hands it on has it.
+ */
+async function lookFor(call: CallProcesses, strangers: Set<string>): Promise<Map<number, string>> {
   const rows = (await listProcesses()).filter((row) => row.pid !== process.pid && !row.isZombie);
   const found = new Set(withoutStrangers(rows, call.leader));
-  const marked = await Promise.all(rows.map(async (row) => !found.has(row.pid) && (await carriesMarker(row, call.callId))));
-  rows.forEach((row, index) => {
-    if (marked[index]) found.add(row.pid);
-  });
+  await Promise.all(
+    rows.map(async (row) => {
+      const name = `${row.pid} ${row.startedAt}`;
+      if (found.has(row.pid) || strangers.has(name)) return;
+      const isMarked = await carriesMarker(row, call.callId);
+      if (isMarked) found.add(row.pid);
+      if (isMarked === false) strangers.add(name);
+    }),
+  );
   addDescendants(rows, found);
-  found.delete(process.pid);
-  return [...found];
+  return new Map(rows.filter((row) => found.has(row.pid)).map((row) => [row.pid, row.startedAt]));
 }
 
 /** The group of the leader, unless its number has been given to someone else since. */
@@ -52,7 +67,12 @@ function addDescendants(rows: readonly ProcessRow[], found: Set<number>): void {
  * through all processes takes milliseconds, which most commands need not wait for. What has left the group as well is not seen.
  */
 export async function hasLeftovers(call: CallProcesses): Promise<boolean> {
-  return call.leader !== undefined && isGroupThere(call.leader.pid) && (await mayBeAlive(call));
+  for (let look = 1; call.leader !== undefined && isGroupThere(call.leader.pid); look += 1) {
+    if (await mayBeAlive(call)) return true;
+    if (look === EMPTY_LOOKS) return false;
+    await delay(EMPTY_LOOK_EVERY_MS);
+  }
+  return false;
 }
 
 /** Whether anything of a call is found. Who cannot be looked for now, such as without a free descriptor, counts as there. */
@@ -73,11 +93,11 @@ function isGroupThere(groupId: number): boolean {
 
 /** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. */
 export async function killCallProcesses(call: CallProcesses, graceMs: number = GRACE_MS): Promise<void> {
-  const known = new Map<number, string>();
+  const search: Search = { known: new Map(), strangers: new Set() };
   const told = new Set<number>();
   const deadline = performance.now() + graceMs;
   while (performance.now() < deadline) {
-    const alive = await stillAlive(call, known);
+    const alive = await surelyAlive(call, search);
     if (alive.length === 0) return;
     // Also those that were started since the last look. A stopped process hears TERM only when it goes on.
     const untold = alive.filter((pid) => !told.has(pid));
@@ -87,18 +107,33 @@ export async function killCallProcesses(call: CallProcesses, graceMs: number = G
     await delay(LOOK_EVERY_MS);
   }
   for (let round = 0; round < KILL_ROUNDS; round += 1) {
-    const alive = await stillAlive(call, known);
+    const alive = await surelyAlive(call, search);
     if (alive.length === 0) return;
     signalAll(alive, 'SIGKILL');
     await delay(LOOK_EVERY_MS);
   }
 }
 
+/** What was found in all looks so far, by number, and who was seen to be none of them. */
+interface Search {
+  readonly known: Map<number, string>;
+  readonly strangers: Set<string>;
+}
+
+/** Empty only when several looks in a row have found nothing. */
+async function surelyAlive(call: CallProcesses, search: Search): Promise<number[]> {
+  for (let look = 1; ; look += 1) {
+    const alive = await stillAlive(call, search);
+    if (alive.length > 0 || look === EMPTY_LOOKS) return alive;
+    await delay(EMPTY_LOOK_EVERY_MS);
+  }
+}
+
 /** What is found now, and what was found before and still lives: a child outlives the parent that made it findable. */
-async function stillAlive(call: CallProcesses, known: Map<number, string>): Promise<number[]> {
-  const found = await findCallProcesses(call);
+async function stillAlive(call: CallProcesses, { known, strangers }: Search): Promise<number[]> {
+  for (const [pid, startedAt] of await lookFor(call, strangers)) known.set(pid, startedAt);
+  if (known.size === 0) return [];
   const startedAt = new Map((await listProcesses()).filter((row) => !row.isZombie).map((row) => [row.pid, row.startedAt]));
-  for (const pid of found) known.set(pid, known.get(pid) ?? startedAt.get(pid) ?? 'gone');
   // A number that was given to another process since is not theirs any more.
   for (const [pid, started] of known) if (startedAt.get(pid) !== started) known.delete(pid);
   return [...known.keys()];

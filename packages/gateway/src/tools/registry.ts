@@ -19,6 +19,7 @@ import { SeenFiles } from './seen-files.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { type Workspace, wordsInside } from './workspace.ts';
 import { writeFileTool } from './write-file.ts';
+import { writeProcessTool } from './write-process.ts';
 
 /** A tool with its input checked already: calling it runs it. */
 export interface PreparedCall {
@@ -53,7 +54,7 @@ export function buildRegistry(): ToolRegistry {
   const files: FileWork = { queue: new PathQueue(), seen: new SeenFiles() };
   const entries = [
     ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files)), entry(applyPatchTool(files))],
-    ...[entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(stopProcessTool)],
+    ...[entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(writeProcessTool), entry(stopProcessTool)],
     ...[entry(listFolder), entry(glob), entry(grep)],
     ...[entry(browser.browserNavigate), entry(browser.browserSnapshot), entry(browser.browserClick), entry(browser.browserFill)],
     ...[entry(browser.browserType), entry(browser.browserSelect), entry(browser.browserPress), entry(browser.browserHover)],

@@ -43,14 +43,19 @@ const ALLOWED = new Set([
 ]);
 const ALLOWED_PREFIXES = ['LC_', 'XDG_'];
 
-/** No program may wait for a key press or a password: there is no terminal to give them. */
+/** No program may wait for a key press or a password: nobody sits there to give them, even where there is a terminal. */
 const FIXED = { TERM: 'dumb', PAGER: 'cat', GIT_PAGER: 'cat', GIT_TERMINAL_PROMPT: '0', DEBIAN_FRONTEND: 'noninteractive' };
 
 /** The environment of a call's processes. The marker is how they are found again. */
 export function shellEnvironment(own: NodeJS.ProcessEnv, callId: string): Record<string, string> {
+  return { ...bareEnvironment(own), [CALL_MARKER]: callId };
+}
+
+/** The same for a program of the gateway's own, which is no part of the call. */
+export function bareEnvironment(own: NodeJS.ProcessEnv): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(own)) {
     if (value !== undefined && (ALLOWED.has(name) || ALLOWED_PREFIXES.some((prefix) => name.startsWith(prefix)))) environment[name] = value;
   }
-  return { ...environment, ...FIXED, [CALL_MARKER]: callId };
+  return { ...environment, ...FIXED };
 }

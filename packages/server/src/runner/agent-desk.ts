@@ -1,6 +1,7 @@
 import {
   type AgentData,
   type AgentRequest,
+  isAlwaysAsked,
   LIMITS,
   type ProtocolError,
   type Result,
@@ -320,6 +321,8 @@ async function decide(options: AgentDeskOptions, connection: AgentConnection, pa
   if (!found || found.ownerId !== connection.userId || found.sessionId !== sessionId)
     return refusal('not_found', 'There is no such tool call in this session.');
   const { call } = found.call;
+  if (decision === 'approve' && (scope ?? 'once') !== 'once' && isAlwaysAsked(call.tool))
+    return refusal('invalid_payload', 'No rule allows this: what it does depends on what runs. Approve it once.', [{ path: 'scope', reason: 'must be once' }]);
   const machine = call.gatewayId === undefined ? undefined : options.machines.online(call.gatewayId);
   const input: Input = {
     type: 'decide',

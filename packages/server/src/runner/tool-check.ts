@@ -1,7 +1,19 @@
-import { type GatewayTool, LIMITS, PAUSE_TOOLS, REMOTE_TOOLS, ruleSubject, toolDefinition, toolKind, utf8Bytes, validate } from '@tendon/protocol';
+import {
+  type GatewayTool,
+  isAlwaysAsked,
+  LIMITS,
+  PAUSE_TOOLS,
+  REMOTE_TOOLS,
+  ruleSubject,
+  toolDefinition,
+  toolKind,
+  utf8Bytes,
+  validate,
+} from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import { z } from 'zod';
 import { decideCall, type PolicyRule, type RequestedCall, type Verdict } from '../kernel/index.ts';
+import { withFolder } from './kept-folder.ts';
 import type { ModelTool, StepPart } from './model/model-port.ts';
 
 /** Where a session's local tools run now. */
@@ -15,6 +27,8 @@ export interface CallContext {
   readonly sessionId: string;
   readonly machine: Machine | undefined;
   readonly rules: readonly PolicyRule[];
+  /** Where a command starts that names no folder; the workspace when left out. */
+  readonly folder?: string | undefined;
 }
 
 const SERVER_TOOLS: readonly ModelTool[] = Object.entries({ ...REMOTE_TOOLS, ...PAUSE_TOOLS }).map(([name, definition]) => ({
@@ -33,7 +47,7 @@ export function offeredTools(machine: Machine | undefined): ModelTool[] {
 export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_call' }>, context: CallContext): RequestedCall {
   const parsed = parseInput(part);
   const target = targetOf(part.tool, context.machine);
-  const input = parsed.ok ? parsed.input : { unreadable: part.inputText.slice(0, 2_000).toWellFormed() };
+  const input = parsed.ok ? withFolder(part.tool, parsed.input, context.folder) : { unreadable: part.inputText.slice(0, 2_000).toWellFormed() };
   const place = target?.kind === 'local' && context.machine ? { gatewayId: context.machine.gatewayId, workspace: context.machine.workspace } : {};
   const call = {
     id,
@@ -49,7 +63,7 @@ export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_
   if (!parsed.ok) return { ...call, verdict: invalid('invalid_input', parsed.reason) };
   const subject = ruleSubject(part.tool, input);
   // What a person has seen and allowed for good is not what this tool says of itself now.
-  if (target.isChanged) return { ...call, verdict: { kind: 'ask' } };
+  if (target.isChanged || isAlwaysAsked(part.tool)) return { ...call, verdict: { kind: 'ask' } };
   return { ...call, verdict: decideCall({ ...call, sessionId: context.sessionId, subject }, context.rules) };
 }
 

@@ -4,6 +4,7 @@ import type { Lease } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
 import { DeltaStream } from './delta-stream.ts';
 import { instructionsFor } from './instructions.ts';
+import { keptFolder } from './kept-folder.ts';
 import type { StepOutcome, StepPart } from './model/model-port.ts';
 import type { SessionActor } from './session-actor.ts';
 import { type Machine, offeredTools, requestedCall } from './tool-check.ts';
@@ -127,10 +128,10 @@ export class TurnRun {
     );
     if (this.#abort.signal.aborted || outcome.kind === 'aborted') return;
     this.#stream.flush();
-    await this.#commit(await this.#inputOf(outcome, machine));
+    await this.#commit(await this.#inputOf(outcome, machine, machine && keptFolder(history, machine)));
   }
 
-  async #inputOf(outcome: Exclude<StepOutcome, { kind: 'aborted' }>, machine: Machine | undefined): Promise<Input> {
+  async #inputOf(outcome: Exclude<StepOutcome, { kind: 'aborted' }>, machine: Machine | undefined, folder: string | undefined): Promise<Input> {
     const { context, state } = this.#options;
     if (outcome.kind === 'failed') {
       const { error, retryable, usage } = outcome;
@@ -140,7 +141,7 @@ export class TurnRun {
     const calls: RequestedCall[] = [];
     const parts = outcome.parts.map((part, index): Part => {
       if (part.type !== 'tool_call') return part;
-      const call = requestedCall(this.#stream.callId(index), part satisfies StepPart, { sessionId: state.id, machine, rules });
+      const call = requestedCall(this.#stream.callId(index), part satisfies StepPart, { sessionId: state.id, machine, rules, folder });
       calls.push(call);
       return { type: 'tool_call', callId: call.id };
     });

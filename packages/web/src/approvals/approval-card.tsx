@@ -1,5 +1,5 @@
 import type { CallDecision } from '@tendon/client';
-import type { Call, Gateway } from '@tendon/protocol';
+import { type Call, type Gateway, isAlwaysAsked } from '@tendon/protocol';
 import clsx from 'clsx';
 import { Folder, Monitor, ShieldQuestionMark } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
@@ -50,7 +50,8 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
     if (state.kind === 'sending' || (decision.decision === 'approve' && !guard.check())) return;
     decide(decision);
   };
-  const keys = { a: () => send({ decision: 'approve' }), d: () => setPanel('deny'), 'Shift+a': () => setPanel('always') };
+  const mayBeRule = !isAlwaysAsked(call.tool);
+  const keys = { a: () => send({ decision: 'approve' }), d: () => setPanel('deny'), ...(mayBeRule && { 'Shift+a': () => setPanel('always') }) };
   useKeys(isCurrent && panel === 'choice' ? keys : {});
 
   return (
@@ -101,9 +102,11 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
             <Button aria-keyshortcuts={isCurrent ? 'D' : undefined} className="max-sm:flex-1" onClick={() => setPanel('deny')}>
               Deny {isCurrent && <Key isHint>D</Key>}
             </Button>
-            <Button variant="ghost" aria-keyshortcuts={isCurrent ? 'Shift+A' : undefined} className={clsx('sm:ms-auto')} onClick={() => setPanel('always')}>
-              Always… {isCurrent && <Key isHint>⇧A</Key>}
-            </Button>
+            {mayBeRule && (
+              <Button variant="ghost" aria-keyshortcuts={isCurrent ? 'Shift+A' : undefined} className={clsx('sm:ms-auto')} onClick={() => setPanel('always')}>
+                Always… {isCurrent && <Key isHint>⇧A</Key>}
+              </Button>
+            )}
           </div>
         )}
       </div>

@@ -66,6 +66,19 @@ test('U15: what the browser does is titled in words', () => {
   for (const tool of ['browser_navigate', 'browser_click', 'browser_upload', 'browser_tabs', 'browser_press']) assert.equal(shown(tool, null), `Use ${tool}`);
 });
 
+test('U15, G46, G47, G48: a command says where and how it runs, and typing what is typed', () => {
+  assert.equal(shown('bash', { command: 'make', cwd: 'packages/web' }), 'Run make, in packages/web');
+  assert.equal(shown('bash', { command: 'make', cwd: '.' }), 'Run make');
+  assert.equal(
+    shown('bash', { command: 'make', cwd: 'a\u202eb', terminal: true, background: true }),
+    'Run make, in a⟨U+202E⟩b, in a terminal, in the background, without a time limit',
+  );
+  assert.equal(shown('bash', { command: 'make', cwd: 7, terminal: 'yes' }), 'Run make');
+  assert.equal(shown('write_process', { id: 'p1', text: 'y\n', keys: ['ctrl_c', 'enter'] }), 'Type into p1, y ctrl_c enter');
+  assert.equal(shown('write_process', { id: 'p1', text: 'one\ntwo' }), 'Type into p1, one …');
+  assert.equal(shown('write_process', { id: 'p1', keys: 'odd' }), 'Type into p1');
+});
+
 test('U15: an edit that ran is counted by its machine', () => {
   const result = { status: 'succeeded', content: [], meta: { added: 12, removed: 3 } } as const;
   assert.equal(shown('edit_file', { path: 'src/app.ts', oldText: 'a', newText: 'b' }, { result: { ...result, content: [] } }), 'Edit src/app.ts, +12 −3');

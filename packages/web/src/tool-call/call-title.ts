@@ -61,10 +61,12 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
   bash: (call) => {
     const command = textField(call.input, 'command');
     if (command === undefined) return undefined;
-    return { verb: 'Run', object: command, ...(field(call.input, 'background') === true && { detail: 'in the background, without a time limit' }) };
+    const detail = waysOfRunning(call.input).join(', ');
+    return { verb: 'Run', object: command, ...(detail !== '' && { detail }) };
   },
   list_processes: () => ({ verb: 'List processes' }),
   read_process: (call) => ({ verb: 'Read the output of', object: textField(call.input, 'id') }),
+  write_process: (call) => ({ verb: 'Type into', object: textField(call.input, 'id'), ...typed(call.input) }),
   stop_process: (call) => ({ verb: 'Stop', object: textField(call.input, 'id') }),
   list_folder: (call) => ({ verb: 'List', object: textField(call.input, 'path') ?? 'the workspace' }),
   glob: (call) => pattern('Find', call),
@@ -83,6 +85,23 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
 function countLines(files: readonly ShownFile[]): { added: number; removed: number } {
   const lines = files.flatMap((file) => file.lines);
   return { added: lines.filter((line) => line.kind === 'added').length, removed: lines.filter((line) => line.kind === 'removed').length };
+}
+
+function waysOfRunning(input: unknown): string[] {
+  const folder = textField(input, 'cwd');
+  return [
+    ...(folder === undefined || folder === '.' ? [] : [`in ${visibleText(folder)}`]),
+    ...(field(input, 'terminal') === true ? ['in a terminal'] : []),
+    ...(field(input, 'background') === true ? ['in the background, without a time limit'] : []),
+  ];
+}
+
+/** The first line of what is typed and the keys after it; the card below has all of it. */
+function typed(input: unknown): { detail?: string } {
+  const text = textField(input, 'text');
+  const keys = field(input, 'keys');
+  const parts = [...(text === undefined ? [] : [shorten(text)]), ...(Array.isArray(keys) ? keys.map((key) => visibleText(String(key))) : [])];
+  return parts.length === 0 ? {} : { detail: parts.join(' ') };
 }
 
 export interface ShownStep {

@@ -27,6 +27,7 @@ const ICONS: Record<string, LucideIcon> = {
   bash: SquareTerminal,
   list_processes: SquareTerminal,
   read_process: SquareTerminal,
+  write_process: Keyboard,
   stop_process: SquareTerminal,
   list_folder: FolderOpen,
   glob: FileSearch,

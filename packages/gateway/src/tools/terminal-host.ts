@@ -1,0 +1,93 @@
+import { accessSync, constants } from 'node:fs';
+import { constants as system } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { IPty } from '@lydell/node-pty';
+import { identifyChild, type ProcessIdentity } from './process-table.ts';
+
+/*
+ * A process of its own for one terminal. The library leaves the terminal's controlling end open to every program that its process starts
+ * later, which would let one command read and type in the terminal of another: here nothing else is ever started. What it throws ends this
+ * process and not the gateway, and when the gateway is gone the terminal closes.
+ *
+ *   waiting ──start──► running ──the shell ends──► told, exit
+ *      └──no library, no shell──► told, exit
+ *   any ──the gateway is gone──► exit: the terminal hangs up
+ */
+
+export type HostOrder =
+  | {
+      readonly kind: 'start';
+      readonly program: string;
+      readonly args: readonly string[];
+      readonly folder: string;
+      readonly environment: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'type'; readonly text: string };
+
+export type HostReport =
+  | { readonly kind: 'started'; readonly pid: number; readonly leader: ProcessIdentity | undefined }
+  | { readonly kind: 'no_terminal' | 'not_started'; readonly reason: string }
+  | { readonly kind: 'no_program' }
+  | { readonly kind: 'ended'; readonly exitCode: number | null; readonly signal: NodeJS.Signals | null };
+
+/** Wide enough for tables, and what most programs take for a screen. */
+const SIZE = { cols: 120, rows: 40 };
+
+let terminal: IPty | undefined;
+
+function report(what: HostReport): void {
+  process.send?.(what);
+}
+
+function reportLast(what: HostReport): void {
+  process.send?.(what, undefined, undefined, () => process.exit());
+}
+
+async function start(order: Extract<HostOrder, { kind: 'start' }>): Promise<void> {
+  const library = await import('@lydell/node-pty').catch((error: unknown) => error);
+  if (!isLibrary(library)) return reportLast({ kind: 'no_terminal', reason: firstLine(library) });
+  // The library would start it all the same, and its child would write the error into the terminal.
+  if (!isOnPath(order.program, order.environment['PATH'])) return reportLast({ kind: 'no_program' });
+  try {
+    const env = { ...order.environment };
+    terminal = library.spawn(order.program, [...order.args], { name: 'xterm-256color', cwd: order.folder, env, ...SIZE });
+  } catch (error) {
+    return reportLast({ kind: 'not_started', reason: firstLine(error) });
+  }
+  // Written before it goes on: what nobody takes holds the command up, as a pipe does.
+  terminal.onData((text) => process.stdout.write(text));
+  terminal.onExit(({ exitCode, signal }) => reportLast({ kind: 'ended', ...endOf(exitCode, signal) }));
+  report({ kind: 'started', pid: terminal.pid, leader: identifyChild(terminal.pid) });
+}
+
+function isLibrary(value: unknown): value is typeof import('@lydell/node-pty') {
+  return typeof value === 'object' && value !== null && 'spawn' in value;
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+}
+
+function isOnPath(program: string, path = ''): boolean {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function endOf(exitCode: number, signal: number | undefined): { exitCode: number | null; signal: NodeJS.Signals | null } {
+  const name = Object.entries(system.signals).find(([, number]) => number === signal)?.[0];
+  return name === undefined ? { exitCode, signal: null } : { exitCode: null, signal: name as NodeJS.Signals };
+}
+
+// Nobody reads on, or nobody listens: there is nothing left to do.
+process.stdout.on('error', () => process.exit());
+process.on('disconnect', () => process.exit());
+process.on('message', (order: HostOrder) => {
+  if (order.kind === 'type') terminal?.write(order.text);
+  else void start(order);
+});
