@@ -59,6 +59,10 @@ const ON_AGENT: Readonly<Record<AgentRequestName, Attempts>> = {
     (['queue', 'interrupt'] as const).map((mode) => ({ sessionId, messageId: '0192a7c0-0000-7000-8000-0000000000aa', text: 'hello', mode })),
   'agent:stop': ({ sessionId }) => [{ sessionId }],
   'agent:continue': ({ sessionId }) => [{ sessionId }],
+  'agent:undo': ({ sessionId, messageId }, own) => [
+    { sessionId, messageId },
+    { sessionId: own.id, messageId },
+  ],
   'message:cancel': ({ sessionId, queuedId }, own) => [
     { sessionId, messageId: queuedId },
     { sessionId: own.id, messageId: queuedId },

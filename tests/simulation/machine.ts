@@ -6,6 +6,7 @@ import {
   Journal,
   type OpenSocket,
   type PreparedCall,
+  Snapshots,
   settleLeftovers,
   type ToolContext,
   type ToolRegistry,
@@ -102,6 +103,7 @@ export class Machine {
           registry: this.#registry(journal.instanceId),
           openSocket: this.#openSocket(own),
           browserFolder: '/home/someone/.tendon/browser',
+          snapshots: new Snapshots({ folder: '/home/someone/.tendon/undo', log: world.log, now: () => new Date() }),
         },
       );
     };

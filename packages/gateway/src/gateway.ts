@@ -30,6 +30,7 @@ import { withMcpTools } from './tools/machine-registry.ts';
 import { openSpoolFolder } from './tools/output-spool.ts';
 import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
 import { openWorkspace, type Workspace } from './tools/workspace.ts';
+import { Snapshots } from './undo/snapshots.ts';
 
 export interface GatewayOptions {
   /** Where the server is, for example `https://tendon.example.org`. */
@@ -84,6 +85,8 @@ export interface GatewayParts {
   readonly sandbox?: () => Promise<SandboxSaid>;
   /** Where a browser's process would keep what it needs. */
   readonly browserFolder: string;
+  /** What files were before tools changed them. */
+  readonly snapshots: Snapshots;
 }
 
 /**
@@ -109,10 +112,12 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
     await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
     const outputs = await openSpoolFolder(folders.outputs);
+    const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date() });
+    await snapshots.sweep();
     const mcp = await openMcp(options, folders, workspaces);
     const registry = withMcpTools(sharedRegistry(), mcp);
     const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
-    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, browserFolder: folders.browser };
+    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, snapshots, browserFolder: folders.browser };
     return new Gateway({ ...options, name }, { ...found, registry, mcp, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();

@@ -14,6 +14,8 @@ export interface GatewayFolders {
   readonly outputs: string;
   /** Of the browser's process; there only while it runs. */
   readonly browser: string;
+  /** What files were before tools changed them. */
+  readonly undo: string;
   /** What the person writes: the MCP servers of this machine. */
   readonly mcp: string;
   readonly mcpPins: string;
@@ -45,6 +47,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     browser: join(own, 'browser'),
     policy: join(root, 'gateway-policy.json'),
     outputs: join(own, 'outputs'),
+    undo: join(own, 'undo'),
     mcp: join(root, 'mcp.json'),
     mcpPins: join(own, 'mcp-pins.json'),
     mcpProcesses: join(own, 'mcp-processes.json'),

@@ -7,3 +7,4 @@ export type { GatewaySocket, OpenSocket, SocketEvents } from './link/gateway-soc
 export { LocalApprovals } from './policy/local-approvals.ts';
 export type { PreparedCall, ToolRegistry } from './tools/registry.ts';
 export { endedEarly, endReason, type ToolContext } from './tools/tool.ts';
+export { Snapshots } from './undo/snapshots.ts';

@@ -33,7 +33,7 @@ const answerResultSchema = z.union([answersSchema, toolResultSchema]);
 
 /**
  * `/agent`, client to server: the payload of every event and the data of its acknowledgement.
- * `session:fork`, `message:cancel`, `agent:continue`, `rule:*` and `model:list` are additions to the fixed names of protocol version 1.
+ * `session:fork`, `message:cancel`, `agent:continue`, `agent:undo`, `rule:*` and `model:list` are additions to the fixed names of protocol version 1.
  */
 export const AGENT_REQUESTS = {
   'session:create': {
@@ -104,6 +104,14 @@ export const AGENT_REQUESTS = {
   'agent:stop': { payload: z.object({ sessionId }), data: z.object({ stopped: z.boolean() }) },
   /** Lets a held queue go on, or tries a failed turn again. */
   'agent:continue': { payload: z.object({ sessionId }), data: z.object({ session: sessionSchema }) },
+  /**
+   * Asks for the file changes of a turn to be undone: all that the agent did around this message, from one message of the person to the next.
+   * Makes a call for each machine and folder, which waits for approval. `conflict` while the agent works, or when there is nothing to undo.
+   */
+  'agent:undo': {
+    payload: z.object({ sessionId, messageId: idSchema }),
+    data: z.object({ calls: z.array(z.object({ callId: idSchema, state: z.enum(CALL_STATES) })).min(1) }),
+  },
   /** Takes a message out of the queue. */
   'message:cancel': { payload: z.object({ sessionId, messageId: idSchema }), data: empty },
   'tool:decide': {

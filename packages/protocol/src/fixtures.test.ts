@@ -61,7 +61,7 @@ describe('P7: frozen packets', () => {
 });
 
 test('P12: the names are those of protocol version 1, plus what was added since', () => {
-  const added = ['agent:continue', 'message:cancel', 'model:list', 'rule:list', 'rule:revoke', 'session:fork', 'tool:resolve'];
+  const added = ['agent:continue', 'agent:undo', 'message:cancel', 'model:list', 'rule:list', 'rule:revoke', 'session:fork', 'tool:resolve'];
   const named =
     'session:create session:list session:attach session:detach session:history session:update session:delete agent:execute agent:stop tool:decide tool:result gateway:list';
   assert.deepEqual(Object.keys(AGENT_REQUESTS).sort(), [...named.split(' '), ...added].sort());

@@ -1,4 +1,5 @@
 export * from './agent-events.ts';
+export * from './changed-files.ts';
 export * from './errors.ts';
 export * from './gateway-events.ts';
 export * from './handshake.ts';
@@ -8,4 +9,5 @@ export * from './scopes.ts';
 export * from './shapes.ts';
 export * from './tool-definitions.ts';
 export * from './tool-result.ts';
+export * from './undo-tool.ts';
 export * from './validate.ts';

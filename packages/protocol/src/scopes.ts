@@ -24,6 +24,7 @@ export const AGENT_SCOPES = {
   'agent:execute': 'write',
   'agent:stop': 'write',
   'agent:continue': 'write',
+  'agent:undo': 'approve',
   'message:cancel': 'write',
   'tool:decide': 'approve',
   'tool:result': 'write',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BROWSER_TOOLS } from './browser-tool-definitions.ts';
 import { define, type ToolDefinition } from './define-tool.ts';
 import { patchPaths } from './patch-text.ts';
+import { PERSON_TOOLS, type PersonToolName } from './undo-tool.ts';
 
 export type { ToolDefinition, ToolEffect } from './define-tool.ts';
 
@@ -11,8 +12,9 @@ export type { ToolDefinition, ToolEffect } from './define-tool.ts';
  *   LOCAL_TOOLS    on the person's machine, by a gateway
  *   REMOTE_TOOLS   in the server
  *   PAUSE_TOOLS    nowhere: the turn pauses until a person answers, and the answer is the result
+ *   PERSON_TOOLS   on the person's machine, and only a person asks for them: no model is offered them or can call them
  *
- * A tool stands in exactly one of the three; `ToolName` and the check at the end of this file keep it so.
+ * A tool stands in exactly one of the four; `ToolName` and the check at the end of this file keep it so.
  */
 export type ToolKind = 'local' | 'remote' | 'pause';
 
@@ -209,12 +211,16 @@ export type PlanStep = z.infer<typeof planStep>;
 export type LocalToolName = keyof typeof LOCAL_TOOLS;
 export type RemoteToolName = keyof typeof REMOTE_TOOLS;
 export type PauseToolName = keyof typeof PAUSE_TOOLS;
-export type ToolName = LocalToolName | RemoteToolName | PauseToolName;
+export type ToolName = LocalToolName | RemoteToolName | PauseToolName | PersonToolName;
 export type ToolInput<Name extends ToolName> = z.infer<(typeof ALL_TOOLS)[Name]['input']>;
 
-const ALL_TOOLS = { ...LOCAL_TOOLS, ...REMOTE_TOOLS, ...PAUSE_TOOLS };
+const ALL_TOOLS = { ...LOCAL_TOOLS, ...REMOTE_TOOLS, ...PAUSE_TOOLS, ...PERSON_TOOLS };
 
-type Overlap = (LocalToolName & RemoteToolName) | (LocalToolName & PauseToolName) | (RemoteToolName & PauseToolName);
+type Overlap =
+  | (LocalToolName & RemoteToolName)
+  | (LocalToolName & PauseToolName)
+  | (RemoteToolName & PauseToolName)
+  | (PersonToolName & Exclude<ToolName, PersonToolName>);
 /** Fails to compile when a name stands in two of the tables. */
 export const TOOL_TABLES_ARE_DISJOINT: [Overlap] extends [never] ? true : Overlap = true;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS, utf8Bytes } from './limits.ts';
+import { undoneFileSchema } from './undo-tool.ts';
 
 /** One piece of a tool's answer, in the shape of an MCP tool result's content, so that MCP tools pass through unchanged. */
 export const toolContentSchema = z.union([
@@ -20,6 +21,8 @@ export const toolMetaSchema = z.looseObject({
   diff: z.string().optional(),
   added: z.number().int().nonnegative().optional(),
   removed: z.number().int().nonnegative().optional(),
+  /** Of an undo: what became of each file. */
+  undone: z.array(undoneFileSchema).optional(),
   /** Of a command: whether it ran in a sandbox of its machine. */
   sandboxed: z.boolean().optional(),
   /** Of a command: where the next one of its session starts, relative to the workspace, which is `.`. */

@@ -17,6 +17,7 @@ import { CommandNetworks } from '../sandbox/command-networks.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { buildRegistry } from '../tools/registry.ts';
 import { openWorkspace } from '../tools/workspace.ts';
+import { Snapshots } from '../undo/snapshots.ts';
 import { CallBook } from './call-book.ts';
 import { CallDesk, type CallDeskOptions } from './call-desk.ts';
 
@@ -47,6 +48,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
       },
     },
     background: new BackgroundProcesses(),
+    snapshots: new Snapshots({ folder: join(base, 'undo'), log, now: () => new Date() }),
     browser: new BrowserHost({ folder: join(base, 'browser'), policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
     networks: new CommandNetworks({ policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
     log,

@@ -15,6 +15,7 @@ export interface CallDeskOptions extends CheckOptions {
   readonly background: Background;
   readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
   readonly networks: Pick<CommandNetworks, 'join'>;
+  readonly snapshots: ToolContext['snapshots'];
   readonly log: Logger;
   readonly now: () => Date;
   /** Goes on while the process is stopped, and is never set. */
@@ -185,6 +186,7 @@ export class CallDesk {
       background: this.#options.background,
       browser: this.#options.browser,
       networks: this.#options.networks,
+      snapshots: this.#options.snapshots,
       policy: this.#options.policy,
       onOutput: (text) => this.#options.reports.output(callId, text),
       // Not waited for: the marker in the environment finds the processes as well, should this line be missing.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -90,6 +90,51 @@ test('G16: killed after the result was written down, before it was acknowledged:
   const reported = server.hellos.at(-1)?.calls[0];
   assert.deepEqual([reported?.callId, reported?.state, reported?.result?.content], [command.callId, 'finished', [{ type: 'text', text: 'once\n' }]]);
   assert.equal(await readFile(join(place.work, 'ledger'), 'utf8'), 'once\n');
+  await second.close();
+});
+
+test('G49, G50: killed in the middle of many changes, a gateway can still put the files back', async () => {
+  await using place = await folders();
+  await using server = await startServerDouble();
+  const options = { serverUrl: server.url, home: place.home, workspaces: [place.work] };
+  await writeFile(join(place.work, 'a'), 'former 0');
+  await writeFile(join(place.work, 'b'), 'former\n');
+  const first = spawnGateway(options);
+  await server.until(() => server.hellos.length === 1);
+  const sessionId = newId();
+  const patch = '*** Begin Patch\n*** Update File: b\n@@\n-former\n+later\n*** Add File: c\n+c\n*** End Patch';
+  const inputs: [string, unknown][] = [
+    ['apply_patch', { patch }],
+    ...Array.from({ length: 60 }, (_, index): [string, unknown] => ['write_file', { path: 'a', content: `later ${index}` }]),
+  ];
+  const commands = inputs.map(([tool, input]) => ({ ...commandFor(server.hellos[0], { tool, input }), sessionId }));
+  const sent = commands.map((command) => server.emit('tool:call', command).catch(() => undefined));
+  await server.until(() => server.results.size >= 20);
+  const exit = once(first, 'exit');
+  first.kill('SIGKILL');
+  await exit;
+  assert.notEqual(await readFile(join(place.work, 'a'), 'utf8'), 'former 0');
+
+  const second = await startGateway({ ...options, token: 'key', name: 'crashing', version: '0', log });
+  await second.ready();
+  await Promise.all(sent);
+  const calls = commands.map(({ callId }) => callId);
+  const grant = { by: 'user' as const, at: new Date().toISOString() };
+  const input = { calls, files: ['a', 'b', 'c'], others: [] };
+  const undone = await server.run('undo_changes', input, { sessionId, grant });
+  assert.deepEqual(undone.meta?.undone?.map(({ path, outcome }) => [path, outcome]).toSorted(), [
+    ['a', 'restored'],
+    ['b', 'restored'],
+    ['c', 'removed'],
+  ]);
+  assert.equal(await readFile(join(place.work, 'a'), 'utf8'), 'former 0');
+  assert.equal(await readFile(join(place.work, 'b'), 'utf8'), 'former\n');
+  assert.deepEqual(
+    (await readdir(place.work)).filter((name) => !name.endsWith('.tmp')),
+    ['a', 'b'],
+  );
+  const refused = await server.call('undo_changes', input, { sessionId, grant: { by: 'policy', at: new Date().toISOString() } });
+  assert.equal(refused.answer.accepted, false);
   await second.close();
 });
 

@@ -17,6 +17,7 @@ import { OPEN_POLICY } from '../policy/policy.ts';
 import { CommandNetworks } from '../sandbox/command-networks.ts';
 import { BackgroundProcesses } from '../tools/background.ts';
 import { openWorkspace } from '../tools/workspace.ts';
+import { Snapshots } from '../undo/snapshots.ts';
 import { McpHost } from './mcp-host.ts';
 import type { OAuthRig } from './oauth-rig.ts';
 
@@ -97,6 +98,7 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
   // No tool of a server opens it.
   const browser = new BrowserHost({ folder: join(base, 'browser'), policy, reserved: [] });
   const networks = new CommandNetworks({ policy, reserved: [] });
+  const snapshots = new Snapshots({ folder: join(base, 'undo'), log: pino({ level: 'silent' }), now: () => new Date() });
   return {
     ...{ host, base, workspace, lines, write },
     announced: (name, look = () => true) => until(() => host.announced.find((tool) => tool.name === name && look(tool))),
@@ -113,7 +115,7 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
       const prepared = host.prepare(tool, input);
       if (!prepared.ok) throw new Error(`${prepared.code}: ${prepared.message}`);
       return prepared.call.run({
-        ...{ callId: newId(), sessionId: newId(), workspace: place, background, browser, networks, policy },
+        ...{ callId: newId(), sessionId: newId(), workspace: place, background, browser, networks, snapshots, policy },
         signal: (how.abort ?? new AbortController()).signal,
         onOutput: how.onOutput ?? (() => undefined),
         onSpawned: () => undefined,

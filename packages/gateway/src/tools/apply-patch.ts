@@ -48,7 +48,7 @@ async function changingNothing<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof ToolFault ? new ToolFault(error.code, `${error.message}\nNothing was changed, in no file.`, { cause: error }) : error;
+    throw error instanceof ToolFault ? new ToolFault(error.code, `${error.message}\nNothing was changed.`, { cause: error }) : error;
   }
 }
 
@@ -116,23 +116,23 @@ async function plan(seen: SeenFiles, section: PatchSection, context: ToolContext
   const { path } = section;
   if (section.kind === 'add') {
     await checkFree(context, path, 'Change it with "*** Update File:", or choose another path');
-    return { section, changes: [{ path, data: Buffer.from(section.text, 'utf8') }], meta: diffMeta(path, '', section.text) };
+    return { section, changes: [{ path, data: Buffer.from(section.text, 'utf8'), expected: 'absent' }], meta: diffMeta(path, '', section.text) };
   }
   const file = await readToChange(seen, section, context);
-  const former = { data: file.bytes, stamp: file.stamp, mode: file.mode };
-  const { truePath } = file;
+  const former = { data: file.bytes, mode: file.mode };
+  const { truePath, stamp: expected } = file;
   if (section.kind === 'delete') {
     await checkNoLink(context, path, truePath);
-    return { section, truePath, changes: [{ path, former }], meta: diffMeta(path, file.text, '') };
+    return { section, truePath, changes: [{ path, expected, former }], meta: diffMeta(path, file.text, '') };
   }
   const text = applyHunks(file.text, path, section.hunks);
   const data = Buffer.from(text, 'utf8');
-  if (section.moveTo === undefined) return { section, truePath, changes: [{ path, data, former }], meta: diffMeta(path, file.text, text) };
+  if (section.moveTo === undefined) return { section, truePath, changes: [{ path, data, expected, former }], meta: diffMeta(path, file.text, text) };
   await checkNoLink(context, path, truePath);
   await checkFree(context, section.moveTo, 'Choose another path, or delete that file first, in a patch of its own');
-  const changes = [
-    { path: section.moveTo, data, mode: file.mode },
-    { path, former },
+  const changes: FileChange[] = [
+    { path: section.moveTo, data, expected: 'absent', mode: file.mode, movedFrom: path },
+    { path, expected, former },
   ];
   return { section, truePath, changes, meta: diffMeta({ from: path, to: section.moveTo }, file.text, text) };
 }
@@ -185,11 +185,12 @@ async function makeAll(seen: SeenFiles, planned: readonly Planned[], context: To
   const inOrder = [...changes.filter(({ data }) => data !== undefined), ...changes.filter(({ data }) => data === undefined)];
   const replaced = await makeChanges(context, inOrder);
   const { sessionId } = context;
-  for (const [index, { former }] of inOrder.entries()) {
+  for (const [index, { expected }] of inOrder.entries()) {
     const now = replaced[index];
-    const read = former && now && seen.stamp(sessionId, now.truePath);
+    const read = now && seen.stamp(sessionId, now.truePath);
     // Who had not seen the whole of it as it was has still not seen what others did to the rest.
-    if (now && (!former || (read && isSameStamp(read, former.stamp)))) seen.remember(sessionId, now.truePath, now.stamp);
+    const isSeen = expected === 'absent' || (read && expected && isSameStamp(read, expected));
+    if (now && isSeen) seen.remember(sessionId, now.truePath, now.stamp);
   }
   for (const { section, truePath } of planned) if (truePath !== undefined && sectionPaths(section).length > 1) seen.forget(sessionId, truePath);
 }

@@ -1,5 +1,6 @@
+import type { Present } from '../undo/snapshots.ts';
 import { ToolFault } from './faults.ts';
-import type { FileStamp } from './file-stamp.ts';
+import { type FileStamp, isSameStamp } from './file-stamp.ts';
 import { type Replaced, removeFile, replaceFile } from './replace-file.ts';
 import type { ToolContext } from './tool.ts';
 import type { Workspace } from './workspace.ts';
@@ -9,11 +10,16 @@ export interface FileChange {
   readonly path: string;
   /** The whole new content; left out, the file goes. */
   readonly data?: Uint8Array;
-  /** What it has to look like still; left out, there must be no such file. */
-  readonly former?: { readonly data: Uint8Array; readonly stamp: FileStamp; readonly mode: number };
+  /** What it has to look like still. Left out: whatever is there. */
+  readonly expected?: FileStamp | 'absent' | undefined;
+  /** What to put back when another change cannot be made. */
+  readonly former?: { readonly data: Uint8Array; readonly mode: number };
   /** For a file that is new: its permissions. */
   readonly mode?: number;
+  readonly movedFrom?: string;
 }
+
+type ChangeContext = Pick<ToolContext, 'sessionId' | 'callId' | 'workspace' | 'snapshots'>;
 
 /** What was made of one file; without `replaced`, it is gone. */
 interface Made {
@@ -22,28 +28,37 @@ interface Made {
 }
 
 /**
- * Makes changes of several files, each in one step, and puts back those that were made when one of them cannot be. Answers with what each file is
- * now. Errors: `ToolFault` that says of every file what it is now.
+ * The one way in which tools change files: what is there is kept for an undo, then each file is changed in one step, if it is still what was kept.
+ * When one of them cannot be, those before are put back. Answers with what each file is now. Errors: `ToolFault` that says what is changed.
  */
-export async function makeChanges(context: ToolContext, changes: readonly FileChange[]): Promise<(Replaced | undefined)[]> {
+export async function makeChanges(context: ChangeContext, changes: readonly FileChange[]): Promise<(Replaced | undefined)[]> {
   const made: Made[] = [];
-  for (const change of changes) {
-    try {
-      made.push(await make(context.workspace, change));
-    } catch (error) {
-      const stuck = await putBack(context.workspace, made);
-      throw explained(error, stuck);
-    }
+  try {
+    const present = await context.snapshots.keep(context, changes);
+    for (const [index, change] of changes.entries()) checkExpected(change, present[index]);
+    for (const [index, change] of changes.entries()) made.push(await make(context.workspace, change, present[index]));
+    return made.map(({ replaced }) => replaced);
+  } catch (error) {
+    const stuck = await putBack(context.workspace, made);
+    throw explained(error, stuck);
   }
-  return made.map(({ replaced }) => replaced);
 }
 
-async function make(workspace: Workspace, change: FileChange): Promise<Made> {
-  const { path, data, former, mode } = change;
-  if (data !== undefined && former) return { change, replaced: await replaceFile(workspace, { path, data, expected: former.stamp }) };
-  if (data !== undefined) return { change, replaced: await replaceFile(workspace, { path, data, mustBeNew: true, ...(mode === undefined ? {} : { mode }) }) };
-  if (former) await removeFile(workspace, { path, expected: former.stamp });
-  return { change };
+function checkExpected({ path, expected }: FileChange, present: Present | undefined): void {
+  if (expected === undefined) return;
+  if (expected === 'absent' ? present?.kind === 'absent' : present?.kind === 'file' && isSameStamp(present.stamp, expected)) return;
+  throw new ToolFault('changed_meanwhile', `${JSON.stringify(path)} was changed by someone else meanwhile. Read it again, then repeat what is still right.`);
+}
+
+async function make(workspace: Workspace, change: FileChange, present: Present | undefined): Promise<Made> {
+  const { path, data, mode } = change;
+  if (present?.kind === 'file') {
+    if (data !== undefined) return { change, replaced: await replaceFile(workspace, { path, data, expected: present.stamp }) };
+    await removeFile(workspace, { path, expected: present.stamp });
+    return { change };
+  }
+  if (data === undefined) return { change };
+  return { change, replaced: await replaceFile(workspace, { path, data, mustBeNew: true, ...(mode === undefined ? {} : { mode }) }) };
 }
 
 /** The last one first. Answers with the files that could not be put back, because somebody has changed them since or the disk refuses. */
@@ -67,7 +82,7 @@ function explained(error: unknown, stuck: readonly string[]): unknown {
   if (!(error instanceof ToolFault)) return error;
   const rest =
     stuck.length === 0
-      ? 'Nothing was changed, in no file.'
+      ? 'Nothing was changed.'
       : `What was done before could not all be put back. These files are changed: ${stuck.map((path) => JSON.stringify(path)).join(', ')}. Look at them before you go on.`;
   return new ToolFault(error.code, `${error.message}\n${rest}`, { cause: error });
 }

@@ -1,9 +1,9 @@
 import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
+import { makeChanges } from './change-files.ts';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
 import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
-import { replaceFile } from './replace-file.ts';
 import { readWholeText } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { queueKey } from './write-file.ts';
@@ -31,10 +31,10 @@ export async function changeFile(files: FileWork, context: ToolContext, work: { 
   return files.queue.run(queueKey(context, path), async () => {
     const file = await readWholeText(context.workspace, path);
     const changed = work.change(file.text);
-    const replaced = await replaceFile(context.workspace, { path, data: Buffer.from(changed.text, 'utf8'), expected: file.stamp });
+    const [replaced] = await makeChanges(context, [{ path, data: Buffer.from(changed.text, 'utf8'), expected: file.stamp }]);
     const read = files.seen.stamp(context.sessionId, file.truePath);
     // Who had not seen the whole of it as it was has still not seen what others did to the rest.
-    if (read && isSameStamp(read, file.stamp)) files.seen.remember(context.sessionId, replaced.truePath, replaced.stamp);
+    if (replaced && read && isSameStamp(read, file.stamp)) files.seen.remember(context.sessionId, replaced.truePath, replaced.stamp);
     const meta = diffMeta(path, file.text, changed.text);
     const where = changed.lines.length === 1 ? `at line ${changed.lines[0]}` : `at lines ${named(changed.lines)}`;
     return textResult('succeeded', `Edited ${JSON.stringify(path)} ${where} (+${meta.added ?? '?'} -${meta.removed ?? '?'} lines).`, meta);

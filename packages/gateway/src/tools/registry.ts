@@ -1,8 +1,9 @@
-import { type GatewayTool, type Grant, LOCAL_TOOLS, type LocalToolName, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
+import { type GatewayTool, type Grant, isPersonTool, LOCAL_TOOLS, PERSON_TOOLS, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
 import { z } from 'zod';
 import * as browser from '../browser/browser-tools.ts';
 import type { PolicySubject } from '../policy/policy-subject.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
+import { undoChangesTool } from '../undo/undo-changes.ts';
 import { applyPatchTool } from './apply-patch.ts';
 import { bash } from './bash.ts';
 import { editFileTool } from './edit-file.ts';
@@ -16,7 +17,7 @@ import { PathQueue } from './path-queue.ts';
 import { listProcessesTool, readProcessTool, stopProcessTool } from './process-tools.ts';
 import { readFileTool } from './read-file.ts';
 import { SeenFiles } from './seen-files.ts';
-import type { LocalTool, ToolContext } from './tool.ts';
+import type { LocalTool, MachineToolName, ToolContext } from './tool.ts';
 import { type Workspace, wordsInside } from './workspace.ts';
 import { writeFileTool } from './write-file.ts';
 import { writeProcessTool } from './write-process.ts';
@@ -54,7 +55,7 @@ export function buildRegistry(): ToolRegistry {
   const files: FileWork = { queue: new PathQueue(), seen: new SeenFiles() };
   const entries = [
     ...[entry(readFileTool(files)), entry(writeFileTool(files)), entry(editFileTool(files)), entry(multiEditTool(files)), entry(applyPatchTool(files))],
-    ...[entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(writeProcessTool), entry(stopProcessTool)],
+    ...[entry(undoChangesTool(files)), entry(bash), entry(listProcessesTool), entry(readProcessTool), entry(writeProcessTool), entry(stopProcessTool)],
     ...[entry(listFolder), entry(glob), entry(grep)],
     ...[entry(browser.browserNavigate), entry(browser.browserSnapshot), entry(browser.browserClick), entry(browser.browserFill)],
     ...[entry(browser.browserType), entry(browser.browserSelect), entry(browser.browserPress), entry(browser.browserHover)],
@@ -62,9 +63,10 @@ export function buildRegistry(): ToolRegistry {
     ...[entry(browser.browserExtract), entry(browser.browserUpload), entry(browser.browserDownload)],
   ];
   const byName = new Map(entries.map((item) => [item.announced.name, item]));
-  const names = [...byName.keys()].join(', ');
+  const announced = entries.map((item) => item.announced).filter(({ name }) => !isPersonTool(name));
+  const names = announced.map(({ name }) => name).join(', ');
   return {
-    announced: entries.map((item) => item.announced),
+    announced,
     prepare(tool, input) {
       const known = byName.get(tool);
       if (!known)
@@ -74,13 +76,15 @@ export function buildRegistry(): ToolRegistry {
   };
 }
 
+const MACHINE_TOOLS = { ...LOCAL_TOOLS, ...PERSON_TOOLS };
+
 interface Entry {
   readonly announced: GatewayTool;
   prepare(input: unknown): Preparation;
 }
 
-function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
-  const definition: (typeof LOCAL_TOOLS)[Name] = LOCAL_TOOLS[tool.name];
+function entry<Name extends MachineToolName>(tool: LocalTool<Name>): Entry {
+  const definition: (typeof MACHINE_TOOLS)[Name] = MACHINE_TOOLS[tool.name];
   const inputSchema = z.toJSONSchema(definition.input, { io: 'input' }) as Record<string, unknown>;
   const schema: z.ZodType = definition.input;
   const subject = definition.subject as (input: unknown) => string;
@@ -96,6 +100,7 @@ function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
         call: {
           effect: definition.effect,
           subject: (workspace) => subjectOf(tool.name, written, workspace),
+          ...(isPersonTool(tool.name) ? { refusalOf: refuseWithoutPerson } : {}),
           run: (context) => settled(run(checked.data, context)),
         },
       };
@@ -103,10 +108,15 @@ function entry<Name extends LocalToolName>(tool: LocalTool<Name>): Entry {
   };
 }
 
-const PATH_TOOLS = new Set<LocalToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
+function refuseWithoutPerson(grant: Grant): { code: string; message: string } | undefined {
+  if (grant.by === 'user') return undefined;
+  return { code: 'approval_needed', message: 'Only a person can ask for this, each time. Ask for it again with an approval.' };
+}
 
-function subjectOf(tool: LocalToolName, written: string, workspace: Workspace): PolicySubject {
-  if (tool === 'apply_patch') {
+const PATH_TOOLS = new Set<MachineToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
+
+function subjectOf(tool: MachineToolName, written: string, workspace: Workspace): PolicySubject {
+  if (tool === 'apply_patch' || tool === 'undo_changes') {
     // A rule that forbids or asks is about each of the files; one that allows must allow them all.
     const paths = written.split('\n');
     return { written: paths[0] ?? written, readings: [...paths.slice(1), ...paths.map((path) => straightPath(workspace, path))], commands: [] };

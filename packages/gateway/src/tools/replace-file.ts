@@ -84,7 +84,7 @@ async function placeNew(draft: string, target: string, asked: string): Promise<v
 }
 
 function alreadyThere(path: string): ToolFault {
-  return new ToolFault('already_exists', `${JSON.stringify(path)} exists already. Change it with "*** Update File:", or choose another path.`);
+  return new ToolFault('already_exists', `${JSON.stringify(path)} exists already: someone else has made it meanwhile. Read it before you change it.`);
 }
 
 type Likeness = { readonly mode: number; readonly uid: number; readonly gid: number } | number | undefined;

@@ -2,11 +2,13 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ToolResult } from '@tendon/protocol';
+import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { BrowserHost, type BrowserHostOptions } from '../browser/browser-host.ts';
 import { OPEN_POLICY, type Policy } from '../policy/policy.ts';
 import { CommandNetworks, type CommandNetworksOptions } from '../sandbox/command-networks.ts';
 import type { SandboxSettings } from '../sandbox/sandbox.ts';
+import { Snapshots } from '../undo/snapshots.ts';
 import { BackgroundProcesses } from './background.ts';
 import { openSpoolFolder } from './output-spool.ts';
 import type { ProcessIdentity } from './process-table.ts';
@@ -25,6 +27,9 @@ export interface ToolBench extends AsyncDisposable {
   readonly browser: BrowserHost;
   readonly browserFolder: string;
   readonly networks: CommandNetworks;
+  /** Where what files were before is kept. */
+  readonly undoFolder: string;
+  readonly snapshots: Snapshots;
   /** What of the network the machine's owner allows, from the next call on. */
   readonly allow: string[];
   run(
@@ -51,6 +56,8 @@ export async function openBench(
   const live: string[] = [];
   const allow: string[] = [];
   const policy = { current: async (): Promise<{ ok: true; policy: Policy }> => ({ ok: true, policy: { ...OPEN_POLICY, sandbox, network: { allow } } }) };
+  const undoFolder = join(base, 'undo');
+  const snapshots = new Snapshots({ folder: undoFolder, log: pino({ level: 'silent' }), now: () => new Date() });
   const browserFolder = join(base, 'browser "q" \u00fc');
   const browser = new BrowserHost({ folder: browserFolder, policy, reserved: [], ...options });
   const networks = new CommandNetworks({ policy, reserved: [], ...options });
@@ -64,6 +71,8 @@ export async function openBench(
     browser,
     browserFolder,
     networks,
+    undoFolder,
+    snapshots,
     allow,
     async run(tool, input, how = {}) {
       const prepared = registry.prepare(tool, input);
@@ -82,6 +91,7 @@ export async function openBench(
         background,
         browser,
         networks,
+        snapshots,
         policy,
       });
     },

@@ -1,7 +1,8 @@
-import type { LocalToolName, ToolInput, ToolResult } from '@tendon/protocol';
+import type { LocalToolName, PersonToolName, ToolInput, ToolResult } from '@tendon/protocol';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
 import type { CommandNetworks } from '../sandbox/command-networks.ts';
+import type { Snapshots } from '../undo/snapshots.ts';
 import type { Background } from './background.ts';
 import type { ProcessIdentity } from './process-table.ts';
 import type { Workspace } from './workspace.ts';
@@ -29,14 +30,19 @@ export interface ToolContext {
   readonly policy: Pick<PolicyFile, 'current'>;
   /** Takes over what a finished command has left running. */
   readonly background: Background;
+  /** Keeps what files are before they are changed. */
+  readonly snapshots: Pick<Snapshots, 'keep' | 'linesOf' | 'read'>;
   /** The browser of this gateway, started when a call needs it. */
   readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
   /** Networks for commands whose network is filtered. */
   readonly networks: Pick<CommandNetworks, 'join'>;
 }
 
+/** What runs here: tools that a model is offered, and those that only a person asks for. */
+export type MachineToolName = LocalToolName | PersonToolName;
+
 /** A tool of this machine. `run` never rejects for what the caller did wrong: that is a failed result which says what would be right. */
-export interface LocalTool<Name extends LocalToolName = LocalToolName> {
+export interface LocalTool<Name extends MachineToolName = MachineToolName> {
   readonly name: Name;
   run(input: ToolInput<Name>, context: ToolContext): Promise<ToolResult>;
 }

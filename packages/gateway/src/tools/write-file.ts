@@ -1,9 +1,9 @@
 import { type ToolInput, type ToolResult, textResult, utf8Bytes } from '@tendon/protocol';
+import { makeChanges } from './change-files.ts';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
 import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
-import { replaceFile } from './replace-file.ts';
 import type { SeenFiles } from './seen-files.ts';
 import { readWholeText, type TextFile } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
@@ -20,7 +20,8 @@ export function queueKey(context: ToolContext, path: string): string {
   return `${context.workspace.root}\0${wordsInside(context.workspace, path)}`;
 }
 
-async function write(seen: SeenFiles, input: ToolInput<'write_file'>, { workspace, sessionId }: ToolContext): Promise<ToolResult> {
+async function write(seen: SeenFiles, input: ToolInput<'write_file'>, context: ToolContext): Promise<ToolResult> {
+  const { workspace, sessionId } = context;
   const former = await formerText(workspace, input.path);
   const before = typeof former === 'string' ? undefined : former;
   const read = before && seen.stamp(sessionId, before.truePath);
@@ -30,7 +31,8 @@ async function write(seen: SeenFiles, input: ToolInput<'write_file'>, { workspac
       `${JSON.stringify(input.path)} was changed by someone else since you read it, and nothing was written. Read it again, then write what it should become now.`,
     );
   }
-  const replaced = await replaceFile(workspace, { path: input.path, data: Buffer.from(input.content, 'utf8'), ...(read ? { expected: read } : {}) });
+  const [replaced] = await makeChanges(context, [{ path: input.path, data: Buffer.from(input.content, 'utf8'), expected: before?.stamp }]);
+  if (!replaced) throw new Error('a file that was written is gone');
   seen.remember(sessionId, replaced.truePath, replaced.stamp);
   const meta = former === 'unreadable' ? {} : diffMeta(input.path, before?.text ?? '', input.content);
   const bytes = utf8Bytes(input.content);

@@ -18,6 +18,7 @@ export type Answer =
   | { readonly type: 'done' }
   | { readonly type: 'accepted'; readonly messageId: string; readonly seq: number; readonly queued: boolean }
   | { readonly type: 'stopped'; readonly stopped: boolean }
+  | { readonly type: 'calls'; readonly calls: readonly { readonly callId: string; readonly state: Call['state'] }[] }
   | { readonly type: 'call'; readonly callId: string; readonly state: Call['state']; readonly newCallId?: string | undefined };
 
 export type Outcome = { readonly ok: true; readonly change: Change; readonly answer: Answer } | { readonly ok: false; readonly error: ProtocolError };

@@ -41,6 +41,15 @@ export type Verdict =
   | { readonly kind: 'deny'; readonly reason: string }
   | { readonly kind: 'invalid'; readonly error: Fault };
 
+/** A call that a person asks for. Its id is made with the request. */
+export interface UndoCall {
+  readonly id: string;
+  readonly gatewayId: string;
+  readonly workspace: string;
+  readonly input: unknown;
+  readonly inputHash: string;
+}
+
 export type Input =
   // from people
   | {
@@ -78,6 +87,8 @@ export type Input =
       readonly by: string;
       readonly via?: string | undefined;
     }
+  /** The file changes of a turn are to be undone: one call for each machine and folder. */
+  | { readonly type: 'undo'; readonly calls: readonly UndoCall[] }
   | {
       readonly type: 'update';
       readonly title?: string | undefined;

@@ -85,6 +85,7 @@ class World {
       { type: 'call_lost', callId, instanceId, reason: 'gone' },
       { type: 'resolve', callId, outcome: (['done', 'failed', 'again'] as const)[pick % 3] ?? 'done', by: 'u' },
       { type: 'call_expired', callId },
+      { type: 'undo', calls: [{ id: this.id(), gatewayId: 'g', workspace: '/w', input: { calls: [], files: [], others: [] }, inputHash: `undo ${pick % 2}` }] },
     ];
     return inputs[kind] ?? { type: 'continue' };
   }

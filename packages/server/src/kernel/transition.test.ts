@@ -601,3 +601,80 @@ test('C15: while the agent works nothing is run again, and what is known needs n
   const other = queuedCall();
   other.subject.refuses({ type: 'resolve', callId: other.call.id, outcome: 'done', by: 'user' }, 'conflict');
 });
+
+function undoOf(inputHash = 'undo', gatewayId = GATEWAY): Extract<Input, { type: 'undo' }>['calls'][number] {
+  return { id: id(), gatewayId, workspace: '/w', input: { calls: [id()], files: ['a'], others: [] }, inputHash };
+}
+
+/** A session at rest in which the file changes of a turn are to be undone. */
+function withUndo(): { subject: Subject; call: RequestedCall } {
+  const { subject, call } = withCall('running');
+  subject.do(finished(call));
+  subject.do(completed(subject));
+  const wanted = undoOf();
+  subject.do({ type: 'undo', calls: [wanted] });
+  return { subject, call: bash({ kind: 'ask' }, { id: wanted.id, tool: 'undo_changes', inputHash: wanted.inputHash }) };
+}
+
+test('C18: an undo waits for its approval in a message of its own, and gives the turn to nobody when it is over', () => {
+  const { subject, call } = withUndo();
+  assert.equal(subject.status, 'waiting_for_user');
+  assert.deepEqual([subject.call(call.id).state, subject.call(call.id).tool], ['awaiting_approval', 'undo_changes']);
+  assert.deepEqual(subject.last?.messages[0]?.message.parts, [{ type: 'tool_call', callId: call.id }]);
+  assert.deepEqual(types(subject.last ?? assert.fail()), ['message.completed', 'call.requested', 'session.updated']);
+  subject.refuses(decide(call, 'approve', { scope: 'always' }), 'conflict');
+  subject.do(decide(call, 'approve', { instanceId: INSTANCE }));
+  subject.do(finished(call));
+  assert.deepEqual([subject.status, owed(subject.state)], ['idle', []]);
+});
+
+test('C18: however an undo ends, no model goes on, and messages that waited take their turn', () => {
+  const ends: ((subject: Subject, call: RequestedCall) => void)[] = [
+    (subject, call) => subject.do(decide(call, 'deny')),
+    (subject) => subject.do({ type: 'stop' }),
+    (subject, call) => {
+      subject.do(decide(call, 'approve', { instanceId: INSTANCE }));
+      subject.do({ type: 'call_lost', callId: call.id, instanceId: INSTANCE, reason: 'gone' });
+    },
+    (subject, call) => {
+      subject.do(decide(call, 'approve'));
+      subject.do({ type: 'call_expired', callId: call.id });
+    },
+  ];
+  for (const end of ends) {
+    const { subject, call } = withUndo();
+    end(subject, call);
+    assert.equal(subject.status, 'idle');
+  }
+  const { subject, call } = withUndo();
+  subject.do(say('and then'));
+  assert.equal(subject.status, 'waiting_for_user');
+  subject.do(decide(call, 'deny'));
+  assert.equal(subject.status, 'running');
+});
+
+test('C18: asked for again while it waits it is the same; another one, or one while the agent works, is a conflict', () => {
+  const { subject, call } = withUndo();
+  const again = subject.try({ type: 'undo', calls: [undoOf()] });
+  assert.deepEqual(again.ok && again.answer, { type: 'calls', calls: [{ callId: call.id, state: 'awaiting_approval' }] });
+  assert.deepEqual(again.ok && again.change.events, []);
+  subject.refuses({ type: 'undo', calls: [undoOf('another')] }, 'conflict');
+  const busy = new Subject();
+  busy.do(say('go'));
+  busy.refuses({ type: 'undo', calls: [undoOf()] }, 'conflict');
+  const waiting = withCall('awaiting_approval');
+  waiting.subject.refuses({ type: 'undo', calls: [undoOf()] }, 'conflict');
+});
+
+test('C18: of two machines each gets a call of its own, and it is over when both are', () => {
+  const { subject, call } = withCall('running');
+  subject.do(finished(call));
+  subject.do(completed(subject));
+  const [one, other] = [undoOf('one'), undoOf('other', id())];
+  subject.do({ type: 'undo', calls: [one, other] });
+  for (const { id: callId, inputHash } of [one, other]) {
+    assert.equal(subject.status, 'waiting_for_user');
+    subject.do(decide(bash({ kind: 'ask' }, { id: callId, inputHash }), 'deny'));
+  }
+  assert.equal(subject.status, 'idle');
+});

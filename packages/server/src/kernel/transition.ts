@@ -2,6 +2,7 @@ import { Draft, type Outcome } from './change.ts';
 import { onAnswer, onCallExpired, onCallFinished, onCallLost, onCallStarted, onDecide, onDispatch, onRemoteFinished } from './handlers/about-calls.ts';
 import { onTurnCompleted, onTurnFailed, onTurnLost } from './handlers/from-model.ts';
 import { onCancelMessage, onContinue, onExecute, onStop, onUpdate } from './handlers/from-person.ts';
+import { onUndo } from './handlers/undo.ts';
 import { onResolve } from './handlers/unknown-outcomes.ts';
 import type { Focus, Input, InputOf, InputType, Stamp } from './input.ts';
 import type { SessionState } from './state.ts';
@@ -17,6 +18,7 @@ const HANDLERS: Handlers = {
   decide: onDecide,
   answer: onAnswer,
   resolve: onResolve,
+  undo: onUndo,
   update: onUpdate,
   turn_completed: onTurnCompleted,
   turn_failed: onTurnFailed,

@@ -34,10 +34,10 @@ export function settle(draft: Draft): void {
   releaseNext(draft);
 }
 
-/** After a call is over: the last one of its step gives the turn back to the model, unless it was stopped. */
-export function afterCall(draft: Draft, wasStopped: boolean): void {
+/** After a call is over: the last one of its step gives the turn back to the model, unless it was stopped, or no model had asked for it. */
+export function afterCall(draft: Draft, { wasStopped, isPersons = false }: { readonly wasStopped: boolean; readonly isPersons?: boolean }): void {
   if (draft.state.turn || draft.state.calls.length > 0) return;
-  if (wasStopped) settle(draft);
+  if (wasStopped || isPersons) settle(draft);
   else beginTurn(draft);
 }
 

@@ -25,6 +25,7 @@ import { boundedEvents, boundedPage } from './page-bound.ts';
 import type { AgentConnection, AgentHandlers, Fanout } from './ports.ts';
 import { type RuleChange, ruleWords } from './rule-change.ts';
 import type { SessionActor } from './session-actor.ts';
+import { askForUndo } from './undo-desk.ts';
 
 /** Above this a fresh page is quicker than the events one by one. */
 const CATCH_UP_EVENTS = 10_000;
@@ -73,6 +74,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     'agent:execute': (connection, payload) => execute(options, connection, payload),
     'agent:stop': (connection, { sessionId }) => stop(options, connection, sessionId),
     'agent:continue': async ({ userId }, { sessionId }) => withSession(await options.actorOf(sessionId).commit({ type: 'continue' }, { ownerId: userId })),
+    'agent:undo': (connection, payload) => askForUndo(options, connection, payload),
     'message:cancel': async ({ userId }, { sessionId, messageId }) => {
       const outcome = await options.actorOf(sessionId).commit({ type: 'cancel_message', messageId }, { ownerId: userId, focus: { messageId } });
       return outcome.ok ? success({}) : refused(outcome);

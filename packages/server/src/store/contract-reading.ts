@@ -92,6 +92,24 @@ function history(rig: () => Rig): void {
 }
 
 function events(rig: () => Rig): void {
+  test('C18: the calls of a turn are all between two messages of the person, without their results', async () => {
+    const { store, newSession } = rig();
+    const { id } = await newSession();
+    const calls = [requested({ verdict: { kind: 'deny', reason: 'no' } }), requested({ verdict: { kind: 'deny', reason: 'no' } })];
+    for (const call of calls) {
+      const begun = await turn(store, id, [call]);
+      await done({ store, id }, completed(begun.change.state), { fence: begun.lease });
+    }
+    const ids = (await store.page(id, { limit: 100 })).messages.map((message) => message.id);
+    const found = await Promise.all(ids.map(async (messageId) => (await store.turnCalls(id, messageId))?.map((call) => call.id)));
+    const [first, second] = calls.map((call) => [call.id]);
+    assert.deepEqual(found, [first, first, first, second, second, second]);
+    const [call] = (await store.turnCalls(id, ids[0] ?? '')) ?? [];
+    assert.deepEqual([call?.state, call?.result, call?.input], ['denied', undefined, { command: 'ls' }]);
+    assert.equal(await store.turnCalls(id, v7()), undefined);
+    assert.equal(await store.turnCalls((await newSession()).id, ids[0] ?? ''), undefined);
+  });
+
   test('D18: events are given whole or not at all', async () => {
     const { store, newSession, database } = rig();
     const { id } = await newSession();

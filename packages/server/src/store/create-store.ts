@@ -30,6 +30,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
     eventsAfter: (sessionId, seq, limit) => sessions.eventsAfter(sessionId, seq, limit),
     pruneEvents: (before, cursor) => sessions.pruneEvents(before, cursor),
     historyAfter: (sessionId, afterSeq, limit) => sessions.historyAfter(sessionId, afterSeq, limit),
+    turnCalls: (sessionId, messageId) => sessions.turnCalls(sessionId, messageId),
     findCall: (callId) => sessions.findCall(callId),
     openCallsOf: (gatewayId) => sessions.openCallsOf(gatewayId),
     places: (sessionIds, gatewayIds) => sessions.places(sessionIds, gatewayIds),

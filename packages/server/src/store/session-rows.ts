@@ -1,4 +1,4 @@
-import { isFinalCallState, type Part, type Rule, type Session, type SessionEnd, type SessionEvent, type Usage } from '@tendon/protocol';
+import { type Call, isFinalCallState, type Part, type Rule, type Session, type SessionEnd, type SessionEvent, type Usage } from '@tendon/protocol';
 import { publicSession, type SessionState, type StoredCall } from '../kernel/index.ts';
 import { type CommitParts, commitInput, type LoadedSession } from './committer.ts';
 import { makeFork } from './fork-session.ts';
@@ -45,6 +45,7 @@ import { PRUNED_AT_ONCE, pruneEvents } from './sql/prune-events.ts';
 import { readEvents } from './sql/read-events.ts';
 import { readHistory } from './sql/read-history.ts';
 import { readPage } from './sql/read-page.ts';
+import { readTurnCalls } from './sql/read-turn-calls.ts';
 import { releaseAllLeases } from './sql/release-all-leases.ts';
 import { releaseLease } from './sql/release-lease.ts';
 import { renewLeases } from './sql/renew-leases.ts';
@@ -177,6 +178,11 @@ export class SessionRows implements SessionStore {
   async historyAfter(sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows> {
     const [row] = await run<PageRow & { settled: number }>(this.#parts.database, readHistory, [sessionId, afterSeq, limit]);
     return { messages: (row?.messages ?? []).map(toMessage), calls: (row?.calls ?? []).map(toStoredCall), settled: row?.settled ?? 0 };
+  }
+
+  async turnCalls(sessionId: string, messageId: string): Promise<readonly Call[] | undefined> {
+    const [row] = await run<{ calls: CallRow[] | null }>(this.#parts.database, readTurnCalls, [sessionId, messageId]);
+    return row && (row.calls ?? []).map((call) => toStoredCall(call).call);
   }
 
   async findCall(callId: string): Promise<{ sessionId: string; ownerId: string; call: StoredCall } | undefined> {

@@ -121,6 +121,8 @@ export interface SessionStore {
   /** Messages (not queued) with seq above `afterSeq`, oldest first, at most the newest `limit`. */
   historyAfter(sessionId: string, afterSeq: number, limit: number): Promise<HistoryRows>;
 
+  /** The calls of the turn that this message belongs to, in order, without their results. Undefined when there is no such message in the history. */
+  turnCalls(sessionId: string, messageId: string): Promise<readonly Call[] | undefined>;
   /** The session of a call, and whose it is. */
   findCall(callId: string): Promise<{ sessionId: string; ownerId: string; call: StoredCall } | undefined>;
   /** Calls of this machine that are not over, whatever session they belong to. */

@@ -1,6 +1,5 @@
 import type { CallDecision } from '@tendon/client';
-import { type Call, type Gateway, isAlwaysAsked } from '@tendon/protocol';
-import clsx from 'clsx';
+import { type Call, type Gateway, isAlwaysAsked, isPersonTool } from '@tendon/protocol';
 import { Folder, Monitor, ShieldQuestionMark } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
@@ -38,20 +37,23 @@ type Panel = 'choice' | 'deny' | 'always';
 export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const element = useRef<HTMLDivElement>(null);
   const [panel, setPanel] = useState<Panel>('choice');
+  const isOwn = isPersonTool(call.tool);
   const about = foreignTool(call, gateway);
   const warning = sandboxWarning(call, gateway);
   const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged ? about.description : ''}:${warning ?? ''}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
-  useEffect(() => announce('The agent needs your approval.'), []);
+  useEffect(() => announce(isOwn ? 'Approve to put the files back.' : 'The agent needs your approval.'), [isOwn]);
 
   const send = (decision: CallDecision) => {
     if (state.kind === 'sending' || (decision.decision === 'approve' && !guard.check())) return;
     decide(decision);
   };
-  const mayBeRule = !isAlwaysAsked(call.tool);
-  const keys = { a: () => send({ decision: 'approve' }), d: () => setPanel('deny'), ...(mayBeRule && { 'Shift+a': () => setPanel('always') }) };
+  const mayBeRule = !isOwn && !isAlwaysAsked(call.tool);
+  // Nobody has to be told why a person changes their mind.
+  const deny = () => (isOwn ? send({ decision: 'deny' }) : setPanel('deny'));
+  const keys = { a: () => send({ decision: 'approve' }), d: () => deny(), ...(mayBeRule && { 'Shift+a': () => setPanel('always') }) };
   useKeys(isCurrent && panel === 'choice' ? keys : {});
 
   return (
@@ -67,7 +69,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
       <div className="flex items-start gap-2.5 bg-warn-soft px-4 py-2.5">
         <ShieldQuestionMark aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
         <div className="min-w-0 flex-1">
-          <h3 className="text-sm font-medium">{QUESTIONS[call.effect]}</h3>
+          <h3 className="text-sm font-medium">{isOwn ? 'Put these files back?' : QUESTIONS[call.effect]}</h3>
           <Where call={call} gateway={gateway} />
         </div>
       </div>
@@ -97,13 +99,13 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
               className="max-sm:flex-1"
               onClick={() => send({ decision: 'approve' })}
             >
-              {state.kind === 'sending' ? 'Sending…' : 'Approve'} {isCurrent && <Key isHint>A</Key>}
+              {state.kind === 'sending' ? 'Sending…' : isOwn ? 'Put back' : 'Approve'} {isCurrent && <Key isHint>A</Key>}
             </Button>
-            <Button aria-keyshortcuts={isCurrent ? 'D' : undefined} className="max-sm:flex-1" onClick={() => setPanel('deny')}>
-              Deny {isCurrent && <Key isHint>D</Key>}
+            <Button aria-keyshortcuts={isCurrent ? 'D' : undefined} className="max-sm:flex-1" onClick={deny}>
+              {isOwn ? 'Leave them' : 'Deny'} {isCurrent && <Key isHint>D</Key>}
             </Button>
             {mayBeRule && (
-              <Button variant="ghost" aria-keyshortcuts={isCurrent ? 'Shift+A' : undefined} className={clsx('sm:ms-auto')} onClick={() => setPanel('always')}>
+              <Button variant="ghost" aria-keyshortcuts={isCurrent ? 'Shift+A' : undefined} className="sm:ms-auto" onClick={() => setPanel('always')}>
                 Always… {isCurrent && <Key isHint>⇧A</Key>}
               </Button>
             )}

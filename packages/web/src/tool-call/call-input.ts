@@ -1,3 +1,4 @@
+import { type OtherWork, PERSON_TOOLS, tryParse } from '@tendon/protocol';
 import { filesOfPatch, type ShownFile } from './patch-files.ts';
 
 /** Reads of a tool's input, which is whatever a model wrote: nothing about its shape is believed. */
@@ -29,6 +30,7 @@ export type InputView =
   | { readonly kind: 'edits'; readonly path: string; readonly edits: readonly ShownEdit[]; readonly rest: readonly InputField[] }
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly rest: readonly InputField[] }
   | { readonly kind: 'patch'; readonly patch: string; readonly files: readonly ShownFile[]; readonly rest: readonly InputField[] }
+  | { readonly kind: 'undo'; readonly files: readonly string[]; readonly others: readonly OtherWork[]; readonly rest: readonly InputField[] }
   | { readonly kind: 'fields'; readonly rest: readonly InputField[] };
 
 /** One replacement of several; `rest` is whatever else stands with it. */
@@ -77,6 +79,16 @@ export function inputView(tool: string, input: unknown): InputView {
   const patch = textField(input, 'patch');
   const files = tool === 'apply_patch' && patch !== undefined ? filesOfPatch(patch) : undefined;
   if (patch !== undefined && files) return { kind: 'patch', patch, files, rest: restOf(input, ['patch']) };
+  if (tool === 'undo_changes') {
+    const undo = tryParse(PERSON_TOOLS.undo_changes.input, input);
+    if (undo.success)
+      return {
+        kind: 'undo',
+        files: undo.data.files,
+        others: undo.data.others,
+        rest: [...restOf(input, ['files', 'others', 'calls']), { name: 'calls', value: undo.data.calls.join('\n') }],
+      };
+  }
   return { kind: 'fields', rest: restOf(input, []) };
 }
 
@@ -96,6 +108,7 @@ export function shownText(view: InputView): string {
   const fields = view.rest.flatMap((item) => [item.name, item.value]);
   if (view.kind === 'command') fields.push(view.text);
   if (view.kind === 'patch') fields.push(view.patch);
+  if (view.kind === 'undo') fields.push(...view.files, ...view.others.flatMap(({ tool, what }) => [tool, what]));
   if (view.kind === 'content') fields.push(view.path, view.text);
   if (view.kind === 'edits')
     fields.push(view.path, ...view.edits.flatMap((edit) => [edit.oldText, edit.newText, ...edit.rest.flatMap((item) => [item.name, item.value])]));

@@ -8,6 +8,7 @@ import { filesOfUnifiedDiff, linesOfUnifiedDiff } from './diff-lines.ts';
 import { DiffView } from './diff-view.tsx';
 import { FileChanges } from './file-changes.tsx';
 import { Terminal } from './terminal.tsx';
+import { UndoResult } from './undo-view.tsx';
 
 /** What came of a call: its diff, or its text in terminal colours, and its images. */
 export function CallResult({ call }: { call: Call }): ReactNode {
@@ -21,7 +22,9 @@ export function CallResult({ call }: { call: Call }): ReactNode {
   return (
     <div className="space-y-2">
       {call.result.error && <Notice>{call.result.error.message}</Notice>}
-      {patched ? (
+      {meta?.undone ? (
+        <UndoResult undone={meta.undone} />
+      ) : patched ? (
         <FileChanges files={patched} hasNumbers />
       ) : diffLines ? (
         <DiffView lines={diffLines} path={textField(call.input, 'path') ?? ''} />

@@ -23,6 +23,7 @@ test('U15: a call is titled in words', () => {
     { oldText: 'c', newText: 'd\ne' },
   ];
   assert.equal(shown('multi_edit', { path: 'src/app.ts', edits }), 'Edit src/app.ts, +3 −2');
+  assert.equal(shown('undo_changes', { calls: [], files: ['a', 'b'], others: [] }), 'Put files back, 2 files');
   const one = '*** Begin Patch\n*** Update File: a.ts\n@@\n-x\n+y\n+z\n*** End Patch';
   assert.equal(shown('apply_patch', { patch: one }), 'Edit a.ts, +2 −1');
   assert.equal(shown('apply_patch', { patch: one.replace('*** End', '*** Delete File: b.ts\n*** End') }), 'Edit 2 files, +2 −1');

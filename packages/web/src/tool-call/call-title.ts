@@ -64,6 +64,10 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
     const detail = waysOfRunning(call.input).join(', ');
     return { verb: 'Run', object: command, ...(detail !== '' && { detail }) };
   },
+  undo_changes: (call) => {
+    const files = field(call.input, 'files');
+    return Array.isArray(files) ? { verb: 'Put files back', detail: plural(files.length, 'file') } : undefined;
+  },
   list_processes: () => ({ verb: 'List processes' }),
   read_process: (call) => ({ verb: 'Read the output of', object: textField(call.input, 'id') }),
   write_process: (call) => ({ verb: 'Type into', object: textField(call.input, 'id'), ...typed(call.input) }),

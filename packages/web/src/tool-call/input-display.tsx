@@ -7,6 +7,7 @@ import { plural } from './call-title.ts';
 import { linesOfEdit } from './diff-lines.ts';
 import { DiffView } from './diff-view.tsx';
 import { FileChanges } from './file-changes.tsx';
+import { UndoPreview } from './undo-view.tsx';
 
 /** Exactly what would run, in full: it scrolls, wraps and names hidden characters, and leaves no field out. */
 export const InputDisplay = memo(function InputDisplay({ tool, input }: { tool: string; input: unknown }): ReactNode {
@@ -26,6 +27,7 @@ function MainPart({ view }: { view: InputView }): ReactNode {
   if (view.kind === 'content') return <ExactText text={view.text} label={`Content of ${view.path}`} path={view.path} />;
   if (view.kind === 'edit') return <EditPreview edit={view} path={view.path} />;
   if (view.kind === 'edits') return <EditList view={view} />;
+  if (view.kind === 'undo') return <UndoPreview view={view} />;
   if (view.kind === 'patch') return <FileChanges files={view.files} hasNumbers={false} />;
   return null;
 }

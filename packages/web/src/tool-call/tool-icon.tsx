@@ -13,6 +13,7 @@ import {
   MessageCircleQuestionMark,
   MousePointerClick,
   SquareTerminal,
+  Undo2,
   Upload,
   Wrench,
 } from 'lucide-react';
@@ -24,6 +25,7 @@ const ICONS: Record<string, LucideIcon> = {
   edit_file: FilePen,
   multi_edit: FilePen,
   apply_patch: FilePen,
+  undo_changes: Undo2,
   bash: SquareTerminal,
   list_processes: SquareTerminal,
   read_process: SquareTerminal,

@@ -27,6 +27,19 @@ test('U5: a live message that is also in the history is shown live, once', () =>
   );
 });
 
+test('U37: the last message of a turn knows the calls of all of it', () => {
+  const agent = (id: string, ...callIds: string[]): Message => ({
+    ...message(id, 'complete'),
+    role: 'assistant',
+    parts: callIds.map((callId) => ({ type: 'tool_call', callId })),
+  });
+  const messages = [message('a', 'complete'), agent('b', '1', '2'), agent('c', '3'), agent('d'), message('e', 'complete'), agent('f'), message('q', 'queued')];
+  const ends = transcriptRows({ messages, liveId: undefined, outbox: [] }).flatMap((row) =>
+    row.kind === 'message' && row.turnCallIds ? [[row.key, row.turnCallIds]] : [],
+  );
+  assert.deepEqual(ends, [['d', ['1', '2', '3']]]);
+});
+
 test('U7: queued messages are apart, in order', () => {
   const list = [message('a', 'complete'), message('q1', 'queued'), message('q2', 'queued')];
   assert.deepEqual(queuedMessages(list).map(messageText), ['q1', 'q2']);

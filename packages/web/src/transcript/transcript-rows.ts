@@ -2,7 +2,8 @@ import type { OutboxMessage } from '@tendon/client';
 import type { Message } from '@tendon/protocol';
 
 export type TranscriptRow =
-  | { readonly kind: 'message'; readonly key: string; readonly message: Message }
+  /** `turnCallIds`: on the last message of a turn, the calls of all its messages. */
+  | { readonly kind: 'message'; readonly key: string; readonly message: Message; readonly turnCallIds?: readonly string[] }
   /** Its content is read by the row itself, so that a delta renders that row only. */
   | { readonly kind: 'live'; readonly key: string }
   | { readonly kind: 'outbox'; readonly key: string; readonly message: OutboxMessage }
@@ -21,9 +22,13 @@ interface RowSource {
 export function transcriptRows({ messages, liveId, outbox }: RowSource): TranscriptRow[] {
   const rows: TranscriptRow[] = [];
   const known = new Set<string>();
-  for (const message of messages) {
-    known.add(message.id);
-    if (message.state !== 'queued' && message.id !== liveId) rows.push({ kind: 'message', key: message.id, message });
+  const shown = messages.filter((message) => message.state !== 'queued' && message.id !== liveId);
+  for (const message of messages) known.add(message.id);
+  let turnCallIds: string[] = [];
+  for (const [index, message] of shown.entries()) {
+    turnCallIds = message.role === 'user' ? [] : [...turnCallIds, ...callIdsOf(message)];
+    const isEnd = shown[index + 1]?.role !== 'assistant' && turnCallIds.length > 0;
+    rows.push({ kind: 'message', key: message.id, message, ...(isEnd ? { turnCallIds } : {}) });
   }
   if (liveId !== undefined) rows.push({ kind: 'live', key: liveId });
   for (const message of outbox) {
@@ -31,6 +36,10 @@ export function transcriptRows({ messages, liveId, outbox }: RowSource): Transcr
   }
   rows.push({ kind: 'status', key: 'status' });
   return rows;
+}
+
+function callIdsOf(message: Message): string[] {
+  return message.parts.flatMap((part) => (part.type === 'tool_call' ? [part.callId] : []));
 }
 
 export function queuedMessages(messages: readonly Message[]): Message[] {

@@ -6,6 +6,7 @@ import { useSession, useView } from '../app/session-context.tsx';
 import { LiveRow, MessageRow, OutboxRow } from './message-row.tsx';
 import { StatusRow } from './status-row.tsx';
 import { type TranscriptRow, transcriptRows } from './transcript-rows.ts';
+import { UndoTurn } from './undo-turn.tsx';
 
 /** Room between messages, in pixels: for the foot of each, which is always shown where there is no pointer. */
 const GAP = matchMedia('(pointer: coarse)').matches ? 34 : 26;
@@ -113,7 +114,12 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
 function Row({ row }: { row: TranscriptRow }): ReactNode {
   switch (row.kind) {
     case 'message':
-      return <MessageRow message={row.message} />;
+      return (
+        <>
+          <MessageRow message={row.message} />
+          {row.turnCallIds && <UndoTurn sessionId={row.message.sessionId} messageId={row.message.id} callIds={row.turnCallIds} />}
+        </>
+      );
     case 'live':
       return <LiveRow />;
     case 'outbox':

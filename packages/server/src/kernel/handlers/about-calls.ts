@@ -1,4 +1,4 @@
-import { type Call, type Decision, refusal, textResult } from '@tendon/protocol';
+import { type Call, type Decision, isPersonTool, refusal, textResult } from '@tendon/protocol';
 import type { Draft, Outcome } from '../change.ts';
 import type { InputOf } from '../input.ts';
 import type { StoredCall } from '../state.ts';
@@ -28,6 +28,7 @@ export function onDecide(draft: Draft, input: InputOf<'decide'>): Outcome {
     const isRepeat = call.decision !== undefined && call.decision.by !== 'policy' && call.decision.decision === input.decision;
     return isRepeat ? answerCall(draft, call) : refusal('conflict', `This call was decided already: it is ${call.state}.`);
   }
+  if (input.scope !== 'once' && isPersonTool(call.tool)) return refusal('conflict', 'This is approved each time. Approve it once.');
   return input.decision === 'approve' ? approve(draft, stored, input) : deny(draft, stored, input);
 }
 
@@ -66,7 +67,7 @@ function storeRule(draft: Draft, call: Call, input: InputOf<'decide'>): void {
 
 function deny(draft: Draft, stored: StoredCall, input: InputOf<'decide'>): Outcome {
   closeCall(draft, stored, { state: 'denied', decision: decisionOf(draft, input) });
-  afterCall(draft, false);
+  afterCall(draft, { wasStopped: false, isPersons: isPersonTool(stored.call.tool) });
   return draft.finish({ type: 'call', callId: input.callId, state: 'denied' });
 }
 
@@ -80,7 +81,7 @@ export function onAnswer(draft: Draft, input: InputOf<'answer'>): Outcome {
     return isRepeat ? answerCall(draft, call) : refusal('conflict', `This question is ${call.state === 'succeeded' ? 'answered' : call.state} already.`);
   }
   closeCall(draft, stored, { state: 'succeeded', result: input.result });
-  afterCall(draft, false);
+  afterCall(draft, { wasStopped: false, isPersons: isPersonTool(stored.call.tool) });
   return draft.finish({ type: 'call', callId: call.id, state: 'succeeded' });
 }
 
@@ -127,7 +128,7 @@ export function onCallExpired(draft: Draft, input: InputOf<'call_expired'>): Out
   const hours = OFFLINE_DEADLINE_MS / 3_600_000;
   const text = isKnownIdle ? `Not run: its machine was away for ${hours} hours.` : `Its machine took it and was then away for ${hours} hours.`;
   closeCall(draft, stored, { state, result: textResult(state, text) });
-  afterCall(draft, stored.cancelRequestedAt !== undefined);
+  afterCall(draft, { wasStopped: stored.cancelRequestedAt !== undefined, isPersons: isPersonTool(stored.call.tool) });
   return draft.finish({ type: 'call', callId: stored.call.id, state });
 }
 
@@ -168,7 +169,7 @@ function finishCall(draft: Draft, stored: StoredCall, input: Pick<InputOf<'call_
   if (!isOpen) return answerCall(draft, stored.call);
   const startedAt = stored.call.startedAt ?? draft.stamp.at;
   closeCall(draft, stored, { state: input.result.status, result: input.result, startedAt });
-  afterCall(draft, stored.cancelRequestedAt !== undefined);
+  afterCall(draft, { wasStopped: stored.cancelRequestedAt !== undefined, isPersons: isPersonTool(stored.call.tool) });
   return draft.finish({ type: 'call', callId: stored.call.id, state: input.result.status });
 }
 
@@ -185,6 +186,6 @@ export function onCallLost(draft: Draft, input: InputOf<'call_lost'>): Outcome {
   }
   const end = call.effect === 'read' ? 'cancelled' : 'unknown';
   closeCall(draft, stored, { state: end, result: textResult(end, input.reason) });
-  afterCall(draft, stored.cancelRequestedAt !== undefined);
+  afterCall(draft, { wasStopped: stored.cancelRequestedAt !== undefined, isPersons: isPersonTool(stored.call.tool) });
   return draft.finish({ type: 'call', callId: call.id, state: end });
 }

@@ -26,7 +26,7 @@ export function onTurnCompleted(draft: Draft, input: InputOf<'turn_completed'>):
   addUsage(draft, input.usage);
   draft.set({ turn: undefined });
   for (const requested of input.calls) requestCall(draft, requested, message.id);
-  if (input.calls.length > 0) afterCall(draft, false);
+  if (input.calls.length > 0) afterCall(draft, { wasStopped: false });
   else {
     draft.set({ steps: 0 });
     settle(draft);

@@ -232,6 +232,28 @@ describe('prompt', () => {
     assert.match(JSON.stringify(built[0]), /oldest messages.*left out/);
   });
 
+  it('C18: an undo is told as what the person did, and one that they did not go through with is not told', () => {
+    const undo = (state: CallState, more: Partial<Call> = {}): HistoryItem => {
+      const made = call(state, { tool: 'undo_changes', effect: 'write', ...more });
+      return { message: message('assistant', [{ type: 'tool_call', callId: made.id }]), calls: [made] };
+    };
+    const result = { status: 'succeeded' as const, content: [{ type: 'text' as const, text: 'Put back as before: "a".' }] };
+    const built = prompt([says('user', 'q'), says('assistant', 'done'), undo('succeeded', { startedAt: AT, result }), says('user', 'next')]);
+    assertValid(built);
+    assert.deepEqual(
+      built.map((entry) => entry.role),
+      ['system', 'user', 'assistant', 'user', 'user'],
+    );
+    assert.match(JSON.stringify(built[3]), /The person has undone file changes.*read them again.*Put back as before/);
+    assert.match(JSON.stringify(prompt([says('user', 'q'), undo('unknown', { startedAt: AT })])), /not known how far it came/);
+    for (const state of ['denied', 'cancelled'] as const) {
+      const quiet = prompt([says('user', 'q'), says('assistant', 'half', 'interrupted'), undo(state), says('user', 'next')]);
+      assertValid(quiet);
+      assert.doesNotMatch(JSON.stringify(quiet), /undo/);
+      assert.match(JSON.stringify(quiet), /half/);
+    }
+  });
+
   it('M21: an image in a result is inline where that works, else described; a broken one always described', () => {
     const image = { type: 'image' as const, data: 'aGVsbG8h', mimeType: 'image/png' };
     const made = call('succeeded', { result: { status: 'succeeded', content: [{ type: 'text', text: 'shot' }, image] } });

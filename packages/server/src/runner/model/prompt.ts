@@ -1,8 +1,8 @@
 import type { LanguageModelV4FilePart, LanguageModelV4Message, LanguageModelV4Prompt, LanguageModelV4TextPart } from '@ai-sdk/provider';
-import type { Call, Message, Part } from '@tendon/protocol';
+import { type Call, isPersonTool, type Message, type Part } from '@tendon/protocol';
 import type { AttachmentContent, HistoryItem } from './model-port.ts';
 import { modelToolName } from './tool-names.ts';
-import { type ImageMode, toolOutput } from './tool-output.ts';
+import { type ImageMode, toolOutput, undoText } from './tool-output.ts';
 
 export interface PromptOptions {
   readonly instructions: string;
@@ -32,7 +32,8 @@ export function buildPrompt(options: PromptOptions): LanguageModelV4Prompt {
   const items = options.history.filter((item) => item.message.state !== 'queued');
   for (const [index, item] of items.entries()) {
     if (item.message.role === 'user') pushUser(messages, userContent(item));
-    else if (!isRetried(item, items[index + 1])) pushAssistant(messages, { item, images: options.images, seen });
+    else if (isUndo(item)) pushUser(messages, undoContent(item));
+    else if (!isRetried(item, nextOf(items, index))) pushAssistant(messages, { item, images: options.images, seen });
   }
   if (messages[0]?.role === 'assistant') messages.unshift(user('(The beginning of this conversation is left out.)'));
   const last = messages.at(-1);
@@ -50,6 +51,19 @@ function systemText({ instructions, omitted }: PromptOptions): string {
     .filter((text) => text !== '')
     .join('\n\n')
     .toWellFormed();
+}
+
+/** A person has taken file changes back. The model did not ask for it: it is told as what a person did. */
+function isUndo({ calls }: HistoryItem): boolean {
+  return calls.length > 0 && calls.every(({ tool, kind }) => kind === 'local' && isPersonTool(tool));
+}
+
+function undoContent({ calls }: HistoryItem): UserContent {
+  return calls.flatMap((call) => textPart(undoText(call) ?? ''));
+}
+
+function nextOf(items: readonly HistoryItem[], index: number): HistoryItem | undefined {
+  return items.find((item, place) => place > index && !isUndo(item));
 }
 
 /** A broken answer directly before another try, or at the end when this is the next try, is not part of the conversation. What ran, stays. */

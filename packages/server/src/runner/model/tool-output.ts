@@ -75,6 +75,13 @@ function succeeded(call: Call, images: ImageMode): LanguageModelV4ToolResultOutp
   return { type: 'content', value: facts === '' ? parts : [...parts, { type: 'text', text: facts }] };
 }
 
+/** What an undo came to, in words for the model. Nothing when the person did not go through with it. */
+export function undoText(call: Call): string | undefined {
+  if (call.state === 'denied' || (call.startedAt === undefined && call.state !== 'unknown' && call.result === undefined)) return undefined;
+  const outcome = call.state === 'unknown' ? 'It is not known how far it came: contact with the machine was lost.' : outputText(call);
+  return join('[The person has undone file changes of yours on their machine. Files may be as they were before: read them again before you go on.]', outcome);
+}
+
 function isShownImage(part: ToolContent): boolean {
   return part.type === 'image' && IMAGE_TYPES.has(part.mimeType) && part.data.length % 4 === 0 && BASE64.test(part.data);
 }
