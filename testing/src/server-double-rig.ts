@@ -26,6 +26,8 @@ export interface ServerDouble extends AsyncDisposable {
   readonly results: Map<string, ToolResult[]>;
   readonly outputs: { callId: string; offset: number; text: string }[];
   readonly started: string[];
+  /** What was shown of the browser: pictures, and why there are none. */
+  readonly views: (GatewayRequest<'browser:frame'> | GatewayRequest<'browser:state'>)[];
   /** Packets that did not have the protocol's shape. */
   readonly faults: string[];
   /** Resolves as soon as `look` answers something, looked at after every packet. */
@@ -52,9 +54,9 @@ const OK = { ok: true, data: {} };
 export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promise<ServerDouble> {
   const http = createServer();
   const io = new Server(http, { serveClient: false, maxHttpBufferSize: 4 * 1024 * 1024, ...behaviour.engine });
-  const record = { hellos: [], tools: [], handshakes: [], results: new Map(), outputs: [], started: [], faults: [] } as Pick<
+  const record = { hellos: [], tools: [], handshakes: [], results: new Map(), outputs: [], started: [], views: [], faults: [] } as Pick<
     ServerDouble,
-    'hellos' | 'tools' | 'handshakes' | 'results' | 'outputs' | 'started' | 'faults'
+    'hellos' | 'tools' | 'handshakes' | 'results' | 'outputs' | 'started' | 'views' | 'faults'
   >;
   const watchers = new Set<() => void>();
   let current: Socket | undefined;
@@ -90,6 +92,14 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
       const seen = [...(record.results.get(callId) ?? []), result];
       record.results.set(callId, seen);
       return behaviour.result?.(callId, seen.length) ?? OK;
+    },
+    'browser:frame': (frame) => {
+      record.views.push(frame);
+      return OK;
+    },
+    'browser:state': (state) => {
+      record.views.push(state);
+      return OK;
     },
   };
   namespace.on('connection', (socket) => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import { AGENT_REQUESTS, type AgentRequestName, type Call, GATEWAY_REQUESTS, type GatewayRequestName, type Session } from '@tendon/protocol';
 import { calls, nodeRig, runs, type SessionView, says, until, within } from '@tendon/testing';
+import { aFrame } from './a-frame.ts';
 import { MachineSocket } from './machine-socket.ts';
 
 /*
@@ -83,6 +84,10 @@ const ON_AGENT: Readonly<Record<AgentRequestName, Attempts>> = {
       { sessionId, callId: settledId, outcome },
       { sessionId: own.id, callId: settledId, outcome },
     ]),
+  'browser:watch': ({ sessionId }) => [
+    { sessionId, on: true },
+    { sessionId, on: false },
+  ],
   'gateway:list': () => [],
   'model:list': () => [],
   'rule:list': () => [],
@@ -169,7 +174,7 @@ describe('I13: another person asks', () => {
 });
 
 /** A machine of the stranger says it about the victim's call. */
-const ON_GATEWAY: Readonly<Record<GatewayRequestName, (callId: string, gatewayId: string) => readonly object[]>> = {
+const ON_GATEWAY: Readonly<Record<GatewayRequestName, (callId: string, gatewayId: string, sessionId: string) => readonly object[]>> = {
   'gateway:hello': (callId, gatewayId) => [
     { gatewayId, calls: [] },
     { gatewayId, calls: [{ callId, state: 'running' }] },
@@ -184,6 +189,8 @@ const ON_GATEWAY: Readonly<Record<GatewayRequestName, (callId: string, gatewayId
     { callId, result: { status: 'succeeded', content: [{ type: 'text', text: 'from the stranger' }] } },
     { callId, result: { status: 'unknown', content: [] } },
   ],
+  'browser:frame': (_callId, _gatewayId, sessionId) => [{ ...aFrame, sessionId, title: 'from the stranger' }],
+  'browser:state': (_callId, _gatewayId, sessionId) => [{ sessionId, at: aFrame.at, state: 'refused' }],
 };
 
 describe('I13: a machine of another person speaks', () => {
@@ -193,7 +200,7 @@ describe('I13: a machine of another person speaks', () => {
 
   test('I13: a machine that greets under the id of another’s is refused', async () => {
     await using machine = await MachineSocket.connect({ url: rig.url, key: stranger.key });
-    for (const payload of ON_GATEWAY['gateway:hello'](theirs.callId, theirs.gatewayId)) {
+    for (const payload of ON_GATEWAY['gateway:hello'](theirs.callId, theirs.gatewayId, theirs.sessionId)) {
       const answer = await machine.hello(payload);
       assert.equal(!answer.ok && answer.error.code, 'not_found', JSON.stringify(payload));
     }
@@ -213,11 +220,14 @@ describe('I13: a machine of another person speaks', () => {
       const result = { status: 'succeeded', content: [{ type: 'text', text: 'from the stranger' }] };
       const claimed = state === 'absent' ? [] : [{ callId, state, ...(state === 'finished' ? { result } : {}) }];
       assert.ok((await machine.hello({ gatewayId: randomUUID(), calls: claimed })).ok);
-      for (const name of ['tool:started', 'tool:output', 'tool:result'] as const)
-        for (const payload of ON_GATEWAY[name](callId, theirs.gatewayId)) await machine.request(name, payload);
+      await session.socket.ask('browser:watch', { sessionId: session.id, on: true });
+      for (const name of ['tool:started', 'tool:output', 'tool:result', 'browser:frame', 'browser:state'] as const)
+        for (const payload of ON_GATEWAY[name](callId, theirs.gatewayId, session.id)) await machine.request(name, payload);
       await session.socket.ask('session:list', {});
       assert.equal(session.events.length, events, 'an event was written');
       assert.ok(!JSON.stringify(session.socket.received).includes('from the stranger'), 'output of a stranger is shown');
+      assert.ok(!JSON.stringify(session.socket.received).includes('"refused"'), 'a stranger speaks for the machine');
+      await session.socket.ask('browser:watch', { sessionId: session.id, on: false });
       assert.equal(session.calls.find(({ id }) => id === callId)?.state, 'running');
       await session.socket.ask('agent:stop', { sessionId: session.id });
       await session.untilStatus('idle');

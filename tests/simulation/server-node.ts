@@ -182,6 +182,8 @@ export class ServerNode {
       clientName: 'simulated',
       joinSession: (sessionId) => void room.sessions.set(sessionId, undefined),
       leaveSession: (sessionId) => void room.sessions.delete(sessionId),
+      showNewest: () => undefined,
+      onEnd: () => undefined,
     };
     return {
       ask: (name, payload) =>
@@ -218,6 +220,7 @@ export class ServerNode {
       endSession: async (end, timeoutMs) => {
         await connection.request('dialler', { timeoutMs, handle: (answer) => peer.command('session:end', end, answer) });
       },
+      watchBrowser: async () => undefined,
       disconnect: () => {
         connection.close('listener', 'io server disconnect');
         time.after(0, ended, own);

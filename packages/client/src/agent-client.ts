@@ -222,6 +222,10 @@ export class AgentClient {
       case 'session:event':
         this.peek(packetSessionId(payload) ?? '')?.receive(readEvent(payload));
         return;
+      case 'browser:frame':
+      case 'browser:state':
+        this.peek(packetSessionId(payload) ?? '')?.receiveBrowser(name, payload);
+        return;
       case 'session:summary':
         this.#read(name, payload, ({ session, deleted }) => this.#onSummary(session, deleted === true));
         return;

@@ -4,6 +4,7 @@ export type { SessionClient } from './session/session-client.ts';
 export { sessionTokenSource } from './session-token.ts';
 export type {
   AgentClientOptions,
+  BrowserView,
   CallDecision,
   ConnectionState,
   GatewayList,

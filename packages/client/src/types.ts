@@ -1,4 +1,4 @@
-import type { Attachment, Call, Fault, Gateway, Message, Session } from '@tendon/protocol';
+import type { Attachment, BrowserFrame, Call, Fault, Gateway, Message, Session } from '@tendon/protocol';
 
 /** Where the connection stands, for a dot, a bar with a countdown, or a sign-in page. */
 export type ConnectionState =
@@ -117,6 +117,21 @@ export interface LiveOutput {
   readonly text: string;
   readonly droppedBytes: number;
 }
+
+/** What the agent's browser shows, while somebody of this client looks. */
+export type BrowserView =
+  /** Nobody looks. */
+  | { readonly kind: 'off' }
+  /** There is no connection; it goes on by itself. */
+  | { readonly kind: 'offline' }
+  | { readonly kind: 'picture'; readonly frame: BrowserFrame }
+  | { readonly kind: 'starting' | 'no_page' }
+  /** The policy of the machine forbids it. */
+  | { readonly kind: 'refused' }
+  /** The machine is offline, or is there and says nothing. */
+  | { readonly kind: 'away' | 'silent' }
+  /** The server did not take the question. */
+  | { readonly kind: 'failed'; readonly error: Fault };
 
 export interface SendOptions {
   readonly mode?: 'queue' | 'interrupt';

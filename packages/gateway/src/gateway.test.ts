@@ -269,6 +269,32 @@ test('G13: the machine’s policy has the last word over every grant', async () 
   assert.equal((await rig.server.run('write_file', { path: 'b', content: '' })).status, 'succeeded');
 });
 
+test('W21, W22: every command to show the browser is answered, malformed ones too; nothing is opened by them, and the gateway goes on', async () => {
+  await using rig = await startRig();
+  await rig.gateway.ready();
+  const sessionId = newId();
+  const wrong = [
+    null,
+    'x',
+    {},
+    { sessionId },
+    { sessionId: '../..', forMs: 1_000, anew: true },
+    { sessionId, forMs: 1e12, anew: true },
+    { sessionId, forMs: -1, anew: true },
+  ];
+  for (const payload of wrong) assert.deepEqual(await rig.server.emit('browser:watch', payload), {});
+  assert.equal(rig.server.views.length, 0);
+  const flood = Array.from({ length: 500 }, () => rig.server.emit('browser:watch', { sessionId: newId(), forMs: 1_000, anew: true }));
+  await Promise.all(flood);
+  await rig.server.emit('browser:watch', { sessionId, forMs: 0, anew: false });
+  await rig.server.until(() => rig.server.views.length > 0);
+  assert.ok(rig.server.views.every((view) => 'state' in view && view.state === 'no_page'));
+  assert.ok(rig.server.views.length <= 20, `${rig.server.views.length} sessions are watched`);
+  assert.deepEqual(rig.server.faults, []);
+  const { answer } = await rig.server.call('read_file', { path: 'nothing' });
+  assert.equal(answer.accepted, true);
+});
+
 test('G14: cancel ends a running command with its output so far; before the dispatch it keeps it from starting', async () => {
   await using rig = await startRig();
   await rig.gateway.ready();

@@ -1,36 +1,27 @@
-import { hostname } from 'node:os';
 import { GATEWAY_COMMANDS, LIMITS, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
-import { v7 as newId } from 'uuid';
 import { BrowserHost } from './browser/browser-host.ts';
-import { settleBrowser } from './browser/browser-process.ts';
+import { LiveViews } from './browser/live-views.ts';
 import { CallDesk } from './calls/call-desk.ts';
-import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
-import { loadGatewayId } from './identity.ts';
-import { Journal } from './journal/journal.ts';
-import { settleLeftovers } from './journal/leftovers.ts';
-import { type OwnerLock, takeOwnerLock } from './journal/owner-lock.ts';
+import type { Journal } from './journal/journal.ts';
+import type { OwnerLock } from './journal/owner-lock.ts';
 import type { LinkState } from './link/connection.ts';
-import { type OpenSocket, openGatewaySocket } from './link/gateway-socket.ts';
+import type { OpenSocket } from './link/gateway-socket.ts';
 import { greetServer } from './link/greeting.ts';
 import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
 import { ToolsTeller } from './link/tools-teller.ts';
-import { McpHost, type McpTools } from './mcp/mcp-host.ts';
+import type { McpTools } from './mcp/mcp-host.ts';
 import { type NetworkTarget, targetOf } from './network/network-rules.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
-import { PolicyFile } from './policy/policy-file.ts';
+import type { PolicyFile } from './policy/policy-file.ts';
 import { CommandNetworks } from './sandbox/command-networks.ts';
-import { type SandboxSaid, sandboxOf } from './sandbox/sandbox-said.ts';
-import { GatewayStartError } from './start-error.ts';
+import type { SandboxSaid } from './sandbox/sandbox-said.ts';
 import { BackgroundProcesses } from './tools/background.ts';
-import { ToolFault } from './tools/faults.ts';
-import { withMcpTools } from './tools/machine-registry.ts';
-import { openSpoolFolder } from './tools/output-spool.ts';
-import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
-import { openWorkspace, type Workspace } from './tools/workspace.ts';
-import { Snapshots } from './undo/snapshots.ts';
+import type { ToolRegistry } from './tools/registry.ts';
+import type { Workspace } from './tools/workspace.ts';
+import type { Snapshots } from './undo/snapshots.ts';
 
 export interface GatewayOptions {
   /** Where the server is, for example `https://tendon.example.org`. */
@@ -89,91 +80,6 @@ export interface GatewayParts {
   readonly snapshots: Snapshots;
 }
 
-/**
- * Starts this machine's hands: opens journal and policy, ends what a dead predecessor left running, and dials the server until it is told that
- * this is no use. Errors: `GatewayStartError`, one line that says what to do.
- */
-export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
-  checkOptions(options);
-  if (isUnprotected(options.serverUrl))
-    options.log.warn({ serverUrl: new URL(options.serverUrl).origin }, 'the key and everything else travels unencrypted to this server: use https');
-  const name = options.name === undefined || options.name === '' ? hostname() : options.name;
-  const folders = await openGatewayFolders(options.home, name);
-  const lock = takeOwnerLock(folders.lock);
-  if (!lock)
-    throw new GatewayStartError(
-      'already_running',
-      `Another gateway named ${JSON.stringify(name)} already runs from ${folders.home}. Stop it, or give this one another name.`,
-    );
-  try {
-    const policy = await PolicyFile.open(folders.policy, options.log);
-    const workspaces = await openWorkspaces(options.workspaces, folders.home);
-    const gatewayId = await loadGatewayId(folders.identity, newId);
-    const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
-    await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
-    const outputs = await openSpoolFolder(folders.outputs);
-    const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date() });
-    await snapshots.sweep();
-    const mcp = await openMcp(options, folders, workspaces);
-    const registry = withMcpTools(sharedRegistry(), mcp);
-    const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
-    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, snapshots, browserFolder: folders.browser };
-    return new Gateway({ ...options, name }, { ...found, registry, mcp, openSocket: openGatewaySocket });
-  } catch (error) {
-    lock.close();
-    throw error;
-  }
-}
-
-function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: readonly Workspace[]): Promise<McpHost> {
-  return McpHost.open({
-    files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses, credentials: folders.mcpCredentials },
-    folder: workspaces[0]?.root ?? folders.home,
-    version: options.version,
-    env: process.env,
-    log: options.log,
-    newId,
-    now: () => new Date(),
-    random: options.random ?? Math.random,
-  });
-}
-
-function isUnprotected(serverUrl: string): boolean {
-  const { protocol, hostname: host } = new URL(serverUrl);
-  return protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
-}
-
-function checkOptions(options: GatewayOptions): void {
-  if (!/^https?:$/.test(URL.parse(options.serverUrl)?.protocol ?? '')) {
-    throw new GatewayStartError(
-      'invalid_options',
-      `${JSON.stringify(options.serverUrl)} is not the address of a server. Give one that begins with http:// or https://.`,
-    );
-  }
-  if (options.token === '')
-    throw new GatewayStartError('invalid_options', 'The gateway has no key for its server. Set TENDON_API_KEY, or make a key with: tendon key create.');
-  if (options.workspaces.length === 0) throw new GatewayStartError('invalid_options', 'The gateway has no workspace. Name at least one folder.');
-}
-
-async function openWorkspaces(given: readonly string[], home: string): Promise<Workspace[]> {
-  const byRoot = new Map<string, Workspace>();
-  for (const folder of given) {
-    const workspace = await openWorkspace(folder, home).catch((error: unknown) => {
-      throw error instanceof ToolFault ? new GatewayStartError('workspace_missing', error.message, { cause: error }) : error;
-    });
-    if (!byRoot.has(workspace.root)) byRoot.set(workspace.root, workspace);
-  }
-  return [...byRoot.values()];
-}
-
-/** Made at the first start of a gateway and kept for the life of the process, over every reconnect. */
-let registry: ToolRegistry | undefined;
-
-function sharedRegistry(): ToolRegistry {
-  registry ??= buildRegistry();
-  return registry;
-}
-
 /** What no tool must ever open, whatever the policy allows: the server this gateway takes its orders from, and a relay. */
 function ownDoors(serverUrl: string): NetworkTarget[] {
   const server = targetOf(serverUrl);
@@ -193,6 +99,7 @@ export class Gateway implements GatewayHandle {
   readonly #background: BackgroundProcesses;
   readonly #browser: BrowserHost;
   readonly #networks: CommandNetworks;
+  readonly #live: LiveViews;
   readonly #doors: NetworkTarget[];
   readonly #tools: ToolsTeller;
   readonly #ready: Promise<LinkState>;
@@ -208,6 +115,15 @@ export class Gateway implements GatewayHandle {
     this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: this.#doors });
     this.#networks = new CommandNetworks({ policy: parts.policy, reserved: this.#doors });
     const online = (): LinkSupervisor['online'] => this.#link.online;
+    this.#live = new LiveViews({
+      browser: this.#browser,
+      policy: parts.policy,
+      workspaces: parts.workspaces.map(({ root }) => root),
+      tell: (name, payload) => online()?.hint(name, payload),
+      isFree: () => online()?.isWritable ?? false,
+      log: options.log,
+      now: () => new Date(),
+    });
     this.#output = new OutputPump(() => this.#link.socket);
     this.#outbox = new Outbox({
       online,
@@ -276,6 +192,7 @@ export class Gateway implements GatewayHandle {
     await this.#outbox.flushed(FLUSH_MS);
     this.#outbox.close();
     this.#tools.close();
+    this.#live.close();
     this.#output.close();
     this.#link.stop();
     await Promise.all([this.#background.close(), this.#browser.close(), this.#networks.close(), this.#parts.mcp?.close()]);
@@ -358,6 +275,9 @@ export class Gateway implements GatewayHandle {
       const checked = validate(GATEWAY_COMMANDS['session:end'].payload, payload);
       if (checked.ok) this.#endSession(checked.data);
       else this.#log.warn({ error: checked.error.message }, 'the end of a session with a wrong shape was left out');
+      answer({});
+    } else if (name === 'browser:watch') {
+      this.#live.take(payload);
       answer({});
     }
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { browserFrameSchema, browserStateSchema } from './browser-events.ts';
 import { LIMITS, utf8Bytes } from './limits.ts';
 import {
   attachmentSchema,
@@ -33,7 +34,7 @@ const answerResultSchema = z.union([answersSchema, toolResultSchema]);
 
 /**
  * `/agent`, client to server: the payload of every event and the data of its acknowledgement.
- * `session:fork`, `message:cancel`, `agent:continue`, `agent:undo`, `rule:*` and `model:list` are additions to the fixed names of protocol version 1.
+ * `session:fork`, `message:cancel`, `agent:continue`, `agent:undo`, `rule:*`, `model:list` and `browser:watch` are additions to the fixed names of protocol version 1.
  */
 export const AGENT_REQUESTS = {
   'session:create': {
@@ -139,6 +140,8 @@ export const AGENT_REQUESTS = {
     }),
     data: z.object({ callId: idSchema, state: z.enum(CALL_STATES), newCallId: idSchema.optional() }),
   },
+  /** Shows what the session's browser shows, to this connection, until it ends, leaves the session or says `on: false`. */
+  'browser:watch': { payload: z.object({ sessionId, on: z.boolean() }), data: empty },
   'gateway:list': { payload: empty, data: z.object({ gateways: z.array(gatewaySchema) }) },
   'model:list': {
     payload: empty,
@@ -156,6 +159,9 @@ export const AGENT_NOTICES = {
   'session:event': sessionEventSchema,
   'session:delta': deltaSchema,
   'session:summary': z.object({ session: sessionSchema, deleted: z.boolean().optional() }),
+  /** To those who watch. Lost ones are not sent again. */
+  'browser:frame': browserFrameSchema,
+  'browser:state': browserStateSchema,
   'gateway:presence': z.object({ gateway: gatewaySchema }),
   'server:notice': z.object({ code: z.string(), message: z.string() }),
 } as const satisfies Record<string, z.ZodType>;

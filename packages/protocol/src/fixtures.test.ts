@@ -61,13 +61,29 @@ describe('P7: frozen packets', () => {
 });
 
 test('P12: the names are those of protocol version 1, plus what was added since', () => {
-  const added = ['agent:continue', 'agent:undo', 'message:cancel', 'model:list', 'rule:list', 'rule:revoke', 'session:fork', 'tool:resolve'];
+  const added = ['agent:continue', 'agent:undo', 'browser:watch', 'message:cancel', 'model:list', 'rule:list', 'rule:revoke', 'session:fork', 'tool:resolve'];
   const named =
     'session:create session:list session:attach session:detach session:history session:update session:delete agent:execute agent:stop tool:decide tool:result gateway:list';
   assert.deepEqual(Object.keys(AGENT_REQUESTS).sort(), [...named.split(' '), ...added].sort());
-  assert.deepEqual(Object.keys(AGENT_NOTICES).sort(), ['gateway:presence', 'server:notice', 'session:delta', 'session:event', 'session:summary']);
-  assert.deepEqual(Object.keys(GATEWAY_REQUESTS).sort(), ['gateway:hello', 'gateway:tools', 'tool:output', 'tool:result', 'tool:started']);
-  assert.deepEqual(Object.keys(GATEWAY_COMMANDS).sort(), ['session:end', 'tool:call', 'tool:cancel']);
+  assert.deepEqual(Object.keys(AGENT_NOTICES).sort(), [
+    'browser:frame',
+    'browser:state',
+    'gateway:presence',
+    'server:notice',
+    'session:delta',
+    'session:event',
+    'session:summary',
+  ]);
+  assert.deepEqual(Object.keys(GATEWAY_REQUESTS).sort(), [
+    'browser:frame',
+    'browser:state',
+    'gateway:hello',
+    'gateway:tools',
+    'tool:output',
+    'tool:result',
+    'tool:started',
+  ]);
+  assert.deepEqual(Object.keys(GATEWAY_COMMANDS).sort(), ['browser:watch', 'session:end', 'tool:call', 'tool:cancel']);
 });
 
 /** What may stand in the place of any value of a packet. */

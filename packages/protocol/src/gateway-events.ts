@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { browserFrameSchema, browserWatchSchema, machineBrowserStateSchema } from './browser-events.ts';
 import { LIMITS, utf8Bytes } from './limits.ts';
 import { effectSchema, idSchema, sandboxSchema, timeSchema, workspaceSchema } from './shapes.ts';
 import { toolResultSchema } from './tool-result.ts';
@@ -26,7 +27,7 @@ export const grantSchema = z.object({ by: z.enum(['policy', 'user']), rule: z.st
 
 const sessionEndSchema = z.object({ sessionId: idSchema, isDeleted: z.boolean() });
 
-/** `/gateway`, machine to server. `tool:output` alone takes no acknowledgement: live output may be lost. */
+/** `/gateway`, machine to server. What is live and may be lost takes no acknowledgement: see `UNACKNOWLEDGED_REQUESTS`. */
 export const GATEWAY_REQUESTS = {
   'gateway:hello': {
     payload: z.object({
@@ -52,7 +53,11 @@ export const GATEWAY_REQUESTS = {
   'tool:started': { payload: z.object({ callId }), data: z.object({}) },
   'tool:output': { payload: z.object({ callId, offset: z.number().int().nonnegative(), text: z.string().max(256 * 1024) }), data: z.object({}) },
   'tool:result': { payload: z.object({ callId, result: toolResultSchema }), data: z.object({}) },
+  'browser:frame': { payload: browserFrameSchema, data: z.object({}) },
+  'browser:state': { payload: machineBrowserStateSchema, data: z.object({}) },
 } as const satisfies Record<string, { payload: z.ZodType; data: z.ZodType }>;
+
+export const UNACKNOWLEDGED_REQUESTS = ['tool:output', 'browser:frame', 'browser:state'] as const satisfies readonly (keyof typeof GATEWAY_REQUESTS)[];
 
 /** `/gateway`, server to machine. Every dispatch is answered. */
 export const GATEWAY_COMMANDS = {
@@ -78,6 +83,7 @@ export const GATEWAY_COMMANDS = {
   'tool:cancel': { payload: z.object({ callId }), data: z.object({}) },
   /** A session was archived, so that its pages are closed, or deleted, so that nothing of it stays on the machine. */
   'session:end': { payload: sessionEndSchema, data: z.object({}) },
+  'browser:watch': { payload: browserWatchSchema, data: z.object({}) },
 } as const satisfies Record<string, { payload: z.ZodType; data: z.ZodType }>;
 
 export type GatewayRequests = typeof GATEWAY_REQUESTS;

@@ -1,4 +1,5 @@
 export * from './agent-events.ts';
+export * from './browser-events.ts';
 export * from './changed-files.ts';
 export * from './errors.ts';
 export * from './gateway-events.ts';

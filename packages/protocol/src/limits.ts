@@ -17,6 +17,13 @@ export const LIMITS = {
   attachmentsPerMessage: 20,
   titleLength: 200,
   reasonLength: 4_000,
+  /** Of a picture of the browser, in characters of base64. */
+  browserImageLength: 512 * 1024,
+  browserUrlLength: 2_100,
+  /** The longest that a machine shows its browser without being asked again. */
+  browserWatchMs: 30_000,
+  /** Sessions whose browser one connection watches at once. */
+  browserWatches: 8,
   handshakeTimeoutMs: 5_000,
 } as const;
 

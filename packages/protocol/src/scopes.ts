@@ -29,6 +29,7 @@ export const AGENT_SCOPES = {
   'tool:decide': 'approve',
   'tool:result': 'write',
   'tool:resolve': 'approve',
+  'browser:watch': 'read',
   'gateway:list': 'read',
   'model:list': 'read',
   'rule:list': 'read',

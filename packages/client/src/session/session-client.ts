@@ -2,7 +2,8 @@ import { type AgentData, type AgentRequest, type AgentRequestName, type Answers,
 import { v7 as uuidV7 } from 'uuid';
 import type { Outbox } from '../outbox/outbox.ts';
 import { createStore, type Notifier, type WritableStore } from '../store.ts';
-import type { CallDecision, OutboxMessage, SendOptions, SessionView, Store, Timers } from '../types.ts';
+import type { BrowserView, CallDecision, OutboxMessage, SendOptions, SessionView, Store, Timers } from '../types.ts';
+import { BrowserWatch } from './browser-watch.ts';
 import { type EventLog, type LogInput, stepLog } from './event-log.ts';
 import { readAttachAnswer, type SessionPacket } from './inbound.ts';
 import { applyPage, emptyTranscript, oldestSeq } from './transcript.ts';
@@ -27,8 +28,11 @@ export interface SessionHost {
 export class SessionClient {
   readonly id: string;
   readonly view: Store<SessionView>;
+  /** What the agent's browser shows, for as long as `watchBrowser` is held. */
+  readonly browser: Store<BrowserView>;
   readonly #view: WritableStore<SessionView>;
   readonly #host: SessionHost;
+  readonly #browser: BrowserWatch;
   #log: EventLog = { follow: { kind: 'offline' }, transcript: emptyTranscript, mends: 0 };
   /** Raised with every attach: an answer to an older one is late. */
   #generation = 0;
@@ -40,6 +44,8 @@ export class SessionClient {
   constructor(id: string, host: SessionHost) {
     this.id = id;
     this.#host = host;
+    this.#browser = new BrowserWatch(id, host);
+    this.browser = this.#browser.view;
     this.#view = createStore<SessionView>(this.#compose([]), host.notifier);
     this.view = { get: this.#view.get, subscribe: this.#view.subscribe };
     this.outboxChanged();
@@ -112,6 +118,11 @@ export class SessionClient {
     this.#publish();
   }
 
+  /** Has what the browser shows sent here, until the answer is called. */
+  watchBrowser(): () => void {
+    return this.#browser.hold();
+  }
+
   /** Undoes one `open()`. */
   release(): void {
     this.#host.onReleased(this.id);
@@ -120,6 +131,12 @@ export class SessionClient {
   /** @internal */
   setOnline(isOnline: boolean): void {
     this.#input({ kind: isOnline ? 'online' : 'offline' });
+    this.#browser.setOnline(isOnline);
+  }
+
+  /** @internal */
+  receiveBrowser(name: 'browser:frame' | 'browser:state', payload: unknown): void {
+    this.#browser.receive(name, payload);
   }
 
   /** @internal */
@@ -147,6 +164,7 @@ export class SessionClient {
   /** @internal Stops following; open questions are not waited for. */
   close(): void {
     this.#generation += 1;
+    this.#browser.close();
     this.#input({ kind: 'offline' });
   }
 

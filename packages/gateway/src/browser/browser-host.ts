@@ -65,6 +65,9 @@ export class BrowserHost {
   readonly #options: BrowserHostOptions;
   /** Why a session has no pages any more, told once. */
   readonly #endings = new Map<string, string>();
+  /** Sessions whose first page is on its way. */
+  readonly #opening = new Set<string>();
+  readonly #listeners = new Set<(sessionId: string) => void>();
   #running: Running | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #isClosing = false;
@@ -97,16 +100,34 @@ export class BrowserHost {
     throw new ToolFault('no_page', `${ending ?? 'No page is open.'} Open one with browser_navigate.`);
   }
 
+  /** The session's pages, if it has any, for somebody who only looks: nothing is told off by it. */
+  look(sessionId: string): BrowserSession | 'opening' | 'none' {
+    return this.#running?.sessions.get(sessionId)?.session ?? (this.#opening.has(sessionId) ? 'opening' : 'none');
+  }
+
+  /** Calls `listener` when `look` may have another answer for a session, or its current page is another. Answers with the way to stop that. */
+  subscribe(listener: (sessionId: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** The session's pages, made when there are none. `onSpawned` hears of the process this has started. Errors: `ToolFault`. */
   open(sessionId: string, onSpawned: (leader: ProcessIdentity) => void): Promise<BrowserSession> {
     return this.#oneAtATime(async () => {
       if (this.#isClosing) throw new ToolFault('shutting_down', 'The gateway on this machine is stopping. Try again when it is back.');
       const known = this.#running?.sessions.get(sessionId);
       if (known) return known.session;
-      const running = this.#running ?? (await this.#launch());
-      if (running.process.leader) onSpawned(running.process.leader);
-      await this.#makeRoom(running);
-      return this.#admitOrEnd(running, sessionId);
+      this.#opening.add(sessionId);
+      this.#changed(sessionId);
+      try {
+        const running = this.#running ?? (await this.#launch());
+        if (running.process.leader) onSpawned(running.process.leader);
+        await this.#makeRoom(running);
+        return await this.#admitOrEnd(running, sessionId);
+      } finally {
+        this.#opening.delete(sessionId);
+        this.#changed(sessionId);
+      }
     });
   }
 
@@ -184,6 +205,7 @@ export class BrowserHost {
     context.setDefaultTimeout(10_000);
     const session = new BrowserSession(context, (isIdle) => this.#idle(running, { sessionId, isIdle }));
     entry.session = session;
+    session.onCurrent = () => this.#changed(sessionId);
     this.#endings.delete(sessionId);
     running.sessions.set(sessionId, { session, pass, timer: undefined, idleSince: performance.now() });
     return session;
@@ -226,7 +248,12 @@ export class BrowserHost {
     clearTimeout(open.timer);
     running.proxy.dismiss(open.pass);
     this.#tell(sessionId, why);
+    this.#changed(sessionId);
     await open.session.close();
+  }
+
+  #changed(sessionId: string): void {
+    for (const listener of this.#listeners) listener(sessionId);
   }
 
   #tell(sessionId: string, why: string): void {
@@ -242,6 +269,7 @@ export class BrowserHost {
     for (const [sessionId, open] of running.sessions) {
       clearTimeout(open.timer);
       this.#tell(sessionId, 'The browser ended unexpectedly, and its pages are gone.');
+      this.#changed(sessionId);
     }
     void this.#oneAtATime(() => clear(running)).catch(() => undefined);
   }

@@ -14,9 +14,12 @@ export class BrowserSession {
   dialogAnswer: 'accept' | 'dismiss' = 'dismiss';
   /** Set by the call that wants the next download; every other one is cancelled. */
   takeDownload: ((download: Download) => void) | undefined;
+  /** Another page is current, or none any more. */
+  onCurrent: (() => void) | undefined;
   readonly #onIdle: (idle: boolean) => void;
   readonly #tabs: Page[] = [];
   #current: Page | undefined;
+  #isFresh = true;
   #notes: string[] = [];
   #refused: Refused[] = [];
   #tail: Promise<unknown> = Promise.resolve();
@@ -39,6 +42,11 @@ export class BrowserSession {
     return this.#current;
   }
 
+  /** No page has been open yet: one is about to be. */
+  get isFresh(): boolean {
+    return this.#isFresh;
+  }
+
   /** Errors: `ToolFault` when no page is open. */
   page(): Page {
     if (this.#current) return this.#current;
@@ -46,7 +54,7 @@ export class BrowserSession {
   }
 
   select(page: Page): void {
-    this.#current = page;
+    this.#show(page);
   }
 
   async newTab(): Promise<Page> {
@@ -54,7 +62,7 @@ export class BrowserSession {
     this.#isOpening = true;
     try {
       const page = await this.context.newPage();
-      this.#current = page;
+      this.#show(page);
       return page;
     } finally {
       this.#isOpening = false;
@@ -117,7 +125,7 @@ export class BrowserSession {
   }
 
   async #close(): Promise<void> {
-    this.#current = undefined;
+    this.#show(undefined);
     const closed = this.context.close().catch(() => undefined);
     await within(closed, CLOSE_MS, undefined);
   }
@@ -141,14 +149,20 @@ export class BrowserSession {
       this.abandon(page);
       return;
     }
-    this.#current = page;
+    this.#show(page);
     this.note('The page opened a new tab, which is the current one now. browser_tabs changes back.');
   }
 
   #forget(page: Page): void {
     const index = this.#tabs.indexOf(page);
     if (index !== -1) this.#tabs.splice(index, 1);
-    if (this.#current === page) this.#current = this.#tabs.at(-1);
+    if (this.#current === page) this.#show(this.#tabs.at(-1));
+  }
+
+  #show(page: Page | undefined): void {
+    this.#current = page;
+    this.#isFresh = false;
+    this.onCurrent?.();
   }
 
   async #answer(dialog: Dialog): Promise<void> {

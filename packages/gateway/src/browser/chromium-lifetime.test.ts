@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isRunning, startServerDouble, temporaryFolder, untilEnded } from '@tendon/testing';
 import { pino } from 'pino';
-import { startGateway } from '../gateway.ts';
+import { startGateway } from '../start-gateway.ts';
 import type { ProcessIdentity } from '../tools/process-table.ts';
 import { findCallProcesses } from '../tools/process-tree.ts';
 import { openBench, textOf } from '../tools/tool-bench-rig.ts';

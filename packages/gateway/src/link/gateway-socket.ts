@@ -1,4 +1,12 @@
-import { GATEWAY_NAMESPACE, type GatewayRequest, type GatewayRequestName, HANDSHAKE_CODES, type HandshakeCode, tryParse } from '@tendon/protocol';
+import {
+  GATEWAY_NAMESPACE,
+  type GatewayRequest,
+  type GatewayRequestName,
+  HANDSHAKE_CODES,
+  type HandshakeCode,
+  tryParse,
+  type UNACKNOWLEDGED_REQUESTS,
+} from '@tendon/protocol';
 import { z } from 'zod';
 import { CONNECT_TIMEOUT_MS, dial, hangUp } from './dial.ts';
 
@@ -21,7 +29,7 @@ export interface GatewaySocket {
   /** Whether what is sent now leaves at once, instead of queueing up behind a slow connection. */
   readonly isWritable: boolean;
   /** Sends what may be lost: dropped when there is no connection. */
-  hint<Name extends 'tool:started' | 'tool:output'>(name: Name, payload: GatewayRequest<Name>): void;
+  hint<Name extends 'tool:started' | (typeof UNACKNOWLEDGED_REQUESTS)[number]>(name: Name, payload: GatewayRequest<Name>): void;
   /** Nothing is heard of it afterwards. May be called twice. */
   close(): void;
 }
@@ -72,8 +80,8 @@ export const openGatewaySocket: OpenSocket = (options, events) => {
     },
     hint(name, payload) {
       if (!socket.connected) return;
-      // Only `tool:output` goes without an acknowledgement; what the other one says is not needed.
-      if (name === 'tool:output') socket.emit(name, payload);
+      // `tool:started` alone takes an acknowledgement, and what that says is not needed.
+      if (name !== 'tool:started') socket.emit(name, payload);
       else socket.emit(name, payload, () => undefined);
     },
     close: () => end(undefined),

@@ -32,6 +32,8 @@ export const policySchema = z.strictObject({
     .optional(),
   /** What the browser and filtered commands may reach over the network besides public addresses, such as `localhost:3000`. Left out: nothing. */
   network: z.strictObject({ allow: z.array(allowedTarget).max(1_000).optional() }).optional(),
+  /** Whether people may watch what the agent's browser shows. Left out: where its pictures need nobody's leave, without `requireLocalApproval`. */
+  browser: z.strictObject({ live: z.boolean().optional() }).optional(),
   rules: z
     .array(
       z.strictObject({

@@ -1,4 +1,4 @@
-import { deltaSchema, liveSchema, sessionSchema } from '@tendon/protocol';
+import { browserFrameSchema, deltaSchema, liveSchema, machineBrowserStateSchema, sessionSchema } from '@tendon/protocol';
 import { z } from 'zod';
 
 const id = z.uuid();
@@ -17,6 +17,25 @@ export const noticeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('live'), live: liveSchema }),
   /** Somebody is attached to these at the sender. `isNew`: the sender has nothing yet of what streams there. */
   z.object({ kind: z.literal('watch'), sessionIds: z.array(id), isNew: z.boolean() }),
+  /** Somebody at the sender watches the browser of this session, or nobody does any more. `node`: the sender. */
+  z.object({
+    kind: z.literal('browser_wish'),
+    node: z.string(),
+    sessionId: id,
+    ownerId: id,
+    gatewayId: id,
+    anew: z.boolean(),
+    isWatched: z.boolean(),
+  }),
+  /** What a machine at the sender shows of its browser, for those who watch elsewhere. */
+  z.object({
+    kind: z.literal('browser_view'),
+    gatewayId: id,
+    view: z.discriminatedUnion('name', [
+      z.object({ name: z.literal('browser:frame'), notice: browserFrameSchema }),
+      z.object({ name: z.literal('browser:state'), notice: machineBrowserStateSchema }),
+    ]),
+  }),
   /** A node that has begun to listen wants to know what the others hold. */
   z.object({ kind: z.literal('who') }),
   z.object({ kind: z.literal('machines'), here: z.array(greetingSchema) }),

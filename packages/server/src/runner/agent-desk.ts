@@ -17,18 +17,16 @@ import type { Input } from '../kernel/index.ts';
 import { NEW_SESSION_TITLE, publicSession, type SessionState } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
 import type { CommitOutcome, GatewayStore, SessionStore } from '../store/session-store.ts';
+import type { BrowserWatches } from './browser-watches.ts';
 import type { HistoryCache } from './history-cache.ts';
 import type { Machines } from './machines.ts';
 import type { ModelPort } from './model/model-port.ts';
 import type { OutputTails } from './output-tails.ts';
-import { boundedEvents, boundedPage } from './page-bound.ts';
 import type { AgentConnection, AgentHandlers, Fanout } from './ports.ts';
 import { type RuleChange, ruleWords } from './rule-change.ts';
 import type { SessionActor } from './session-actor.ts';
+import { attach, NO_SESSION, readHistory } from './session-reading.ts';
 import { askForUndo } from './undo-desk.ts';
-
-/** Above this a fresh page is quicker than the events one by one. */
-const CATCH_UP_EVENTS = 10_000;
 
 export interface AgentDeskOptions {
   readonly store: SessionStore & GatewayStore;
@@ -38,20 +36,14 @@ export interface AgentDeskOptions {
   readonly history: HistoryCache;
   readonly fanout: Fanout;
   readonly neighbours: Neighbours;
+  readonly watches: Pick<BrowserWatches, 'watch' | 'unwatch' | 'forget'>;
   readonly now: () => Date;
   readonly newId: () => string;
   readonly actorOf: (sessionId: string) => SessionActor;
   readonly onRuleChange?: ((change: RuleChange) => Promise<void>) | undefined;
 }
 
-/** So long somebody who attaches waits for the node that streams; then they are shown what is stored of the turn. */
-const SHOWN_WITHIN_MS = 300;
-
-/** The largest number that the database has for an event. */
-const LAST_SEQ = 2_147_483_647;
-
 const FORK_MARK = ' (fork)';
-const NO_SESSION = 'There is no such session, or it is not yours.';
 
 /** What people ask for. Every handler loads by (id, owner). */
 export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
@@ -66,6 +58,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     'session:attach': (connection, payload) => attach(options, connection, payload),
     'session:detach': async (connection, { sessionId }) => {
       connection.leaveSession(sessionId);
+      options.watches.unwatch(connection, sessionId);
       return success({});
     },
     'session:history': (connection, payload) => readHistory(options, connection, payload),
@@ -82,6 +75,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     'tool:decide': (connection, payload) => decide(options, connection, payload),
     'tool:result': (connection, payload) => answerQuestion(options, connection, payload),
     'tool:resolve': (connection, payload) => resolve(options, connection, payload),
+    'browser:watch': (connection, payload) => watchBrowser(options, connection, payload),
     'gateway:list': async ({ userId }) => success({ gateways: await machines.list(userId) }),
     'model:list': async () => success({ models: models.list(), default: await models.defaultModel() }),
     'rule:list': async ({ userId }) => success({ rules: [...(await store.rules(userId))] }),
@@ -172,70 +166,15 @@ function tellOfNew({ fanout, neighbours }: AgentDeskOptions, state: SessionState
   return session;
 }
 
-/** When another node streams the session's turn, asks it to show that here. */
-async function seekLive({ neighbours, store, fanout }: AgentDeskOptions, actor: SessionActor, userId: string): Promise<void> {
-  if (neighbours.isAlone) return;
-  const state = await store.load(actor.sessionId, userId);
-  if (!state) return;
-  const { turn } = state;
-  const isFirst = !fanout.hasAudience(actor.sessionId);
-  const isMissing = turn !== undefined && !actor.hasLive(turn.messageId);
-  if (isFirst || isMissing) neighbours.watch([actor.sessionId], { isNew: true });
-  if (isMissing) await actor.remote.until(turn.messageId, SHOWN_WITHIN_MS);
-}
-
-async function attach(
-  options: AgentDeskOptions,
+/** Who stops to watch what is another's has never watched it: the answer is the same as for what is nowhere. */
+async function watchBrowser(
+  { watches, store }: AgentDeskOptions,
   connection: AgentConnection,
-  payload: AgentRequest<'session:attach'>,
-): Promise<Result<AgentData<'session:attach'>>> {
-  const actor = options.actorOf(payload.sessionId);
-  return actor.whileHeld(async () => {
-    await seekLive(options, actor, connection.userId);
-    return actor.serially(() => attachNow(options, { connection, actor, payload }));
-  });
-}
-
-async function attachNow(
-  options: AgentDeskOptions,
-  { connection, actor, payload }: { connection: AgentConnection; actor: SessionActor; payload: AgentRequest<'session:attach'> },
-): Promise<Result<AgentData<'session:attach'>>> {
-  const { sessionId, afterSeq } = payload;
-  const { store } = options;
-  const state = await store.load(sessionId, connection.userId);
-  if (!state) return refusal('not_found', NO_SESSION);
-  await actor.catchUp(state);
-  const events = afterSeq === undefined || afterSeq > state.seq ? undefined : boundedEvents(await store.eventsAfter(sessionId, afterSeq, CATCH_UP_EVENTS));
-  const page = events ? { messages: [], calls: [], hasMore: false } : boundedPage(await store.page(sessionId, { limit: LIMITS.attachPage }));
-  options.models.warmUp(state.model);
-  // The snapshot first: what it flushes goes to those who were here before, and the newcomer's first delta is the one that follows it.
-  const live = actor.live(state);
-  connection.joinSession(sessionId);
-  // What another node has committed meanwhile is told to all, after this answer.
-  const missed = events?.filter((event) => event.seq <= state.seq);
-  const outputs = options.tails.ofSession(sessionId);
-  return success({
-    session: publicSession(state),
-    messages: [...page.messages],
-    calls: [...page.calls],
-    seq: state.seq,
-    ...(missed ? { events: missed } : {}),
-    ...(live ? { live } : {}),
-    ...(outputs.length > 0 ? { outputs } : {}),
-    hasMore: page.hasMore,
-  });
-}
-
-async function readHistory(
-  options: AgentDeskOptions,
-  { userId }: AgentConnection,
-  payload: AgentRequest<'session:history'>,
-): Promise<Result<AgentData<'session:history'>>> {
-  if (!(await options.store.load(payload.sessionId, userId))) return refusal('not_found', NO_SESSION);
-  const page = boundedPage(
-    await options.store.page(payload.sessionId, { before: Math.min(payload.before, LAST_SEQ), limit: payload.limit ?? LIMITS.attachPage }),
-  );
-  return success({ messages: [...page.messages], calls: [...page.calls], hasMore: page.hasMore });
+  { sessionId, on }: AgentRequest<'browser:watch'>,
+): Promise<Result<AgentData<'browser:watch'>>> {
+  if (on) return watches.watch(connection, sessionId);
+  watches.unwatch(connection, sessionId);
+  return (await store.load(sessionId, connection.userId)) ? success({}) : refusal('not_found', NO_SESSION);
 }
 
 async function updateSession(
@@ -282,6 +221,7 @@ async function deleteSession(
   options.history.forget(sessionId);
   options.tails.closeSession(sessionId);
   options.machines.endSession(userId, { sessionId, isDeleted: true });
+  options.watches.forget(sessionId);
   void options.actorOf(sessionId).poke();
   const session = publicSession(stopped.change.state);
   options.fanout.toUser(userId, 'session:summary', { session, deleted: true });

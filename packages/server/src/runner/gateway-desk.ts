@@ -14,6 +14,7 @@ import type { Input, StoredCall } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
 import { shownTools } from '../store/shown-tools.ts';
+import type { BrowserWatches } from './browser-watches.ts';
 import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
@@ -26,6 +27,7 @@ export interface GatewayDeskOptions {
   readonly tails: OutputTails;
   readonly fanout: Fanout;
   readonly neighbours: Neighbours;
+  readonly watches: Pick<BrowserWatches, 'hearMachine'>;
   readonly log: Logger;
   readonly now: () => Date;
   readonly actorOf: (sessionId: string) => SessionActor;
@@ -57,6 +59,14 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pi
       options.tails.close(callId);
       options.machines.ofConnection(connection)?.sent.delete(callId);
       return answer;
+    },
+    'browser:frame': async (connection, notice) => {
+      options.watches.hearMachine(connection, { name: 'browser:frame', notice });
+      return success({});
+    },
+    'browser:state': async (connection, notice) => {
+      options.watches.hearMachine(connection, { name: 'browser:state', notice });
+      return success({});
     },
   };
   return {

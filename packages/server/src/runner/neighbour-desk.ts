@@ -2,6 +2,7 @@ import type { Delta, Live } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import type { Neighbours, Notice, NoticeOf } from '../neighbours/index.ts';
 import type { SessionStore } from '../store/session-store.ts';
+import type { BrowserWatches } from './browser-watches.ts';
 import type { Machines } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { Fanout } from './ports.ts';
@@ -20,6 +21,7 @@ export interface NeighbourDeskOptions {
   readonly machines: Machines;
   readonly tails: OutputTails;
   readonly fanout: Fanout;
+  readonly watches: Pick<BrowserWatches, 'hearWish' | 'hearView' | 'forget'>;
   readonly log: Logger;
   readonly monotonicMs: () => number;
   readonly actors: ReadonlyMap<string, SessionActor>;
@@ -67,6 +69,8 @@ export class NeighbourDesk {
     else if (notice.kind === 'delta') this.#onDelta(notice.delta);
     else if (notice.kind === 'live') this.#onLive(notice.live);
     else if (notice.kind === 'watch') for (const sessionId of notice.isNew ? notice.sessionIds : []) this.#show(sessionId);
+    else if (notice.kind === 'browser_wish') this.#options.watches.hearWish(notice);
+    else if (notice.kind === 'browser_view') this.#options.watches.hearView(notice);
     else if (notice.kind === 'who') this.#tellMachines();
     else if (notice.kind === 'machines') for (const greeting of notice.here) this.#quietly(machines.heardOf(greeting));
     else if (notice.kind === 'machine_left') this.#quietly(machines.heardGone(notice));
@@ -82,9 +86,10 @@ export class NeighbourDesk {
   }
 
   #onDeleted({ ownerId, session }: NoticeOf<'deleted'>): void {
-    const { fanout, tails, actors, machines } = this.#options;
+    const { fanout, tails, actors, machines, watches } = this.#options;
     tails.closeSession(session.id);
     machines.endSession(ownerId, { sessionId: session.id, isDeleted: true });
+    watches.forget(session.id);
     void actors.get(session.id)?.poke();
     fanout.toUser(ownerId, 'session:summary', { session, deleted: true });
   }

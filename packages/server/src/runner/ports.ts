@@ -4,6 +4,7 @@ import type {
   AgentNotices,
   AgentRequest,
   AgentRequestName,
+  BrowserWatch,
   GatewayAnswer,
   GatewayCommand,
   GatewayData,
@@ -27,6 +28,10 @@ export interface Caller {
 export interface AgentConnection extends Caller {
   joinSession(sessionId: string): void;
   leaveSession(sessionId: string): void;
+  /** For what only the newest counts of: one that its reader is too slow for is dropped for the next of the same key. */
+  showNewest<Name extends AgentNoticeName>(key: string, name: Name, notice: AgentNotices[Name]): void;
+  /** Called once when the connection has ended; at once when it has already. */
+  onEnd(listener: () => void): void;
 }
 
 /** Every request of `/agent`, already validated. A handler loads by (id, owner) and answers `not_found` for another's. */
@@ -44,6 +49,8 @@ export interface GatewayConnection {
   call(command: GatewayCommand<'tool:call'>, timeoutMs: number): Promise<GatewayAnswer<'tool:call'>>;
   cancel(callId: string, timeoutMs: number): Promise<void>;
   endSession(end: SessionEnd, timeoutMs: number): Promise<void>;
+  /** Asks for what its browser shows. Rejects as `call` does. */
+  watchBrowser(watch: BrowserWatch, timeoutMs: number): Promise<void>;
   disconnect(): void;
 }
 

@@ -11,7 +11,13 @@ import type { AgentConnection, GatewayConnection } from './ports.ts';
 import { createRunner, type Runner } from './runner.ts';
 
 const WORKSPACE = '/workspace';
-const CALLER: Omit<AgentConnection, 'userId'> = { clientName: 'test', joinSession: () => undefined, leaveSession: () => undefined };
+const CALLER: Omit<AgentConnection, 'userId'> = {
+  clientName: 'test',
+  joinSession: () => undefined,
+  leaveSession: () => undefined,
+  showNewest: () => undefined,
+  onEnd: () => undefined,
+};
 
 export interface Heard {
   readonly name: AgentNoticeName;
@@ -153,6 +159,8 @@ export class FakeMachine implements GatewayConnection {
   async cancel(): Promise<void> {}
 
   async endSession(): Promise<void> {}
+
+  async watchBrowser(): Promise<void> {}
 
   disconnect(): void {
     this.isCut = true;

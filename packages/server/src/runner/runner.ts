@@ -3,6 +3,7 @@ import { v7 } from 'uuid';
 import { Neighbours, type NoticeChannel } from '../neighbours/index.ts';
 import type { GatewayStore, Lease, SessionStore } from '../store/session-store.ts';
 import { createAgentHandlers } from './agent-desk.ts';
+import { BrowserWatches } from './browser-watches.ts';
 import type { RunnerContext } from './context.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { createGatewayDesk } from './gateway-desk.ts';
@@ -59,6 +60,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const tails = new OutputTails();
   const actors = new Map<string, SessionActor>();
   const pokeLater = clock.oncePerKey(POKE_LATER_MS, (sessionId) => void actorOf(sessionId).poke());
+  const watches = new BrowserWatches({ ...options, machines, neighbours, now, monotonicMs, later: (ms, work) => clock.later(ms, work) });
   const shared = { ...options, machines, tails, neighbours, history: new HistoryCache(store), now, newId, monotonicMs, pokeLater };
   const context: RunnerContext = {
     ...shared,
@@ -84,7 +86,7 @@ export function createRunner(options: RunnerOptions): Runner {
     return actor;
   };
   const keeper = new LeaseKeeper({ node, store, log, monotonicMs, ...leasesOf(actors, actorOf) });
-  const desk = { ...shared, actors, actorOf, pause: context.pause, isClosing: () => clock.isClosed };
+  const desk = { ...shared, watches, actors, actorOf, pause: context.pause, isClosing: () => clock.isClosed };
   const gateways = createGatewayDesk(desk);
   const sweep = (): void => void keeper.sweep();
   const neighbourDesk = new NeighbourDesk({ ...desk, sweep, review: context.actorChanged, onRevoked: options.onRevoked ?? (() => undefined) });
@@ -98,6 +100,7 @@ export function createRunner(options: RunnerOptions): Runner {
       await keeper.sweep();
     },
     close: async () => {
+      watches.close();
       await Promise.all([keeper.close(), neighbourDesk.close()]);
       clock.close();
       await Promise.all([...actors.values()].map((actor) => actor.close()));

@@ -2,6 +2,7 @@ import { AGENT_REQUESTS, AGENT_SCOPES, type AgentRequestName, type Result } from
 import type { Socket } from 'socket.io';
 import type { AgentConnection, AgentHandlers } from '../runner/ports.ts';
 import type { Guest } from './admission.ts';
+import { NewestNotices } from './newest-notices.ts';
 import type { Route, Routes } from './requests.ts';
 import { sessionRoom, userRoom } from './rooms.ts';
 
@@ -24,6 +25,7 @@ function agentRoute(handlers: AgentHandlers, name: AgentRequestName): Route<Agen
 export function openAgentConnection(socket: Socket, guest: Guest, address: string): AgentConnection {
   const { userId, credentialId } = guest.principal;
   void socket.join(userRoom(userId));
+  const newest = new NewestNotices(socket);
   return {
     userId,
     clientName: guest.client.name,
@@ -31,5 +33,10 @@ export function openAgentConnection(socket: Socket, guest: Guest, address: strin
     credentialId,
     joinSession: (sessionId) => void socket.join(sessionRoom(sessionId)),
     leaveSession: (sessionId) => void socket.leave(sessionRoom(sessionId)),
+    showNewest: (key, name, notice) => newest.offer(key, name, notice),
+    onEnd: (listener) => {
+      if (socket.connected) socket.once('disconnect', listener);
+      else listener();
+    },
   };
 }

@@ -1,9 +1,9 @@
-import { GATEWAY_REQUESTS, type GatewayRequestName, type Result } from '@tendon/protocol';
+import { GATEWAY_REQUESTS, type GatewayRequestName, type Result, UNACKNOWLEDGED_REQUESTS } from '@tendon/protocol';
 import type { GatewayConnection, GatewayHandlers } from '../runner/ports.ts';
 import type { Route, Routes } from './requests.ts';
 
-/** Live output alone takes no acknowledgement. */
-const UNACKNOWLEDGED: GatewayRequestName = 'tool:output';
+/** What is live may be lost. */
+const UNACKNOWLEDGED: readonly GatewayRequestName[] = UNACKNOWLEDGED_REQUESTS;
 
 export function gatewayRoutes(handlers: GatewayHandlers): Routes<GatewayConnection> {
   const names = Object.keys(GATEWAY_REQUESTS) as GatewayRequestName[];
@@ -12,5 +12,9 @@ export function gatewayRoutes(handlers: GatewayHandlers): Routes<GatewayConnecti
 
 function gatewayRoute(handlers: GatewayHandlers, name: GatewayRequestName): Route<GatewayConnection> {
   const handle = handlers[name] as (connection: GatewayConnection, payload: unknown) => Promise<Result<unknown>>;
-  return { schema: GATEWAY_REQUESTS[name].payload, isAcknowledged: name !== UNACKNOWLEDGED, handle: (connection, payload) => handle(connection, payload) };
+  return {
+    schema: GATEWAY_REQUESTS[name].payload,
+    isAcknowledged: !UNACKNOWLEDGED.includes(name),
+    handle: (connection, payload) => handle(connection, payload),
+  };
 }

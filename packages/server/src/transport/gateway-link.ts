@@ -1,4 +1,4 @@
-import { GATEWAY_COMMANDS, type GatewayAnswer, type GatewayCommand, type GatewayCommandName, validate } from '@tendon/protocol';
+import { type BrowserWatch, GATEWAY_COMMANDS, type GatewayAnswer, type GatewayCommand, type GatewayCommandName, validate } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { GatewayConnection } from '../runner/ports.ts';
 import type { Guest } from './admission.ts';
@@ -54,6 +54,10 @@ export class GatewayLink implements GatewayConnection {
 
   async endSession(end: GatewayCommand<'session:end'>, timeoutMs: number): Promise<void> {
     await this.#send('session:end', end, timeoutMs);
+  }
+
+  async watchBrowser(watch: BrowserWatch, timeoutMs: number): Promise<void> {
+    await this.#send('browser:watch', watch, timeoutMs);
   }
 
   disconnect(): void {

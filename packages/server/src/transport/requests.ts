@@ -98,11 +98,12 @@ function invalid(reason: string): { ok: false; error: ProtocolError } {
   return refusal('invalid_payload', reason, [{ path: '', reason }]);
 }
 
-/** At least a kilobyte, so that a flood of empty output costs as well. */
+/** At least a kilobyte, so that a flood of empty output costs as well. Text of a command, or a picture of a browser. */
 function outputCost(packet: Packet): number {
-  const [payload] = packet.payloads;
-  const text = typeof payload === 'object' && payload !== null && 'text' in payload ? payload.text : undefined;
-  return 1_024 + (typeof text === 'string' ? text.length : 0);
+  const payload: unknown = packet.payloads[0];
+  if (typeof payload !== 'object' || payload === null) return 1_024;
+  const texts = ['text' in payload ? payload.text : undefined, 'image' in payload ? payload.image : undefined];
+  return texts.reduce((cost: number, text) => cost + (typeof text === 'string' ? text.length : 0), 1_024);
 }
 
 async function run<Connection>(route: Route<Connection>, payload: unknown, desk: RequestDesk<Connection>): Promise<Result<unknown>> {

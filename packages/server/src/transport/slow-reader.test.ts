@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Delta } from '@tendon/protocol';
+import type { AgentConnection } from '../runner/ports.ts';
 import { attaching, rawRequest, SESSION, TransportRig } from './transport-rig.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -68,6 +69,52 @@ test('T14: a polling client that stops polling is cut by the same bound', async 
     rig.transport.fanout.toSession(SESSION, 'session:delta', largeDelta(emitted));
   assert.ok(emitted < 25, `cut after ${emitted}`);
   assert.equal(rig.transport.connections().open, 0);
+});
+
+test('T22: of what only the newest counts of, nothing piles up for a reader that stops, who is not cut and has the last one when it reads on', async () => {
+  await using rig = await TransportRig.start({ agent: attaching ?? {} });
+  const reader = await rig.signedInWebSocket('/agent', 'ada');
+  await rawRequest(reader, '/agent', { id: 1, body: attachBody });
+  const connection = rig.calls[0]?.connection as AgentConnection;
+  const seen: string[] = [];
+  const last = new Promise<void>((resolve) => {
+    reader.on('message', (data) => {
+      const title = /"title":"(\d+)"/.exec(String(data))?.[1];
+      if (title !== undefined) seen.push(title);
+      if (title === '199') resolve();
+    });
+  });
+  reader.pause();
+  for (let number = 0; number < 200; number += 1) {
+    const picture = { sessionId: SESSION, at: '2026-11-22T10:00:00.000Z', url: '', title: String(number), width: 1, height: 1, image: 'x'.repeat(500_000) };
+    connection.showNewest(SESSION, 'browser:frame', picture);
+    await new Promise((done) => setImmediate(done));
+  }
+  assert.equal(rig.logged('slow_consumer').length, 0);
+  reader.resume();
+  await last;
+  assert.ok(seen.length < 50, `${seen.length} of 200 were sent to a reader that did not read`);
+  assert.deepEqual(
+    seen,
+    seen.toSorted((one, other) => Number(one) - Number(other)),
+  );
+});
+
+test('T22: a polling client is shown the newest with its next poll, and whoever has gone is shown nothing', async () => {
+  await using rig = await TransportRig.start({ agent: attaching ?? {} });
+  const client = await rig.connected('/agent', 'ada', { transports: ['polling'] });
+  await client.emitWithAck('session:attach', { sessionId: SESSION });
+  const connection = rig.calls[0]?.connection as AgentConnection;
+  const state = (name: 'away' | 'silent') => ({ sessionId: SESSION, at: '2026-11-22T10:00:00.000Z', state: name });
+  const heard = new Promise((resolve) => client.on('browser:state', (notice: { state: string }) => notice.state === 'silent' && resolve(notice)));
+  for (let index = 0; index < 20; index += 1) connection.showNewest(SESSION, 'browser:state', state('away'));
+  connection.showNewest(SESSION, 'browser:state', state('silent'));
+  await heard;
+  const ended = new Promise<void>((resolve) => connection.onEnd(resolve));
+  client.disconnect();
+  await ended;
+  connection.showNewest(SESSION, 'browser:state', state('away'));
+  await new Promise<void>((resolve) => connection.onEnd(resolve));
 });
 
 test('T15: a half-open peer is noticed by its missing pong', async () => {

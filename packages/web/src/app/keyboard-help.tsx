@@ -11,6 +11,7 @@ const KEYS: readonly (readonly [string, readonly string[]])[] = [
   ['Deny it, with a reason', ['D']],
   ['Allow it always, showing the rule first', ['Shift', 'A']],
   ['Choose an answer', ['1', '…', '9']],
+  ['Watch the agent’s browser, or stop that', ['W']],
   ['Write a message', ['/']],
   ['New session', ['N']],
   ['These keys', ['?']],

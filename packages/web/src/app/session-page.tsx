@@ -1,16 +1,20 @@
 import type { Call } from '@tendon/protocol';
 import { Archive, Trash2 } from 'lucide-react';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { ApprovalBar } from '../approvals/approval-bar.tsx';
 import { callsAwaitingAnswer, callsAwaitingApproval } from '../approvals/waiting-calls.ts';
 import type { ComposerHandle } from '../composer/composer.tsx';
 import { SessionComposer } from '../composer/session-composer.tsx';
+import { WatchHeaderButton } from '../live-browser/watch-buttons.tsx';
+import { WatchContext } from '../live-browser/watch-context.ts';
 import { Transcript, type TranscriptHandle } from '../transcript/transcript.tsx';
 import { EmptyState, Notice } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 import { composerFocus } from './composer-focus.ts';
 import { SessionProvider, useSession, useView } from './session-context.tsx';
+
+const BrowserPanel = lazy(async () => ({ default: (await import('../live-browser/browser-panel.tsx')).BrowserPanel }));
 
 export function SessionPage({ id }: { id: string }): ReactNode {
   return (
@@ -24,17 +28,32 @@ function SessionView(): ReactNode {
   const phase = useView((view) => view.phase);
   const title = useView((view) => view.session?.title);
   const isArchived = useView((view) => view.session?.archived ?? false);
+  const [isOpen, setOpen] = useState(false);
+  const toggle = useCallback(() => setOpen((was) => !was), []);
+  const watching = useMemo(() => ({ isOpen, toggle }), [isOpen, toggle]);
   return (
-    <>
+    <WatchContext value={watching}>
       <PageHeader title={<bdi>{title ?? (phase === 'gone' ? 'Gone' : 'Loading…')}</bdi>}>
         {isArchived && (
           <span className="flex items-center gap-1.5 text-xs text-faint">
             <Archive aria-hidden className="size-3.5" /> Archived
           </span>
         )}
+        {phase !== 'gone' && <WatchHeaderButton />}
       </PageHeader>
-      {phase === 'gone' ? <GoneState /> : <OpenSession />}
-    </>
+      {phase === 'gone' ? (
+        <GoneState />
+      ) : (
+        <div className="flex min-h-0 flex-1 flex-col xl:flex-row-reverse">
+          {isOpen && (
+            <Suspense>
+              <BrowserPanel onClose={toggle} />
+            </Suspense>
+          )}
+          <OpenSession />
+        </div>
+      )}
+    </WatchContext>
   );
 }
 
@@ -53,7 +72,7 @@ function OpenSession(): ReactNode {
     if (waiting) jump(waiting);
   };
   return (
-    <main className="flex min-h-0 flex-1 flex-col">
+    <main className="flex min-h-0 min-w-0 flex-1 flex-col">
       {isLoading ? <TranscriptSkeleton /> : <Transcript ref={transcript} />}
       <div className="mx-auto w-full max-w-3xl shrink-0 px-3 pb-[max(0.75rem,env(safe-area-inset-bottom))] md:px-6 md:pb-4">
         {error && (

@@ -5,6 +5,8 @@ import { Ban, Check, ChevronRight, CircleHelp, CircleStop, CircleX, Clock3, Load
 import { type ReactNode, useState } from 'react';
 import { useView } from '../app/session-context.tsx';
 import { decisionText } from '../approvals/decision-text.ts';
+import { WatchCardButton } from '../live-browser/watch-buttons.tsx';
+import { isBrowserTool } from '../live-browser/watch-context.ts';
 import { textField } from './call-input.ts';
 import { CallResult } from './call-result.tsx';
 import { type CallTone, callDurationMs, callStateText, durationText } from './call-state.ts';
@@ -84,6 +86,7 @@ function CardBody({ call, gateway }: CardBodyProps): ReactNode {
         {call.result?.meta?.sandboxed !== undefined && <span>{call.result.meta.sandboxed ? 'Ran in a sandbox' : 'Ran without a sandbox'}</span>}
       </p>
       {!isShownByResult && <InputDisplay tool={call.tool} input={call.input} />}
+      {isBrowserTool(call.tool) && <WatchCardButton />}
       {call.decision?.reason && <p className="text-sm text-muted wrap-anywhere">“{call.decision.reason}”</p>}
       {call.state === 'unknown' && <UnknownOutcome call={call} gateway={gateway} />}
       {!isOver && (output || textField(call.input, 'command') !== undefined) && (

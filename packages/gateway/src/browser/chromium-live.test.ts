@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BrowserFrame } from '@tendon/protocol';
+import { LIMITS } from '@tendon/protocol';
+import { within } from '@tendon/testing';
+import { type LiveRig, SESSION, watchPages } from './live-view-rig.ts';
+import { openPages, type PageRig, type Pages } from './page-rig.ts';
+
+const plain = (colour: string): string => `<title>${colour}</title><body style="background:${colour}">`;
+const RED = [255, 0, 0];
+const GREEN = [0, 255, 0];
+const BLUE = [0, 0, 255];
+
+const PAGES: Pages = {
+  '/red': plain('red'),
+  '/blue': plain('blue'),
+  // Draws without a pause for two seconds, and then once more.
+  '/busy': `${plain('red')}<p id=n></p><script>let n = 0; const drawForAWhile = () => new Promise((done) => { const t = setInterval(() => {
+    document.getElementById('n').textContent = ++n; if (n < 120) return; clearInterval(t); document.getElementById('n').remove();
+    document.body.style.background = '#0f0'; document.title = 'at rest'; requestAnimationFrame(() => requestAnimationFrame(done)); }, 16); })</script>`,
+  '/watched': `${plain('red')}<script>window.seen = []; for (const what of ['resize', 'blur', 'focus']) addEventListener(what, () => seen.push(what));
+    document.addEventListener('visibilitychange', () => seen.push('visibility')); matchMedia('(resolution: 1dppx)').onchange = () => seen.push('resolution')</script>`,
+  '/noise': `<title>noise</title><body style="margin:0"><canvas id=c width=1280 height=800></canvas><script>const g = document.getElementById('c').getContext('2d');
+    const i = g.createImageData(1280, 800); for (let k = 0; k < i.data.length; k += 1) i.data[k] = k % 4 === 3 ? 255 : Math.random() * 256; g.putImageData(i, 0, 0)</script>`,
+  '/odd': `<title>${'x'.repeat(5_000)}\u202e\u0000</title><body style="background:red">`,
+};
+
+async function open(rig: PageRig, path: string, sessionId = SESSION): Promise<void> {
+  const { status, error } = await rig.run('browser_navigate', { url: rig.url + path }, { sessionId });
+  assert.equal(status, 'succeeded', error?.message);
+}
+
+/** The colour in the middle of a picture, as another page of the browser sees it, and its size. */
+async function look(rig: PageRig, { image }: BrowserFrame): Promise<{ colour: number[]; size: number[] }> {
+  if (rig.bench.browser.look('who looks') === 'none') await rig.run('browser_tabs', { action: 'new' }, { sessionId: 'who looks' });
+  const page = rig.bench.browser.find('who looks').page();
+  return page.evaluate(async (data) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (one) => one.charCodeAt(0))], { type: 'image/jpeg' }));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    canvas?.drawImage(bitmap, 0, 0);
+    const pixel = [...(canvas?.getImageData(bitmap.width / 2, bitmap.height / 2, 1, 1).data ?? [])].slice(0, 3);
+    return { colour: pixel.map((part) => (part > 200 ? 255 : part < 55 ? 0 : part)), size: [bitmap.width, bitmap.height] };
+  }, image);
+}
+
+/** The first picture from now on that has this colour in its middle: words may run ahead of pictures. */
+async function untilColour(rig: PageRig, live: LiveRig, wanted: readonly number[]): Promise<BrowserFrame> {
+  for (let next = Math.max(0, live.frames.length - 1); ; ) {
+    const frame = await live.until(`a picture of ${wanted}`, () => live.frames[next] && live.frames.at(-1));
+    next = live.frames.length;
+    if ((await look(rig, frame)).colour.join() === wanted.join()) return frame;
+  }
+}
+
+test('W21: a watched session shows its page, and what the page has become; nothing after the watch is over', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  live.watch();
+  await live.until('no page to be open', () => live.states.at(-1) === 'no_page');
+  await open(rig, '/red');
+  const first = await untilColour(rig, live, RED);
+  assert.deepEqual([first.sessionId, first.url, first.width, first.height], [SESSION, `${rig.url}/red`, 1280, 800]);
+  assert.deepEqual((await look(rig, first)).size, [1280, 800]);
+  assert.ok(live.states.includes('starting'), 'the browser was being started');
+  await rig.bench.browser.find(SESSION).page().evaluate("document.body.style.background = '#0f0'; document.title = 'green'");
+  assert.equal((await untilColour(rig, live, GREEN)).title, 'green');
+  live.watch({ forMs: 0 });
+  live.watch({ sessionId: '0199c0de-0000-7000-8000-000000000002' });
+  await live.until('the other session to be told of', () => live.states.at(-1) === 'no_page');
+  const told = live.frames.length;
+  await open(rig, '/blue');
+  assert.equal(live.frames.length, told);
+});
+
+test('W21: when a page that has drawn without pause comes to rest, the last picture is of that, though the line was busy meanwhile', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/busy');
+  live.watch();
+  await untilColour(rig, live, RED);
+  const seen = live.frames.length;
+  // More is drawn than Chromium keeps for whoever does not take it: it drops the last change.
+  live.isFree = false;
+  await rig.bench.browser.find(SESSION).page().evaluate('drawForAWhile()');
+  live.isFree = true;
+  assert.equal((await untilColour(rig, live, GREEN)).title, 'at rest');
+  assert.ok(live.frames.length - seen <= 4, `${live.frames.length - seen} pictures of one change`);
+});
+
+test('W21: a page that draws without pause is shown three times in a second at most', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/busy');
+  live.watch();
+  await rig.bench.browser.find(SESSION).page().evaluate('drawForAWhile()');
+  const last = await live.until('a few pictures', () => live.frames.length > 2 && live.frames.at(-1));
+  const took = Date.parse(last.at) - Date.parse(live.frames[0]?.at ?? '');
+  assert.ok(live.frames.length <= took / 300 + 2, `${live.frames.length} pictures in ${took} ms`);
+});
+
+test('W21: a newcomer is shown the newest picture though nothing changes, and a page that has not changed is not shown again to the others', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/red');
+  live.watch();
+  const [first] = await live.until('a picture', () => live.frames.length > 0 && live.frames);
+  live.watch({ anew: false });
+  live.watch();
+  const again = await live.until('it again', () => live.frames[1]);
+  assert.equal(again.image, first?.image);
+  assert.equal(live.frames.length, 2);
+});
+
+test('W22: the current tab is followed: opened, changed back, closed, crashed', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/red');
+  live.watch();
+  await live.until('the first tab', () => live.frames.at(-1)?.title === 'red');
+  await rig.run('browser_tabs', { action: 'new' }, { sessionId: SESSION });
+  await open(rig, '/blue');
+  assert.equal((await untilColour(rig, live, BLUE)).title, 'blue');
+  await rig.run('browser_tabs', { action: 'select', index: 0 }, { sessionId: SESSION });
+  await live.until('the first tab again', () => live.frames.at(-1)?.title === 'red');
+  await rig.run('browser_tabs', { action: 'select', index: 1 }, { sessionId: SESSION });
+  await live.until('the second tab again', () => live.frames.at(-1)?.title === 'blue');
+  await rig.run('browser_tabs', { action: 'close', index: 1 }, { sessionId: SESSION });
+  assert.equal((await untilColour(rig, live, RED)).title, 'red');
+  void rig.bench.browser
+    .find(SESSION)
+    .page()
+    .goto('chrome://crash')
+    .catch(() => undefined);
+  await live.until('no page', () => live.states.at(-1) === 'no_page');
+});
+
+test('W22: a watch opens nothing, and shows the session that it names alone', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  live.watch();
+  await live.until('no page to be open', () => live.states.at(-1) === 'no_page');
+  assert.equal(rig.bench.browser.process, undefined);
+  await open(rig, '/blue', 'another session');
+  live.watch();
+  await live.until('no page to be open', () => live.states.length === 2);
+  assert.deepEqual([live.states, live.frames], [['no_page', 'no_page'], []]);
+});
+
+test('W23: the page does not notice: neither its size nor its focus, sight or resolution changes', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/watched');
+  const page = rig.bench.browser.find(SESSION).page();
+  const state = (): Promise<unknown> =>
+    page.evaluate('[innerWidth, innerHeight, outerWidth, devicePixelRatio, document.visibilityState, document.hasFocus(), seen]');
+  const before = await state();
+  live.watch();
+  await live.until('a picture', () => live.frames.length > 0);
+  await page.evaluate("document.body.style.background = '#0f0'; document.title = 'green'");
+  await live.until('a later picture', () => live.frames.at(-1)?.title === 'green');
+  assert.deepEqual(await state(), before);
+  live.watch({ forMs: 0 });
+  assert.deepEqual(await state(), before);
+});
+
+test('W23: a page that hangs holds nobody up: it is shown as it was, calls end, and what it becomes is shown', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/red');
+  live.watch();
+  await untilColour(rig, live, RED);
+  const busy = "setTimeout(() => { const end = Date.now() + 3000; while (Date.now() < end); document.body.style.background = '#0f0'; }, 0)";
+  await rig.bench.browser.find(SESSION).page().evaluate(busy);
+  const told = live.frames.length;
+  live.watch();
+  await live.until('it again', () => live.frames.length > told);
+  await untilColour(rig, live, GREEN);
+});
+
+test('W23: a gateway closes while a watched page hangs', async () => {
+  const rig = await openPages({ '/': `${plain('red')}<script>setTimeout(() => { for (;;); }, 200)</script>` });
+  using live = watchPages(rig);
+  await open(rig, '/');
+  live.watch();
+  await live.until('a picture', () => live.frames.length > 0);
+  live.views.close();
+  live.views.close();
+  await within('the browser to be closed', Promise.resolve(rig[Symbol.asyncDispose]()), 30_000);
+});
+
+test('W24: a picture and the words of its page fit, whatever they are; while the line is busy none is sent, and then the newest', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  live.watch();
+  await open(rig, '/noise');
+  const noise = await live.until('a picture of noise', () => live.frames.find(({ title, image }) => title === 'noise' && image.length > 50_000));
+  assert.ok(noise.image.length <= LIMITS.browserImageLength);
+  live.isFree = false;
+  await open(rig, '/red');
+  await open(rig, '/odd');
+  const before = live.frames.length;
+  live.watch({ sessionId: '0199c0de-0000-7000-8000-000000000002' });
+  await live.until('the other session', () => live.states.at(-1) === 'no_page');
+  assert.equal(live.frames.length, before);
+  live.isFree = true;
+  const odd = await live.until('the odd page', () => live.frames.find(({ title }) => title.startsWith('xxx')));
+  assert.ok(odd.title.length <= LIMITS.titleLength && odd.title.isWellFormed() && !odd.title.includes('\0'));
+  assert.equal(live.frames.filter(({ title }) => title === 'red').length, 0);
+});
+
+test('W25: the policy of the machine decides, from the next time that it is asked on', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/red');
+  live.policy = { version: 1, rules: [], browser: { live: false } };
+  live.watch();
+  await live.until('the refusal', () => live.states.at(-1) === 'refused');
+  await rig.run('browser_tabs', { action: 'new' }, { sessionId: SESSION });
+  await open(rig, '/blue');
+  live.watch();
+  await live.until('the refusal again', () => live.states.length === 2);
+  assert.deepEqual(live.frames, []);
+  live.policy = { version: 1, rules: [] };
+  live.watch({ anew: false });
+  await live.until('a picture', () => live.frames.length > 0);
+  live.policy = { version: 1, rules: [], browser: { live: false } };
+  live.watch({ anew: false });
+  await live.until('the refusal', () => live.states.at(-1) === 'refused');
+});
+
+test('W21: a watch that is not asked for again ends by itself, and a malformed one is none', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  for (const wrong of [undefined, null, {}, { sessionId: SESSION, forMs: 1e9, anew: true }, { sessionId: '../x', forMs: 1_000, anew: true }])
+    live.views.take(wrong);
+  await open(rig, '/red');
+  live.watch({ forMs: 1_500 });
+  await live.until('a picture', () => live.frames.length > 0);
+  // As long as the watch: whatever this page draws, nobody is told of the end of it.
+  await rig.run('browser_wait', { ms: 2_000 }, { sessionId: SESSION });
+  const told = live.frames.length;
+  await open(rig, '/blue');
+  await rig.run('browser_wait', { ms: 500 }, { sessionId: SESSION });
+  assert.equal(live.frames.length, told);
+});

@@ -1,0 +1,164 @@
+import { type BrowserWatch, browserWatchSchema, type GatewayRequest, LIMITS, type MachineBrowserState, validate } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import { mayBeWatched } from '../policy/live-view.ts';
+import type { PolicyFile } from '../policy/policy-file.ts';
+import { cleanText, cutBefore } from '../tools/truncation.ts';
+import type { BrowserHost } from './browser-host.ts';
+import { type Picture, Screencast } from './screencast.ts';
+
+/*
+ * What the server shows to people of this machine's browser, per session:
+ *
+ *   not watched ──browser:watch──► watched ──not asked again in time, or told to stop──► not watched
+ *                                    │ the machine's policy refuses it, no page is open, it is being started: says so
+ *                                    └ a page is current: its pictures, and those of the page that is current after it
+ *
+ * The server is not trusted: only pages of the session that it names are shown, which this gateway itself has opened for it, and a picture is all
+ * that it gets. A watch opens and changes nothing.
+ */
+
+export interface LiveViewsOptions {
+  readonly browser: Pick<BrowserHost, 'look' | 'subscribe'>;
+  readonly policy: Pick<PolicyFile, 'current'>;
+  /** The folders of this machine: what a rule says of one of them counts. */
+  readonly workspaces: readonly string[];
+  readonly tell: <Name extends 'browser:frame' | 'browser:state'>(name: Name, payload: GatewayRequest<Name>) => void;
+  /** Whether what is told now leaves at once. */
+  readonly isFree: () => boolean;
+  readonly now: () => Date;
+  /** Its owner can see here when somebody looks. */
+  readonly log: Pick<Logger, 'info'>;
+}
+
+interface View {
+  readonly sessionId: string;
+  timer: NodeJS.Timeout | undefined;
+  state: MachineBrowserState['state'] | 'shown' | undefined;
+  cast: Screencast | undefined;
+}
+
+const MOST_VIEWS = 20;
+const MOST_WAITING = 100;
+
+export class LiveViews {
+  readonly #options: LiveViewsOptions;
+  readonly #views = new Map<string, View>();
+  readonly #unsubscribe: () => void;
+  readonly #waiting = new Map<string, BrowserWatch>();
+  #working: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: LiveViewsOptions) {
+    this.#options = options;
+    this.#unsubscribe = options.browser.subscribe((sessionId) => {
+      const view = this.#views.get(sessionId);
+      if (view && view.state !== 'refused') this.#follow(view);
+    });
+  }
+
+  /** A command of the server. One that is malformed is none, and of several for one session that wait the last one counts. */
+  take(payload: unknown): void {
+    const checked = validate(browserWatchSchema, payload);
+    if (!checked.ok || this.#isClosed) return;
+    const { sessionId, anew } = checked.data;
+    const before = this.#waiting.get(sessionId);
+    if (!before && this.#waiting.size >= MOST_WAITING) return;
+    this.#waiting.set(sessionId, { ...checked.data, anew: anew || before?.anew === true });
+    this.#working ??= this.#takeAll().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  /** Ends every watch. May be called twice. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.clear();
+    this.#unsubscribe();
+    for (const view of [...this.#views.values()]) this.#end(view);
+  }
+
+  async #takeAll(): Promise<void> {
+    for (const [sessionId, watch] of this.#waiting) {
+      this.#waiting.delete(sessionId);
+      // What is wrong with one page costs this command alone: it comes again.
+      await this.#take(watch).catch(() => undefined);
+    }
+  }
+
+  async #take({ sessionId, forMs, anew }: BrowserWatch): Promise<void> {
+    const known = this.#views.get(sessionId);
+    if (forMs === 0) {
+      if (known) this.#end(known);
+      return;
+    }
+    const policy = await this.#options.policy.current();
+    if (this.#isClosed || (!known && this.#views.size >= MOST_VIEWS)) return;
+    const view = known ?? { sessionId, timer: undefined, state: undefined, cast: undefined };
+    this.#views.set(sessionId, view);
+    clearTimeout(view.timer);
+    view.timer = setTimeout(() => this.#end(view), forMs);
+    const wasSaid = view.state;
+    if (!policy.ok || !mayBeWatched(policy.policy, this.#options.workspaces)) this.#say(view, 'refused');
+    else this.#follow(view);
+    // What has just been said is not said twice.
+    if (view.state === wasSaid) this.#again(view, anew);
+    else if (view.state === 'shown' && anew) this.#tell(view, 'starting');
+  }
+
+  #again(view: View, isNew: boolean): void {
+    view.cast?.again({ isNew });
+    if (isNew && view.state !== undefined && !view.cast?.hasPicture) this.#tell(view, view.state === 'shown' ? 'starting' : view.state);
+  }
+
+  #follow(view: View): void {
+    const found = this.#options.browser.look(view.sessionId);
+    if (found === 'opening' || found === 'none') {
+      this.#say(view, found === 'opening' ? 'starting' : 'no_page');
+      return;
+    }
+    const { current } = found;
+    if (!current) this.#say(view, found.isFresh ? 'starting' : 'no_page');
+    else if (view.cast?.page !== current || view.cast.isClosed) {
+      if (!view.cast) this.#options.log.info({ sessionId: view.sessionId }, 'what the browser shows in this session is watched');
+      view.cast?.close();
+      view.state = 'shown';
+      view.cast = new Screencast({
+        page: current,
+        mostCharacters: LIMITS.browserImageLength,
+        isFree: this.#options.isFree,
+        show: (picture) => this.#show(view, picture),
+      });
+    }
+  }
+
+  #show({ sessionId }: View, { url, title, ...picture }: Picture): void {
+    const words = { url: cutText(url, LIMITS.browserUrlLength), title: cutText(title, LIMITS.titleLength) };
+    this.#options.tell('browser:frame', { sessionId, at: this.#options.now().toISOString(), ...words, ...picture });
+  }
+
+  #say(view: View, state: MachineBrowserState['state']): void {
+    view.cast?.close();
+    view.cast = undefined;
+    if (view.state === state) return;
+    view.state = state;
+    this.#tell(view, state);
+  }
+
+  #tell({ sessionId }: View, state: MachineBrowserState['state']): void {
+    this.#options.tell('browser:state', { sessionId, at: this.#options.now().toISOString(), state });
+  }
+
+  #end(view: View): void {
+    clearTimeout(view.timer);
+    if (view.cast) this.#options.log.info({ sessionId: view.sessionId }, 'what the browser shows in this session is watched no more');
+    view.cast?.close();
+    view.cast = undefined;
+    if (this.#views.get(view.sessionId) === view) this.#views.delete(view.sessionId);
+  }
+}
+
+/** The words of a page: whatever they are, they fit, and are text. */
+function cutText(text: string, most: number): string {
+  const clean = cleanText(text);
+  return clean.length > most ? `${clean.slice(0, cutBefore(clean, most - 1))}…` : clean;
+}

@@ -1,0 +1,216 @@
+import type { CDPSession, Page } from 'playwright-core';
+import { within } from './time-limit.ts';
+
+/*
+ * The picture of one page, for as long as somebody watches:
+ *
+ *   opening ──attached──► casting ──the page changes──► a frame, at most one in GAP_MS; the newest of several
+ *      │                    ├──nothing for QUIET_MS after a frame──► cast anew ──► what was dropped meanwhile, or the same again
+ *      └──────close─────────┴──► closed
+ *
+ * Chromium has at most a few frames under way that are not acknowledged, and drops what changes meanwhile, the last change included:
+ * so a frame is acknowledged only when it is taken, and after a page has come to rest it is asked for once more.
+ * All of it goes on in the browser, past the page: a page that hangs holds nobody up, and its size and its scripts are not touched.
+ */
+
+export interface Picture {
+  readonly url: string;
+  readonly title: string;
+  readonly width: number;
+  readonly height: number;
+  /** A JPEG, base64. */
+  readonly image: string;
+}
+
+export interface ScreencastOptions {
+  readonly page: Page;
+  readonly show: (picture: Picture) => void;
+  /** Whether a picture would leave at once, instead of waiting behind others. */
+  readonly isFree: () => boolean;
+  /** In characters of base64. A picture over it is taken again, coarser. */
+  readonly mostCharacters: number;
+}
+
+interface CdpFrame {
+  readonly data: string;
+  readonly metadata: { readonly deviceWidth: number; readonly deviceHeight: number };
+  readonly sessionId: number;
+}
+
+const GAP_MS = 300;
+const QUIET_MS = 700;
+const RETRY_MS = 100;
+const ANSWER_MS = 1_000;
+const MOST_PIXELS = 1_280;
+/** Each coarser than the one before. */
+const QUALITIES = [50, 30, 10];
+
+export class Screencast {
+  readonly #options: ScreencastOptions;
+  #cdp: CDPSession | undefined;
+  #isClosed = false;
+  #coarseness = 0;
+  /** Frames that Chromium waits for us to take. */
+  #unacknowledged: number[] = [];
+  #newest: CdpFrame | undefined;
+  #lastShown: Picture | undefined;
+  #lastShownAt = Number.NEGATIVE_INFINITY;
+  #isAskedAgain = false;
+  #isWantedAnew = false;
+  #asking: Promise<void> | undefined;
+  #pace: NodeJS.Timeout | undefined;
+  #quiet: NodeJS.Timeout | undefined;
+
+  /** Begins at once. A page that is closed meanwhile is none to show. */
+  constructor(options: ScreencastOptions) {
+    this.#options = options;
+    void this.#open().catch(() => this.close());
+  }
+
+  get page(): Page {
+    return this.#options.page;
+  }
+
+  get hasPicture(): boolean {
+    return this.#lastShown !== undefined;
+  }
+
+  /** Closed, or never begun because its page was not to be had. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Shows the last picture again, when its page has another address or title by now, or to somebody who has seen none. */
+  again({ isNew }: { readonly isNew: boolean }): void {
+    this.#isWantedAnew ||= isNew;
+    if (!this.#lastShown) this.#castAgain();
+    else
+      this.#asking ??= this.#showAgain(this.#lastShown)
+        .catch(() => undefined)
+        .finally(() => {
+          this.#asking = undefined;
+        });
+  }
+
+  /** Nothing is shown from here on. May be called twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#pace);
+    clearTimeout(this.#quiet);
+    // Not waited for: a page that hangs may not answer.
+    this.#send('Page.stopScreencast');
+    void this.#cdp?.detach().catch(() => undefined);
+  }
+
+  async #open(): Promise<void> {
+    const { page } = this.#options;
+    const cdp = await page.context().newCDPSession(page);
+    this.#cdp = cdp;
+    if (this.#isClosed) {
+      await cdp.detach();
+      return;
+    }
+    cdp.on('Page.screencastFrame', (frame: CdpFrame) => this.#take(frame));
+    this.#cast();
+  }
+
+  async #showAgain(last: Picture): Promise<void> {
+    const words = await this.#words();
+    // A newer one has been shown to everybody meanwhile.
+    if (this.#isClosed || this.#lastShown !== last) return;
+    if (!this.#isWantedAnew && words.url === last.url && words.title === last.title) return;
+    this.#isWantedAnew = false;
+    this.#lastShown = { ...last, ...words };
+    this.#options.show(this.#lastShown);
+  }
+
+  #cast(): void {
+    const quality = QUALITIES[this.#coarseness] ?? 10;
+    const most = this.#coarseness === QUALITIES.length - 1 ? MOST_PIXELS / 2 : MOST_PIXELS;
+    this.#send('Page.startScreencast', { format: 'jpeg', quality, maxWidth: most, maxHeight: most });
+  }
+
+  #castAgain(): void {
+    this.#send('Page.stopScreencast');
+    this.#cast();
+  }
+
+  #take(frame: CdpFrame): void {
+    if (this.#isClosed) return;
+    this.#unacknowledged.push(frame.sessionId);
+    this.#newest = frame;
+    this.#showSoon();
+  }
+
+  #showSoon(): void {
+    if (this.#pace !== undefined) return;
+    const wait = this.#lastShownAt + GAP_MS - performance.now();
+    if (wait <= 0 && this.#options.isFree()) void this.#showNewest().catch(() => undefined);
+    else
+      this.#pace = setTimeout(
+        () => {
+          this.#pace = undefined;
+          this.#showSoon();
+        },
+        Math.max(wait, RETRY_MS),
+      );
+  }
+
+  async #showNewest(): Promise<void> {
+    const frame = this.#newest;
+    this.#newest = undefined;
+    for (const sessionId of this.#unacknowledged.splice(0)) this.#send('Page.screencastFrameAck', { sessionId });
+    if (!frame) return;
+    if (frame.data.length > this.#options.mostCharacters) {
+      this.#coarser();
+      return;
+    }
+    this.#lastShownAt = performance.now();
+    const words = await this.#words();
+    if (this.#isClosed) return;
+    const { deviceWidth, deviceHeight } = frame.metadata;
+    const isSame = frame.data === this.#lastShown?.image;
+    this.#show({ ...words, width: Math.round(deviceWidth), height: Math.round(deviceHeight), image: frame.data });
+    this.#askWhenQuiet(isSame);
+  }
+
+  /** What was asked for once more and came as it was is the end of it. */
+  #askWhenQuiet(isSame: boolean): void {
+    clearTimeout(this.#quiet);
+    if (this.#isAskedAgain && isSame) {
+      this.#isAskedAgain = false;
+      return;
+    }
+    this.#quiet = setTimeout(() => {
+      this.#isAskedAgain = true;
+      this.#castAgain();
+    }, QUIET_MS);
+  }
+
+  #coarser(): void {
+    if (this.#coarseness >= QUALITIES.length - 1) return;
+    this.#coarseness += 1;
+    this.#castAgain();
+  }
+
+  #show(picture: Picture): void {
+    const last = this.#lastShown;
+    const isSame = picture.image === last?.image && picture.url === last.url && picture.title === last.title;
+    this.#lastShown = picture;
+    if (isSame && this.#isAskedAgain) return;
+    this.#isWantedAnew = false;
+    this.#options.show(picture);
+  }
+
+  /** As the browser knows them: the page itself is not asked. */
+  async #words(): Promise<{ url: string; title: string }> {
+    const asked = this.#cdp?.send('Target.getTargetInfo').catch(() => undefined);
+    const info = await within(Promise.resolve(asked), ANSWER_MS, undefined);
+    return { url: info?.targetInfo.url ?? this.page.url(), title: info?.targetInfo.title ?? '' };
+  }
+
+  #send(...command: Parameters<CDPSession['send']>): void {
+    void this.#cdp?.send(...command).catch(() => undefined);
+  }
+}

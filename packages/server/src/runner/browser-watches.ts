@@ -1,0 +1,221 @@
+import { type AgentData, type BrowserState, type BrowserStateName, LIMITS, type Result, refusal, success } from '@tendon/protocol';
+import type { Logger } from 'pino';
+import type { Neighbours, NoticeOf } from '../neighbours/index.ts';
+import type { SessionStore } from '../store/session-store.ts';
+import { type BrowserView, MachineViews } from './machine-views.ts';
+import type { Machines } from './machines.ts';
+import type { AgentConnection, GatewayConnection } from './ports.ts';
+import { NO_SESSION } from './session-reading.ts';
+
+/*
+ * People who watch the browser of a session at this node:
+ *
+ *   nobody ──the first watches──► watched ──the last stops, leaves the session or its connection ends──► nobody
+ *                                   │ every TICK_MS the session's machine is asked again: here, or through the node that holds it
+ *                                   └ what it says goes to all who watch; `away` while it is offline, `silent` when it says nothing
+ *
+ * Nothing of it is stored, and nothing of it depends on a notice that may be lost: the next tick asks again.
+ */
+
+/** Machine and owner are looked up again so often: a session may be moved, and machines come and go. */
+const TICK_MS = 2_000;
+const SILENT_AFTER_MS = 8_000;
+const TOO_MANY = `This page watches ${LIMITS.browserWatches} browsers already. Stop watching one of them.`;
+
+interface Watched {
+  readonly sessionId: string;
+  readonly ownerId: string;
+  readonly watchers: Set<AgentConnection>;
+  /** Whose pictures are shown. */
+  gatewayId: string | undefined;
+  /** Since when somebody waits for something to see. */
+  waitingSinceMs: number | undefined;
+  state: BrowserStateName | 'shown';
+  /** A database that is slow is not asked twice for one session. */
+  isLookedUp: boolean;
+}
+
+export interface BrowserWatchesOptions {
+  readonly node: string;
+  readonly store: Pick<SessionStore, 'load'>;
+  readonly machines: Machines;
+  readonly neighbours: Neighbours;
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly monotonicMs: () => number;
+  readonly later: (ms: number, work: () => void) => void;
+}
+
+export class BrowserWatches {
+  readonly #options: BrowserWatchesOptions;
+  readonly #machineViews: MachineViews;
+  readonly #watched = new Map<string, Watched>();
+  /** What each connection wants to watch, also while it is looked up. */
+  readonly #wishes = new Map<AgentConnection, Set<string>>();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: BrowserWatchesOptions) {
+    this.#options = options;
+    this.#machineViews = new MachineViews({ ...options, show: (gatewayId, view) => this.#show(gatewayId, view) });
+  }
+
+  async watch(connection: AgentConnection, sessionId: string): Promise<Result<AgentData<'browser:watch'>>> {
+    const wishes = this.#wishesOf(connection);
+    if (!wishes.has(sessionId) && wishes.size >= LIMITS.browserWatches) return refusal('conflict', TOO_MANY);
+    wishes.add(sessionId);
+    const state = await this.#options.store.load(sessionId, connection.userId).catch((error: unknown) => {
+      wishes.delete(sessionId);
+      throw error;
+    });
+    if (!state) {
+      wishes.delete(sessionId);
+      return refusal('not_found', NO_SESSION);
+    }
+    // It may have been taken back, or the connection may have ended, while the session was looked up.
+    if (!this.#wishes.get(connection)?.has(sessionId) || this.#isClosed) return success({});
+    const watched = this.#watched.get(sessionId) ?? this.#begin(sessionId, state.ownerId);
+    watched.watchers.add(connection);
+    watched.waitingSinceMs = this.#options.monotonicMs();
+    watched.state = 'starting';
+    this.#tell(watched, 'starting', [connection]);
+    await this.#ask(watched);
+    return success({});
+  }
+
+  unwatch(connection: AgentConnection, sessionId: string): void {
+    this.#wishes.get(connection)?.delete(sessionId);
+    const watched = this.#watched.get(sessionId);
+    if (watched?.watchers.delete(connection) && watched.watchers.size === 0) this.#end(watched);
+  }
+
+  /** The session is gone. */
+  forget(sessionId: string): void {
+    const watched = this.#watched.get(sessionId);
+    for (const connection of watched?.watchers ?? []) this.#wishes.get(connection)?.delete(sessionId);
+    if (watched) this.#end(watched);
+  }
+
+  /** A machine that is connected here says what its browser shows. */
+  hearMachine(connection: GatewayConnection, view: BrowserView): void {
+    this.#machineViews.hear(connection, view);
+  }
+
+  /** Somebody watches at another node, or nobody does any more. */
+  hearWish({ node, sessionId, isWatched, ...wish }: NoticeOf<'browser_wish'>): void {
+    if (isWatched) this.#machineViews.wish(node, { sessionId, ...wish });
+    else this.#machineViews.unwish(node, sessionId);
+  }
+
+  /** A machine at another node. */
+  hearView({ gatewayId, view }: NoticeOf<'browser_view'>): void {
+    this.#show(gatewayId, view);
+  }
+
+  /** May be called twice. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#watched.clear();
+    this.#wishes.clear();
+    this.#machineViews.close();
+  }
+
+  #wishesOf(connection: AgentConnection): Set<string> {
+    const known = this.#wishes.get(connection);
+    if (known) return known;
+    const wishes = new Set<string>();
+    this.#wishes.set(connection, wishes);
+    connection.onEnd(() => {
+      for (const sessionId of [...wishes]) this.unwatch(connection, sessionId);
+      this.#wishes.delete(connection);
+    });
+    return wishes;
+  }
+
+  #begin(sessionId: string, ownerId: string): Watched {
+    const watched: Watched = { sessionId, ownerId, watchers: new Set(), gatewayId: undefined, waitingSinceMs: undefined, state: 'starting', isLookedUp: false };
+    this.#watched.set(sessionId, watched);
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    return watched;
+  }
+
+  #end(watched: Watched): void {
+    this.#watched.delete(watched.sessionId);
+    this.#release(watched);
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tick(): void {
+    for (const watched of this.#watched.values()) {
+      if (watched.isLookedUp) continue;
+      watched.isLookedUp = true;
+      this.#ask(watched)
+        .catch((error: unknown) => this.#options.log.warn({ err: error }, 'a session that is watched could not be looked up'))
+        .finally(() => {
+          watched.isLookedUp = false;
+        });
+    }
+  }
+
+  async #ask(watched: Watched): Promise<void> {
+    const { store, machines, node, neighbours, monotonicMs } = this.#options;
+    const { sessionId, ownerId } = watched;
+    const state = await store.load(sessionId, ownerId);
+    const machine = state ? await machines.machineOf(state) : undefined;
+    if (this.#watched.get(sessionId) !== watched) return;
+    if (!state) return this.forget(sessionId);
+    const gatewayId = machine?.gatewayId;
+    if (watched.gatewayId !== gatewayId) this.#moved(watched, gatewayId);
+    const isHere = gatewayId !== undefined && machines.online(gatewayId) !== undefined;
+    if (gatewayId === undefined || (!isHere && !machines.isElsewhere(gatewayId))) {
+      watched.waitingSinceMs = undefined;
+      this.#say(watched, 'away');
+      return;
+    }
+    if (watched.state === 'away') this.#say(watched, 'starting');
+    watched.waitingSinceMs ??= watched.state === 'starting' ? monotonicMs() : undefined;
+    const wish = { sessionId, ownerId, gatewayId, anew: watched.waitingSinceMs !== undefined };
+    if (isHere) this.#machineViews.wish(node, wish);
+    else neighbours.tell({ kind: 'browser_wish', node, isWatched: true, ...wish });
+    if (watched.waitingSinceMs !== undefined && monotonicMs() - watched.waitingSinceMs > SILENT_AFTER_MS) this.#say(watched, 'silent');
+  }
+
+  /** To its first machine, or to another one, of which nothing is known yet. */
+  #moved(watched: Watched, gatewayId: string | undefined): void {
+    this.#release(watched);
+    watched.gatewayId = gatewayId;
+    watched.waitingSinceMs = this.#options.monotonicMs();
+    this.#say(watched, 'starting');
+  }
+
+  #say(watched: Watched, state: BrowserStateName): void {
+    if (watched.state === state) return;
+    watched.state = state;
+    this.#tell(watched, state);
+  }
+
+  #tell({ sessionId, watchers }: Watched, state: BrowserStateName, to: Iterable<AgentConnection> = watchers): void {
+    const notice: BrowserState = { sessionId, at: this.#options.now().toISOString(), state };
+    for (const connection of to) connection.showNewest(sessionId, 'browser:state', notice);
+  }
+
+  #show(gatewayId: string, view: BrowserView): void {
+    const { sessionId } = view.notice;
+    const watched = this.#watched.get(sessionId);
+    if (watched?.gatewayId !== gatewayId) return;
+    watched.waitingSinceMs = undefined;
+    watched.state = view.name === 'browser:frame' ? 'shown' : view.notice.state;
+    for (const connection of watched.watchers) connection.showNewest(sessionId, view.name, view.notice);
+  }
+
+  /** The machine that was asked is wanted no more: at this node, and at the one that holds it. */
+  #release({ sessionId, ownerId, gatewayId }: Watched): void {
+    if (gatewayId === undefined) return;
+    const { node, neighbours } = this.#options;
+    this.#machineViews.unwish(node, sessionId);
+    neighbours.tell({ kind: 'browser_wish', node, sessionId, ownerId, gatewayId, anew: false, isWatched: false });
+  }
+}
