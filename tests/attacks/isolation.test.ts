@@ -299,6 +299,25 @@ describe('I13: another person asks over HTTP', () => {
     assert.equal((await owner('/api/providers/google', { method: 'DELETE' })).status, 200);
   });
 
+  test('I13, A25: another’s second factor is neither seen nor changed', async () => {
+    await rig.sql('insert into second_factors (user_id, secret_id, created_at, confirmed_at) values ($1, $2, now(), now())', [
+      rig.server.ownerId,
+      randomUUID(),
+    ]);
+    const factors = () => rig.sql('select * from second_factors');
+    const before = await factors();
+    assert.deepEqual(await (await ask('/api/account/second-factor')).json(), { isOn: false, recoveryCodesLeft: 0 });
+    const [one, unknown] = [rig.server.ownerId, randomUUID()].map((id) => ask(`/api/people/${id}/second-factor`, { method: 'DELETE' }));
+    assert.equal((await one)?.status, 403);
+    assert.equal(await (await one)?.text(), await (await unknown)?.text());
+    assert.equal((await ask('/api/second-factor/reset', { method: 'POST' })).status, 404);
+    const proof = JSON.stringify({ password: 'correct horse battery', code: '123456' });
+    for (const path of ['', '/confirm', '/recovery-codes', '/off'])
+      assert.notEqual((await ask(`/api/account/second-factor${path}`, { method: 'POST', body: proof })).status, 200, path);
+    assert.deepEqual(await factors(), before);
+    await rig.sql('delete from second_factors');
+  });
+
   test('I13: a sign-in link of the owner is not to be had', async () => {
     assert.equal((await ask('/api/sign-in-links', { method: 'POST' })).status, 404);
   });

@@ -108,6 +108,11 @@ function addSecrets(program: Command): void {
 }
 
 function addTools(program: Command): void {
+  const factor = program.command('second-factor').description('the codes that are asked for after the password').exitOverride();
+  common(factor.command('reset').description('switch it off for the first owner, who has lost their app; on the server’s machine'))
+    .exitOverride()
+    .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) })
+    .action(async (flags) => (await import('./commands/second-factor.ts')).resetSecondFactor(flags));
   common(program.command('doctor').description('check everything that Tendon needs, and say how to mend it'))
     .option('--workspace <DIR>', 'the folder that the agent may work in')
     .action(async (flags) => (await import('./commands/doctor.ts')).doctor(flags));

@@ -124,7 +124,7 @@ interface Opened extends Given, Pick<Awaited<ReturnType<typeof openKeys>>, 'mode
 async function serve(storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
-  const auth = await createAuth({ config, pool: database.pool, secretKey, door, log });
+  const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
   const state = { isDraining: false };
   const metrics = createMetrics([
     { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => transport.connections().agent },

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { OidcConfig } from '../config.ts';
 import type { Log } from '../log.ts';
+import type { Keyring } from '../secrets/keyring.ts';
 import type { Accounts } from './accounts.ts';
 import { AttemptLimiter } from './attempt-limiter.ts';
 import { AuditLog } from './audit-log.ts';
@@ -11,6 +12,9 @@ import { Oidc } from './oidc.ts';
 import { Passwords } from './passwords.ts';
 import type { People } from './people.ts';
 import { PeopleDesk } from './people-desk.ts';
+import { SecondFactorDesk } from './second-factor-desk.ts';
+import { SecondFactors } from './second-factors.ts';
+import { SecondSteps } from './second-steps.ts';
 import { SignInDesk } from './sign-in-desk.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
@@ -20,6 +24,7 @@ export interface AccountDesks {
   readonly signIn: SignInDesk;
   /** The accounts: one's own, and for owners those of others. */
   readonly people: PeopleDesk;
+  readonly secondFactor: SecondFactorDesk;
   readonly audit: AuditLog;
   /** The identity provider, when one is configured. */
   readonly provider: { readonly issuer: string; readonly name: string } | undefined;
@@ -31,6 +36,7 @@ export interface AccountDesksParts {
   readonly firstOwnerId: string;
   readonly oidcConfig: OidcConfig | undefined;
   readonly secretKey: Buffer;
+  readonly keyring: Keyring;
   readonly accounts: Accounts;
   readonly people: People;
   readonly links: SignInLinks;
@@ -47,6 +53,8 @@ export interface AccountDesksParts {
 const ADDRESS = { capacity: 20, refillMs: 3_000 };
 /** 30 of everybody together at one account, one more a minute, so that many addresses are not many guesses. */
 const ACCOUNT = { capacity: 30, refillMs: 60_000 };
+/** 10 wrong codes of a person whose password is known, one more every 5 minutes: three of a million are good, which is once in three years. */
+const CODES = { capacity: 10, refillMs: 300_000 };
 
 export function openAccountDesks(parts: AccountDesksParts): AccountDesks {
   const { pool, log, now, clock, people, links, accounts, oidcConfig } = parts;
@@ -55,16 +63,22 @@ export function openAccountDesks(parts: AccountDesksParts): AccountDesks {
   const audit = new AuditLog({ pool, log, now });
   const oidc = oidcConfig && new Oidc(oidcConfig, parts.secretKey);
   const limiters = { addresses: new AttemptLimiter({ ...ADDRESS, now: clock }), accounts: new AttemptLimiter({ ...ACCOUNT, now: clock }) };
+  const factors = new SecondFactors({ pool, keyring: parts.keyring, random: randomBytes, log, now });
+  const steps = new SecondSteps(pool, randomBytes);
+  const codes = new AttemptLimiter({ ...CODES, now: clock });
   const shared = { accounts, passwords, invitations, links, audit, pool, now };
+  const desk = new PeopleDesk({
+    ...shared,
+    firstOwnerId: parts.firstOwnerId,
+    devices: parts.devices,
+    limiter: new AttemptLimiter({ ...ACCOUNT, now: clock }),
+    steps,
+    onEnded: parts.onEnded,
+  });
   return {
-    signIn: new SignInDesk({ ...shared, people, oidc, limiters, log }),
-    people: new PeopleDesk({
-      ...shared,
-      firstOwnerId: parts.firstOwnerId,
-      devices: parts.devices,
-      limiter: new AttemptLimiter({ ...ACCOUNT, now: clock }),
-      onEnded: parts.onEnded,
-    }),
+    signIn: new SignInDesk({ ...shared, people, oidc, limiters: { ...limiters, codes }, factors, steps, log }),
+    people: desk,
+    secondFactor: new SecondFactorDesk({ people: desk, factors, audit, codes, firstOwnerId: parts.firstOwnerId }),
     audit,
     provider: oidc && { issuer: oidc.issuer, name: oidc.name },
     waysIn: async () => ({ password: await passwords.areInUse(), provider: oidc?.name }),

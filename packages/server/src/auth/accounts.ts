@@ -101,6 +101,7 @@ export class Accounts {
       now,
     ]);
     await this.#pool.query(`delete from pairings where user_id = $1`, [userId]);
+    await this.#pool.query(`delete from second_steps where user_id = $1`, [userId]);
     return [...sessions.rows, ...keys.rows].map(({ id }) => id);
   }
 

@@ -27,6 +27,12 @@ export const AUDIT_ACTIONS = [
   'rule_revoked',
   'provider_key_set',
   'provider_key_removed',
+  'second_factor_on',
+  'second_factor_off',
+  'second_factor_reset',
+  'second_factor_refused',
+  'recovery_codes_made',
+  'recovery_code_used',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

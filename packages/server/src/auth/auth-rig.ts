@@ -3,6 +3,7 @@ import { testDatabase } from '@tendon/testing';
 import type { Config } from '../config.ts';
 import { Door } from '../http/door.ts';
 import { createLog, type Log } from '../log.ts';
+import { Keyring } from '../secrets/keyring.ts';
 import { connect, type Database } from '../store/database.ts';
 import { type Auth, type AuthOptions, createAuth } from './auth.ts';
 
@@ -47,6 +48,7 @@ export async function authRig(
       config: { auth: 'required', ownerKey: undefined, jwt: undefined, controlKey: undefined, desktop: false, ...config, ...other },
       pool: database.pool,
       secretKey: otherSecretKey,
+      keyring: new Keyring(otherSecretKey, [secretKey]),
       door,
       log,
       now: () => clock.now,

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import type { Keyring } from '../secrets/keyring.ts';
 import { type AccountDesks, openAccountDesks } from './account-desks.ts';
 import { Accounts } from './accounts.ts';
 import { type ApiKeyRow, ApiKeys, type NewApiKey } from './api-keys.ts';
@@ -25,6 +26,8 @@ export interface AuthOptions {
   readonly config: Pick<Config, 'auth' | 'ownerKey' | 'jwt' | 'oidc' | 'controlKey' | 'desktop'>;
   readonly pool: Pool;
   readonly secretKey: Buffer;
+  /** Opens and seals what must be read again. */
+  readonly keyring: Keyring;
   /** The addresses of the server, known once it listens. */
   readonly door: Origins & { publicOrigin(): string };
   readonly log: Log;
@@ -43,6 +46,8 @@ export interface Auth extends AccountDesks {
   signInLink(): Promise<string>;
   /** The cookie of a browser that is away at the identity provider. */
   providerCookieName(): string;
+  /** The cookie of a browser whose person has given the password and owes a code. */
+  secondStepCookieName(): string;
   /** The address of one of our own pages. */
   pageUrl(path: string): string;
   /** The browser session of a request, kept from running out. */
@@ -101,7 +106,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   const onEnded = (credentialId: string) => tell({ credentialId });
   const devices = new Devices({ pool, now, onEnded });
   const desks = openAccountDesks({
-    ...{ firstOwnerId: ownerId, oidcConfig: config.oidc, secretKey: options.secretKey },
+    ...{ firstOwnerId: ownerId, oidcConfig: config.oidc, secretKey: options.secretKey, keyring: options.keyring },
     ...{ accounts, people, links, devices, pool, log, now, clock, onEnded },
   });
 
@@ -112,6 +117,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     signInLink: async () => `${door.publicOrigin()}/sign-in?token=${await links.create(ownerId, now())}`,
     ...desks,
     providerCookieName: () => people.providerCookieName,
+    secondStepCookieName: () => people.secondStepCookieName,
     pageUrl: (path) => `${door.publicOrigin()}${path}`,
     async extendSession(headers) {
       const extended = await people.extend(headers);

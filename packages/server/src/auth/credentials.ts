@@ -45,6 +45,24 @@ export function readUserCode(typed: string): string | undefined {
   return /^[BCDFGHJKLMNPQRSTVWXZ]{8}$/.test(letters) ? `${letters.slice(0, 4)}-${letters.slice(4)}` : undefined;
 }
 
+/** Letters and digits of which none is taken for another when it is copied by hand. */
+const RECOVERY_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
+
+/** A code for who has lost their app: 24 of 32 letters, which is 120 bits, as `ABCD-EFGH-JKLM-NPQR-STUV-WXYZ`. */
+export function newRecoveryCode(random: RandomBytes): string {
+  return inGroups([...random(24)].map((byte) => RECOVERY_LETTERS[byte % 32]).join(''));
+}
+
+/** The recovery code that somebody typed, whatever its case, spaces and dashes; undefined when it cannot be one. */
+export function readRecoveryCode(typed: string): string | undefined {
+  const letters = typed.toUpperCase().replace(/[\s-]/g, '');
+  return /^[A-HJ-NP-Z2-9]{24}$/.test(letters) ? inGroups(letters) : undefined;
+}
+
+function inGroups(letters: string): string {
+  return letters.replace(/.{4}(?=.)/g, '$&-');
+}
+
 /** What is stored of a credential: its SHA-256, base64url. Fast on purpose: credentials are random and long, there is nothing to guess. */
 export function hashCredential(credential: string): string {
   return createHash('sha256').update(credential, 'utf8').digest('base64url');

@@ -6,6 +6,7 @@ import type { Invitations } from './invitations.ts';
 import { passwordFault } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
 import type { Principal } from './principal.ts';
+import type { SecondSteps } from './second-steps.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
 /** Whoever asks, and from where. */
@@ -29,6 +30,7 @@ export interface PeopleDeskParts {
   readonly devices: Devices;
   readonly audit: AuditLog;
   readonly limiter: AttemptLimiter;
+  readonly steps: SecondSteps;
   readonly pool: { query<Row extends object>(text: string, values: readonly unknown[]): Promise<{ rows: Row[] }> };
   /** Told of each credential that has just been ended. */
   readonly onEnded: (credentialId: string) => void;
@@ -45,7 +47,7 @@ const STAYS = refuse('conflict', 'The first owner stays an owner and cannot be k
 const NOT_YOURSELF = refuse('conflict', 'That would end your own way in. Ask another owner.');
 const EMAIL_TAKEN = refuse('conflict', 'Somebody here has this address already. Take another.');
 
-/** What people change about accounts (rules A9 to A14): their own, and for owners those of others. */
+/** What people change about accounts (rules A4, A5 and A8 to A10): their own, and for owners those of others. */
 export class PeopleDesk {
   readonly #parts: PeopleDeskParts;
 
@@ -69,17 +71,18 @@ export class PeopleDesk {
     asker: Asker,
     { current, password }: { readonly current?: string | undefined; readonly password: string },
   ): Promise<PeopleAnswer<number>> {
-    const { accounts, passwords, devices } = this.#parts;
+    const { accounts, passwords, devices, steps } = this.#parts;
     const { userId, credentialId, path } = asker.principal;
     const person = await accounts.find(userId);
     if (person?.email === undefined) return refuse('conflict', 'Give your address first: you sign in with it and the password.');
     if (person.hasPassword && !(await this.#isFresh(asker))) {
-      const refused = await this.#checkCurrent(asker, current);
+      const refused = await this.checkPassword(asker, current);
       if (refused) return refused;
     }
     const fault = passwordFault(password, { name: person.name, email: person.email });
     if (fault !== undefined) return refuse('invalid_payload', fault);
     await passwords.store(userId, await passwords.hash(password));
+    await steps.endAll(userId);
     const ended = await devices.endOthers(userId, path === 'cookie' ? credentialId : undefined);
     await this.#note(asker, { action: 'password_changed' });
     return done(ended);
@@ -126,7 +129,7 @@ export class PeopleDesk {
   }
 
   async setRole(asker: Asker, userId: string, role: Role): Promise<PeopleAnswer> {
-    const refused = await this.#mayChange(asker, userId);
+    const refused = await this.mayChange(asker, userId);
     if (refused) return refused;
     if (!(await this.#parts.accounts.setRole(userId, role))) return NOBODY;
     await this.#note(asker, { action: 'role_changed', aboutUserId: userId, about: role });
@@ -135,7 +138,7 @@ export class PeopleDesk {
 
   /** Ends all that this person came in with, at once. What was theirs stays. */
   async keepOut(asker: Asker, userId: string): Promise<PeopleAnswer> {
-    const refused = await this.#mayChange(asker, userId);
+    const refused = await this.mayChange(asker, userId);
     if (refused) return refused;
     const ended = await this.#parts.accounts.disable(userId, this.#parts.now());
     if (!ended) return NOBODY;
@@ -145,7 +148,7 @@ export class PeopleDesk {
   }
 
   async letIn(asker: Asker, userId: string): Promise<PeopleAnswer> {
-    const refused = await this.#mayChange(asker, userId);
+    const refused = await this.mayChange(asker, userId);
     if (refused) return refused;
     if (!(await this.#parts.accounts.enable(userId))) return NOBODY;
     await this.#note(asker, { action: 'person_let_in', aboutUserId: userId });
@@ -154,7 +157,7 @@ export class PeopleDesk {
 
   /** A link for one who cannot come in any more: it works once, for a day, and they set a new password with it. */
   async makeLink(asker: Asker, userId: string): Promise<PeopleAnswer<string>> {
-    const refused = await this.#mayChange(asker, userId);
+    const refused = await this.mayChange(asker, userId);
     if (refused) return refused;
     const person = await this.#parts.accounts.find(userId);
     if (!person) return NOBODY;
@@ -164,7 +167,12 @@ export class PeopleDesk {
     return done(token);
   }
 
-  async #mayChange(asker: Asker, userId: string): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
+  async isThere(userId: string): Promise<boolean> {
+    return (await this.#parts.accounts.find(userId)) !== undefined;
+  }
+
+  /** Undefined for an owner who asks about another person than themselves and the first owner. */
+  async mayChange(asker: Asker, userId: string): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
     if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
     if (userId === asker.principal.userId) return NOT_YOURSELF;
     return userId === this.#parts.firstOwnerId ? STAYS : undefined;
@@ -174,7 +182,8 @@ export class PeopleDesk {
     return (await this.account(asker))?.role === 'owner';
   }
 
-  async #checkCurrent(asker: Asker, current: string | undefined): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
+  /** Undefined when it is theirs; otherwise why not. */
+  async checkPassword(asker: Asker, current: string | undefined): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
     const { limiter, passwords } = this.#parts;
     const admission = limiter.take('current password', asker.principal.userId);
     if (!admission.ok) return tooMany(admission.retryAfterMs);

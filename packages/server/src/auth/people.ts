@@ -110,6 +110,11 @@ export class People {
     return `${cookiePrefix(this.#options.publicOrigin())}.provider`;
   }
 
+  /** The cookie of a browser whose person owes a code. */
+  get secondStepCookieName(): string {
+    return `${cookiePrefix(this.#options.publicOrigin())}.second_step`;
+  }
+
   /** Whether a request carries a cookie of ours at all; a stranger's request must not cost a library and a query. */
   #mayHold(headers: IncomingHttpHeaders): boolean {
     return headers.cookie?.includes(`${cookiePrefix(this.#options.publicOrigin())}.session_token=`) ?? false;

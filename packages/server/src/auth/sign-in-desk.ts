@@ -3,13 +3,15 @@ import type { Log } from '../log.ts';
 import type { Accounts } from './accounts.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import type { AuditLog } from './audit-log.ts';
-import { hashCredential } from './credentials.ts';
+import { hashCredential, readRecoveryCode } from './credentials.ts';
 import type { Invitation, Invitations } from './invitations.ts';
 import type { Errand, Identity, Oidc } from './oidc.ts';
 import { ensureProviderUser } from './owner.ts';
 import { passwordFault } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
 import type { OpenedWith, People } from './people.ts';
+import type { CodeKind, SecondFactors } from './second-factors.ts';
+import type { SecondSteps } from './second-steps.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
 /** Who knocks. */
@@ -23,6 +25,14 @@ type Limited = { readonly ok: false; readonly code: 'rate_limited'; readonly ret
 type SignedIn = { readonly ok: true; readonly setCookies: readonly string[] };
 
 export type Redemption = SignedIn | Refused<'unauthorized'> | Limited;
+/** `secondly`: what came after the password. */
+interface Way {
+  readonly openedWith: OpenedWith;
+  readonly secondly?: CodeKind;
+}
+
+/** `second_step`: the password is right, and a code is owed; the token says for whom, and opens nothing. */
+export type PasswordAnswer = Redemption | { readonly ok: false; readonly code: 'second_step'; readonly token: string; readonly maxAgeS: number };
 export type Joining =
   | SignedIn
   | Refused<'over' | 'email_taken' | 'identity_taken'>
@@ -41,7 +51,9 @@ export interface SignInDeskParts {
   readonly oidc: Oidc | undefined;
   readonly audit: AuditLog;
   /** Wrong attempts: per address, and with a wide bound per account. */
-  readonly limiters: { readonly addresses: AttemptLimiter; readonly accounts: AttemptLimiter };
+  readonly limiters: { readonly addresses: AttemptLimiter; readonly accounts: AttemptLimiter; readonly codes: AttemptLimiter };
+  readonly factors: SecondFactors;
+  readonly steps: SecondSteps;
   readonly pool: Parameters<typeof ensureProviderUser>[0];
   readonly log: Log;
   readonly now: () => Date;
@@ -66,11 +78,11 @@ export class SignInDesk {
     await this.#parts.people.warm();
     const userId = await this.#parts.links.redeem(token, this.#parts.now());
     if (userId === undefined) return this.#refuse('link', knocker, 'the link is unknown, used or expired');
-    return this.#open(userId, 'link', knocker);
+    return this.#open(userId, { openedWith: 'link' }, knocker);
   }
 
   /** One answer for an unknown address, a wrong password and a person who is kept out, and all take as long. */
-  async byPassword({ email, password }: { readonly email: string; readonly password: string }, knocker: Knocker): Promise<Redemption> {
+  async byPassword({ email, password }: { readonly email: string; readonly password: string }, knocker: Knocker): Promise<PasswordAnswer> {
     const { limiters, passwords } = this.#parts;
     const limited = this.#take('password', knocker);
     if (limited) return limited;
@@ -88,7 +100,37 @@ export class SignInDesk {
       return this.#refuse('password', knocker, 'address or password is wrong');
     }
     limiters.accounts.giveBack('account', account);
-    return this.#open(check.userId, 'password', knocker);
+    if (!(await this.#parts.factors.isOn(check.userId))) return this.#open(check.userId, { openedWith: 'password' }, knocker);
+    limiters.addresses.giveBack('password', knocker.address);
+    const { steps } = this.#parts;
+    return { ok: false, code: 'second_step', token: await steps.begin(check.userId, this.#parts.now()), maxAgeS: steps.lifetimeS };
+  }
+
+  /**
+   * The code after the password. One answer for a wrong code, one that was used, a step that is over and one that never was, and all take as
+   * long. A recovery code is not guessed, so wrong codes of the app do not keep its person from using one.
+   */
+  async bySecondStep(token: string | undefined, code: string, knocker: Knocker): Promise<Redemption> {
+    const { audit, factors, limiters, steps, now } = this.#parts;
+    const limited = this.#take('code', knocker);
+    if (limited) return limited;
+    const userId = await steps.take(token ?? '', now());
+    const isCounted = userId !== undefined && readRecoveryCode(code) === undefined;
+    const guesses = isCounted ? limiters.codes.take('code', userId) : undefined;
+    if (guesses?.ok === false) {
+      this.#line('code', knocker).warn({ outcome: 'refused', code: 'rate_limited' }, 'refused');
+      return { ok: false, code: 'rate_limited', retryAfterMs: guesses.retryAfterMs };
+    }
+    const used = await factors.use(userId, code);
+    if (userId === undefined || used === undefined) {
+      // Not waited for, as with a wrong password.
+      if (userId !== undefined) void audit.note({ userId, action: 'second_factor_refused', address: knocker.address });
+      return this.#refuse('code', knocker, 'the code is wrong or used, or the step is over');
+    }
+    if (!(await steps.finish(token ?? '', now()))) return this.#refuse('code', knocker, 'the step was finished or ended meanwhile');
+    if (isCounted) limiters.codes.giveBack('code', userId);
+    if (used === 'recovery_code') await audit.note({ userId, action: 'recovery_code_used', address: knocker.address });
+    return this.#open(userId, { openedWith: 'password', secondly: used }, knocker);
   }
 
   async look(token: string, knocker: Knocker): Promise<InvitationLook> {
@@ -147,7 +189,7 @@ export class SignInDesk {
     const { accounts, oidc, pool } = this.#parts;
     let userId = await accounts.findConnected(identity.issuer, identity.subject);
     if (userId === undefined && oidc?.isOpen) userId = await ensureProviderUser(pool, identity);
-    const opened = userId === undefined ? undefined : await this.#open(userId, 'provider', knocker);
+    const opened = userId === undefined ? undefined : await this.#open(userId, { openedWith: 'provider' }, knocker);
     if (opened?.ok) return opened;
     this.#refuse('provider', knocker, 'no account here is connected with this identity');
     return { ok: false, code: 'unknown' };
@@ -171,22 +213,25 @@ export class SignInDesk {
     const accepted = await this.#parts.invitations.accept(token, newcomer, this.#parts.now());
     if (!accepted.ok) return accepted;
     await this.#parts.audit.note({ userId: accepted.userId, action: 'invitation_accepted', address: knocker.address });
-    const opened = await this.#open(accepted.userId, 'invitation', knocker);
+    const opened = await this.#open(accepted.userId, { openedWith: 'invitation' }, knocker);
     return opened.ok ? opened : { ok: false, code: 'over' };
   }
 
   /** Somebody is known by now: their browser session. */
-  async #open(userId: string, openedWith: OpenedWith, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
+  async #open(userId: string, { openedWith, secondly }: Way, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
     const { people, limiters, audit } = this.#parts;
     const opened = await people.open(userId, { ...knocker, openedWith });
     if (!opened.ok) return this.#refuse(openedWith, knocker, 'this person is kept out');
-    if (openedWith === 'link' || openedWith === 'password') limiters.addresses.giveBack(openedWith, knocker.address);
+    // What was taken last: of two steps the password's has been given back by the first.
+    const counted = secondly === undefined ? openedWith : 'code';
+    if (counted === 'link' || counted === 'password' || counted === 'code') limiters.addresses.giveBack(counted, knocker.address);
     this.#line(openedWith, knocker).info({ outcome: 'accepted', user: userId }, 'signed in');
-    await audit.note({ userId, action: 'signed_in', credentialId: opened.sessionId, address: knocker.address, about: openedWith });
+    const about = secondly === undefined ? openedWith : `${openedWith} and ${secondly.replace('_', ' ')}`;
+    await audit.note({ userId, action: 'signed_in', credentialId: opened.sessionId, address: knocker.address, about });
     return { ok: true, setCookies: opened.setCookies };
   }
 
-  #take(kind: 'link' | 'password', knocker: Knocker): Limited | undefined {
+  #take(kind: 'link' | 'password' | 'code', knocker: Knocker): Limited | undefined {
     const admission = this.#parts.limiters.addresses.take(kind, knocker.address);
     if (admission.ok) return undefined;
     this.#line(kind, knocker).warn({ outcome: 'refused', code: 'rate_limited' }, 'refused');

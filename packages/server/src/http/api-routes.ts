@@ -8,6 +8,7 @@ import { addKeyRoutes } from './key-routes.ts';
 import { addPairingRoutes } from './pairing-routes.ts';
 import { addPeopleRoutes } from './people-routes.ts';
 import { addProviderRoutes, type ProviderRoutesParts } from './provider-routes.ts';
+import { addSecondFactorRoutes } from './second-factor-routes.ts';
 import { addSignInRoutes } from './sign-in-routes.ts';
 
 /** `/api/*`: who am I, sign out, session tokens, keys. Every answer is JSON and not stored by anyone. */
@@ -53,6 +54,7 @@ export function addApiRoutes(app: Hono<HttpEnv>, parts: ProviderRoutesParts): vo
   addSignInRoutes(app, parts);
   addAccountRoutes(app, parts);
   addPeopleRoutes(app, parts);
+  addSecondFactorRoutes(app, parts);
   addAuditRoutes(app, parts);
   addProviderRoutes(app, parts);
   addKeyRoutes(app, parts);

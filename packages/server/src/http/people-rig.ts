@@ -4,6 +4,8 @@ import { type Answer, type HttpRig, httpRig } from './http-rig.ts';
 /** A browser at the HTTP server: it keeps its cookie and sends what a page of ours would send. For tests. */
 export class Browser {
   cookie: string | undefined;
+  /** Of one who has given the password and owes a code; sent along where a browser would. */
+  step: string | undefined;
   readonly #rig: HttpRig;
 
   constructor(rig: HttpRig, cookie?: string) {
@@ -20,14 +22,17 @@ export class Browser {
   }
 
   async post(path: string, body: object = {}, headers: Record<string, string> = {}): Promise<Answer> {
-    const answer = await this.#rig.post(path, { ...this.#headers({ Origin: this.#rig.origin }), ...headers }, JSON.stringify(body));
+    const answer = await this.#rig.post(path, { ...this.#headers({ Origin: this.#rig.origin }, path), ...headers }, JSON.stringify(body));
     const session = answer.headers['set-cookie']?.find((line) => line.includes('session_token='));
     if (session !== undefined) this.cookie = cookiePair(session);
+    const step = answer.headers['set-cookie']?.find((line) => line.includes('.second_step='));
+    if (step !== undefined) this.step = cookiePair(step);
     return answer;
   }
 
-  #headers(headers: Record<string, string>): Record<string, string> {
-    return { ...headers, ...(this.cookie === undefined ? {} : { Cookie: this.cookie }) };
+  #headers(headers: Record<string, string>, path = ''): Record<string, string> {
+    const cookies = [this.cookie, path === '/api/auth/second-step' ? this.step : undefined].filter((cookie) => cookie !== undefined);
+    return { ...headers, ...(cookies.length === 0 ? {} : { Cookie: cookies.join('; ') }) };
   }
 }
 

@@ -7,6 +7,9 @@ import type { Joining, Knocker, ProviderReturn } from '../auth/sign-in-desk.ts';
 import { bodyOf, type DoorAndAuth, emailSchema, fault, type HttpEnv, identify, nameSchema, nothingHere, refused, tooMany } from './answers.ts';
 import { PROVIDER_RETURN_PATH } from './door.ts';
 import { plainPage } from './plain-page.ts';
+import { codeSchema } from './second-factor-routes.ts';
+
+const SECOND_STEP_PATH = '/api/auth/second-step';
 
 /** Long enough for every password, short enough to be hashed. */
 const passwordSchema = z.string().min(1).max(1_000);
@@ -21,21 +24,14 @@ const errandSchema = z.discriminatedUnion('errand', [
 
 const INVITATION_OVER = 'This invitation has been used or taken back, or it is older than seven days. Ask for a new one.';
 const AGAIN = 'Open Tendon: if you are not signed in there yet, start again.';
+const WRONG_CODE = 'The code is wrong or was used already, or it took more than five minutes. Try the next code, or start again with your password.';
 const WRONG = 'The address or the password is wrong.';
 
 /** `/api/auth/*`: how a person comes in with a browser. Only our own pages may ask, so that nobody is signed in as somebody else unawares. */
 export function addSignInRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   const { auth, door } = parts;
   app.get('/api/auth/ways', async (context) => context.json(await auth.waysIn()));
-
-  app.post('/api/auth/sign-in', async (context) => {
-    if (!isOurPage(context, parts)) return refused(context, 'forbidden_origin');
-    const body = await bodyOf(context, signInSchema);
-    if (body instanceof Response) return body;
-    const answer = await auth.signIn.byPassword(body, knocker(context, parts));
-    if (answer.ok) return signedIn(context, answer.setCookies);
-    return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : fault(context, 401, { code: 'unauthorized', message: WRONG });
-  });
+  addPasswordRoutes(app, parts);
 
   app.post('/api/auth/invitation', async (context) => {
     const body = await bodyOf(context, z.object({ token: tokenSchema }));
@@ -84,6 +80,32 @@ export function addSignInRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   });
 }
 
+/** The password, and after it the code of those who have a second factor. */
+function addPasswordRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
+  const { auth } = parts;
+  app.post('/api/auth/sign-in', async (context) => {
+    if (!isOurPage(context, parts)) return refused(context, 'forbidden_origin');
+    const body = await bodyOf(context, signInSchema);
+    if (body instanceof Response) return body;
+    const answer = await auth.signIn.byPassword(body, knocker(context, parts));
+    if (answer.ok) return signedIn(context, answer.setCookies);
+    if (answer.code === 'second_step') {
+      context.header('Set-Cookie', secondStepCookie(parts, answer.token, answer.maxAgeS), { append: true });
+      return context.json({ secondStep: true });
+    }
+    return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : fault(context, 401, { code: 'unauthorized', message: WRONG });
+  });
+
+  app.post(SECOND_STEP_PATH, async (context) => {
+    if (!isOurPage(context, parts)) return refused(context, 'forbidden_origin');
+    const body = await bodyOf(context, z.object({ code: codeSchema }));
+    if (body instanceof Response) return body;
+    const answer = await auth.signIn.bySecondStep(readCookie(context.env.incoming.headers, auth.secondStepCookieName()), body.code, knocker(context, parts));
+    if (answer.ok) return signedIn(context, [secondStepCookie(parts, '', 0), ...answer.setCookies]);
+    return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : fault(context, 401, { code: 'unauthorized', message: WRONG_CODE });
+  });
+}
+
 /** Strict cookies do not come along from the provider's site: whether its person is signed in already, only the next page knows. */
 const OPEN = { path: '/', text: 'Open Tendon' } as const;
 
@@ -106,6 +128,12 @@ const RETURN_WORDS: Readonly<Record<Extract<ProviderReturn, { ok: false }>['code
   over: ['This invitation no longer works', [INVITATION_OVER]],
   unreachable: ['{provider} cannot be reached', ['Wait a moment, then start again. The server’s log has the details.']],
 };
+
+/** It goes to this one route and opens nothing there by itself. */
+function secondStepCookie({ auth, door }: DoorAndAuth, token: string, maxAgeS: number): string {
+  const secure = door.publicOrigin().startsWith('https:') ? '; Secure' : '';
+  return `${auth.secondStepCookieName()}=${token}; Path=${SECOND_STEP_PATH}; HttpOnly; SameSite=Strict; Max-Age=${maxAgeS}${secure}`;
+}
 
 function isOurPage(context: Context<HttpEnv>, { door }: DoorAndAuth): boolean {
   return pageOrigin(door, context.env.incoming.headers) !== undefined;

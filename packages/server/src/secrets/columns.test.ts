@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { base32 } from '@better-auth/utils/base32';
+import { codeAt } from '../auth/one-time-code.ts';
 import { invite, json, PASSWORD, peopleRig } from '../http/people-rig.ts';
 
 /**
@@ -30,6 +32,8 @@ const COLUMNS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   // The code that a person types opens nothing by itself, and is over after ten minutes.
   pairings: { device_hash: 'hash', user_code: 'plain', name: 'plain', address: 'plain', state: 'plain', decided_with: 'plain' },
   permission_rules: { tool: 'plain', subject: 'content', workspace: 'plain' },
+  recovery_codes: { hash: 'hash' },
+  second_steps: { hash: 'hash' },
   secrets: { scope: 'plain', name: 'plain', key_id: 'plain', sealed: 'sealed' },
   session_events: { type: 'plain', data: 'content' },
   session_tokens: { hash: 'hash', origin: 'plain' },
@@ -70,7 +74,25 @@ test('A15: after everybody came in every way there is, no credential stands in a
   >;
   const deviceCode = String(pairing['deviceCode']);
   assert.equal((await rig.owner.post('/api/providers/openai', { key: SECRET })).status, 200);
-  const credentials = [link, invitation, key, deviceCode, PASSWORD, SECRET, 'owner-key-canary-owner-key-canary-owner-key', String(ada.cookie)];
+  const factor = '/api/account/second-factor';
+  const { secret: factorSecret } = json(await ada.post(factor, { password: PASSWORD })) as unknown as { secret: string };
+  const code = await codeAt(base32.decode(factorSecret), rig.auth.clock.now);
+  const { recoveryCodes } = json(await ada.post(`${factor}/confirm`, { code })) as unknown as { recoveryCodes: string[] };
+  const half = await rig.stranger().post('/api/auth/sign-in', { email: ada.email, password: PASSWORD });
+  const step = /second_step=([\w-]{43})/.exec(String(half.headers['set-cookie']))?.[1];
+  const credentials = [
+    ...recoveryCodes,
+    factorSecret,
+    String(step),
+    link,
+    invitation,
+    key,
+    deviceCode,
+    PASSWORD,
+    SECRET,
+    'owner-key-canary-owner-key-canary-owner-key',
+    String(ada.cookie),
+  ];
   for (const credential of credentials) assert.ok(credential.length > 15 && credential !== 'undefined', credential);
   const { pool } = rig.auth.database;
   for (const [table, columns] of Object.entries(COLUMNS)) {

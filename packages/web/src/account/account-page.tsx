@@ -10,6 +10,7 @@ import { PageHeader } from '../ui/page-header.tsx';
 import { AuditSection } from './audit-section.tsx';
 import { Field } from './field.tsx';
 import { ProviderButton } from './provider-button.tsx';
+import { SecondFactorSection } from './second-factor-section.tsx';
 
 interface Account {
   readonly name: string;
@@ -34,6 +35,7 @@ export function AccountPage(): ReactNode {
               <>
                 <Description account={account} onChanged={reload} />
                 <PasswordSection account={account} onChanged={reload} />
+                <SecondFactorSection hasPassword={account.hasPassword} />
                 {account.provider !== undefined && <ProviderSection name={account.provider} isConnected={account.isConnected === true} onChanged={reload} />}
               </>
             )}

@@ -32,6 +32,12 @@ const WORDS: Readonly<Record<string, string>> = {
   rule_revoked: 'took back what was allowed',
   provider_key_set: 'set the key of a model provider',
   provider_key_removed: 'removed the key of a model provider',
+  second_factor_on: 'switched the second factor on',
+  second_factor_off: 'switched the second factor off',
+  second_factor_reset: 'reset the second factor',
+  second_factor_refused: 'was refused: wrong code',
+  recovery_codes_made: 'made new recovery codes',
+  recovery_code_used: 'used a recovery code',
 };
 
 /** An entry of the audit log (SPEC A12) as a sentence without its person; an action of a newer server stands as it is. */

@@ -77,7 +77,7 @@ function PersonRow({ person, onChanged }: { person: Person; onChanged: () => voi
 
 function Changes({ person, isOut, onChanged }: { person: Person; isOut: boolean; onChanged: () => void }): ReactNode {
   const path = `/api/people/${person.id}`;
-  const [isAsking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<'out' | 'factor'>();
   const [url, setUrl] = useState<string>();
   const role = useAction(() => callApi('POST', path, { role: person.role === 'owner' ? 'member' : 'owner' }), onChanged);
   const out = useAction(() => callApi('POST', path, { isKeptOut: !isOut }), onChanged);
@@ -85,11 +85,19 @@ function Changes({ person, isOut, onChanged }: { person: Person; isOut: boolean;
     () => callApi<{ url: string }>('POST', `${path}/sign-in-link`),
     (made) => setUrl(made.url),
   );
-  const error = role.error ?? out.error ?? link.error;
+  const [isReset, setReset] = useState(false);
+  const factor = useAction(
+    () => callApi('DELETE', `${path}/second-factor`),
+    () => {
+      setAsking(undefined);
+      setReset(true);
+    },
+  );
+  const error = role.error ?? out.error ?? link.error ?? factor.error;
   return (
     <>
       <div className="flex flex-wrap items-center gap-2">
-        {!isOut && !isAsking && (
+        {!isOut && asking === undefined && (
           <>
             <Button size="sm" disabled={role.isBusy} onClick={role.run}>
               {person.role === 'owner' ? 'Make a member' : 'Make an owner'}
@@ -97,18 +105,32 @@ function Changes({ person, isOut, onChanged }: { person: Person; isOut: boolean;
             <Button size="sm" disabled={link.isBusy} onClick={link.run}>
               Sign-in link
             </Button>
-            <Button size="sm" variant="danger" onClick={() => setAsking(true)}>
+            <Button size="sm" onClick={() => setAsking('factor')}>
+              Reset second factor
+            </Button>
+            <Button size="sm" variant="danger" onClick={() => setAsking('out')}>
               Keep out
             </Button>
           </>
         )}
-        {!isOut && isAsking && (
+        {!isOut && asking === 'factor' && (
+          <>
+            <span className="text-xs text-muted">For one who lost their app and recovery codes: the password alone signs them in then. Be sure who asks.</span>
+            <Button size="sm" variant="danger" disabled={factor.isBusy} onClick={factor.run}>
+              Reset it
+            </Button>
+            <Button size="sm" onClick={() => setAsking(undefined)}>
+              Cancel
+            </Button>
+          </>
+        )}
+        {!isOut && asking === 'out' && (
           <>
             <span className="text-xs text-muted">Their browsers and keys end for good.</span>
             <Button size="sm" variant="danger" disabled={out.isBusy} onClick={out.run}>
               Keep them out
             </Button>
-            <Button size="sm" onClick={() => setAsking(false)}>
+            <Button size="sm" onClick={() => setAsking(undefined)}>
               Cancel
             </Button>
           </>
@@ -120,6 +142,11 @@ function Changes({ person, isOut, onChanged }: { person: Person; isOut: boolean;
         )}
       </div>
       {error !== undefined && <Notice>{error}</Notice>}
+      {isReset && (
+        <p role="status" className="w-full text-sm">
+          No code is asked for after their password now. They can set it up again on their page Account.
+        </p>
+      )}
       {url !== undefined && (
         <div role="status" className="w-full space-y-2">
           <p className="text-sm">For one who cannot sign in: it works once, for a day, and lets them set a new password. Send it to them alone.</p>

@@ -3,16 +3,29 @@ import { callApi } from '../access/api.ts';
 import { useAction } from '../access/use-action.ts';
 import { Button } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
+import { CodeForm } from './code-form.tsx';
 import { Field } from './field.tsx';
 
-/** Address and password (SPEC A1). The page loads anew once they are right. */
+/**
+ * Address and password (SPEC A1), and a code for those who have a second factor. The page loads anew once all is right.
+ *
+ *   password ──right──► in
+ *     ▲   └──right, but not enough──► code ──right──► in
+ *     └──────────start again───────────┘
+ */
 export function SignInForm(): ReactNode {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
+  const [owesCode, setOwesCode] = useState(false);
   const { isBusy, error, run } = useAction(
-    () => callApi('POST', '/api/auth/sign-in', { email, password }),
-    () => location.reload(),
+    () => callApi<{ secondStep?: true }>('POST', '/api/auth/sign-in', { email, password }),
+    ({ secondStep }) => {
+      if (!secondStep) return location.reload();
+      setPassword('');
+      setOwesCode(true);
+    },
   );
+  if (owesCode) return <CodeForm onStartAgain={() => setOwesCode(false)} />;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!isBusy) run();

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { boolean, check, index, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, check, index, integer, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 
 /**
  * Who may come in: people, their browser sessions, API keys, sign-in links, invitations and session tokens; and what they did about it.
@@ -169,6 +169,48 @@ export const invitations = pgTable(
     revokedAt: moment('revoked_at'),
   },
   (table) => [index('invitations_expiry').on(table.expiresAt), check('invitations_role', sql`${table.role} in ('owner', 'member')`)],
+);
+
+/** What a person's app makes codes from, see `SecondFactors`. Off until it is confirmed. */
+export const secondFactors = pgTable('second_factors', {
+  userId: uuid('user_id')
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  /** Which of its person's secrets it is; the newest stands sealed in `secrets`. */
+  secretId: uuid('secret_id').notNull(),
+  /** The newest period whose code was taken: it and those before it are over. */
+  lastPeriod: bigint('last_period', { mode: 'number' }).notNull().default(0),
+  createdAt: moment('created_at').notNull(),
+  confirmedAt: moment('confirmed_at'),
+});
+
+/** Codes for those who have lost their app, each good once. */
+export const recoveryCodes = pgTable(
+  'recovery_codes',
+  {
+    /** SHA-256 of the code, base64url. Codes are 120 random bits, so a fast hash is enough. */
+    hash: text('hash').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => secondFactors.userId, { onDelete: 'cascade' }),
+    usedAt: moment('used_at'),
+  },
+  (table) => [index('recovery_codes_user').on(table.userId)],
+);
+
+/** Browsers whose person has given the password and not yet the code, see `SecondSteps`. */
+export const secondSteps = pgTable(
+  'second_steps',
+  {
+    /** SHA-256 of the token that the browser holds, base64url. */
+    hash: text('hash').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    attempts: integer('attempts').notNull().default(0),
+    expiresAt: moment('expires_at').notNull(),
+  },
+  (table) => [index('second_steps_user').on(table.userId), index('second_steps_expiry').on(table.expiresAt)],
 );
 
 /** Who did what about identity and trust, see `AuditLog`. Rows are added and grow old; nothing changes them. */
