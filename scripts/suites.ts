@@ -43,7 +43,7 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
     ...{ name: 'sandbox', files: testFiles(...SANDBOX), ensure: ensureSandbox },
     testTimeoutMs: 60_000,
     fileTimeoutMs: 300_000,
-    concurrency: 1,
+    concurrency: CONCURRENCY,
   },
   {
     ...{ name: 'browser', files: testFiles(BROWSER), ensure: ensureBrowser },
@@ -53,14 +53,19 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
   },
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/conformance', files: testFiles('tests/conformance/**/*.test.ts'), testTimeoutMs: 100_000, fileTimeoutMs: 240_000, concurrency: 1 },
-  { name: 'tests/attacks', files: testFiles('tests/attacks/**/*.test.ts'), testTimeoutMs: 300_000, fileTimeoutMs: 360_000, concurrency: CONCURRENCY },
   {
     ...{ name: 'tests/reverse-proxy', files: testFiles('tests/reverse-proxy/**/*.test.ts'), ensure: ensureNginx },
     testTimeoutMs: 60_000,
     fileTimeoutMs: 180_000,
     concurrency: 1,
   },
-  { name: 'tests/chaos', files: testFiles('tests/chaos/**/*.test.ts'), testTimeoutMs: 600_000, fileTimeoutMs: 660_000, concurrency: CONCURRENCY },
+  {
+    // The longest first, so that the others run beside it.
+    ...{ name: 'tests/chaos and tests/attacks', files: [...testFiles('tests/chaos/**/*.test.ts'), ...testFiles('tests/attacks/**/*.test.ts')] },
+    testTimeoutMs: 600_000,
+    fileTimeoutMs: 660_000,
+    concurrency: CONCURRENCY,
+  },
   {
     name: 'tests/e2e',
     files: testFiles('tests/e2e/**/*.test.ts'),

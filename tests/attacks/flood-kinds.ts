@@ -26,6 +26,8 @@ export type FloodKind = (place: FloodPlace, flood: Flood) => Promise<void>;
 export interface Flood {
   readonly counts: FloodCounts;
   isOver(): boolean;
+  /** Resolves when it is over: what the server leaves unread may wait for longer. */
+  readonly over: Promise<void>;
 }
 
 const AT_ONCE = 8;
@@ -85,7 +87,7 @@ async function signedIn({ port, key }: FloodPlace): Promise<RawPeer> {
 async function pour(peer: RawPeer, flood: Flood, next: (number: number) => string): Promise<void> {
   for (let number = 0; peer.isOpen && !flood.isOver(); number += 1) {
     flood.counts.sent += 1;
-    if (!peer.send(next(number))) await peer.ready();
+    if (!peer.send(next(number))) await Promise.race([peer.ready(), flood.over]);
     if (number % 64 === 63) await nextTurn();
   }
 }
@@ -243,7 +245,7 @@ async function pipelined(port: number, flood: Flood, next: (number: number) => s
         number += 1;
         socket.write(next(number));
       }
-      await Promise.race([closed, new Promise((resolve) => socket.once('data', resolve))]);
+      await Promise.race([closed, flood.over, new Promise((resolve) => socket.once('data', resolve))]);
     }
     if (!flood.isOver()) flood.counts.cut += 1;
     socket.destroy();
