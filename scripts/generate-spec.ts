@@ -12,6 +12,9 @@ Shapes and limits are the zod schemas in \`src/\`; \`asyncapi.json\` is generate
 `;
 
 const TITLES: Readonly<Record<string, string>> = {
+  I: 'invariants',
+  A: 'accounts and secrets',
+  N: 'several nodes',
   P: 'packets, limits, names',
   H: 'handshake, sign-in, the HTTP door',
   T: 'transport',
@@ -19,7 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   C: 'tool calls and approvals',
   R: 'the runner',
   G: 'the gateway: tools, link, journal',
-  W: 'the browser of a gateway',
+  W: 'the browser of a gateway, and the network of tools',
   L: 'the relay of a machine',
   E: 'MCP servers of a machine',
   M: 'model step and history',

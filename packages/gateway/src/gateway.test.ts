@@ -400,10 +400,13 @@ test('G19: the id outlives restarts, and nobody else can read the home', async (
 test('G18: a second gateway of the same name is refused; another name is another machine', async () => {
   await using rig = await startRig();
   await assert.rejects(startGateway(rig.options), (error: unknown) => error instanceof GatewayStartError && error.code === 'already_running');
+  const patient = startGateway({ ...rig.options, waitForOwnerMs: 20_000 });
   const other = await startGateway({ ...rig.options, name: '../other' });
   assert.notEqual(other.gatewayId, rig.gateway.gatewayId);
   await other.close();
   assert.deepEqual((await readdir(join(rig.home, 'gateway'))).sort(), ['%2e%2e%2fother', 'my%20machine']);
+  await rig.gateway.close();
+  await (await patient).close();
 });
 
 test('G32: what keeps a gateway from starting is one line that says what to do, and holds nothing open', async () => {

@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly workspaces: readonly string[];
   readonly log: Logger;
   readonly version: string;
+  /** How long to wait for a gateway of this name that is about to end; 0 when left out. */
+  readonly waitForOwnerMs?: number;
   /** Source of the jitter between tries, in [0, 1); `Math.random` when left out. */
   readonly random?: () => number;
 }
@@ -243,12 +245,13 @@ export class Gateway implements GatewayHandle {
 
   /** Sessions of which something stays between their calls. */
   #heldSessions(): string[] {
-    return [...new Set([...this.#browser.sessions, ...this.#background.sessions])].slice(0, MAX_HELD_SESSIONS);
+    return [...new Set([...this.#browser.sessions, ...this.#background.sessions, ...this.#parts.snapshots.sessions])].slice(0, MAX_HELD_SESSIONS);
   }
 
   /** One that is archived may be put back, and what it runs is listed again then; of one that is deleted nobody can end it any more. */
   #endSession({ sessionId, isDeleted }: SessionEnd): void {
-    Promise.all([this.#browser.endSession(sessionId), isDeleted && this.#background.endSession(sessionId)]).catch((error: unknown) =>
+    const left = isDeleted ? [this.#background.endSession(sessionId), this.#parts.snapshots.endSession(sessionId)] : [];
+    Promise.all([this.#browser.endSession(sessionId), ...left]).catch((error: unknown) =>
       this.#log.error({ err: error, sessionId }, 'what a session has left could not be ended'),
     );
   }

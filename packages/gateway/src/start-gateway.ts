@@ -6,7 +6,7 @@ import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
 import { Journal } from './journal/journal.ts';
 import { settleLeftovers } from './journal/leftovers.ts';
-import { takeOwnerLock } from './journal/owner-lock.ts';
+import { waitForOwnerLock } from './journal/owner-lock.ts';
 import { openGatewaySocket } from './link/gateway-socket.ts';
 import { McpHost } from './mcp/mcp-host.ts';
 import { PolicyFile } from './policy/policy-file.ts';
@@ -29,7 +29,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     options.log.warn({ serverUrl: new URL(options.serverUrl).origin }, 'the key and everything else travels unencrypted to this server: use https');
   const name = options.name === undefined || options.name === '' ? hostname() : options.name;
   const folders = await openGatewayFolders(options.home, name);
-  const lock = takeOwnerLock(folders.lock);
+  const lock = await waitForOwnerLock(folders.lock, options.waitForOwnerMs ?? 0);
   if (!lock)
     throw new GatewayStartError(
       'already_running',

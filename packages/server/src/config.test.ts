@@ -62,7 +62,7 @@ test('O1: flag before environment before config.json before default', () => {
 });
 
 test('O1: unknown TENDON_ variables are told, for a misspelt one', () => {
-  assert.deepEqual(load({ TENDON_PROT: '1', PATH: '/bin' }).unknown, ['TENDON_PROT']);
+  assert.deepEqual(load({ TENDON_PROT: '1', TENDON_BROWSER_PATH: '/usr/bin/chromium', PATH: '/bin' }).unknown, ['TENDON_PROT']);
 });
 
 test('O1: paths are absolute, from the current folder or the home of the user', () => {

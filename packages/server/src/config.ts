@@ -169,7 +169,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     if (parsed.success) given[name] = parsed.data;
     else faults.push(fault(name, picked, parsed.error.issues[0]?.message ?? 'give another value'));
   }
-  const unknown = Object.keys(input.env).filter((name) => name.startsWith('TENDON_') && !isVariable(name));
+  const unknown = Object.keys(input.env).filter((name) => name.startsWith('TENDON_') && !isVariable(name) && !OF_GATEWAYS.has(name));
   if (faults.length > 0) return { ok: false, faults, origins, unknown };
   const config = assemble(given as Given, input.cwd ?? process.cwd());
   const crossFaults = checkTogether(config, given as Given);
@@ -191,6 +191,9 @@ export function isLoopbackHost(name: string): boolean {
 function variableNames(): VariableName[] {
   return Object.keys(VARIABLES).filter(isVariable);
 }
+
+/** Settings of gateways, which a server does not read. */
+const OF_GATEWAYS = new Set(['TENDON_BROWSER_PATH']);
 
 function isVariable(name: string): name is VariableName {
   return Object.hasOwn(VARIABLES, name);

@@ -24,6 +24,8 @@ export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
   readonly atLogin?: boolean;
 }
 
+const PREDECESSOR_MS = 30_000;
+
 /** What is done with a relay once it listens: left out, its link is printed. */
 export type ShowRelay = (relay: RelayHandle, running: RunningParts, config: Config) => void;
 
@@ -56,6 +58,8 @@ export async function gateway(flags: GatewayFlags, show?: ShowRelay): Promise<vo
       workspaces: [...workspaces],
       log,
       version: VERSION,
+      // The gateway of a `tendon start` that was killed needs a moment to end what it runs.
+      waitForOwnerMs: isChild ? PREDECESSOR_MS : 0,
       ...(flags.name === undefined ? {} : { name: flags.name }),
     });
     running.add(() => handle.close());

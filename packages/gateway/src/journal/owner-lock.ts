@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** An exclusive hold on a folder. Released by `close`, or by the system when the process ends in any way, `kill -9` included. */
 export interface OwnerLock {
@@ -26,4 +27,14 @@ export function takeOwnerLock(path: string): OwnerLock | undefined {
       if (database.isOpen) database.close();
     },
   };
+}
+
+const LOOK_EVERY_MS = 50;
+
+/** The same, with some time for one that has it and is about to end. */
+export async function waitForOwnerLock(path: string, limitMs: number): Promise<OwnerLock | undefined> {
+  for (const deadline = performance.now() + limitMs; ; await delay(LOOK_EVERY_MS)) {
+    const lock = takeOwnerLock(path);
+    if (lock || performance.now() >= deadline) return lock;
+  }
 }

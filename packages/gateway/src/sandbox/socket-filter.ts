@@ -83,5 +83,6 @@ function encode([code, ifTrue, ifFalse, value]: Instruction): Buffer {
  */
 export function withDescriptorNine(bytes: Buffer): string[] {
   const text = [...bytes].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('');
-  return ['bash', '-c', 'exec 9< <(printf %b "$0"); exec "$@"', text];
+  // Privileged (`-p`): this shell leaves BASH_ENV to the one of the command.
+  return ['bash', '-p', '-c', 'exec 9< <(printf %b "$0"); exec "$@"', text];
 }

@@ -151,3 +151,20 @@ test('G46: a shell leaves nothing behind, and the command sees nothing of how it
   assert.deepEqual(await report.read(bench.workspace), { kind: 'unknown' });
   assert.equal(nextPlace('', { kind: 'unknown' }).folder, '.');
 });
+
+test('G46, W18: the network of a sandbox changes nothing about it, with a terminal or without', async () => {
+  for (const network of [true, false, 'filtered'] as const) {
+    await using bench = await openBench({ mode: 'required', network });
+    for (const terminal of [false, true]) {
+      const result = await bench.run('bash', { command: `mkdir -p sub; cd sub; echo "$BASH_ENV$TENDON_END_FOLDER|"`, terminal });
+      assert.deepEqual([result.meta?.folder, /^\|\r?\n/.test(textOf(result))], ['sub', true], `${network} ${terminal}: ${textOf(result)}`);
+    }
+  }
+});
+
+test('G46: a command that holds its report fast keeps its own result', async () => {
+  await using bench = await openBench();
+  const command = `f=$(trap -p EXIT | sed -nE 's/.*>\\|([^ ]+) *'"'"' EXIT.*/\\1/p' | tr -d "'"); d=$(dirname "$f"); rm -rf "$d"; echo done > "$d"; echo "\${d:+held}"`;
+  const result = await bench.run('bash', { command });
+  assert.equal(result.status, 'succeeded', textOf(result));
+});

@@ -1,4 +1,15 @@
-import { type GatewayTool, type Grant, isPersonTool, LOCAL_TOOLS, PERSON_TOOLS, type ToolEffect, type ToolResult, validate } from '@tendon/protocol';
+import {
+  type GatewayTool,
+  type Grant,
+  isAlwaysAsked,
+  isPersonTool,
+  LOCAL_TOOLS,
+  PERSON_TOOLS,
+  type ToolEffect,
+  type ToolInput,
+  type ToolResult,
+  validate,
+} from '@tendon/protocol';
 import { z } from 'zod';
 import * as browser from '../browser/browser-tools.ts';
 import type { PolicySubject } from '../policy/policy-subject.ts';
@@ -99,8 +110,8 @@ function entry<Name extends MachineToolName>(tool: LocalTool<Name>): Entry {
         ok: true,
         call: {
           effect: definition.effect,
-          subject: (workspace) => subjectOf(tool.name, written, workspace),
-          ...(isPersonTool(tool.name) ? { refusalOf: refuseWithoutPerson } : {}),
+          subject: (workspace) => subjectOf(tool.name, { written, files: filesOf(tool.name, checked.data) }, workspace),
+          ...(isPersonTool(tool.name) || isAlwaysAsked(tool.name) ? { refusalOf: refuseWithoutPerson } : {}),
           run: (context) => settled(run(checked.data, context)),
         },
       };
@@ -115,11 +126,16 @@ function refuseWithoutPerson(grant: Grant): { code: string; message: string } | 
 
 const PATH_TOOLS = new Set<MachineToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
 
-function subjectOf(tool: MachineToolName, written: string, workspace: Workspace): PolicySubject {
+/** What the subject says may be read in another way than the tool reads it: a name can have a line break in it. */
+function filesOf(tool: MachineToolName, input: unknown): readonly string[] {
+  return tool === 'undo_changes' ? (input as ToolInput<'undo_changes'>).files : [];
+}
+
+function subjectOf(tool: MachineToolName, { written, files }: { written: string; files: readonly string[] }, workspace: Workspace): PolicySubject {
   if (tool === 'apply_patch' || tool === 'undo_changes') {
     // A rule that forbids or asks is about each of the files; one that allows must allow them all.
     const paths = written.split('\n');
-    return { written: paths[0] ?? written, readings: [...paths.slice(1), ...paths.map((path) => straightPath(workspace, path))], commands: [] };
+    return { written: paths[0] ?? written, readings: [...paths.slice(1), ...[...paths, ...files].map((path) => straightPath(workspace, path))], commands: [] };
   }
   return {
     written,

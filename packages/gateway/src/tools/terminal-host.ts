@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { IPty } from '@lydell/node-pty';
@@ -54,10 +54,28 @@ async function start(order: Extract<HostOrder, { kind: 'start' }>): Promise<void
   } catch (error) {
     return reportLast({ kind: 'not_started', reason: firstLine(error) });
   }
-  // Written before it goes on: what nobody takes holds the command up, as a pipe does.
-  terminal.onData((text) => process.stdout.write(text));
+  terminal.onData(writeOut);
   terminal.onExit(({ exitCode, signal }) => reportLast({ kind: 'ended', ...endOf(exitCode, signal) }));
   report({ kind: 'started', pid: terminal.pid, leader: identifyChild(terminal.pid) });
+}
+
+const RETRY_MS = 5;
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Written before it goes on: what nobody takes holds the command up, as a pipe does, and nothing waits in this process, neither for memory nor
+ * to be lost at its end. `process.stdout` would let it wait.
+ */
+function writeOut(text: string): void {
+  for (let rest = Buffer.from(text); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      // Nobody reads on.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) process.exit();
+      Atomics.wait(clock, 0, 0, RETRY_MS);
+    }
+  }
 }
 
 function isLibrary(value: unknown): value is typeof import('@lydell/node-pty') {
@@ -84,8 +102,7 @@ function endOf(exitCode: number, signal: number | undefined): { exitCode: number
   return name === undefined ? { exitCode, signal: null } : { exitCode: null, signal: name as NodeJS.Signals };
 }
 
-// Nobody reads on, or nobody listens: there is nothing left to do.
-process.stdout.on('error', () => process.exit());
+// Nobody listens: there is nothing left to do.
 process.on('disconnect', () => process.exit());
 process.on('message', (order: HostOrder) => {
   if (order.kind === 'type') terminal?.write(order.text);

@@ -213,3 +213,11 @@ test('G14, G48: a cancelled wait says what was typed', async () => {
   const result = await bench.run('write_process', { id, text: 'x' }, { abort });
   assert.equal(result.status, 'cancelled');
 });
+
+test('G47: the end of a long output is never lost, and what nobody takes waits with the command', async () => {
+  await using bench = await openBench();
+  for (let round = 0; round < 3; round += 1) {
+    const result = await bench.run('bash', { command: 'head -c 4000000 /dev/zero | tr "\\0" a; echo; echo LAST-LINE', terminal: true });
+    assert.match(textOf(result), /LAST-LINE/);
+  }
+});

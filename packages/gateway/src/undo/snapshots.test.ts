@@ -141,3 +141,18 @@ test('G49: the file that is changed is the one that was kept', async () => {
   assert.equal(await readFile(join(bench.root, 'a'), 'utf8'), 'by hand');
   assert.equal(await readFile(join(bench.root, 'fresh'), 'utf8'), 'by hand');
 });
+
+test('C17, G49: of a session that is deleted nothing is kept, and another session keeps its own', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'a'), 'former');
+  await write(bench, 'mine');
+  const other = newId();
+  const kept = newId();
+  await bench.run('write_file', { path: 'b', content: 'of another' }, { callId: kept, sessionId: other });
+  assert.deepEqual([...bench.snapshots.sessions].toSorted(), [SESSION, other].toSorted());
+  await bench.snapshots.endSession(SESSION);
+  assert.deepEqual(bench.snapshots.sessions, [other]);
+  assert.deepEqual(await readdir(join(bench.undoFolder, 'sessions')), [other]);
+  assert.deepEqual(await contentsOf(bench), []);
+  assert.equal((await bench.snapshots.linesOf(other, kept)).length, 1);
+});

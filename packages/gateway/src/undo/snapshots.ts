@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import type { Logger } from 'pino';
 import { errorCode, ToolFault } from '../tools/faults.ts';
 import type { FileStamp } from '../tools/file-stamp.ts';
 import { PathQueue } from '../tools/path-queue.ts';
-import { openForReading, type Workspace, wordsInside } from '../tools/workspace.ts';
+import { locateFolder, openForReading, type Workspace, wordsInside } from '../tools/workspace.ts';
 import { BlobFolder, hashOf } from './blob-folder.ts';
 import { type Before, type ChangeLine, readChangeLines } from './snapshot-lines.ts';
 
@@ -40,6 +40,7 @@ const FILE_BYTES = 64 * 1024 * 1024;
 /** A look at all that is kept is due when so much more has come. */
 const SWEEP_BYTES = 64 * 1024 * 1024;
 const SWEEP_CALLS = 1_000;
+const SWEEP_MS = 24 * 3_600_000;
 
 /** A change that is about to be made. */
 export interface ComingChange {
@@ -69,13 +70,15 @@ export class Snapshots {
   readonly #limits: SnapshotLimits;
   readonly #blobs: BlobFolder;
   readonly #queue = new PathQueue();
+  readonly #sessions = new Set<string>();
   #isMade = false;
-  #sinceSweep = { bytes: 0, calls: 0 };
+  #sinceSweep: { bytes: number; calls: number; atMs: number };
 
   /** Touches nothing: the folder is made when there is something to keep. */
   constructor(options: SnapshotOptions) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#sinceSweep = { bytes: 0, calls: 0, atMs: options.now().getTime() };
     this.#blobs = new BlobFolder(join(options.folder, 'contents'));
   }
 
@@ -87,6 +90,7 @@ export class Snapshots {
     return this.#queue.run('', async () => {
       try {
         await this.#make();
+        this.#sessions.add(caller.sessionId);
         const kept: Kept[] = [];
         for (const change of changes) kept.push(await this.#keepOne(caller, change));
         await this.#write(
@@ -95,7 +99,8 @@ export class Snapshots {
         );
         this.#sinceSweep.bytes += kept.reduce((sum, { newBytes }) => sum + newBytes, 0);
         this.#sinceSweep.calls += 1;
-        if (this.#sinceSweep.bytes > SWEEP_BYTES || this.#sinceSweep.calls > SWEEP_CALLS) await this.#sweepSurely();
+        const isDue = this.#options.now().getTime() - this.#sinceSweep.atMs > SWEEP_MS;
+        if (isDue || this.#sinceSweep.bytes > SWEEP_BYTES || this.#sinceSweep.calls > SWEEP_CALLS) await this.#sweepSurely();
         return kept.map(({ present }) => present);
       } catch (error) {
         // Somebody may have deleted the folder: the next call makes it again.
@@ -125,6 +130,20 @@ export class Snapshots {
     return this.#blobs.read(hash);
   }
 
+  /** Sessions of which something was kept since the start. */
+  get sessions(): readonly string[] {
+    return [...this.#sessions];
+  }
+
+  /** The session is deleted: nothing of it is kept. */
+  endSession(sessionId: string): Promise<void> {
+    return this.#queue.run('', async () => {
+      this.#sessions.delete(sessionId);
+      await rm(join(this.#options.folder, 'sessions', fileName(sessionId)), { recursive: true, force: true });
+      await this.#sweepSurely();
+    });
+  }
+
   /** Lets go what is too old or too much. To be called at a start, for what has come to age meanwhile. */
   sweep(): Promise<void> {
     return this.#queue.run('', () => this.#sweepSurely());
@@ -149,7 +168,7 @@ export class Snapshots {
       if (error instanceof ToolFault && error.code === 'not_found') return undefined;
       throw error;
     });
-    if (!found) return { present: { kind: 'absent' }, line: { ...line, place: path, before: { kind: 'absent' } }, newBytes: 0 };
+    if (!found) return { present: { kind: 'absent' }, line: { ...line, place: await placeOfNew(workspace, path), before: { kind: 'absent' } }, newBytes: 0 };
     try {
       const { ino, size, mtimeMs, mode } = await found.handle.stat();
       const place = relative(workspace.root, found.path);
@@ -186,7 +205,7 @@ export class Snapshots {
 
   /** What could not be tidied is tidied later: no call fails by it. */
   async #sweepSurely(): Promise<void> {
-    this.#sinceSweep = { bytes: 0, calls: 0 };
+    this.#sinceSweep = { bytes: 0, calls: 0, atMs: this.#options.now().getTime() };
     try {
       await this.#sweep();
     } catch (error) {
@@ -224,6 +243,17 @@ export class Snapshots {
       calls.push({ path, changedMs: mtimeMs, bytes: size, hashes });
     }
     return calls;
+  }
+}
+
+/** Where a file that is not there yet will truly be: its folder may be reached by a link. */
+async function placeOfNew(workspace: Workspace, path: string): Promise<string> {
+  try {
+    return join(relative(workspace.root, await locateFolder(workspace, dirname(path))), basename(path));
+  } catch (error) {
+    // The folder comes with the file, or the change will fail.
+    if (error instanceof ToolFault) return path;
+    throw error;
   }
 }
 

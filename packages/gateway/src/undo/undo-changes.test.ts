@@ -185,3 +185,29 @@ test('G50: what was rolled back, or never came to pass, is nothing to undo', asy
   assert.deepEqual(outcomes(result), { a: 'restored', 'file/below': 'unchanged' });
   assert.equal(await readFile(join(bench.root, 'a'), 'utf8'), 'former\n');
 });
+
+test('G50: a file that was made by way of a linked folder goes again, whatever came after', async () => {
+  await using bench = await openBench();
+  await mkdir(join(bench.root, 'real'));
+  await symlink('real', join(bench.root, 'link'));
+  const made = [
+    await call(bench, 'write_file', { path: 'link/new', content: 'one' }),
+    await call(bench, 'edit_file', { path: 'link/new', oldText: 'one', newText: 'two' }),
+    await call(bench, 'edit_file', { path: 'real/new', oldText: 'two', newText: 'three' }),
+  ];
+  assert.deepEqual(outcomes(await undo(bench, made, ['link/new', 'real/new'])), { 'link/new': 'removed', 'real/new': 'removed' });
+  await writeFile(join(bench.root, 'real/q'), 'q\n');
+  const moved = [
+    await call(bench, 'apply_patch', { patch: patchOf('*** Update File: link/q', '*** Move to: link/r', '@@', '-q', '+Q') }),
+    await call(bench, 'apply_patch', { patch: patchOf('*** Update File: link/r', '@@', '-Q', '+R') }),
+  ];
+  await undo(bench, moved, ['link/q', 'link/r']);
+  assert.deepEqual(await readdir(join(bench.root, 'real')), ['q']);
+  assert.equal(await readFile(join(bench.root, 'real/q'), 'utf8'), 'q\n');
+});
+
+test('G50, G35: a rule of the machine is about each file that would be put back, however it is written', async () => {
+  await using bench = await openBench();
+  const prepared = buildRegistry().prepare('undo_changes', { calls: [newId()], files: ['w\n/../.env'], others: [] });
+  assert.ok(prepared.ok && prepared.call.subject(bench.workspace).readings.includes('.env'));
+});

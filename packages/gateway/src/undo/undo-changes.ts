@@ -44,7 +44,11 @@ async function undoAll(input: ToolInput<'undo_changes'>, histories: readonly Fil
   for (const one of [...planned.filter(({ plan }) => plan.kind !== 'remove'), ...planned.filter(({ plan }) => plan.kind === 'remove')]) {
     if (context.signal.aborted) break;
     const file = await undoOne(one, undone, context);
-    for (const path of one.history.paths) undone.set(path, { ...file, path });
+    // Of two files that had one name the one that is not back decides what is said of it.
+    for (const path of one.history.paths) {
+      const said = undone.get(path)?.outcome;
+      if (said !== 'left' && said !== 'impossible') undone.set(path, { ...file, path });
+    }
   }
   if (!context.signal.aborted) nameUnknown(input, undone, context);
   return resultOf([...undone.values()], input.others, context);

@@ -3,7 +3,7 @@ import { Section } from '../access/section.tsx';
 import { useApi } from '../access/use-api.ts';
 import { Asked } from '../connection/asked.tsx';
 import { Button } from '../ui/button.tsx';
-import { day } from '../ui/day.ts';
+import { dayAndTime } from '../ui/day.ts';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { type AuditEntry, auditText } from './audit-words.ts';
 
@@ -29,14 +29,14 @@ export function AuditSection({ of = 'me' }: { of?: 'me' | 'all' }): ReactNode {
                 {entries.map((entry) => (
                   <li key={entry.id} className="flex flex-wrap justify-between gap-x-4 px-4 py-2 text-sm">
                     <span className="min-w-0 wrap-anywhere">
-                      <bdi className="font-medium">{entry.person.name}</bdi>
+                      <bdi className="font-medium">{entry.person.name}</bdi>{' '}
                       <bdi>
                         <VisibleText text={auditText(entry)} />
                       </bdi>
                     </span>
                     <span className="flex gap-x-3 text-xs leading-5 text-faint">
                       <bdi className="font-mono">{entry.address}</bdi>
-                      <time dateTime={entry.at}>{day(entry.at)}</time>
+                      <time dateTime={entry.at}>{dayAndTime(entry.at)}</time>
                     </span>
                   </li>
                 ))}

@@ -43,11 +43,14 @@ export function ToolCard({ call, gateway, startsOpen }: ToolCardProps): ReactNod
       >
         <ToolIcon tool={call.tool} />
         <span className="min-w-0 flex-1 truncate text-sm">
-          <span className="text-muted">{title.verb}</span>{' '}
+          <span className="text-muted">{title.verb}</span>
           {title.object !== undefined && (
-            <bdi dir="ltr" className="font-mono text-[0.8125rem]">
-              {title.object}
-            </bdi>
+            <>
+              {' '}
+              <bdi dir="ltr" className="font-mono text-[0.8125rem]">
+                {title.object}
+              </bdi>
+            </>
           )}
           {title.detail !== undefined && <span className="text-muted tabular-nums">, {title.detail}</span>}
         </span>

@@ -22,7 +22,7 @@ Try one of these:
 
 Join two with *and* to run them side by side: \`run date and read README.md\`.
 
-For a real model set \`OPENAI_API_KEY\`, \`ANTHROPIC_API_KEY\` or \`GOOGLE_GENERATIVE_AI_API_KEY\`, start Ollama, or point \`TENDON_COMPATIBLE_URL\` at a server of your own.`;
+For a real model enter a key on *Models*, or set \`OPENAI_API_KEY\`, \`ANTHROPIC_API_KEY\` or \`GOOGLE_GENERATIVE_AI_API_KEY\`, start Ollama, or point \`TENDON_COMPATIBLE_URL\` at a server of your own.`;
 
 /** What the demo says before it makes the calls. */
 export function announcement(calls: readonly { readonly tool: string; readonly input: unknown }[]): string {
