@@ -111,6 +111,26 @@ test('W21: a newcomer is shown the newest picture though nothing changes, and a 
   assert.equal(live.frames.length, 2);
 });
 
+test('W21, W24: however often somebody wants to see, the last picture is shown three times in a second at most, and none while the line is busy', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/red');
+  live.watch();
+  await untilColour(rig, live, RED);
+  const begin = live.frames.length;
+  const asking = setInterval(() => live.watch(), 1);
+  const last = await live.until('it again, a few times', () => live.frames.length > begin + 3 && live.frames.at(-1)).finally(() => clearInterval(asking));
+  const took = Date.parse(last.at) - Date.parse(live.frames[begin]?.at ?? '');
+  assert.ok(live.frames.length - begin <= took / 300 + 2, `${live.frames.length - begin} pictures in ${took} ms`);
+  live.isFree = false;
+  const told = live.frames.length;
+  live.watch();
+  await rig.run('browser_wait', { ms: 600 }, { sessionId: SESSION });
+  assert.equal(live.frames.length, told);
+  live.isFree = true;
+  await live.until('it, now that the line is free', () => live.frames.length > told);
+});
+
 test('W22: the current tab is followed: opened, changed back, closed, crashed', async () => {
   await using rig = await openPages(PAGES);
   using live = watchPages(rig);

@@ -5,6 +5,7 @@ import { within } from './time-limit.ts';
  * The picture of one page, for as long as somebody watches:
  *
  *   opening ──attached──► casting ──the page changes──► a frame, at most one in GAP_MS; the newest of several
+ *      │                    ├──somebody wants to see──► the last one again, in its turn as well
  *      │                    ├──nothing for QUIET_MS after a frame──► cast anew ──► what was dropped meanwhile, or the same again
  *      └──────close─────────┴──► closed
  *
@@ -54,10 +55,12 @@ export class Screencast {
   #unacknowledged: number[] = [];
   #newest: CdpFrame | undefined;
   #lastShown: Picture | undefined;
-  #lastShownAt = Number.NEGATIVE_INFINITY;
+  /** When something was shown, asked or cast anew last. */
+  #lastTurnAt = Number.NEGATIVE_INFINITY;
   #isAskedAgain = false;
   #isWantedAnew = false;
-  #asking: Promise<void> | undefined;
+  /** The last picture is looked at again when it is its turn. */
+  #isWantedAgain = false;
   #pace: NodeJS.Timeout | undefined;
   #quiet: NodeJS.Timeout | undefined;
 
@@ -83,13 +86,8 @@ export class Screencast {
   /** Shows the last picture again, when its page has another address or title by now, or to somebody who has seen none. */
   again({ isNew }: { readonly isNew: boolean }): void {
     this.#isWantedAnew ||= isNew;
-    if (!this.#lastShown) this.#castAgain();
-    else
-      this.#asking ??= this.#showAgain(this.#lastShown)
-        .catch(() => undefined)
-        .finally(() => {
-          this.#asking = undefined;
-        });
+    this.#isWantedAgain = true;
+    this.#showSoon();
   }
 
   /** Nothing is shown from here on. May be called twice. */
@@ -121,6 +119,7 @@ export class Screencast {
     if (this.#isClosed || this.#lastShown !== last) return;
     if (!this.#isWantedAnew && words.url === last.url && words.title === last.title) return;
     this.#isWantedAnew = false;
+    this.#isWantedAgain = false;
     this.#lastShown = { ...last, ...words };
     this.#options.show(this.#lastShown);
   }
@@ -144,9 +143,9 @@ export class Screencast {
   }
 
   #showSoon(): void {
-    if (this.#pace !== undefined) return;
-    const wait = this.#lastShownAt + GAP_MS - performance.now();
-    if (wait <= 0 && this.#options.isFree()) void this.#showNewest().catch(() => undefined);
+    if (this.#pace !== undefined || this.#isClosed) return;
+    const wait = this.#lastTurnAt + GAP_MS - performance.now();
+    if (wait <= 0 && this.#options.isFree()) void this.#takeTurn().catch(() => undefined);
     else
       this.#pace = setTimeout(
         () => {
@@ -155,6 +154,19 @@ export class Screencast {
         },
         Math.max(wait, RETRY_MS),
       );
+  }
+
+  /** One thing at a time: what was asked for again may have become needless by a picture that came. */
+  async #takeTurn(): Promise<void> {
+    if (this.#newest) {
+      await this.#showNewest();
+      if (this.#isWantedAgain) this.#showSoon();
+    } else if (this.#isWantedAgain) {
+      this.#isWantedAgain = false;
+      this.#lastTurnAt = performance.now();
+      if (this.#lastShown) await this.#showAgain(this.#lastShown);
+      else this.#castAgain();
+    }
   }
 
   async #showNewest(): Promise<void> {
@@ -166,7 +178,7 @@ export class Screencast {
       this.#coarser();
       return;
     }
-    this.#lastShownAt = performance.now();
+    this.#lastTurnAt = performance.now();
     const words = await this.#words();
     if (this.#isClosed) return;
     const { deviceWidth, deviceHeight } = frame.metadata;
@@ -200,6 +212,7 @@ export class Screencast {
     this.#lastShown = picture;
     if (isSame && this.#isAskedAgain) return;
     this.#isWantedAnew = false;
+    this.#isWantedAgain = false;
     this.#options.show(picture);
   }
 

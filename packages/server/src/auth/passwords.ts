@@ -8,7 +8,7 @@ const AT_ONCE = 2;
 const MOST_WAITING = 16;
 
 export type PasswordCheck =
-  | { readonly ok: true; readonly userId: string }
+  | { readonly ok: true; readonly userId: string /** What it was found to be right against. */; readonly hash: string }
   | { readonly ok: false; readonly code: 'busy' }
   | { readonly ok: false; readonly code: 'wrong' /** Whose address it is. */; readonly userId?: string | undefined };
 
@@ -32,7 +32,7 @@ export class Passwords {
     const row = rows[0];
     const isRight = await this.#verify(row?.password, password);
     if (isRight === undefined) return { ok: false, code: 'busy' };
-    return row && isRight ? { ok: true, userId: row.user_id } : { ok: false, code: 'wrong', userId: row?.user_id };
+    return row && isRight ? { ok: true, userId: row.user_id, hash: row.password } : { ok: false, code: 'wrong', userId: row?.user_id };
   }
 
   /** Whether it is this person's; undefined when too many wait to know such things. */
@@ -42,6 +42,12 @@ export class Passwords {
       [userId, PROVIDER],
     );
     return this.#verify(rows[0]?.password, password);
+  }
+
+  /** Whether this very hash is still the one: a check takes its time, and the password may be another one by the end of it. */
+  async isStill(userId: string, hash: string): Promise<boolean> {
+    const { rows } = await this.#pool.query('select 1 from accounts where user_id = $1 and provider_id = $2 and password = $3', [userId, PROVIDER, hash]);
+    return rows.length > 0;
   }
 
   /** Its hash, as `store` takes it. */

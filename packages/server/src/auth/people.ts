@@ -35,9 +35,14 @@ export interface Opening {
   readonly headers: IncomingHttpHeaders;
   readonly address: string;
   readonly openedWith: OpenedWith;
+  /**
+   * Whether that which opens it still counts. Asked after the session stands: whoever makes it count no more ends the sessions after that, so that
+   * one of the two finds the other.
+   */
+  readonly stillCounts?: (() => Promise<boolean>) | undefined;
 }
 
-/** Not ok: the person is kept out. */
+/** Not ok: the person is kept out, or what opens it counts no more. */
 export type OpenedSession = { readonly ok: true; readonly sessionId: string; readonly setCookies: readonly string[] } | { readonly ok: false };
 
 type Instance = Awaited<ReturnType<typeof build>>;
@@ -58,7 +63,7 @@ export class People {
   }
 
   /** Signs a person in. The `Set-Cookie` lines are the only place where the cookie's value ever stands. */
-  async open(userId: string, { headers, address, openedWith }: Opening): Promise<OpenedSession> {
+  async open(userId: string, { headers, address, openedWith, stillCounts }: Opening): Promise<OpenedSession> {
     const auth = await this.#instance();
     const { headers: answer, response } = await auth.api.openBrowserSession({ body: { userId, address }, headers: webHeaders(headers), returnHeaders: true });
     // Asked after the session stands, see `Accounts.disable`: whoever is kept out meanwhile is found by one of the two.
@@ -66,7 +71,7 @@ export class People {
       `update auth_sessions set opened_with = $2 from users where auth_sessions.id = $1 and users.id = user_id returning disabled_at is not null as is_out`,
       [response.sessionId, openedWith],
     );
-    if (rows[0]?.is_out !== false) {
+    if (rows[0]?.is_out !== false || (await stillCounts?.()) === false) {
       await this.#options.pool.query('delete from auth_sessions where id = $1', [response.sessionId]);
       return { ok: false };
     }

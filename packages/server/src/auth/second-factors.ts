@@ -75,6 +75,7 @@ export class SecondFactors {
     const bytes = random(SECRET_BYTES);
     const secret = base32.encode(bytes, { padding: false });
     const hasBegun = await this.#inTransaction(async (client) => {
+      await lockPerson(client, userId);
       const { rowCount } = await client.query(
         `insert into second_factors (user_id, secret_id, created_at) values ($1, $2, $3)
          on conflict (user_id) do update set secret_id = excluded.secret_id, created_at = excluded.created_at where second_factors.confirmed_at is null`,
@@ -133,6 +134,7 @@ export class SecondFactors {
   /** Switches it off. False when there was none. */
   async remove(userId: string): Promise<boolean> {
     return this.#inTransaction(async (client) => {
+      await lockPerson(client, userId);
       const { rowCount } = await client.query('delete from second_factors where user_id = $1', [userId]);
       await new SecretStore(client, this.#parts.keyring).remove({ scope: SCOPE, name: userId });
       return rowCount === 1;
@@ -184,4 +186,9 @@ export class SecondFactors {
       client.release();
     }
   }
+}
+
+/** Held until the end: a secret that is begun and one that is removed do not meet between two statements, whether or not there is a row of theirs. */
+async function lockPerson(client: Pick<Pool, 'query'>, userId: string): Promise<void> {
+  await client.query('select 1 from users where id = $1 for no key update', [userId]);
 }

@@ -3,12 +3,14 @@ import { hashCredential, newSecret, type RandomBytes } from './credentials.ts';
 
 const LIFETIME_MS = 5 * 60_000;
 const MOST_ATTEMPTS = 5;
+/** Of one person at once. The newest stay: whoever knows the password does not fill the table. */
+const MOST_STEPS = 10;
 
 /**
  * Browsers whose person has given the password and owes a code:
  *
  *   begun ── take (5 times at most) ──► begun ── finish, once ──► gone
- *     └── 5 minutes, a new password, kept out ──► gone
+ *     └── 5 minutes, ten newer ones, a new password, kept out ──► gone
  *
  * The token opens nothing: it says for whom a code may be tried. Only its hash is stored.
  */
@@ -30,7 +32,17 @@ export class SecondSteps {
       userId,
       new Date(now.getTime() + LIFETIME_MS),
     ]);
+    await this.#pool.query(
+      `delete from second_steps where user_id = $1
+       and hash not in (select hash from second_steps where user_id = $1 order by expires_at desc, hash = $3 desc limit $2)`,
+      [userId, MOST_STEPS, hashCredential(token)],
+    );
     return token;
+  }
+
+  /** Ends this one. */
+  async end(token: string): Promise<void> {
+    await this.#pool.query('delete from second_steps where hash = $1', [hashCredential(token)]);
   }
 
   /** Counts an attempt. For whom it is; undefined when it is unknown, over, or has had its attempts. */

@@ -14,6 +14,8 @@ import type { CodeKind, SecondFactors } from './second-factors.ts';
 import type { SecondSteps } from './second-steps.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
+const OVERTAKEN = 'this person is kept out, or the password was changed or the step finished meanwhile';
+
 /** Who knocks. */
 export interface Knocker {
   readonly headers: IncomingHttpHeaders;
@@ -29,6 +31,8 @@ export type Redemption = SignedIn | Refused<'unauthorized'> | Limited;
 interface Way {
   readonly openedWith: OpenedWith;
   readonly secondly?: CodeKind;
+  /** See `Opening`. */
+  readonly stillCounts?: () => Promise<boolean>;
 }
 
 /** `second_step`: the password is right, and a code is owed; the token says for whom, and opens nothing. */
@@ -100,10 +104,16 @@ export class SignInDesk {
       return this.#refuse('password', knocker, 'address or password is wrong');
     }
     limiters.accounts.giveBack('account', account);
-    if (!(await this.#parts.factors.isOn(check.userId))) return this.#open(check.userId, { openedWith: 'password' }, knocker);
-    limiters.addresses.giveBack('password', knocker.address);
+    const stillCounts = () => passwords.isStill(check.userId, check.hash);
+    if (!(await this.#parts.factors.isOn(check.userId))) return this.#open(check.userId, { openedWith: 'password', stillCounts }, knocker);
     const { steps } = this.#parts;
-    return { ok: false, code: 'second_step', token: await steps.begin(check.userId, this.#parts.now()), maxAgeS: steps.lifetimeS };
+    const token = await steps.begin(check.userId, this.#parts.now());
+    if (!(await stillCounts())) {
+      await steps.end(token);
+      return this.#refuse('password', knocker, OVERTAKEN);
+    }
+    limiters.addresses.giveBack('password', knocker.address);
+    return { ok: false, code: 'second_step', token, maxAgeS: steps.lifetimeS };
   }
 
   /**
@@ -127,10 +137,11 @@ export class SignInDesk {
       if (userId !== undefined) void audit.note({ userId, action: 'second_factor_refused', address: knocker.address });
       return this.#refuse('code', knocker, 'the code is wrong or used, or the step is over');
     }
-    if (!(await steps.finish(token ?? '', now()))) return this.#refuse('code', knocker, 'the step was finished or ended meanwhile');
-    if (isCounted) limiters.codes.giveBack('code', userId);
     if (used === 'recovery_code') await audit.note({ userId, action: 'recovery_code_used', address: knocker.address });
-    return this.#open(userId, { openedWith: 'password', secondly: used }, knocker);
+    const stillCounts = () => steps.finish(token ?? '', now());
+    const opened = await this.#open(userId, { openedWith: 'password', secondly: used, stillCounts }, knocker);
+    if (opened.ok && isCounted) limiters.codes.giveBack('code', userId);
+    return opened;
   }
 
   async look(token: string, knocker: Knocker): Promise<InvitationLook> {
@@ -218,10 +229,10 @@ export class SignInDesk {
   }
 
   /** Somebody is known by now: their browser session. */
-  async #open(userId: string, { openedWith, secondly }: Way, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
+  async #open(userId: string, { openedWith, secondly, stillCounts }: Way, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
     const { people, limiters, audit } = this.#parts;
-    const opened = await people.open(userId, { ...knocker, openedWith });
-    if (!opened.ok) return this.#refuse(openedWith, knocker, 'this person is kept out');
+    const opened = await people.open(userId, { ...knocker, openedWith, stillCounts });
+    if (!opened.ok) return this.#refuse(openedWith, knocker, stillCounts === undefined ? 'this person is kept out' : OVERTAKEN);
     // What was taken last: of two steps the password's has been given back by the first.
     const counted = secondly === undefined ? openedWith : 'code';
     if (counted === 'link' || counted === 'password' || counted === 'code') limiters.addresses.giveBack(counted, knocker.address);

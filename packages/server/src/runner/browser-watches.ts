@@ -20,6 +20,9 @@ import { NO_SESSION } from './session-reading.ts';
 /** Machine and owner are looked up again so often: a session may be moved, and machines come and go. */
 const TICK_MS = 2_000;
 const SILENT_AFTER_MS = 8_000;
+/** However often somebody begins to watch, a machine is asked for its last picture once in so long. */
+const ANEW_EVERY_MS = 1_000;
+const LOOK_UP_FAILED = 'a session that is watched could not be looked up';
 const TOO_MANY = `This page watches ${LIMITS.browserWatches} browsers already. Stop watching one of them.`;
 
 interface Watched {
@@ -33,6 +36,9 @@ interface Watched {
   state: BrowserStateName | 'shown';
   /** A database that is slow is not asked twice for one session. */
   isLookedUp: boolean;
+  /** When somebody who began to watch had the machine asked last. */
+  askedAnewAtMs: number;
+  isToBeAsked: boolean;
 }
 
 export interface BrowserWatchesOptions {
@@ -62,14 +68,16 @@ export class BrowserWatches {
 
   async watch(connection: AgentConnection, sessionId: string): Promise<Result<AgentData<'browser:watch'>>> {
     const wishes = this.#wishesOf(connection);
-    if (!wishes.has(sessionId) && wishes.size >= LIMITS.browserWatches) return refusal('conflict', TOO_MANY);
+    const isNew = !wishes.has(sessionId);
+    if (isNew && wishes.size >= LIMITS.browserWatches) return refusal('conflict', TOO_MANY);
     wishes.add(sessionId);
     const state = await this.#options.store.load(sessionId, connection.userId).catch((error: unknown) => {
-      wishes.delete(sessionId);
+      // An earlier watch of the same connection stands, and so does one that has overtaken this one.
+      if (isNew && !this.#watched.get(sessionId)?.watchers.has(connection)) wishes.delete(sessionId);
       throw error;
     });
     if (!state) {
-      wishes.delete(sessionId);
+      this.unwatch(connection, sessionId);
       return refusal('not_found', NO_SESSION);
     }
     // It may have been taken back, or the connection may have ended, while the session was looked up.
@@ -79,7 +87,7 @@ export class BrowserWatches {
     watched.waitingSinceMs = this.#options.monotonicMs();
     watched.state = 'starting';
     this.#tell(watched, 'starting', [connection]);
-    await this.#ask(watched);
+    await this.#askAnew(watched);
     return success({});
   }
 
@@ -127,14 +135,17 @@ export class BrowserWatches {
     const wishes = new Set<string>();
     this.#wishes.set(connection, wishes);
     connection.onEnd(() => {
-      for (const sessionId of [...wishes]) this.unwatch(connection, sessionId);
+      for (const sessionId of [...wishes, ...this.#watched.keys()]) this.unwatch(connection, sessionId);
       this.#wishes.delete(connection);
     });
     return wishes;
   }
 
   #begin(sessionId: string, ownerId: string): Watched {
-    const watched: Watched = { sessionId, ownerId, watchers: new Set(), gatewayId: undefined, waitingSinceMs: undefined, state: 'starting', isLookedUp: false };
+    const watched: Watched = {
+      ...{ sessionId, ownerId, watchers: new Set(), gatewayId: undefined, waitingSinceMs: undefined, state: 'starting', isLookedUp: false },
+      ...{ askedAnewAtMs: Number.NEGATIVE_INFINITY, isToBeAsked: false },
+    };
     this.#watched.set(sessionId, watched);
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
     return watched;
@@ -153,11 +164,29 @@ export class BrowserWatches {
       if (watched.isLookedUp) continue;
       watched.isLookedUp = true;
       this.#ask(watched)
-        .catch((error: unknown) => this.#options.log.warn({ err: error }, 'a session that is watched could not be looked up'))
+        .catch((error: unknown) => this.#options.log.warn({ err: error }, LOOK_UP_FAILED))
         .finally(() => {
           watched.isLookedUp = false;
         });
     }
+  }
+
+  /** For somebody who has just begun to watch. */
+  async #askAnew(watched: Watched): Promise<void> {
+    const { later, log, monotonicMs } = this.#options;
+    const wait = watched.askedAnewAtMs + ANEW_EVERY_MS - monotonicMs();
+    if (wait <= 0) {
+      watched.askedAnewAtMs = monotonicMs();
+      return this.#ask(watched);
+    }
+    if (watched.isToBeAsked) return;
+    watched.isToBeAsked = true;
+    later(wait, () => {
+      watched.isToBeAsked = false;
+      // What came meanwhile, everybody has seen.
+      if (this.#watched.get(watched.sessionId) !== watched || watched.waitingSinceMs === undefined) return;
+      this.#askAnew(watched).catch((error: unknown) => log.warn({ err: error }, LOOK_UP_FAILED));
+    });
   }
 
   async #ask(watched: Watched): Promise<void> {

@@ -28,7 +28,7 @@ function paced(hasWebSocket: boolean) {
   return {
     pace,
     connection,
-    send: (count: number, data = 'x') => {
+    send: (count: number, data: unknown = 'x') => {
       for (let left = count; left > 0; left -= 1) connection.emit('packet', { data });
     },
     pass: (ms: number) => {
@@ -67,6 +67,26 @@ test('T21: bytes count as well, and a machine may send more of them', () => {
     one.send(1, 'x'.repeat(1_900));
   }
   assert.deepEqual([page.isHeld(), machine.isHeld()], [true, false]);
+});
+
+test('T21: what is binary or not ASCII counts with all its bytes', () => {
+  for (const data of [Buffer.alloc(2_001), new ArrayBuffer(2_001), 'é'.repeat(1_001)]) {
+    const one = paced(true);
+    one.send(1, data);
+    assert.equal(one.isHeld(), true);
+  }
+});
+
+test('T21: who has flooded and stopped is read as before after ten seconds', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const flood of ['x', 'x'.repeat(100_000)]) {
+    const one = paced(true);
+    one.send(10_000, flood);
+    one.pass(10_500);
+    context.mock.timers.tick(10_500);
+    one.send(1);
+    assert.equal(one.isHeld(), false);
+  }
 });
 
 test('T21: a connection that ends while it is held reads its last packets, and leaves nothing behind', () => {

@@ -23,6 +23,8 @@ export interface PaceOptions {
 
 /** Well under the time after which a peer that says nothing is given up. */
 const LONGEST_HOLD_MS = 2_000;
+/** Of a connection that is held no more is remembered than it pays in so long: whoever has stopped is heard again. */
+const LONGEST_DEBT_S = 10;
 
 /**
  * Reads a connection no faster than its pace. Refusing is not enough against a flood: a refusal costs as much as what it refuses, and
@@ -42,7 +44,7 @@ export class InboundPace {
     this.#bytes = limits.byteBurst;
     this.#bytesPerSecond = limits.bytesPerSecond;
     this.#countedAt = now();
-    connection.on('packet', ({ data }: { readonly data?: unknown }) => this.#count(connection, typeof data === 'string' ? data.length : 0));
+    connection.on('packet', ({ data }: { readonly data?: unknown }) => this.#count(connection, bytesOf(data)));
   }
 
   /** What this connection is for needs more. */
@@ -59,6 +61,17 @@ export class InboundPace {
     this.#bytes = Math.min(limits.byteBurst, this.#bytes + seconds * this.#bytesPerSecond) - bytes;
     const debtMs = 1_000 * Math.max(-this.#packets / limits.packetsPerSecond, -this.#bytes / this.#bytesPerSecond);
     if (debtMs <= 0 || connection.readyState !== 'open') return;
-    if (!holdReading(connection, Math.min(LONGEST_HOLD_MS, debtMs)) && -this.#packets > limits.packetDebt) onFlood();
+    if (holdReading(connection, Math.min(LONGEST_HOLD_MS, debtMs))) this.#forgive();
+    else if (-this.#packets > limits.packetDebt) onFlood();
   }
+
+  #forgive(): void {
+    this.#packets = Math.max(this.#packets, -LONGEST_DEBT_S * this.#options.limits.packetsPerSecond);
+    this.#bytes = Math.max(this.#bytes, -LONGEST_DEBT_S * this.#bytesPerSecond);
+  }
+}
+
+function bytesOf(data: unknown): number {
+  if (typeof data === 'string') return Buffer.byteLength(data);
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength : 0;
 }

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { base32 } from '@better-auth/utils/base32';
+import { within } from '@tendon/testing';
+import type { Pool } from 'pg';
+import { codeAt } from '../auth/one-time-code.ts';
+import { SecondFactors } from '../auth/second-factors.ts';
+import { Keyring } from '../secrets/keyring.ts';
+import { type Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
+
+/* Sign-ins that something overtakes between two of their steps. A lock of the database holds them up there. */
+
+const NEW = 'another horse entirely';
+const FACTOR = '/api/account/second-factor';
+const poolOf = (rig: PeopleRig): Pool => rig.auth.database.pool;
+const signIn = (browser: Browser, email: string) => browser.post('/api/auth/sign-in', { email, password: PASSWORD });
+
+/** Resolves when so many wait for a lock. */
+async function untilHeldUp(pool: Pool, count = 1): Promise<void> {
+  const look = async (): Promise<void> => {
+    for (;;) {
+      const { rows } = await pool.query<{ pid: number }>(`select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+      if (rows.length >= count) return;
+    }
+  };
+  await within(`${count} to be held up`, look());
+}
+
+/** Does `work` while nobody gets past the lock. */
+async function whileLocked(pool: Pool, lock: string, work: () => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query(lock);
+    await work();
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
+
+async function countOf(rig: PeopleRig, table: 'auth_sessions' | 'second_steps', userId: string): Promise<number> {
+  const { rows } = await poolOf(rig).query<{ count: number }>(`select count(*)::int from ${table} where user_id = $1`, [userId]);
+  return rows[0]?.count ?? -1;
+}
+
+/** Sets a second factor up. What its app shows so many periods later. */
+async function setUp(rig: PeopleRig, person: Browser): Promise<(later: number) => Promise<string>> {
+  const { secret } = json(await person.post(FACTOR, { password: PASSWORD })) as unknown as { secret: string };
+  const shows = (later: number) => codeAt(base32.decode(secret), new Date(rig.auth.clock.now.getTime() + later * 30_000));
+  assert.equal((await person.post(`${FACTOR}/confirm`, { code: await shows(0) })).status, 200);
+  return shows;
+}
+
+for (const hasFactor of [false, true])
+  test(`A4, A23: a sign-in whose password is changed while it is checked opens nothing, ${hasFactor ? 'with' : 'without'} a second factor`, async () => {
+    await using rig = await peopleRig();
+    const ada = await rig.member('Ada');
+    if (hasFactor) await setUp(rig, ada);
+    const stranger = rig.stranger();
+    let answer: ReturnType<typeof signIn> | undefined;
+    // Asked for after the password was found to be right.
+    await whileLocked(poolOf(rig), 'lock table second_factors', async () => {
+      answer = signIn(stranger, ada.email);
+      await untilHeldUp(poolOf(rig));
+      assert.equal((await ada.post('/api/account/password', { current: PASSWORD, password: NEW })).status, 200);
+    });
+    assert.ok(answer);
+    const wrong = await signIn(rig.stranger(), ada.email);
+    assert.deepEqual([refusal(await answer), stranger.cookie, stranger.step], [refusal(wrong), undefined, undefined]);
+    assert.deepEqual([await countOf(rig, 'auth_sessions', ada.id), await countOf(rig, 'second_steps', ada.id)], [1, 0]);
+    assert.equal((await ada.get('/api/me')).status, 200, 'who changed it stays in');
+  });
+
+test('A23: a second step whose password is changed while its session is opened opens nothing', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const shows = await setUp(rig, ada);
+  const stranger = rig.stranger();
+  assert.deepEqual(json(await signIn(stranger, ada.email)), { secondStep: true });
+  let answer: ReturnType<Browser['post']> | undefined;
+  // A session names its person: it waits for the row of theirs.
+  await whileLocked(poolOf(rig), `select 1 from users where id = '${ada.id}' for update`, async () => {
+    const code = await shows(1);
+    answer = stranger.post('/api/auth/second-step', { code });
+    await untilHeldUp(poolOf(rig));
+    // As a change does it, without the entry of the log, which names the person as well.
+    await poolOf(rig).query(`update accounts set password = 'another' where user_id = $1`, [ada.id]);
+    await poolOf(rig).query('delete from second_steps where user_id = $1', [ada.id]);
+    await poolOf(rig).query('delete from auth_sessions where user_id = $1', [ada.id]);
+  });
+  assert.equal((await answer)?.status, 401);
+  assert.deepEqual([stranger.cookie, await countOf(rig, 'auth_sessions', ada.id)], [undefined, 0]);
+});
+
+test('A4: strangers who try the old password without pause while it is changed are all out afterwards', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  let isChanged = false;
+  const tryOn = async (lane: number): Promise<void> => {
+    for (let round = 0; !isChanged; round += 1)
+      await rig.auth.auth.signIn.byPassword({ email: ada.email, password: PASSWORD }, { headers: {}, address: `10.${lane}.${round}.1` });
+  };
+  const strangers = [1, 2, 3].map(tryOn);
+  assert.equal((await ada.post('/api/account/password', { current: PASSWORD, password: NEW })).status, 200);
+  isChanged = true;
+  await Promise.all(strangers);
+  assert.equal(await countOf(rig, 'auth_sessions', ada.id), 1);
+});
+
+test('A23: a person owes at most ten codes at once, and the newest step is among them', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const shows = await setUp(rig, ada);
+  const browsers = [];
+  for (let index = 0; index < 13; index += 1) {
+    const answer = await rig.auth.auth.signIn.byPassword({ email: ada.email, password: PASSWORD }, { headers: {}, address: `10.1.${index}.1` });
+    assert.equal(!answer.ok && answer.code, 'second_step');
+    browsers.push(!answer.ok && answer.code === 'second_step' ? answer.token : '');
+  }
+  assert.equal(await countOf(rig, 'second_steps', ada.id), 10);
+  const opened = await rig.auth.auth.signIn.bySecondStep(browsers.at(-1), await shows(1), { headers: {}, address: '10.2.0.1' });
+  assert.ok(opened.ok);
+});
+
+test('A22: a second factor that is begun while none is removed keeps its secret', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const pool = poolOf(rig);
+  const parts = { keyring: new Keyring(randomBytes(32), []), random: randomBytes, log: rig.auth.log, now: () => rig.auth.clock.now };
+  const plain = new SecondFactors({ pool, ...parts });
+  let begun: ReturnType<SecondFactors['begin']> | undefined;
+  const between = async (): Promise<void> => {
+    begun = plain.begin(ada.id, ada.email);
+    await Promise.race([begun, untilHeldUp(pool)]);
+  };
+  const remover = new SecondFactors({ pool: heldUpBefore(pool, /delete from secrets/, between), ...parts });
+  assert.equal(await remover.remove(ada.id), false);
+  const secret = (await begun)?.secret ?? '';
+  const code = await codeAt(base32.decode(secret), rig.auth.clock.now);
+  assert.equal((await plain.confirm(ada.id, code))?.length, 10);
+});
+
+/** A pool that does `work` before a statement of this kind. */
+function heldUpBefore(pool: Pool, statement: RegExp, work: () => Promise<void>): Pool {
+  const connect = async () => {
+    const client = await pool.connect();
+    const query = async (text: string, values?: unknown[]) => {
+      if (statement.test(text)) await work();
+      return client.query(text, values);
+    };
+    return { query, release: () => client.release() };
+  };
+  return { connect } as unknown as Pool;
+}
