@@ -33,7 +33,8 @@ interface OwnClient {
 export async function startOAuthServer(own?: OwnClient): Promise<OAuthRig> {
   const scopeOf = new Map<string, string>();
   const live = new Set<string>();
-  const refreshTokens = new Set<string>();
+  /** With what each is good for: a refresh keeps the scope (RFC 6749, 6). */
+  const refreshTokens = new Map<string, string>();
   const codes = new Map<string, Grant>();
   const registered: { client_id: string; redirect_uris: string[] }[] = [];
   const headers: OAuthRig['headers'] = [];
@@ -43,7 +44,7 @@ export async function startOAuthServer(own?: OwnClient): Promise<OAuthRig> {
     const [access, refresh] = [randomUUID(), randomUUID()];
     live.add(access);
     scopeOf.set(access, scope);
-    refreshTokens.add(refresh);
+    refreshTokens.set(refresh, scope);
     return { access_token: access, token_type: 'Bearer', expires_in: 3_600, refresh_token: refresh };
   };
   const routes: Record<string, (input: URLSearchParams, body: string, authorization: string) => { status?: number; json?: object; location?: string }> = {
@@ -78,7 +79,10 @@ export async function startOAuthServer(own?: OwnClient): Promise<OAuthRig> {
       if (own && authorization !== `Basic ${btoa(`${own.id}:${own.secret}`)}`) return { status: 401, json: { error: 'invalid_client' } };
       if (form.get('grant_type') === 'refresh_token') {
         refreshes += 1;
-        return refreshTokens.delete(form.get('refresh_token') ?? '') ? { json: tokens('') } : { status: 400, json: { error: 'invalid_grant' } };
+        const refresh = form.get('refresh_token') ?? '';
+        const scope = refreshTokens.get(refresh);
+        refreshTokens.delete(refresh);
+        return scope === undefined ? { status: 400, json: { error: 'invalid_grant' } } : { json: tokens(scope) };
       }
       const grant = codes.get(form.get('code') ?? '');
       const proof = createHash('sha256')
