@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -162,4 +163,12 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = epochMs();
   await work();
   return epochMs() - begun;
+}
+
+// Alone, for who works on the hands: node tests/bench/hands.ts [--quick]
+if (import.meta.main) {
+  const found = await hands({ isQuick: process.argv.includes('--quick'), say: (text) => void process.stderr.write(`... ${text}\n`) });
+  process.stdout.write(
+    `${JSON.stringify({ node: process.version, cores: cpus().length, cpu: cpus()[0]?.model, load: loadavg()[0], ...found }, undefined, 1)}\n`,
+  );
 }
