@@ -28,14 +28,16 @@ export const originText = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+function commaSeparated(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
 export const originList = z
   .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  )
+  .transform(commaSeparated)
   .pipe(
     z.array(z.string()).transform((parts, context) => {
       const origins: string[] = [];
@@ -57,10 +59,7 @@ const proxyNetwork = z.string().refine((value) => {
 
 /** Addresses and networks, comma separated. A network of everyone (`/0`) is refused: it would let anybody say who they are. */
 export const proxyList = z.string().transform((value, context) => {
-  const parts = value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
+  const parts = commaSeparated(value);
   for (const part of parts) {
     if (!proxyNetwork.safeParse(part).success)
       context.addIssue({ code: 'custom', message: `"${part}" is no proxy; give addresses or networks such as 127.0.0.1, 10.0.0.0/8, comma separated` });
@@ -86,12 +85,7 @@ const MOST_KEYS = 5;
 /** Keys of the same form, comma separated. */
 export const secretKeyList = z
   .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  )
+  .transform(commaSeparated)
   .pipe(
     z
       .array(

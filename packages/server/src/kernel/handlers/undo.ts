@@ -1,8 +1,8 @@
-import { type Call, isPersonTool, refusal } from '@tendon/protocol';
+import { isPersonTool, refusal } from '@tendon/protocol';
 import type { Draft, Outcome } from '../change.ts';
 import type { InputOf } from '../input.ts';
 import { isIdle } from '../state.ts';
-import { historyMessage } from '../turn-flow.ts';
+import { askByPerson } from './asked-by-person.ts';
 
 /**
  * A person asks for the file changes of a turn to be undone: a call for each machine and folder, which waits for their approval like any other
@@ -14,22 +14,11 @@ export function onUndo(draft: Draft, input: InputOf<'undo'>): Outcome {
     return draft.finish({ type: 'calls', calls: waiting.map(({ call }) => ({ callId: call.id, state: call.state })) });
   if (waiting.length > 0) return refusal('conflict', 'Another undo is not over yet. Decide about that first, or wait until it is done.');
   if (!isIdle(draft.state)) return refusal('conflict', 'The agent is at work. Wait until it is done, or stop it, and then undo its file changes.');
-  const { stamp, state } = draft;
-  const message = draft.placeMessage('message.completed', {
-    id: stamp.turnId,
-    sessionId: state.id,
-    role: 'assistant',
-    state: 'complete',
-    parts: input.calls.map(({ id }) => ({ type: 'tool_call', callId: id })),
-    createdAt: stamp.at,
-  });
-  draft.writeMessage(historyMessage(message));
-  for (const { id, gatewayId, workspace, inputHash, input: wanted } of input.calls) {
-    const place = { sessionId: state.id, messageId: message.id, gatewayId, workspace };
-    const what = { tool: 'undo_changes', kind: 'local', effect: 'write', input: wanted, inputHash } as const;
-    const call: Call = { id, ...place, ...what, state: 'awaiting_approval', createdAt: stamp.at };
-    draft.writeCall({ call }, true);
-    draft.emit('call.requested', { call });
-  }
+  askByPerson(
+    draft,
+    input.calls.map(({ id, gatewayId, workspace, inputHash, input: wanted }) => ({
+      call: { id, gatewayId, workspace, tool: 'undo_changes', kind: 'local', effect: 'write', input: wanted, inputHash },
+    })),
+  );
   return draft.finish({ type: 'calls', calls: input.calls.map(({ id }) => ({ callId: id, state: 'awaiting_approval' })) });
 }

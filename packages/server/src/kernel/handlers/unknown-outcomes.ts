@@ -2,8 +2,8 @@ import { type Call, refusal } from '@tendon/protocol';
 import type { Draft, Outcome } from '../change.ts';
 import type { InputOf } from '../input.ts';
 import { isIdle, type StoredCall } from '../state.ts';
-import { historyMessage } from '../turn-flow.ts';
 import { findCall, NO_CALL } from './about-calls.ts';
+import { askByPerson } from './asked-by-person.ts';
 
 type Resolution = NonNullable<Call['resolution']>;
 
@@ -40,24 +40,8 @@ export function onResolve(draft: Draft, input: InputOf<'resolve'>): Outcome {
 
 /** The same work as a call of its own: asked for by no model, and approved or denied like any other. */
 function askAnew(draft: Draft, { call: old, metadata }: StoredCall, id: string): void {
-  const { stamp, state } = draft;
-  const message = draft.placeMessage('message.completed', {
-    id: stamp.turnId,
-    sessionId: state.id,
-    role: 'assistant',
-    state: 'complete',
-    parts: [{ type: 'tool_call', callId: id }],
-    createdAt: stamp.at,
-  });
-  draft.writeMessage(historyMessage(message));
   const { tool, kind, effect, input, inputHash, gatewayId, workspace } = old;
   const place = { ...(gatewayId === undefined ? {} : { gatewayId }), ...(workspace === undefined ? {} : { workspace }) };
-  const call: Call = {
-    ...{ id, sessionId: state.id, messageId: message.id, tool, kind, effect, input, inputHash, ...place },
-    state: 'awaiting_approval',
-    createdAt: stamp.at,
-  };
-  draft.writeCall(metadata === undefined ? { call } : { call, metadata }, true);
-  draft.emit('call.requested', { call });
+  askByPerson(draft, [{ call: { id, tool, kind, effect, input, inputHash, ...place }, metadata }]);
   draft.set({ steps: 0, lastError: undefined });
 }
