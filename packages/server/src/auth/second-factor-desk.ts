@@ -16,7 +16,7 @@ export interface SecondFactorDeskParts {
 const WRONG = fault('forbidden', 'The code is wrong or was used already. Wait for the next one.');
 const IS_ON = fault('conflict', 'The second factor is on already. Switch it off first.');
 const IS_OFF = fault('conflict', 'There is no second factor. Set it up first.');
-const OVER = fault('forbidden', 'The code is wrong, or this setup is over: it waits half an hour. Try the next code, or begin again.');
+const OVER = fault('forbidden', 'The code is wrong, or the half hour for this setup is over. Try the next code, or begin again.');
 
 /** What a person does about their second factor (rules A22 to A25), and what an owner does for who has lost theirs. */
 export class SecondFactorDesk {
