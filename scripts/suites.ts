@@ -1,4 +1,5 @@
 import { ensureBrowser } from './ensure-browser.ts';
+import { ensureBus } from './ensure-bus.ts';
 import { ensureNginx } from './ensure-nginx.ts';
 import { ensureSandbox } from './ensure-sandbox.ts';
 import { runSuite, type Suite, type Tally, testFiles } from './run-tests.ts';
@@ -18,12 +19,15 @@ const HEAVY = [
 const SANDBOX = ['packages/gateway/src/sandbox/*.test.ts', 'packages/gateway/src/tools/{end-folder,hundred-stops,terminal}.test.ts'];
 /** Needs a Chromium. */
 const BROWSER = 'packages/gateway/src/browser/chromium-*.test.ts';
+/** Needs a D-Bus daemon. */
+const TRAY = 'packages/cli/src/tray/*.test.ts';
 const ALL = ['packages/*/src/**/*.test.ts', 'testing/src/**/*.test.ts', 'scripts/**/*.test.ts'];
 
 /** `quick` leaves the heavy ones to `npm test`. The heavy ones start first and the quick ones fill the gaps. */
 export function runUnitTests(which: 'all' | 'quick'): Promise<Tally> {
-  const heavy = testFiles(...HEAVY);
-  const elsewhere = [...heavy, ...testFiles(...SANDBOX, BROWSER)];
+  const special = testFiles(...SANDBOX, BROWSER, TRAY);
+  const heavy = testFiles(...HEAVY).filter((file) => !special.includes(file));
+  const elsewhere = [...heavy, ...special];
   const quick = testFiles(...ALL).filter((file) => !elsewhere.includes(file));
   const files = which === 'all' ? [...heavy, ...quick] : quick;
   const name = which === 'all' ? 'unit tests' : `unit tests (without ${heavy.length} files that start PostgreSQL or the product: npm test runs those)`;
@@ -51,6 +55,7 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
     fileTimeoutMs: 300_000,
     concurrency: CONCURRENCY,
   },
+  { ...{ name: 'tray', files: testFiles(TRAY), ensure: ensureBus }, testTimeoutMs: 60_000, fileTimeoutMs: 120_000, concurrency: CONCURRENCY },
   { name: 'tests/integration', files: testFiles('tests/integration/**/*.test.ts'), testTimeoutMs: 60_000, fileTimeoutMs: 180_000, concurrency: CONCURRENCY },
   { name: 'tests/conformance', files: testFiles('tests/conformance/**/*.test.ts'), testTimeoutMs: 100_000, fileTimeoutMs: 240_000, concurrency: 1 },
   {

@@ -1,46 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { processesWith, until, within } from '@tendon/testing';
-import { cliRig } from './cli-rig.ts';
+import { until, within } from '@tendon/testing';
+import { desktopRig, readJson } from './desktop-rig.ts';
 
-/*
- * `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. The browser is a program that writes down how it
- * was started and stays, as a window would; a real window is opened by hand (docs/decisions/0016).
- */
+/* `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. A real window is opened by hand (docs/decisions/0016). */
 
-const [there, here] = [await cliRig(), await cliRig()];
-after(async () => {
-  await here[Symbol.asyncDispose]();
-  await there[Symbol.asyncDispose]();
-});
-
-/** What a file holds, as soon as it is there. */
-function fileOf(path: string): Promise<string> {
-  return until({ what: path, pollMs: 20, deadlineMs: 20_000, check: () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined) });
-}
-
-const readJson = async <T>(path: string): Promise<T> => JSON.parse(await fileOf(path)) as T;
-
-/** How long the window stays, which nobody else would choose. */
-const WINDOW = '3217.25';
-const windows = (): number[] => processesWith(WINDOW).map(({ pid }) => pid);
-
-const serverReady = join(there.workspace, 'ready.json');
-there.run(['server', '--port', '0', '--ready-file', serverReady], { TENDON_MODEL: 'demo' });
-const { url } = await readJson<{ url: string }>(serverReady);
-const key = (await there.run(['key', 'create', 'a person']).done).stdout.trim();
-
-const programs = join(here.workspace, 'programs');
-const started = join(here.workspace, 'started');
-await mkdir(programs);
-await writeFile(join(programs, 'chromium'), `#!/bin/sh\nprintf '%s\\n' "$@" >> "${started}"\nexec sleep ${WINDOW}\n`);
-await chmod(join(programs, 'chromium'), 0o755);
-const env = { TENDON_API_KEY: key, TENDON_RELAY_PORT: '0', PATH: `${programs}:${process.env['PATH']}` };
-const args = ['--server', url, '--name', 'office'];
+const rig = await desktopRig('3217.25');
+after(() => rig[Symbol.asyncDispose]());
+const { here, args, env, key, windows } = rig;
 
 test('O16: with --relay the terminal shows a link, and the ready file the address; without, there is no relay', async () => {
   const ready = join(here.workspace, 'relay.json');
@@ -78,7 +47,7 @@ test('O16: a port that is taken is named, with the way out', async () => {
 test('O17: desktop opens the page in a window of its own; closed, the machine stays connected; ended, the window goes too', async () => {
   const session = '0199c0de-0000-7000-8000-000000000001';
   const run = here.run(['desktop', ...args, '--session', session], env);
-  const flags = (await fileOf(started)).split('\n');
+  const flags = (await rig.started()).split('\n');
   const link = flags.find((flag) => flag.startsWith('--app='))?.slice('--app='.length) ?? '';
   assert.ok(flags.includes(`--user-data-dir=${join(here.home, 'desktop')}`));
   const opened = await fetch(link, { redirect: 'manual' });

@@ -26,14 +26,21 @@ export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
 
 const PREDECESSOR_MS = 30_000;
 
-/** What is done with a relay once it listens: left out, its link is printed. */
-export type ShowRelay = (relay: RelayHandle, running: RunningParts, config: Config) => void;
+/** A machine that is connected, with a relay that listens. */
+export interface ConnectedMachine {
+  readonly relay: RelayHandle;
+  readonly handle: GatewayHandle;
+  readonly serverUrl: string;
+  readonly running: RunningParts;
+  readonly config: Config;
+}
 
 /**
  * `tendon gateway`: this machine's hands for a server elsewhere, until a signal ends it. Started by `tendon start` it has an IPC channel:
- * it gets its key there, says when it is online, and ends when the channel closes, which happens however its parent dies.
+ * it gets its key there, says when it is online, and ends when the channel closes, which happens however its parent dies. `show`: what is done
+ * with a relay; left out, its link is printed.
  */
-export async function gateway(flags: GatewayFlags, show?: ShowRelay): Promise<void> {
+export async function gateway(flags: GatewayFlags, show?: (machine: ConnectedMachine) => void): Promise<void> {
   const { workspace: given, relay: hasRelay, ...settingFlags } = flags;
   const config = await requireSettings(settingFlags);
   const workspaces = given?.length ? given : [config.workspace];
@@ -76,7 +83,7 @@ export async function gateway(flags: GatewayFlags, show?: ShowRelay): Promise<vo
       ...{ url: serverUrl, pid: process.pid, port: Number(new URL(serverUrl).port || (serverUrl.startsWith('https:') ? 443 : 80)) },
       ...(relay ? { relayUrl: relay.url } : {}),
     });
-    if (relay && show) show(relay, running, config);
+    if (relay && show) show({ relay, handle, serverUrl, running, config });
     else if (relay) sayLink(relay.signInLink());
     running.endWith(
       refused(handle, () => forgetKeys(keys, place)),

@@ -120,6 +120,24 @@ test('G39: the profiles of browsers are not there', async (t) => {
   assert.doesNotMatch(textOf(await bench.run('bash', { command: read })), /secret/);
 });
 
+test('G39: the session bus, over which programs outside can be told what to do, is not there wherever it lies', async (t) => {
+  await using elsewhere = await folderElsewhere();
+  const path = join(elsewhere.path, 'bus');
+  const server = createServer((socket) => socket.end('outside')).listen(path);
+  const before = process.env['DBUS_SESSION_BUS_ADDRESS'];
+  process.env['DBUS_SESSION_BUS_ADDRESS'] = `unix:path=${path.replaceAll(' ', '%20')},guid=0`;
+  t.after(() => {
+    if (before === undefined) delete process.env['DBUS_SESSION_BUS_ADDRESS'];
+    else process.env['DBUS_SESSION_BUS_ADDRESS'] = before;
+    server.close();
+  });
+  await using bench = await openBench({ mode: 'required' });
+  const dial = `node -e 'require("node:net").connect(process.argv[1]).on("data", (d) => console.log(String(d))).on("error", (e) => console.log(e.code))' '${path}'`;
+  const inside = textOf(await bench.run('bash', { command: dial }));
+  assert.doesNotMatch(inside, /outside/);
+  assert.match(inside, /ECONNREFUSED|EACCES|ENOENT/);
+});
+
 test('G39: a workspace in a hidden folder is there, a hidden file in a workspace is not', async () => {
   const settings: SandboxSettings = { mode: 'required', hidden: [] };
   await using bench = await openBench(settings);

@@ -86,6 +86,8 @@ function caches(): string[] {
 function doors(): string[] {
   const runtime = process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${process.getuid?.() ?? 0}`;
   const own = ['bus', 'systemd', 'docker.sock', 'podman'].map((name) => join(runtime, name));
+  const bus = /\bunix:path=([^,;]+)/.exec(process.env['DBUS_SESSION_BUS_ADDRESS'] ?? '')?.[1];
+  if (bus !== undefined) own.push(bus.replace(/%([\da-f]{2})/gi, (_, byte: string) => String.fromCharCode(Number.parseInt(byte, 16))));
   return ['/run/docker.sock', '/run/containerd', '/run/podman', '/run/dbus/system_bus_socket', '/run/systemd/private', ...own];
 }
 

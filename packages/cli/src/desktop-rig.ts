@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { processesWith, until } from '@tendon/testing';
+import { type CliRig, cliRig } from './cli-rig.ts';
+
+/** A server, and a machine beside it that has not been started. For tests. */
+export interface DesktopRig extends AsyncDisposable {
+  /** The machine's own home. */
+  readonly here: CliRig;
+  /** What its commands need: where the server is, a key of it, and a browser. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly key: string;
+  /** How its windows were started, one argument a line. Resolves as soon as there is one. */
+  started(): Promise<string>;
+  /** The process ids of the windows that are open. */
+  windows(): readonly number[];
+}
+
+/** What a file holds, as soon as it is there. */
+function fileOf(path: string): Promise<string> {
+  return until({ what: path, pollMs: 20, deadlineMs: 20_000, check: () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined) });
+}
+
+export const readJson = async <T>(path: string): Promise<T> => JSON.parse(await fileOf(path)) as T;
+
+/** The browser is a program that writes down how it was started and stays, as a window would; `stays` is for how long, which nobody else would choose. */
+export async function desktopRig(stays: string): Promise<DesktopRig> {
+  const [there, here] = [await cliRig(), await cliRig()];
+  const serverReady = join(there.workspace, 'ready.json');
+  there.run(['server', '--port', '0', '--ready-file', serverReady], { TENDON_MODEL: 'demo' });
+  const { url } = await readJson<{ url: string }>(serverReady);
+  const key = (await there.run(['key', 'create', 'a person']).done).stdout.trim();
+  const programs = join(here.workspace, 'programs');
+  const started = join(here.workspace, 'started');
+  await mkdir(programs);
+  await writeFile(join(programs, 'chromium'), `#!/bin/sh\nprintf '%s\\n' "$@" >> "${started}"\nexec sleep ${stays}\n`);
+  await chmod(join(programs, 'chromium'), 0o755);
+  return {
+    here,
+    key,
+    args: ['--server', url, '--name', 'office'],
+    env: { TENDON_API_KEY: key, TENDON_RELAY_PORT: '0', PATH: `${programs}:${process.env['PATH']}` },
+    started: () => fileOf(started),
+    windows: () => processesWith(stays).map(({ pid }) => pid),
+    async [Symbol.asyncDispose]() {
+      await here[Symbol.asyncDispose]();
+      await there[Symbol.asyncDispose]();
+    },
+  };
+}

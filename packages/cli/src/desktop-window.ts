@@ -1,0 +1,64 @@
+import { mkdir } from 'node:fs/promises';
+import type { RelayHandle } from '@tendon/gateway/relay';
+import { openAppWindow } from './app-window.ts';
+import { sayLink } from './commands/gateway.ts';
+import type { RunningParts } from './lifecycle.ts';
+import { note } from './output.ts';
+
+export interface DesktopWindowOptions {
+  readonly relay: RelayHandle;
+  readonly running: RunningParts;
+  readonly browser: string;
+  readonly profile: string;
+  /** Whether the window can be opened again from a tray. */
+  readonly isInTray: () => boolean;
+}
+
+/**
+ * The page of this machine, in a window of its own.
+ *
+ *   closed ──open──► open ──the person closes it──► closed, and the terminal says how to open it again
+ */
+export class DesktopWindow {
+  readonly #options: DesktopWindowOptions;
+  #isOpen = false;
+  #waitsForEnter = false;
+
+  constructor(options: DesktopWindowOptions) {
+    this.#options = options;
+  }
+
+  /** One that is open gets a second window beside it, of the same browser: nothing tells that one to come to the front. Never rejects. */
+  async open(path: string): Promise<void> {
+    const { relay, running, browser, profile } = this.#options;
+    const giveUp = (error: Error): void => {
+      note(`The window could not be opened (${error.message}).`);
+      sayLink(relay.signInLink(path));
+    };
+    try {
+      await mkdir(profile, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      return giveUp(error as Error);
+    }
+    const window = openAppWindow({ browser, url: relay.signInLink(path), profile });
+    window.once('error', giveUp);
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    running.add(async () => void (this.#isOpen && window.kill('SIGTERM')));
+    window.once('exit', () => this.#closed());
+  }
+
+  #closed(): void {
+    this.#isOpen = false;
+    const ways = [...(this.#options.isInTray() ? ['choose Tendon in the tray'] : []), ...(process.stdin.isTTY ? ['press Enter'] : [])];
+    const again = ways.length > 0 ? ` To open it again, ${ways.join(' or ')}.` : '';
+    note(`The window is closed; this machine stays connected.${again}${process.stdin.isTTY ? ' Ctrl+C ends it.' : ''}`);
+    if (!process.stdin.isTTY || this.#waitsForEnter) return;
+    this.#waitsForEnter = true;
+    process.stdin.resume().once('data', () => {
+      process.stdin.pause();
+      this.#waitsForEnter = false;
+      void this.open('/');
+    });
+  }
+}
