@@ -1,5 +1,6 @@
 import { ensureBrowser } from './ensure-browser.ts';
 import { ensureBus } from './ensure-bus.ts';
+import { ensureFirefox } from './ensure-firefox.ts';
 import { ensureNginx } from './ensure-nginx.ts';
 import { ensureSandbox } from './ensure-sandbox.ts';
 import { runSuite, type Suite, type Tally, testFiles } from './run-tests.ts';
@@ -60,6 +61,12 @@ export const CROSSING_SUITES: readonly (Suite & { readonly ensure?: () => string
   { name: 'tests/conformance', files: testFiles('tests/conformance/**/*.test.ts'), testTimeoutMs: 100_000, fileTimeoutMs: 240_000, concurrency: 1 },
   {
     ...{ name: 'tests/reverse-proxy', files: testFiles('tests/reverse-proxy/**/*.test.ts'), ensure: ensureNginx },
+    testTimeoutMs: 60_000,
+    fileTimeoutMs: 180_000,
+    concurrency: 1,
+  },
+  {
+    ...{ name: 'tests/firefox', files: testFiles('tests/firefox/**/*.test.ts'), ensure: ensureFirefox },
     testTimeoutMs: 60_000,
     fileTimeoutMs: 180_000,
     concurrency: 1,

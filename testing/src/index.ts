@@ -1,5 +1,5 @@
 export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
-export { findChromium } from './chromium.ts';
+export { findChromium, findFirefox } from './browsers.ts';
 export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';
 export { DatabaseMeter } from './database-meter.ts';
 export { DOOR_TABLE, type DoorRow, doorHeaders } from './door-table.ts';
