@@ -38,7 +38,12 @@ test('U37, C18: the files of a turn are put back from its end, and a file that w
   await device.approval.getByRole('heading', { name: 'Put these files back?' }).waitFor();
   const files = device.approval.getByRole('region', { name: 'Files to put back' });
   assert.deepEqual(await files.getByRole('listitem').allTextContents(), ['cart.ts', 'made.ts']);
-  await device.approval.getByRole('region', { name: 'Not undone' }).getByText('echo a command').waitFor();
+  await device.approval
+    .getByRole('region', { name: /^Not undone/ })
+    .getByText('echo a command')
+    .waitFor();
+  const change = device.approval.getByRole('region', { name: 'Changes to take back' }).getByRole('listitem');
+  assert.match((await change.allTextContents()).join('|'), /^apply_patchcart\.tsmade\.ts[0-9a-f-]{36}$/);
   assert.equal(await device.button('Always…').count(), 0);
   assert.equal(await device.button(/^Undo file changes/).count(), 0, 'not asked for twice');
   assert.equal(await readFile(at('cart.ts'), 'utf8'), 'const total = 2;\n');
@@ -46,6 +51,11 @@ test('U37, C18: the files of a turn are put back from its end, and a file that w
   const outcomes = device.page.getByRole('list', { name: 'What became of each file' });
   await outcomes.getByText('Left alone: it was changed since').waitFor();
   await outcomes.getByText('Put back', { exact: true }).waitFor();
+  const done = device.calls.filter({ hasText: 'Put files back, 1 of 2 files' });
+  await done.getByText('Partly done').waitFor();
+  await done.getByText('1 of 2 files are as they were before this turn; why the others are not stands beside them.').waitFor();
+  await done.getByRole('region', { name: 'Changes it was about' }).getByText('apply_patch').waitFor();
+  assert.equal(await done.getByText('go back to what they were').count(), 0, 'the words of before it was done are gone');
   assert.equal(await readFile(at('cart.ts'), 'utf8'), 'const total = 1;\n');
   assert.equal(await readFile(at('made.ts'), 'utf8'), 'by hand\n');
   await device.button(/^Undo file changes/).waitFor();

@@ -74,7 +74,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
         </div>
       </div>
       <div className="space-y-3 p-4 pt-3">
-        <InputDisplay tool={call.tool} input={call.input} />
+        <InputDisplay call={call} />
         {about && <AboutTool tool={about} />}
         {call.decision?.lapsed && (
           <Notice tone="warn">It was approved before, but its machine was away for more than ten minutes. Approve it again if it is still wanted.</Notice>

@@ -30,7 +30,13 @@ export type InputView =
   | { readonly kind: 'edits'; readonly path: string; readonly edits: readonly ShownEdit[]; readonly rest: readonly InputField[] }
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly rest: readonly InputField[] }
   | { readonly kind: 'patch'; readonly patch: string; readonly files: readonly ShownFile[]; readonly rest: readonly InputField[] }
-  | { readonly kind: 'undo'; readonly files: readonly string[]; readonly others: readonly OtherWork[]; readonly rest: readonly InputField[] }
+  | {
+      readonly kind: 'undo';
+      readonly calls: readonly string[];
+      readonly files: readonly string[];
+      readonly others: readonly OtherWork[];
+      readonly rest: readonly InputField[];
+    }
   | { readonly kind: 'fields'; readonly rest: readonly InputField[] };
 
 /** One replacement of several; `rest` is whatever else stands with it. */
@@ -84,9 +90,10 @@ export function inputView(tool: string, input: unknown): InputView {
     if (undo.success)
       return {
         kind: 'undo',
+        calls: undo.data.calls,
         files: undo.data.files,
         others: undo.data.others,
-        rest: [...restOf(input, ['files', 'others', 'calls']), { name: 'calls', value: undo.data.calls.join('\n') }],
+        rest: restOf(input, ['files', 'others', 'calls']),
       };
   }
   return { kind: 'fields', rest: restOf(input, []) };
@@ -108,7 +115,7 @@ export function shownText(view: InputView): string {
   const fields = view.rest.flatMap((item) => [item.name, item.value]);
   if (view.kind === 'command') fields.push(view.text);
   if (view.kind === 'patch') fields.push(view.patch);
-  if (view.kind === 'undo') fields.push(...view.files, ...view.others.flatMap(({ tool, what }) => [tool, what]));
+  if (view.kind === 'undo') fields.push(...view.calls, ...view.files, ...view.others.flatMap(({ tool, what }) => [tool, what]));
   if (view.kind === 'content') fields.push(view.path, view.text);
   if (view.kind === 'edits')
     fields.push(view.path, ...view.edits.flatMap((edit) => [edit.oldText, edit.newText, ...edit.rest.flatMap((item) => [item.name, item.value])]));

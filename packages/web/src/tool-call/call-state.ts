@@ -1,4 +1,5 @@
 import type { Call, CallState, Gateway } from '@tendon/protocol';
+import { isPartlyUndone } from './undo-words.ts';
 
 export type CallTone = 'quiet' | 'busy' | 'needs_you' | 'good' | 'bad';
 
@@ -23,6 +24,7 @@ export function callStateText(call: Call, gateway: Gateway | undefined): CallSta
   if (call.state === 'running' && isAway) return { tone: 'needs_you', word: `No word from ${gateway.name}` };
   if (call.state === 'denied') return { tone: 'quiet', word: call.decision?.by === 'policy' ? 'Denied by policy' : 'Denied' };
   if (call.state === 'failed' && typeof call.result?.meta?.exitCode === 'number') return { tone: 'bad', word: `Exit code ${call.result.meta.exitCode}` };
+  if (isPartlyUndone(call)) return { tone: 'needs_you', word: 'Partly done' };
   return FIXED[call.state];
 }
 

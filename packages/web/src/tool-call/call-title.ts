@@ -4,6 +4,7 @@ import { BROWSER_TITLES } from './browser-title.ts';
 import { editsOf, field, lineCount, numberField, textField } from './call-input.ts';
 import { editCounts } from './diff-lines.ts';
 import { filesOfPatch, type ShownFile } from './patch-files.ts';
+import { isBack } from './undo-words.ts';
 
 /** "Edit src/app.ts, +12 −3": what happens, to what (shown as code), and a few facts. */
 export interface CallTitle {
@@ -66,7 +67,10 @@ const TITLES: Record<string, (call: Call) => CallTitle | undefined> = {
   },
   undo_changes: (call) => {
     const files = field(call.input, 'files');
-    return Array.isArray(files) ? { verb: 'Put files back', detail: plural(files.length, 'file') } : undefined;
+    if (!Array.isArray(files)) return undefined;
+    const undone = call.result?.meta?.undone ?? [];
+    const back = undone.filter(isBack).length;
+    return { verb: 'Put files back', detail: `${back < undone.length ? `${back} of ` : ''}${plural(files.length, 'file')}` };
   },
   list_processes: () => ({ verb: 'List processes' }),
   read_process: (call) => ({ verb: 'Read the output of', object: textField(call.input, 'id') }),

@@ -1,3 +1,4 @@
+import type { Call } from '@tendon/protocol';
 import { memo, type ReactNode, useMemo } from 'react';
 import { countHidden } from '../approvals/hidden-characters.ts';
 import { Notice } from '../ui/notice.tsx';
@@ -10,24 +11,24 @@ import { FileChanges } from './file-changes.tsx';
 import { UndoPreview } from './undo-view.tsx';
 
 /** Exactly what would run, in full: it scrolls, wraps and names hidden characters, and leaves no field out. */
-export const InputDisplay = memo(function InputDisplay({ tool, input }: { tool: string; input: unknown }): ReactNode {
-  const view = useMemo(() => inputView(tool, input), [tool, input]);
+export const InputDisplay = memo(function InputDisplay({ call }: { call: Call }): ReactNode {
+  const view = useMemo(() => inputView(call.tool, call.input), [call.tool, call.input]);
   const hidden = useMemo(() => countHidden(shownText(view)), [view]);
   return (
     <div className="space-y-2">
       {hidden > 0 && <Notice tone="warn">{plural(hidden, 'hidden character')} in this input, marked below by code point.</Notice>}
-      <MainPart view={view} />
+      <MainPart view={view} call={call} />
       {view.rest.length > 0 && <Fields fields={view.rest} />}
     </div>
   );
 });
 
-function MainPart({ view }: { view: InputView }): ReactNode {
+function MainPart({ view, call }: { view: InputView; call: Call }): ReactNode {
   if (view.kind === 'command') return <ExactText text={view.text} label="Exact command" prompt="$" />;
   if (view.kind === 'content') return <ExactText text={view.text} label={`Content of ${view.path}`} path={view.path} />;
   if (view.kind === 'edit') return <EditPreview edit={view} path={view.path} />;
   if (view.kind === 'edits') return <EditList view={view} />;
-  if (view.kind === 'undo') return <UndoPreview view={view} />;
+  if (view.kind === 'undo') return <UndoPreview view={view} call={call} />;
   if (view.kind === 'patch') return <FileChanges files={view.files} hasNumbers={false} />;
   return null;
 }

@@ -88,7 +88,7 @@ function CardBody({ call, gateway }: CardBodyProps): ReactNode {
         {call.decision && <span>{decisionText(call.decision)}</span>}
         {call.result?.meta?.sandboxed !== undefined && <span>{call.result.meta.sandboxed ? 'Ran in a sandbox' : 'Ran without a sandbox'}</span>}
       </p>
-      {!isShownByResult && <InputDisplay tool={call.tool} input={call.input} />}
+      {!isShownByResult && <InputDisplay call={call} />}
       {isBrowserTool(call.tool) && <WatchCardButton />}
       {call.decision?.reason && <p className="text-sm text-muted wrap-anywhere">“{call.decision.reason}”</p>}
       {call.state === 'unknown' && <UnknownOutcome call={call} gateway={gateway} />}

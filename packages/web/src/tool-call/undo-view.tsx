@@ -1,26 +1,48 @@
-import type { UndoneFile } from '@tendon/protocol';
+import { type Call, tracesOf, type UndoneFile } from '@tendon/protocol';
 import { Check, CircleMinus, FileX2, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { useView } from '../app/session-context.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import type { InputView } from './call-input.ts';
+import { callTitle, titleText } from './call-title.ts';
+import { undoWords } from './undo-words.ts';
 
-/** Which files are to be put back, and what else the turn did, which is not undone. All of both is there to be scrolled to. */
-export function UndoPreview({ view }: { view: Extract<InputView, { kind: 'undo' }> }): ReactNode {
+interface UndoPreviewProps {
+  readonly view: Extract<InputView, { kind: 'undo' }>;
+  readonly call: Call;
+}
+
+/** Which files are put back, which changes of the turn that are, and what else it did, which is not undone. All of it is there to be scrolled to. */
+export function UndoPreview({ view, call }: UndoPreviewProps): ReactNode {
+  const words = undoWords(call);
+  const named = new Set(call.result?.meta?.undone?.map(({ path }) => path));
+  // What became of them says which they were.
+  const hasFiles = !view.files.every((path) => named.has(path));
   return (
     <div className="space-y-3">
       <section aria-label="Files to put back" className="space-y-1.5">
-        <p className="text-xs text-muted">They go back to what they were before this turn. A file that was changed since is left alone.</p>
+        <p className="text-xs text-muted">{words.files}</p>
+        {hasFiles && (
+          <PathList>
+            {view.files.map((path) => (
+              <li key={path} className="px-3 py-1">
+                <VisibleText text={path} />
+              </li>
+            ))}
+          </PathList>
+        )}
+      </section>
+      <section aria-label={words.changesHeading} className="space-y-1.5">
+        <p className="text-xs text-muted">{words.changesHeading}</p>
         <PathList>
-          {view.files.map((path) => (
-            <li key={path} className="px-3 py-1">
-              <VisibleText text={path} />
-            </li>
+          {view.calls.map((id) => (
+            <Change key={id} id={id} />
           ))}
         </PathList>
       </section>
       {view.others.length > 0 && (
-        <section aria-label="Not undone" className="space-y-1.5">
-          <p className="text-xs text-warn">Not undone: what else the turn did.</p>
+        <section aria-label={words.othersHeading} className="space-y-1.5">
+          <p className="text-xs text-warn">{words.othersHeading}</p>
           <PathList>
             {view.others.map(({ tool, what }, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: the same command may have run twice
@@ -37,6 +59,31 @@ export function UndoPreview({ view }: { view: Extract<InputView, { kind: 'undo' 
         </section>
       )}
     </div>
+  );
+}
+
+/** A call by its tool and its files. Its id is what the machine goes by, so it is there to be read too. */
+function Change({ id }: { id: string }): ReactNode {
+  const call = useView((view) => view.calls[id]);
+  const traces = call && tracesOf(call);
+  return (
+    <li className="flex gap-3 px-3 py-1">
+      <span className="shrink-0 text-faint">
+        <VisibleText text={call?.tool ?? 'unknown'} />
+      </span>
+      <span className="min-w-0 flex-1">
+        {traces?.kind === 'files' ? (
+          traces.files.map((path) => (
+            <span key={path} className="block">
+              <VisibleText text={path} />
+            </span>
+          ))
+        ) : (
+          <span className="block font-sans">{call ? titleText(callTitle(call)) : 'A call that this page has not loaded'}</span>
+        )}
+        <span className="block text-[0.6875rem] text-faint">{id}</span>
+      </span>
+    </li>
   );
 }
 
