@@ -85,7 +85,9 @@ export function nextPlace(start: string, end: EndFolder): NextPlace {
 }
 
 function noteAt(before: string, folder: string): string {
-  if (folder === '.') return before === '.' ? '' : noteFor('Back in the workspace', folder);
+  // Who has started it there knows that already.
+  if (folder === before) return '';
+  if (folder === '.') return noteFor('Back in the workspace', folder);
   return `\n[In ${words(folder)}. The next command starts there, unless it names a folder.]`;
 }
 
