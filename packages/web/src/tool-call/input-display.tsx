@@ -1,4 +1,5 @@
 import type { Call } from '@tendon/protocol';
+import clsx from 'clsx';
 import { memo, type ReactNode, useMemo } from 'react';
 import { countHidden } from '../approvals/hidden-characters.ts';
 import { Notice } from '../ui/notice.tsx';
@@ -7,6 +8,7 @@ import { type InputField, type InputView, inputView, lineCount, shownText } from
 import { plural } from './call-title.ts';
 import { linesOfEdit } from './diff-lines.ts';
 import { DiffView } from './diff-view.tsx';
+import { fieldNames } from './field-names.ts';
 import { FileChanges } from './file-changes.tsx';
 import { UndoPreview } from './undo-view.tsx';
 
@@ -18,7 +20,7 @@ export const InputDisplay = memo(function InputDisplay({ call }: { call: Call })
     <div className="space-y-2">
       {hidden > 0 && <Notice tone="warn">{plural(hidden, 'hidden character')} in this input, marked below by code point.</Notice>}
       <MainPart view={view} call={call} />
-      {view.rest.length > 0 && <Fields fields={view.rest} />}
+      {view.rest.length > 0 && <Fields fields={view.rest} names={fieldNames(call.tool, view.rest)} />}
     </div>
   );
 });
@@ -104,13 +106,13 @@ function ExactText({ text, label, prompt, path }: ExactTextProps): ReactNode {
   );
 }
 
-function Fields({ fields }: { fields: readonly InputField[] }): ReactNode {
+function Fields({ fields, names }: { fields: readonly InputField[]; names?: readonly string[] }): ReactNode {
   return (
     <dl dir="ltr" className="scroll-quiet max-h-80 space-y-1 overflow-auto rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs">
-      {fields.map((field) => (
+      {fields.map((field, index) => (
         <div key={field.name} className="flex gap-3">
-          <dt className="shrink-0 text-faint">
-            <VisibleText text={field.name} />
+          <dt className={clsx('shrink-0 text-faint', names && 'font-sans')} title={names && field.name}>
+            <VisibleText text={names?.[index] ?? field.name} />
           </dt>
           <dd className="min-w-0 flex-1 wrap-anywhere whitespace-pre-wrap">
             <VisibleText text={field.value} />
