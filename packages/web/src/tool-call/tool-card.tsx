@@ -12,6 +12,7 @@ import { CallResult } from './call-result.tsx';
 import { type CallTone, callDurationMs, callStateText, durationText } from './call-state.ts';
 import { callTitle, titleText } from './call-title.ts';
 import { InputDisplay } from './input-display.tsx';
+import { isShownByResult } from './shown-by-result.ts';
 import { Terminal } from './terminal.tsx';
 import { ToolIcon } from './tool-icon.tsx';
 import { UnknownOutcome } from './unknown-outcome.tsx';
@@ -74,8 +75,6 @@ export function ToolCard({ call, gateway, startsOpen }: ToolCardProps): ReactNod
 function CardBody({ call, gateway }: CardBodyProps): ReactNode {
   const output = useView((view) => view.outputs[call.id]);
   const isOver = isFinalCallState(call.state);
-  // The diff of what was done says all that the edit asked for, with the lines around it.
-  const isShownByResult = ['edit_file', 'multi_edit', 'apply_patch'].includes(call.tool) && call.result?.meta?.diff !== undefined;
   return (
     <div className="space-y-2.5 border-t border-line p-3">
       <p className="flex flex-wrap gap-x-3 text-xs text-faint">
@@ -88,7 +87,7 @@ function CardBody({ call, gateway }: CardBodyProps): ReactNode {
         {call.decision && <span>{decisionText(call.decision)}</span>}
         {call.result?.meta?.sandboxed !== undefined && <span>{call.result.meta.sandboxed ? 'Ran in a sandbox' : 'Ran without a sandbox'}</span>}
       </p>
-      {!isShownByResult && <InputDisplay call={call} />}
+      {!isShownByResult(call) && <InputDisplay call={call} />}
       {isBrowserTool(call.tool) && <WatchCardButton />}
       {call.decision?.reason && <p className="text-sm text-muted wrap-anywhere">“{call.decision.reason}”</p>}
       {call.state === 'unknown' && <UnknownOutcome call={call} gateway={gateway} />}
