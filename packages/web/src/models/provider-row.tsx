@@ -21,7 +21,8 @@ export function ProviderRow({ provider, onChanged }: ProviderRowProps): ReactNod
     rest();
     onChanged();
   };
-  const verb = provider.stored ? 'Replace' : 'Enter';
+  const what = provider.provider === 'compatible' ? 'address' : 'key';
+  const entering = `${provider.stored ? 'Replace' : 'Enter'} ${what}`;
   return (
     <li aria-label={label} className="space-y-3 px-4 py-3">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
@@ -41,12 +42,12 @@ export function ProviderRow({ provider, onChanged }: ProviderRowProps): ReactNod
         {state === 'resting' && (
           <div className="flex flex-wrap items-center gap-2">
             {!provider.isFromEnvironment && (
-              <Button size="sm" aria-label={`${verb} the key of ${label}`} onClick={() => setState('entering')}>
-                {verb}
+              <Button size="sm" aria-label={`${entering} of ${label}`} onClick={() => setState('entering')}>
+                {entering}
               </Button>
             )}
             {provider.stored && (
-              <Button size="sm" variant="danger" aria-label={`Remove the key of ${label}`} onClick={() => setState('removing')}>
+              <Button size="sm" variant="danger" aria-label={`Remove ${what} of ${label}`} onClick={() => setState('removing')}>
                 Remove
               </Button>
             )}
@@ -115,7 +116,7 @@ function Removal({ provider, onRemoved, onCancel }: { provider: Provider; onRemo
       <div className="flex flex-wrap items-center gap-2 text-xs text-muted">
         <span>Its models can then be used no more, unless the environment sets a key.</span>
         <Button size="sm" variant="danger" autoFocus disabled={isBusy} onClick={run}>
-          {isBusy ? 'Removing…' : 'Remove the key'}
+          {isBusy ? 'Removing…' : `Remove the ${provider.provider === 'compatible' ? 'address' : 'key'}`}
         </Button>
         <Button size="sm" disabled={isBusy} onClick={onCancel}>
           Keep
