@@ -2,10 +2,11 @@ import { useAgentClient, useStore } from '@tendon/client/react';
 import { LIMITS, type Session } from '@tendon/protocol';
 import clsx from 'clsx';
 import { Archive, ArchiveRestore, CircleAlert, CloudOff, Ellipsis, LoaderCircle, MessageCircleQuestionMark, Pencil, Trash2 } from 'lucide-react';
-import { memo, type ReactNode, useState } from 'react';
+import { Fragment, memo, type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { IconButton } from '../ui/button.tsx';
 import { Menu } from '../ui/menu.tsx';
+import { sessionFacts } from './session-facts.ts';
 import { MARK_LABELS, type SessionMark, sessionMark } from './session-mark.ts';
 import { useSessionActions } from './use-session-actions.ts';
 
@@ -20,6 +21,7 @@ export const SessionLink = memo(function SessionLink({ session, isCurrent, onNav
   const actions = useSessionActions(session);
   const [isRenaming, setRenaming] = useState(false);
   const mark = sessionMark(session, gateways);
+  const facts = sessionFacts(session, { now: new Date(), gateways });
   if (isRenaming) {
     return (
       <li>
@@ -33,9 +35,19 @@ export const SessionLink = memo(function SessionLink({ session, isCurrent, onNav
         href={`/s/${session.id}`}
         onClick={onNavigate}
         aria-current={isCurrent ? 'page' : undefined}
-        className="flex h-8 min-w-0 flex-1 items-center gap-2 rounded-lg px-2.5 text-sm group-focus-within/session:pe-9 group-hover/session:pe-9 pointer-coarse:h-11 pointer-coarse:pe-11"
+        className="flex min-w-0 flex-1 items-center gap-2 rounded-lg px-2.5 py-1.5 group-focus-within/session:pe-9 group-hover/session:pe-9 pointer-coarse:min-h-11 pointer-coarse:pe-11"
       >
-        <bdi className={clsx('min-w-0 flex-1 truncate', mark === 'needs_you' && 'font-medium')}>{session.title}</bdi>
+        <span className="min-w-0 flex-1" title={session.workspace}>
+          <bdi className={clsx('block truncate text-sm', mark === 'needs_you' && 'font-medium')}>{session.title}</bdi>
+          <span className="block truncate text-xs text-faint tabular-nums">
+            {facts.map((fact, index) => (
+              <Fragment key={fact}>
+                {index > 0 && ' · '}
+                <bdi>{fact}</bdi>
+              </Fragment>
+            ))}
+          </span>
+        </span>
         <MarkIcon mark={mark} count={session.waiting.approvals + session.waiting.answers} />
       </Link>
       <Menu
