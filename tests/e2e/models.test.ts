@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { ScriptedModel, says } from '@tendon/testing';
-import { browserRig, PHONE } from './browser-rig.ts';
+import { browserRig, eventually, PHONE } from './browser-rig.ts';
+import { contrastOf } from './contrast.ts';
 import { seriousFaults } from './serious-faults.ts';
 import type { SessionPage } from './session-page.ts';
 
@@ -109,6 +110,15 @@ test('U36, U27, U28: the page fits a phone and has no serious fault, in light an
   const device = await rig.device({ viewport: PHONE, reducedMotion: 'reduce' });
   await device.open('/models');
   await device.button('Enter key of OpenAI').click();
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await device.page.emulateMedia({ colorScheme });
+    const save = device.button('Save');
+    assert.ok(await save.isDisabled());
+    await eventually(async () => {
+      const contrast = await contrastOf(save);
+      assert.ok(contrast >= 4.5, `the words of a disabled button have a contrast of ${contrast.toFixed(2)} to 1, ${colorScheme}`);
+    });
+  }
   await device.page.getByLabel('Key of OpenAI').fill(CANARY);
   assert.deepEqual(await seriousFaults(device.page, 'entering'), []);
   await picture(device, 'entering-phone');

@@ -108,7 +108,7 @@ export function Composer(props: ComposerProps): ReactNode {
             title={isWorking ? 'Queue: it is read when the agent is done (Enter)' : 'Send (Enter)'}
             disabled={isEmpty || isSending}
             onClick={() => void send('queue')}
-            className="bg-accent! text-on-accent! hover:brightness-110 disabled:bg-hover! disabled:text-faint! disabled:opacity-100!"
+            className="bg-accent! text-on-accent! hover:brightness-110 disabled:bg-hover! disabled:text-faint!"
           >
             <ArrowUp />
           </IconButton>

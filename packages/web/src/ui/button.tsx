@@ -10,6 +10,10 @@ const VARIANTS: Record<Variant, string> = {
   danger: 'bg-raised text-bad border border-bad-line hover:bg-bad-soft shadow-xs',
 };
 
+/** Its words are still to be read (4.5 to 1): a colour of its own, and nothing that fades. */
+const DISABLED =
+  'disabled:cursor-default disabled:border-line disabled:bg-hover disabled:text-faint disabled:shadow-none disabled:brightness-100 aria-disabled:cursor-default aria-disabled:border-line aria-disabled:bg-hover aria-disabled:text-faint aria-disabled:shadow-none aria-disabled:brightness-100';
+
 interface ButtonProps extends ComponentProps<'button'> {
   readonly variant?: Variant;
   readonly size?: 'sm' | 'md';
@@ -21,8 +25,8 @@ export function Button({ variant = 'secondary', size = 'md', className, ...rest 
     <button
       type="button"
       className={clsx(
-        'inline-flex shrink-0 select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-lg font-medium transition-[background-color,filter,opacity]',
-        'disabled:cursor-default disabled:opacity-50 aria-disabled:cursor-default aria-disabled:opacity-60',
+        'inline-flex shrink-0 select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-lg font-medium transition-[background-color,color,filter]',
+        DISABLED,
         size === 'sm' ? 'h-7 px-2.5 text-xs pointer-coarse:h-9' : 'h-8 px-3 text-sm pointer-coarse:h-10',
         VARIANTS[variant],
         className,
@@ -44,7 +48,7 @@ export function IconButton({ label, className, ...rest }: IconButtonProps): Reac
       aria-label={label}
       title={label}
       className={clsx(
-        'inline-flex size-8 shrink-0 items-center justify-center rounded-lg text-muted transition-colors hover:bg-hover hover:text-text disabled:opacity-40 pointer-coarse:size-10 [&_svg]:size-4',
+        'inline-flex size-8 shrink-0 items-center justify-center rounded-lg text-muted transition-colors hover:bg-hover hover:text-text disabled:cursor-default disabled:bg-hover disabled:text-faint pointer-coarse:size-10 [&_svg]:size-4',
         className,
       )}
       {...rest}

@@ -39,7 +39,7 @@ function Entry({ entry }: { entry: MenuEntry }): ReactNode {
       disabled={entry.isDisabled ?? false}
       onSelect={() => entry.onSelect?.()}
       className={clsx(
-        'flex min-h-8 items-center gap-2 rounded-lg px-2 py-1.5 text-sm outline-none data-disabled:opacity-60 data-highlighted:bg-hover pointer-coarse:min-h-10 [&_svg]:size-4 [&_svg]:shrink-0',
+        'flex min-h-8 items-center gap-2 rounded-lg px-2 py-1.5 text-sm outline-none data-disabled:cursor-default data-disabled:text-faint data-highlighted:bg-hover pointer-coarse:min-h-10 [&_svg]:size-4 [&_svg]:shrink-0',
         entry.isDangerous && 'text-bad',
       )}
     >
