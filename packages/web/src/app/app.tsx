@@ -1,7 +1,7 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
 import { CircleHelp } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
-import { Route, Switch, useLocation } from 'wouter';
+import { Link, Route, Switch, useLocation } from 'wouter';
 import { ConnectionBar } from '../connection/connection-bar.tsx';
 import { documentTitle, needsYou } from '../sessions/session-mark.ts';
 import { EmptyState } from '../ui/notice.tsx';
@@ -116,9 +116,14 @@ function Pages(): ReactNode {
       </Route>
       <Route>
         <PageHeader title="Not found" />
-        <EmptyState icon={<CircleHelp />} title="There is nothing here">
-          <p>The address is not one of this page's.</p>
-        </EmptyState>
+        <main className="min-h-0 flex-1 overflow-y-auto">
+          <EmptyState icon={<CircleHelp />} title="There is nothing here">
+            <p>The address is not one of Tendon's pages.</p>
+            <Link href="/" className="text-accent-ink underline underline-offset-2">
+              Start a session
+            </Link>
+          </EmptyState>
+        </main>
       </Route>
     </Switch>
   );

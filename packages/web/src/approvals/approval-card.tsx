@@ -69,7 +69,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
       <div className="flex items-start gap-2.5 bg-warn-soft px-4 py-2.5">
         <ShieldQuestionMark aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
         <div className="min-w-0 flex-1">
-          <h3 className="text-sm font-medium">{isOwn ? 'Put these files back?' : QUESTIONS[call.effect]}</h3>
+          <h2 className="text-sm font-medium">{questionAbout(call)}</h2>
           <Where call={call} gateway={gateway} />
         </div>
       </div>
@@ -114,6 +114,12 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
       </div>
     </div>
   );
+}
+
+function questionAbout({ tool, effect }: Call): string {
+  if (isPersonTool(tool)) return 'Put these files back?';
+  if (tool === 'write_file') return 'Write this file?';
+  return tool === 'apply_patch' ? 'Make these changes?' : QUESTIONS[effect];
 }
 
 const QUESTIONS: Record<Call['effect'], string> = {

@@ -87,7 +87,7 @@ export function Composer(props: ComposerProps): ReactNode {
           value={text}
           onChange={(event) => change(event.target.value)}
           onKeyDown={onKeyDown}
-          className="scroll-quiet block max-h-[40dvh] w-full resize-none bg-transparent px-4 pt-3 pb-1 text-base"
+          className="scroll-quiet block max-h-[40dvh] w-full resize-none bg-transparent px-4 pt-3 pb-1 text-base outline-none"
         />
         <div className="flex items-center gap-1 px-2 pb-2">
           <div className="flex min-w-0 flex-1 items-center gap-0.5">{children}</div>

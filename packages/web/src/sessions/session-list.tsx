@@ -32,7 +32,7 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
         >
           <SquarePen aria-hidden /> New session
         </Link>
-        <label className="flex h-8 items-center gap-2.5 rounded-lg px-3 text-faint focus-within:bg-hover hover:bg-hover pointer-coarse:h-10">
+        <label className="flex h-8 items-center gap-2.5 rounded-lg px-3 text-faint outline-accent focus-within:outline-2 hover:bg-hover pointer-coarse:h-10">
           <Search aria-hidden className="size-4 shrink-0" />
           <input
             type="search"
@@ -40,7 +40,7 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
             placeholder="Search"
             value={query}
             onChange={(event) => setQuery(event.target.value)}
-            className="min-w-0 flex-1 bg-transparent text-sm text-text"
+            className="min-w-0 flex-1 bg-transparent text-sm text-text outline-none"
           />
         </label>
       </div>
@@ -49,7 +49,7 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
         {sessions.status === 'loading' && sessions.items.length === 0 && <ListSkeleton />}
         {sessions.status === 'ready' && shown.length === 0 && (
           <p className="px-3 py-6 text-center text-sm text-faint">
-            {query.trim() === '' ? (isArchive ? 'Nothing is archived.' : 'No sessions yet.') : 'Nothing found.'}
+            {query.trim() === '' ? (isArchive ? 'Nothing is archived.' : 'No sessions yet.') : nothingFound(sessions.hasMore)}
           </p>
         )}
         {groups.map((group) => (
@@ -77,6 +77,10 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
       </nav>
     </div>
   );
+}
+
+function nothingFound(hasMore: boolean): string {
+  return `No session has these words in its title or folder.${hasMore ? ' Older ones are not loaded yet.' : ''}`;
 }
 
 function ListSkeleton(): ReactNode {

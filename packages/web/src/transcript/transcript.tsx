@@ -76,7 +76,7 @@ export function Transcript({ ref }: { ref: Ref<TranscriptHandle> }): ReactNode {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
         tabIndex={0}
         aria-label="Transcript"
-        className="scroll-quiet h-full overflow-x-hidden overflow-y-auto outline-none [overflow-anchor:none]"
+        className="scroll-quiet h-full overflow-x-hidden overflow-y-auto -outline-offset-2 [overflow-anchor:none]"
       >
         <div className="relative mx-auto w-full max-w-3xl" style={{ height: virtualizer.getTotalSize() }}>
           {isLoadingOlder && <LoaderCircle aria-label="Loading older messages" className="absolute inset-x-0 top-2 mx-auto size-4 animate-spin text-faint" />}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+import { calls, runs, says } from '@tendon/testing';
+import type { Page } from 'playwright-core';
+import { browserRig, eventually, PHONE } from './browser-rig.ts';
+import { seriousFaults } from './serious-faults.ts';
+
+const rig = await browserRig();
+after(() => rig[Symbol.asyncDispose]());
+afterEach((test) => rig.endDevices(test));
+
+/** Every address that the page knows, and one that it does not. */
+const PAGES = ['/', '/permissions', '/machines', '/pair', '/access', '/account', '/people', '/models', '/nowhere'];
+
+for (const [name, options] of [
+  ['a desktop', {}],
+  ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
+] as const) {
+  test(`U28: no page has an accessibility fault on ${name}, in light and in dark`, async () => {
+    const device = await rig.device({ ...options, reducedMotion: 'reduce' });
+    const faults: string[] = [];
+    for (const path of PAGES) {
+      await device.open(path);
+      await device.page.getByRole('main').waitFor();
+      await eventually(async () => assert.equal(await device.page.getByText('Loading…').count(), 0));
+      faults.push(...(await seriousFaults(device.page, path)));
+      await device.assertNoSidewaysScroll();
+    }
+    assert.deepEqual(faults, []);
+  });
+}
+
+test('U26, U28: the page for a link that works no more has no accessibility fault', async () => {
+  rig.allow(/status of 401/);
+  const page = await rig.stranger();
+  await page.goto(new URL('/sign-in?token=used', rig.url).href);
+  await page.getByText('npx tendon start').waitFor();
+  assert.deepEqual(await seriousFaults(page, 'a used link'), []);
+});
+
+/** Walks on with the Tab key until it has come around; answers what can be focused without anything changing its look. */
+async function unseenFocus(page: Page, where: string): Promise<string[]> {
+  const unseen: string[] = [];
+  for (;;) {
+    await page.keyboard.press('Tab');
+    const found = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!(element instanceof HTMLElement) || element === document.body || element.dataset['walked'] !== undefined) return 'end';
+      element.dataset['walked'] = '';
+      const look = (): string => {
+        const lines: string[] = [];
+        for (let at: Element | null = element; at && lines.length < 4; at = at.parentElement) {
+          const { outlineStyle, outlineWidth, outlineColor, borderColor, boxShadow } = getComputedStyle(at);
+          lines.push(`${outlineStyle === 'none' ? '' : outlineWidth + outlineColor} ${borderColor} ${boxShadow}`);
+        }
+        return lines.join('|');
+      };
+      const focused = look();
+      element.blur();
+      const resting = look();
+      element.focus({ preventScroll: true });
+      return focused === resting ? element.outerHTML.slice(0, 160) : 'seen';
+    });
+    if (found === 'end') return unseen;
+    if (found !== 'seen') unseen.push(`${where}: ${found}`);
+  }
+}
+
+test('U24, U28: wherever the Tab key leads the focus is seen', async () => {
+  const device = await rig.device({ reducedMotion: 'reduce' });
+  await device.open();
+  rig.model.script([...says('I will write.'), calls({ name: 'write_file', input: { path: 'a.txt', content: 'one\n' } })], [runs('echo two')]);
+  await device.say('go');
+  await device.approval.waitFor();
+  await device.button('Approve').click();
+  await device.approval.getByText('echo two').waitFor();
+  const unseen = await unseenFocus(device.page, 'a session');
+  for (const path of PAGES) {
+    await device.open(path);
+    await device.page.getByRole('main').waitFor();
+    unseen.push(...(await unseenFocus(device.page, path)));
+  }
+  assert.deepEqual(unseen, []);
+});
