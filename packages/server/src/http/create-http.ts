@@ -128,7 +128,7 @@ function isDirectLoopback(request: IncomingMessage): boolean {
   );
 }
 
-const RENEW = 'Run "tendon start" again in the terminal where Tendon runs, or restart it: it prints a new link. A link works once, for 15 minutes.';
+const RENEW = 'Run "npx tendon start" in the folder of Tendon, on the machine where it runs: it prints a new link. A link works once, for 15 minutes.';
 
 /** Uses a link up. Looking ahead is not using: HEAD requests and browsers that prefetch get no session and leave the link whole. */
 async function signIn(context: Context<HttpEnv>, { auth, door }: DoorAndAuth): Promise<Response> {

@@ -70,9 +70,9 @@ function CodeForm({ onFound }: { onFound: (code: string, machine: WaitingMachine
   return (
     <form onSubmit={submit} className="space-y-4">
       <p className="text-sm text-muted">
-        On the machine that you want to let in, run this. It shows a code.
+        On the machine that you want to let in, run this in the folder of Tendon. It shows a code.
         <code dir="ltr" className="mt-2 block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text wrap-anywhere">
-          tendon gateway --server {location.origin}
+          npx tendon gateway --server {location.origin}
         </code>
       </p>
       <label className="block space-y-1 text-xs text-muted">

@@ -43,7 +43,7 @@ export function SecondFactorSection({ hasPassword }: { hasPassword: boolean }): 
     <Section
       id="second-factor"
       title="Second factor"
-      about="A code of an app on your phone, asked for after the password. Who has learned your password alone stays out."
+      about="A code of an app on your phone, asked for after the password. Whoever has only learned your password stays out."
     >
       <Asked answer={answer} reload={reload}>
         {({ isOn, recoveryCodesLeft }) => {

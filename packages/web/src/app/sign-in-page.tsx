@@ -70,12 +70,12 @@ function SignInSteps(): ReactNode {
       <p>This browser is not signed in, or its sign-in has ended. A sign-in link works once; open a new one from the machine where Tendon runs:</p>
       <ol className="list-decimal space-y-2 ps-5">
         <li>
-          In a terminal there, run <Command>tendon start</Command>.
+          In a terminal there, in the folder of Tendon, run <Command>npx tendon start</Command>.
         </li>
         <li>Open the link it prints in this browser.</li>
       </ol>
       <p className="text-sm">
-        For scripts and other clients, <Command>tendon key create</Command> makes an API key.
+        For scripts and other clients, <Command>npx tendon key create</Command> makes an API key.
       </p>
     </div>
   );

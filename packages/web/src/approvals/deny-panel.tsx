@@ -34,12 +34,12 @@ export function DenyPanel({ isSending, onBack, onSend }: DenyPanelProps): ReactN
         maxLength={LIMITS.reasonLength}
         value={reason}
         onChange={(event) => setReason(event.target.value)}
-        className="h-8 min-w-0 flex-1 basis-56 rounded-lg border border-line-strong bg-bg px-3 text-sm focus:border-accent pointer-coarse:h-10"
+        className="h-8 min-w-0 flex-1 basis-56 max-sm:basis-full rounded-lg border border-line-strong bg-bg px-3 text-sm focus:border-accent pointer-coarse:h-10"
       />
-      <Button type="submit" variant="danger" disabled={isSending}>
+      <Button type="submit" variant="danger" disabled={isSending} className="max-sm:flex-1">
         Deny
       </Button>
-      <Button variant="ghost" onClick={onBack}>
+      <Button variant="ghost" onClick={onBack} className="max-sm:flex-1">
         Back
       </Button>
     </form>

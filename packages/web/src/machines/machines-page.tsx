@@ -24,9 +24,9 @@ export function MachinesPage(): ReactNode {
       <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
         {gateways.length === 0 ? (
           <EmptyState icon={<Monitor />} title="No machine yet">
-            <p>A machine is where the agent's tools run. Start one with:</p>
+            <p>A machine is where the agent's tools run. Start one on that machine, in the folder of Tendon:</p>
             <code dir="ltr" className="block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text">
-              tendon gateway --server {location.origin}
+              npx tendon gateway --server {location.origin}
             </code>
           </EmptyState>
         ) : (

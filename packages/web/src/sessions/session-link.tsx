@@ -132,7 +132,7 @@ function RenameForm({ title, onRename, onDone }: RenameFormProps): ReactNode {
         onChange={(event) => setText(event.target.value)}
         onBlur={() => void save()}
         onKeyDown={(event) => event.key === 'Escape' && onDone()}
-        className="h-8 w-full rounded-lg border border-accent bg-raised px-2.5 text-sm"
+        className="h-12 w-full rounded-lg border border-accent bg-raised px-2.5 text-sm"
       />
       {error !== undefined && <p className="px-2.5 py-1 text-xs text-bad">{error}</p>}
     </form>

@@ -41,8 +41,9 @@ export function callDurationMs(call: Call): number | undefined {
   return Math.max(0, Date.parse(call.finishedAt) - Date.parse(call.startedAt));
 }
 
-/** `0.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`. */
+/** `<0.1 s`, `0.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`. */
 export function durationText(milliseconds: number): string {
+  if (milliseconds < 50) return '<0.1 s';
   if (milliseconds < 9_950) return `${(milliseconds / 1_000).toFixed(1)} s`;
   const seconds = Math.round(milliseconds / 1_000);
   if (seconds < 60) return `${seconds} s`;

@@ -130,7 +130,17 @@ test('U15: state and time are told in words', () => {
   const failed = call('bash', {}, { state: 'failed', result: { status: 'failed', content: [], meta: { exitCode: 2 } } });
   assert.equal(callStateText(failed, undefined).word, 'Exit code 2');
   assert.equal(callDurationMs(call('bash', {}, { startedAt: '2026-11-22T10:00:00.000Z', finishedAt: '2026-11-22T10:00:01.500Z' })), 1_500);
-  assert.deepEqual([140, 1_500, 9_990, 59_400, 185_000, 7_440_000].map(durationText), ['0.1 s', '1.5 s', '10 s', '59 s', '3 min 5 s', '2 h 4 min']);
+  assert.deepEqual([0, 49, 50, 140, 1_500, 9_990, 59_400, 185_000, 7_440_000].map(durationText), [
+    '<0.1 s',
+    '<0.1 s',
+    '0.1 s',
+    '0.1 s',
+    '1.5 s',
+    '10 s',
+    '59 s',
+    '3 min 5 s',
+    '2 h 4 min',
+  ]);
 });
 
 test('U18: only raster images from the answer itself are drawn', () => {

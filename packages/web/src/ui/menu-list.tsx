@@ -46,7 +46,7 @@ function Entry({ entry }: { entry: MenuEntry }): ReactNode {
       {entry.icon}
       <span className="min-w-0 flex-1">
         <span className="block truncate">{entry.text}</span>
-        {entry.hint && <span className="block truncate text-xs text-faint">{entry.hint}</span>}
+        {entry.hint && <span className="block text-xs text-faint wrap-anywhere">{entry.hint}</span>}
       </span>
       {entry.isChosen && <Check aria-label="chosen" className="text-accent-ink" />}
     </DropdownMenu.Item>
