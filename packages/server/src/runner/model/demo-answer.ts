@@ -55,7 +55,7 @@ function resultText(call: Call): string {
     case 'succeeded':
       return successText(call);
     case 'failed':
-      return `${capital(what)} failed: ${call.result?.error?.message ?? 'no reason was given'}${exitText(call)}${block(outputOf(call))}`;
+      return `${capital(what)} failed: ${call.result?.error?.message ?? `no reason was given${exitText(call)}`}${block(outputOf(call))}`;
     case 'denied':
       return call.decision?.by === 'policy'
         ? `A rule denied ${what}, so it did not run.${reason ? ` The rule says: ${reason}` : ''}`

@@ -155,6 +155,11 @@ describe('demo model', () => {
     ['a silent command', call('succeeded', output('')), /printed nothing/],
     ['a long output', call('succeeded', output('x\n'.repeat(25))), /… and 5 more lines\./],
     ['an output with fences', call('succeeded', output('```js\n1\n```')), /\n````text\n```js/],
+    [
+      'a command that failed',
+      call('failed', { result: { status: 'failed', content: [], error: { code: 'exit_code', message: 'It ended with exit code 3.' }, meta: { exitCode: 3 } } }),
+      /failed: It ended with exit code 3\.$/,
+    ],
     ['a failure', call('failed', { result: { status: 'failed', content: [], error: { code: 'x', message: 'no such file' } } }), /failed: no such file/],
     [
       'a denial',
