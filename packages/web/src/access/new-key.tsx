@@ -58,7 +58,7 @@ function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void
   return (
     <form onSubmit={submit} className="space-y-3">
       <div className="grid gap-3 sm:grid-cols-[1fr_12rem_11rem]">
-        <label className="space-y-1 text-xs text-muted">
+        <label className="flex flex-col gap-1.5 text-xs text-muted">
           <span>What is it for?</span>
           <input
             ref={focusIt}
@@ -70,7 +70,7 @@ function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void
             className={FIELD}
           />
         </label>
-        <label className="space-y-1 text-xs text-muted">
+        <label className="flex flex-col gap-1.5 text-xs text-muted">
           <span>Good for what?</span>
           <select value={reach} onChange={(event) => setReach(Number(event.target.value))} className={FIELD}>
             {SCOPES.map(({ name: text }, index) => (
@@ -80,7 +80,7 @@ function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void
             ))}
           </select>
         </label>
-        <label className="space-y-1 text-xs text-muted">
+        <label className="flex flex-col gap-1.5 text-xs text-muted">
           <span>How long?</span>
           <select value={lifetime} onChange={(event) => setLifetime(event.target.value)} className={FIELD}>
             {LIFETIMES.map(({ days, name: text }) => (

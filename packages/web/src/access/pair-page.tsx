@@ -75,7 +75,7 @@ function CodeForm({ onFound }: { onFound: (code: string, machine: WaitingMachine
           npx tendon gateway --server {location.origin}
         </code>
       </p>
-      <label className="block space-y-1 text-xs text-muted">
+      <label className="flex flex-col gap-1.5 text-xs text-muted">
         <span>Code</span>
         <input
           required

@@ -10,7 +10,7 @@ interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'onChan
 /** A labelled line to type into. */
 export function Field({ label, onText, ...input }: FieldProps): ReactNode {
   return (
-    <label className="block space-y-1 text-xs text-muted">
+    <label className="flex flex-col gap-1.5 text-xs text-muted">
       <span>{label}</span>
       <input
         {...input}

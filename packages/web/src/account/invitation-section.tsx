@@ -61,7 +61,7 @@ function NewInvitation({ onMade }: { onMade: () => void }): ReactNode {
     <form onSubmit={submit} className="space-y-3 rounded-xl border border-line-strong bg-raised p-4">
       <div className="grid gap-3 sm:grid-cols-[1fr_11rem]">
         <Field label="For whom?" required maxLength={100} value={name} onText={setName} placeholder="Ada" />
-        <label className="block space-y-1 text-xs text-muted">
+        <label className="flex flex-col gap-1.5 text-xs text-muted">
           <span>As</span>
           <select
             value={role}

@@ -12,11 +12,13 @@ import { useSessionActions } from './use-session-actions.ts';
 
 interface SessionLinkProps {
   readonly session: Session;
+  /** Where its title begins to differ from one that begins alike: from there on it is shown in any case. */
+  readonly differsAt: number | undefined;
   readonly isCurrent: boolean;
   readonly onNavigate: () => void;
 }
 
-export const SessionLink = memo(function SessionLink({ session, isCurrent, onNavigate }: SessionLinkProps): ReactNode {
+export const SessionLink = memo(function SessionLink({ session, differsAt = session.title.length, isCurrent, onNavigate }: SessionLinkProps): ReactNode {
   const gateways = useStore(useAgentClient().gateways);
   const actions = useSessionActions(session);
   const [isRenaming, setRenaming] = useState(false);
@@ -37,8 +39,11 @@ export const SessionLink = memo(function SessionLink({ session, isCurrent, onNav
         aria-current={isCurrent ? 'page' : undefined}
         className="flex min-w-0 flex-1 items-center gap-2 rounded-lg px-2.5 py-1.5 group-focus-within/session:pe-9 group-hover/session:pe-9 pointer-coarse:min-h-11 pointer-coarse:pe-11"
       >
-        <span className="min-w-0 flex-1" title={session.workspace}>
-          <bdi className={clsx('block truncate text-sm', mark === 'needs_you' && 'font-medium')}>{session.title}</bdi>
+        <span className="min-w-0 flex-1" title={session.workspace === undefined ? session.title : `${session.title}\n${session.workspace}`}>
+          <bdi className={clsx('flex text-sm whitespace-pre', mark === 'needs_you' && 'font-medium')}>
+            <span className="truncate">{session.title.slice(0, differsAt)}</span>
+            {differsAt < session.title.length && <span className="max-w-[70%] shrink-0 truncate">{session.title.slice(differsAt)}</span>}
+          </bdi>
           <span className="block truncate text-xs text-faint tabular-nums">
             {facts.map((fact, index) => (
               <Fragment key={fact}>

@@ -7,6 +7,7 @@ import { Notice } from '../ui/notice.tsx';
 import { useHiddenSessions } from './hidden-sessions.ts';
 import { groupByDay, searchSessions } from './session-groups.ts';
 import { SessionLink } from './session-link.tsx';
+import { whereTitlesDiffer } from './title-parts.ts';
 
 /** Every session, grouped by day, with its state; archived ones on demand. */
 export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNode {
@@ -20,6 +21,7 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
     () => searchSessions(sessions.items, query).filter((session) => !hidden.has(session.id) && session.archived === isArchive),
     [sessions.items, query, hidden, isArchive],
   );
+  const differing = useMemo(() => whereTitlesDiffer(shown), [shown]);
   const groups = groupByDay(shown, { now: new Date() });
   const hasArchived = sessions.items.some((session) => session.archived);
   return (
@@ -57,7 +59,13 @@ export function SessionList({ onNavigate }: { onNavigate: () => void }): ReactNo
             <h2 className="px-2.5 pt-4 pb-1 text-xs font-medium text-faint">{group.label}</h2>
             <ul>
               {group.sessions.map((session) => (
-                <SessionLink key={session.id} session={session} isCurrent={location === `/s/${session.id}`} onNavigate={onNavigate} />
+                <SessionLink
+                  key={session.id}
+                  session={session}
+                  differsAt={differing.get(session.id)}
+                  isCurrent={location === `/s/${session.id}`}
+                  onNavigate={onNavigate}
+                />
               ))}
             </ul>
           </section>
