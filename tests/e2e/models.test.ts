@@ -99,6 +99,18 @@ test('U36, A17: an address is entered with its key, and a key that does not open
   await picture(device, 'address-desktop');
   await device.button('Save').click();
   await row(device, 'Compatible server').getByText(model.url, { exact: true }).waitFor();
+  await device.page.getByRole('link', { name: 'New session' }).first().click();
+  await device.page.getByRole('button', { name: /^Model: / }).click();
+  await device.page.getByRole('menuitem', { name: 'scripted' }).waitFor();
+  await device.page.keyboard.press('Escape');
+  await device.open('/models');
+  await row(device, 'Compatible server').getByText('Without a key').or(row(device, 'Compatible server').getByText('••••wxyz')).waitFor();
+  assert.equal(await device.page.getByText('No models came from this address').count(), 0);
+  await device.button('Replace address of Compatible server').click();
+  await device.page.getByLabel('Address that speaks').fill('http://127.0.0.1:9/v1');
+  await device.button('Save').click();
+  await row(device, 'Compatible server').getByText('No models came from this address').waitFor();
+  await device.button('Look again').click();
   await picture(device, 'fault-desktop');
   await device.button('Replace key of Google').click();
   await device.page.getByLabel('Key of Google').fill(CANARY);

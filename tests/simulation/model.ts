@@ -12,7 +12,7 @@ const HANG_MS = 8_000;
 export function simulatedModel(world: World): ModelPort {
   return {
     step: (request, sink) => step(world, request, sink),
-    list: () => [],
+    list: async () => [],
     defaultModel: async () => 'demo',
     check: () => undefined,
     warmUp: () => undefined,

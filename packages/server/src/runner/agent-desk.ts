@@ -77,7 +77,10 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     'tool:resolve': (connection, payload) => resolve(options, connection, payload),
     'browser:watch': (connection, payload) => watchBrowser(options, connection, payload),
     'gateway:list': async ({ userId }) => success({ gateways: await machines.list(userId) }),
-    'model:list': async () => success({ models: models.list(), default: await models.defaultModel() }),
+    'model:list': async () => {
+      const [list, first] = await Promise.all([models.list(), models.defaultModel()]);
+      return success({ models: list, default: first });
+    },
     'rule:list': async ({ userId }) => success({ rules: [...(await store.rules(userId))] }),
     'rule:revoke': (connection, { ruleId }) => revokeRule(options, connection, ruleId),
   };

@@ -95,7 +95,7 @@ export async function runnerRig(fault: (store: Store) => Partial<Store> = () => 
 function models(steps: Step[]): ModelPort {
   return {
     step: (request, sink) => ((steps.length > 1 ? steps.shift() : steps[0]) ?? answers('done'))(request, sink),
-    list: () => [],
+    list: async () => [],
     defaultModel: async () => 'demo',
     check: () => undefined,
     warmUp: () => undefined,

@@ -36,7 +36,7 @@ function actorOn(store: Partial<SessionStore>, parts: Partial<RunnerContext> = {
   const context: Partial<RunnerContext> = {
     node: NODE,
     store: store as SessionStore,
-    models: { step: hangs, list: () => [], defaultModel: async () => 'demo', check: () => undefined, warmUp: () => undefined },
+    models: { step: hangs, list: async () => [], defaultModel: async () => 'demo', check: () => undefined, warmUp: () => undefined },
     fanout: { toSession: () => undefined, toUser: () => undefined, hasAudience: () => false, people: () => [] },
     log: pino({ level: 'silent' }),
     now: () => new Date(),
@@ -83,7 +83,7 @@ test('R20: text stops leaving when the lease could not be renewed for seven seco
           sink = into;
           return hangs(request, into);
         },
-        list: () => [],
+        list: async () => [],
         defaultModel: async () => 'demo',
         check: () => undefined,
         warmUp: () => undefined,

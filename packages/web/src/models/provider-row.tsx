@@ -6,6 +6,7 @@ import { Field } from '../account/field.tsx';
 import { Button } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { keyFacts, labelOf, type Provider } from './provider-text.ts';
+import { UnheardServer } from './unheard-server.tsx';
 
 interface ProviderRowProps {
   readonly provider: Provider;
@@ -16,6 +17,7 @@ interface ProviderRowProps {
 export function ProviderRow({ provider, onChanged }: ProviderRowProps): ReactNode {
   const [state, setState] = useState<'resting' | 'entering' | 'removing'>('resting');
   const label = labelOf(provider.provider);
+  const hasAddress = provider.provider === 'compatible' && (provider.isFromEnvironment || provider.stored?.url !== undefined);
   const rest = () => setState('resting');
   const changed = () => {
     rest();
@@ -55,6 +57,7 @@ export function ProviderRow({ provider, onChanged }: ProviderRowProps): ReactNod
         )}
       </div>
       {provider.stored?.fault !== undefined && state === 'resting' && <Notice>This key cannot be used: {provider.stored.fault}</Notice>}
+      {hasAddress && state === 'resting' && <UnheardServer key={provider.stored?.setAt} />}
       {state === 'entering' && <KeyForm provider={provider} onSaved={changed} onCancel={rest} />}
       {state === 'removing' && <Removal provider={provider} onRemoved={changed} onCancel={rest} />}
     </li>

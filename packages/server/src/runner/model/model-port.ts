@@ -93,7 +93,8 @@ export interface ModelInfo {
 export interface ModelPort {
   /** One call of the model. Never rejects for what a provider does: every end is an outcome. */
   step(request: StepRequest, sink: StepSink): Promise<StepOutcome>;
-  list(): ModelInfo[];
+  /** Asks a compatible server and a local Ollama for theirs, whatever else is configured; never rejects. */
+  list(): Promise<ModelInfo[]>;
   /** The model of a new session. Asks a local Ollama or compatible server for its models when nothing else decides; never rejects. */
   defaultModel(): Promise<string>;
   /** Why the model cannot be used, before anything is sent; undefined when it can be tried. */

@@ -67,8 +67,8 @@ describe('models', () => {
     for (const model of ['demo', 'demo/tendon', 'ollama/llama']) assert.equal(createModels({}).check(model), undefined);
   });
 
-  it('M14: the list says what is missing, available ones first, the chosen one among them', () => {
-    const rows = createModels({ anthropicKey: 'k', model: 'anthropic/claude-of-mine' }).list();
+  it('M14: the list says what is missing, available ones first, the chosen one among them', async () => {
+    const rows = await createModels({ anthropicKey: 'k', model: 'anthropic/claude-of-mine', ollamaUrl: NO_OLLAMA }).list();
     assert.ok(rows.some((row) => row.id === 'anthropic/claude-of-mine' && row.available));
     assert.ok(rows.some((row) => row.id === 'demo/tendon' && row.available));
     const openai = rows.filter((row) => row.id.startsWith('openai/'));
@@ -88,7 +88,6 @@ describe('models', () => {
     server.script(json({ data: [{ id: 'org/small' }, { id: 'big' }] }));
     const models = createModels(compatible);
     assert.equal(await models.defaultModel(), 'compatible/org/small');
-    assert.ok(models.list().some((row) => row.id === 'compatible/big' && row.available));
     server.script(json({ models: [{ name: 'llama3:8b' }] }));
     assert.equal(await createModels({ ollamaUrl: server.url.replace('http://', '') }).defaultModel(), 'ollama/llama3:8b');
     assert.equal(server.requests[0]?.url, '/api/tags');
@@ -102,6 +101,22 @@ describe('models', () => {
       assert.equal(await createModels({ ...compatible, ollamaUrl: server.url }).defaultModel(), 'demo/tendon');
     }
     assert.equal(await createModels({ ollamaUrl: NO_OLLAMA }).defaultModel(), 'demo/tendon');
+  });
+
+  it('M15: the list has the models of a compatible server and of an Ollama at once, whatever decides the first one', async () => {
+    await using server = await ScriptedProvider.start();
+    const compatible = { compatibleUrl: `${server.url}/v1`, compatibleKey: 'k', ollamaUrl: NO_OLLAMA };
+    for (const config of [{}, { model: 'demo' }, { anthropicKey: 'k' }]) {
+      server.script(json({ data: [{ id: 'org/small' }, { id: 'big' }] }));
+      const rows = await createModels({ ...compatible, ...config }).list();
+      assert.ok(
+        rows.some((row) => row.id === 'compatible/big' && row.available),
+        JSON.stringify(config),
+      );
+    }
+    server.script(json({ models: [{ name: 'llama3:8b' }] }));
+    const rows = await createModels({ model: 'demo', ollamaUrl: server.url }).list();
+    assert.ok(rows.some((row) => row.id === 'ollama/llama3:8b' && row.available));
   });
 
   it('M15: an Ollama address is taken as people write it', () => {
@@ -123,7 +138,7 @@ describe('models', () => {
       registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context); } });
       const { createModels } = await import(${JSON.stringify(new URL('./models.ts', import.meta.url).href)});
       const models = createModels({ anthropicKey: 'k' }, { demoPaceMs: 0 });
-      models.list(); models.check('anthropic/x'); await models.defaultModel();
+      await models.list(); models.check('anthropic/x'); await models.defaultModel();
       await models.step({ model: 'demo', instructions: '', history: [], tools: [], signal: new AbortController().signal }, { partStarted() {}, delta() {} });
       const sdk = () => loaded.filter((url) => /node_modules\\/(ai|@ai-sdk|ai-sdk-ollama|ollama)\\//.test(url)).length;
       const before = sdk();

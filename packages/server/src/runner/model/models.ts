@@ -16,7 +16,6 @@ export interface ModelParts {
 export function createModels(config: ModelConfig, parts: ModelParts = {}): ModelPort {
   const loader = new ProviderLoader(config);
   const context = { config, loader, random: parts.random ?? Math.random };
-  let discovered: readonly string[] = [];
   const check: ModelPort['check'] = (model) => checkModel(model, config);
   return {
     check,
@@ -28,13 +27,13 @@ export function createModels(config: ModelConfig, parts: ModelParts = {}): Model
       const error = fault ?? { code: 'model_unknown' as const, message: `There is no model ${request.model}.` };
       return Promise.resolve({ kind: 'failed', parts: [], error, retryable: false });
     },
-    list: () => listModels(config, discovered),
+    list: async () => listModels(config, await discoverModels(config)),
     async defaultModel() {
       if (config.model) return config.model === 'demo' ? DEMO_MODEL : config.model;
       const keyed = keyedDefault(config);
       if (keyed) return keyed;
-      discovered = await discoverModels(config);
-      return discovered[0] ?? DEMO_MODEL;
+      const [first] = await discoverModels(config);
+      return first ?? DEMO_MODEL;
     },
     warmUp(model) {
       const name = parseModel(model);
