@@ -14,7 +14,7 @@ const web = join(root, 'packages/web');
 const vite = join(dirname(createRequire(join(web, 'package.json')).resolve('vite/package.json')), 'bin/vite.js');
 
 const page = spawn(process.execPath, [vite, 'build', '--watch', '--mode', 'development'], { cwd: web, stdio: 'inherit' });
-const product = spawn(process.execPath, [...watched, '--watch-preserve-output', 'packages/cli/src/main.ts', 'start', '--no-open'], {
+const product = spawn(process.execPath, [...watched, '--watch-preserve-output', 'packages/cli/src/main.js', 'start', '--no-open'], {
   cwd: root,
   env,
   stdio: 'inherit',

@@ -10,7 +10,7 @@ import { queryOnce } from './query-once.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 import { until, within } from './until.ts';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.js');
 const START_LIMIT_MS = 30_000;
 const END_LIMIT_MS = 12_000;
 
@@ -79,7 +79,7 @@ function readReady(child: ChildProcess, path: string): { url: string; port: numb
 
 /** What the person has configured for a Tendon of their own must not reach the one under test. */
 function bareEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(TENDON_|OPENAI_|ANTHROPIC_|GOOGLE_|OLLAMA_|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
+  const foreign = /^(TENDON_|OPENAI_|ANTHROPIC_|GOOGLE_|OLLAMA_|NODE_OPTIONS$|NODE_COMPILE_CACHE$|NODE_TEST_CONTEXT$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }
 

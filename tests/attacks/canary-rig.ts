@@ -18,7 +18,7 @@ import {
 import type { Canary, Place } from './canary-hunt.ts';
 import { Tap } from './tap.ts';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.js');
 
 /** Of no form that the log cuts out by itself, so that nothing but care keeps it back. */
 export function secret(): string {

@@ -10,7 +10,7 @@ const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
 afterEach((test) => rig.endDevices(test));
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.js');
 
 /** `tendon gateway` on another machine: a home of its own and no key. */
 async function otherMachine(name: string) {

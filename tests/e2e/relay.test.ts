@@ -15,7 +15,7 @@ const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
 afterEach((test) => rig.endDevices(test));
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.js');
 
 const folder = await temporaryFolder();
 after(() => folder[Symbol.asyncDispose]());

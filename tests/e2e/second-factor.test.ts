@@ -168,7 +168,7 @@ test('A25: an owner resets it for one who has lost the app; the browser that is 
 
 test('A25: the first owner’s is reset on the server’s machine, while the server runs', async () => {
   const reset = async () => {
-    const command = [join(import.meta.dirname, '../../packages/cli/src/main.ts'), 'second-factor', 'reset'];
+    const command = [join(import.meta.dirname, '../../packages/cli/src/main.js'), 'second-factor', 'reset'];
     return (await promisify(execFile)(process.execPath, command, { env: { PATH: process.env['PATH'], TENDON_HOME: rig.product.home } })).stderr;
   };
   assert.match(await reset(), /has no second factor/);

@@ -51,7 +51,7 @@ export async function cliRig(): Promise<CliRig> {
 }
 
 function startCli(args: readonly string[], env: Record<string, string>, input: string): CliRun {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.js'), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.on('error', () => undefined).end(input);
   const text = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();

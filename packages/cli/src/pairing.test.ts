@@ -105,7 +105,14 @@ test('O18: a paired machine says that it starts at login from now on, as it was 
   await end(first);
   const entry = await readFile(path, 'utf8');
   assert.ok(path.startsWith(join(dirname(here.home), '.config/autostart/')));
-  for (const word of ['main.ts" "gateway"', `"--server" "${url}"`, `"--home" "${here.home}"`, `"--workspace" "${here.workspace}"`, '"--name" "office"'])
+  for (const word of [
+    '"--max-semi-space-size=1"',
+    'main.js" "gateway"',
+    `"--server" "${url}"`,
+    `"--home" "${here.home}"`,
+    `"--workspace" "${here.workspace}"`,
+    '"--name" "office"',
+  ])
     assert.ok(entry.includes(word), `${word} in ${entry}`);
   assert.doesNotMatch(entry, /tnd_/);
   const again = here.run(['gateway', '--server', url, '--name', 'office', '--no-at-login']);

@@ -4,6 +4,7 @@ import type { GatewayHandle } from '@tendon/gateway';
 import type { RelayHandle } from '@tendon/gateway/relay';
 import { type Config, createLog, type Log, StartError } from '@tendon/server/settings';
 import { requireUrl } from '../control-client.ts';
+import { GATEWAY_NODE_FLAGS } from '../gateway-child.ts';
 import { type ChildMessage, parentMessageSchema } from '../gateway-messages.ts';
 import { RunningParts } from '../lifecycle.ts';
 import { addLoginItem, removeLoginItem } from '../login-item.ts';
@@ -101,8 +102,9 @@ async function setAtLogin(
   if (!flags.atLogin) return note(`This machine does not start at login any more (${await removeLoginItem(name)} is removed).`);
   if (process.env['TENDON_API_KEY'] !== undefined)
     throw new StartError('a start at login has no TENDON_API_KEY: start once without it, so that the machine is paired and keeps its key, with --at-login');
+  const nodeFlags = new Set([...process.execArgv, ...GATEWAY_NODE_FLAGS]);
   const words = [
-    ...[process.execPath, ...process.execArgv, join(import.meta.dirname, '..', 'main.ts'), command, '--server', flags.server, '--home', resolve(flags.home)],
+    ...[process.execPath, ...nodeFlags, join(import.meta.dirname, '..', 'main.js'), command, '--server', flags.server, '--home', resolve(flags.home)],
     ...flags.workspaces.flatMap((folder) => ['--workspace', resolve(folder)]),
     ...(flags.name === undefined ? [] : ['--name', flags.name]),
     ...(command === 'gateway' && flags.relay ? ['--relay'] : []),
