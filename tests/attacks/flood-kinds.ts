@@ -40,7 +40,9 @@ const CUT_LIMIT_MS = 25_000;
 export const FLOODS: Readonly<Record<string, FloodKind>> = {
   'small events, answers read': (place, flood) => several(4, () => smallEvents(place, flood, true)),
   'small events, answers not read': (place, flood) => several(4, () => smallEvents(place, flood, false)),
-  'small events by polling': (place, flood) => several(4, () => polling(place, flood)),
+  'small events by polling': (place, flood) => several(4, () => polling(place, flood, SMALL_EVENTS)),
+  'bodies of 3 MiB by polling': (place, flood) =>
+    several(4, () => polling(place, flood, [`42/agent,1["session:list",{"pad":"${'x'.repeat(3 * 1_024 * 1_024)}"}]`])),
   'a long transcript, asked for and not read': (place, flood) => several(4, () => slowReader(place, flood)),
   'packets of 5 MiB': (place, flood) => several(2, () => bigPackets(place, flood, 5)),
   'packets of 9 MiB': (place, flood) => several(2, () => bigPackets(place, flood, 9)),
@@ -50,6 +52,10 @@ export const FLOODS: Readonly<Record<string, FloodKind>> = {
   'handshakes with wrong keys': (place, flood) => several(AT_ONCE, () => wrongKeys(place, flood)),
   'HTTP requests': (place, flood) => several(AT_ONCE, () => httpRequests(place, flood)),
   passwords: (place, flood) => several(32, () => passwords(place, flood)),
+  'API requests without a credential': (place, flood) => several(32, () => asking(place, flood, ['GET /api/me'])),
+  'API requests with a right key': (place, flood) => several(32, () => asking(place, flood, ['GET /api/devices', `Authorization: Bearer ${place.key}`])),
+  'files of the page': (place, flood) => several(32, () => asking(place, flood, ['GET /', 'Accept-Encoding: br'])),
+  'polling sessions that begin': (place, flood) => several(32, () => asking(place, flood, [`GET ${SOCKET_PATH}?EIO=4&transport=polling`])),
 };
 
 async function several(count: number, one: () => Promise<void>): Promise<void> {
@@ -101,10 +107,13 @@ function smallEvents(place: FloodPlace, flood: Flood, isReading: boolean): Promi
   });
 }
 
-/** Half a megabyte of events in each body, which nothing but the end of the connection can keep from being read. */
-async function polling({ port, key }: FloodPlace, flood: Flood): Promise<void> {
+/** Half a megabyte of them. */
+const SMALL_EVENTS = Array.from({ length: 10_000 }, (_, number) => `42/agent,${number}["session:list",{}]`);
+
+/** The same events in one body after another. */
+async function polling({ port, key }: FloodPlace, flood: Flood, events: readonly string[]): Promise<void> {
   const address = `http://127.0.0.1:${port}${SOCKET_PATH}?EIO=4&transport=polling`;
-  const body = Array.from({ length: 10_000 }, (_, number) => `42/agent,${number}["session:list",{}]`).join('\u001e');
+  const body = events.join('\u001e');
   const handshake = `40/agent,${JSON.stringify({ protocol: PROTOCOL_VERSION, token: key, client: { name: 'flood', version: '1' } })}`;
   while (!flood.isOver()) {
     const opened = await (await fetch(address)).text().catch(() => '');
@@ -113,7 +122,7 @@ async function polling({ port, key }: FloodPlace, flood: Flood): Promise<void> {
     await fetch(`${address}&sid=${sid}`, { method: 'POST', body: handshake });
     await (await fetch(`${address}&sid=${sid}`)).text();
     for (let isOpen = true; isOpen && !flood.isOver(); ) {
-      flood.counts.sent += 10_000;
+      flood.counts.sent += events.length;
       isOpen = await fetch(`${address}&sid=${sid}`, { method: 'POST', body }).then(
         ({ ok }) => ok,
         () => false,
@@ -222,6 +231,12 @@ function httpRequests({ port }: FloodPlace, flood: Flood): Promise<void> {
 function passwords({ port }: FloodPlace, flood: Flood): Promise<void> {
   const body = JSON.stringify({ email: 'ada@example.org', password: 'wrong wrong wrong' });
   const text = `POST /api/auth/sign-in HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nOrigin: http://127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  return pipelined(port, flood, () => text);
+}
+
+/** The same request, over and over. */
+function asking({ port }: FloodPlace, flood: Flood, [what, ...headers]: readonly [string, ...string[]]): Promise<void> {
+  const text = [`${what} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...headers, '', ''].join('\r\n');
   return pipelined(port, flood, () => text);
 }
 

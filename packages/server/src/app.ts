@@ -10,6 +10,7 @@ import { readSecretKeys } from './home-folder.ts';
 import { Housekeeper } from './housekeeper.ts';
 import { createHttp } from './http/create-http.ts';
 import { Door } from './http/door.ts';
+import { Entrance } from './http/entrance.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
 import { postgresChannel } from './neighbours/index.ts';
@@ -126,13 +127,16 @@ async function serve(storage: Storage, { config, log, parts, secretKey, models, 
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
   const state = { isDraining: false };
+  const entrance = new Entrance({ addressOf: door.addressOf, log });
   const metrics = createMetrics([
     { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => transport.connections().agent },
     { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => transport.connections().gateway },
     { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
+    { name: 'tendon_refused_requests_total', help: 'Requests refused since the start because too many waited.', read: () => entrance.refused },
   ]);
   const http = createHttp({
     door,
+    entrance,
     auth,
     providers: openProviderDesk(auth, secrets, () => new Date()),
     webRoot: parts.webRoot,
@@ -144,6 +148,7 @@ async function serve(storage: Storage, { config, log, parts, secretKey, models, 
     httpServer: http,
     checkDoor: (request) => doorVerdict(door, request),
     addressOf: door.addressOf,
+    entrance,
     authenticate: (attempt) => signIn(auth, attempt),
     isDraining: () => state.isDraining,
     log,

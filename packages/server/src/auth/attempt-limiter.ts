@@ -63,15 +63,19 @@ export class AttemptLimiter {
   }
 }
 
-/** One household of IPv6 has a whole /64 (RFC 6177), so that is what counts as one address. */
 function keyOf(kind: string, address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped) return `${kind} ${mapped[1]}`;
-  if (!address.includes(':') || address === '::1') return `${kind} ${address}`;
+  return `${kind} ${householdOf(address)}`;
+}
+
+/** One household of IPv6 has a whole /64 (RFC 6177), so that is what counts as one address. */
+export function householdOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(':') || address === '::1') return address;
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
   const left = head.split(':').filter((group) => group !== '');
   const right = (tail ?? '').split(':').filter((group) => group !== '');
   const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
   const groups = [...left, ...Array<string>(zeros).fill('0'), ...right].slice(0, 4);
-  return `${kind} ${groups.map((group) => group.toLowerCase().padStart(4, '0')).join(':')}`;
+  return groups.map((group) => group.toLowerCase().padStart(4, '0')).join(':');
 }

@@ -10,6 +10,7 @@ import type { ProviderDesk } from '../secrets/provider-desk.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 import { addApiRoutes } from './api-routes.ts';
 import type { Door } from './door.ts';
+import type { CrowdRefusal, Entrance } from './entrance.ts';
 import type { MetricsPage } from './metrics.ts';
 import { plainPage } from './plain-page.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -17,6 +18,7 @@ import { StaticFiles } from './static-files.ts';
 
 export interface HttpOptions {
   readonly door: Door;
+  readonly entrance: Entrance;
   readonly auth: Auth;
   readonly providers: ProviderDesk;
   /** Folder of the built web UI; it may be missing. */
@@ -29,10 +31,12 @@ export interface HttpOptions {
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** What somebody is told who is not let in, whatever name they came by. */
+const OUTSIDE_HEADERS = { ...securityHeaders({ publicOrigin: () => 'http:' }, undefined), 'Cache-Control': 'no-store', Connection: 'close' };
 
 /**
  * The HTTP server, not yet listening. Sockets are attached to it by the transport, whose `allowRequest` calls `door.check` again:
- * what reaches an `upgrade` or a poll has passed the same guard as every other route.
+ * what reaches an `upgrade` or a poll has passed the same guard as every other route. The same holds for the entrance, which is one for both.
  */
 export function createHttp(options: HttpOptions): Server {
   const listener = getRequestListener(routes(options).fetch, { overrideGlobalObjects: false });
@@ -45,8 +49,11 @@ export function createHttp(options: HttpOptions): Server {
       connectionsCheckingInterval: 2_000,
     },
     (request, response) => {
-      const refused = refuseAtDoor(options.door, request, response);
-      if (!refused) void listener(request, response);
+      if (refuseAtDoor(options.door, request, response)) return;
+      options.entrance.admit(request, {
+        letIn: () => void listener(request, response),
+        refuse: (refusal) => refuseForCrowd(refusal, request, response),
+      });
     },
   );
   server.on('listening', () => {
@@ -66,14 +73,14 @@ function refuseAtDoor(door: Door, request: IncomingMessage, response: ServerResp
   const check = door.check(request);
   if (check.ok) return false;
   const status = check.fault === 'host' ? 421 : 403;
-  response.writeHead(status, {
-    ...securityHeaders({ publicOrigin: () => 'http:' }, undefined),
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Cache-Control': 'no-store',
-    Connection: 'close',
-  });
+  response.writeHead(status, { ...OUTSIDE_HEADERS, 'Content-Type': 'text/plain; charset=utf-8' });
   response.end(request.method === 'HEAD' ? undefined : `${check.message}\n`);
   return true;
+}
+
+function refuseForCrowd({ status, code, message, retryAfterS }: CrowdRefusal, request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(status, { ...OUTSIDE_HEADERS, 'Content-Type': 'application/json', 'Retry-After': retryAfterS });
+  response.end(request.method === 'HEAD' ? undefined : JSON.stringify({ error: { code, message } }));
 }
 
 /** Ends an upgrade that may not come in, or that is not for our sockets; the others are the transport's. */

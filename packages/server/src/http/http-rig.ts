@@ -10,6 +10,7 @@ import { Keyring } from '../secrets/keyring.ts';
 import { type OpenSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { openProviderDesk } from '../secrets/provider-desk.ts';
 import { createHttp } from './create-http.ts';
+import { Entrance, type EntranceLimits } from './entrance.ts';
 import { createMetrics } from './metrics.ts';
 
 export interface Answer {
@@ -27,6 +28,7 @@ export interface HttpRig extends AsyncDisposable {
   readonly port: number;
   readonly origin: string;
   readonly webRoot: string;
+  readonly entrance: Entrance;
   readonly readiness: { ok: boolean };
   /** One request; `headers` go out as they are, beside a right `Host`. */
   ask(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
@@ -38,8 +40,15 @@ export interface HttpRig extends AsyncDisposable {
 export const PAGE = '<!doctype html><title>Tendon</title><div id="root"></div>';
 export const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))})`;
 
+/** Tests ask more in a second than people do. */
+const ALL_AT_ONCE: Partial<EntranceLimits> = { burst: 100_000 };
+
 /** `environment`: the keys of providers that are set from the outside. */
-export async function httpRig(config: Parameters<typeof authRig>[0] = {}, environment: ProviderConfig = {}): Promise<HttpRig> {
+export async function httpRig(
+  config: Parameters<typeof authRig>[0] = {},
+  environment: ProviderConfig = {},
+  limits: Partial<EntranceLimits> = ALL_AT_ONCE,
+): Promise<HttpRig> {
   const folder = await temporaryFolder();
   const webRoot = join(folder.path, 'dist');
   await mkdir(join(webRoot, 'assets'), { recursive: true });
@@ -56,8 +65,10 @@ export async function httpRig(config: Parameters<typeof authRig>[0] = {}, enviro
     },
   });
   const readiness = { ok: true };
+  const entrance = new Entrance({ addressOf: auth.door.addressOf, log: auth.log, limits });
   const server = createHttp({
     door: auth.door,
+    entrance,
     auth: auth.auth,
     providers: openProviderDesk(auth.auth, secrets, () => auth.clock.now),
     webRoot,
@@ -74,6 +85,7 @@ export async function httpRig(config: Parameters<typeof authRig>[0] = {}, enviro
     port,
     origin: `http://127.0.0.1:${port}`,
     webRoot,
+    entrance,
     readiness,
     ask: (method, path, headers = {}) => ask({ port, method, path, headers, body: undefined }),
     post: (path, headers, body) => ask({ port, method: 'POST', path, headers, body }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import type { DoorVerdict } from './options.ts';
+import type { CrowdRefusal, DoorVerdict, Entrance } from './options.ts';
 import { TransportRig } from './transport-rig.ts';
 
 const CLOSED: DoorVerdict = { ok: false, status: 403, code: 'forbidden_origin', message: 'not from there' };
@@ -99,4 +99,71 @@ test('T2: no cookie, no CORS header and no compression come from the transport',
   );
   assert.match(upgraded, /^HTTP\/1\.1 101 /);
   assert.doesNotMatch(upgraded, /permessage-deflate/);
+});
+
+/** Keeps everybody waiting until it is told what to do with them. */
+function heldEntrance() {
+  const visits: Parameters<Entrance['admit']>[1][] = [];
+  const wake = new EventTarget();
+  const entrance: Entrance = {
+    admit: (_request, visit) => {
+      visits.push(visit);
+      wake.dispatchEvent(new Event('change'));
+    },
+  };
+  const next = async () => {
+    while (visits.length === 0) await once(wake, 'change');
+    return visits.shift() as (typeof visits)[number];
+  };
+  return { entrance, next };
+}
+
+const CROWDED: CrowdRefusal = { status: 429, message: 'Too many wait.', retryAfterS: 2 };
+
+test('H29: polls, posts and upgrades wait for their turn as every other request does', async () => {
+  const { entrance, next } = heldEntrance();
+  await using rig = await TransportRig.start({ entrance });
+  const opening = fetch(rig.url('transport=polling'));
+  const first = await next();
+  assert.equal(rig.transport.connections().open, 0);
+  first.letIn();
+  const { sid } = JSON.parse((await (await opening).text()).slice(1)) as { sid: string };
+  const posting = fetch(rig.url(`transport=polling&sid=${sid}`), {
+    method: 'POST',
+    body: '40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}',
+  });
+  const post = await next();
+  assert.equal(rig.attempts.length, 0);
+  post.letIn();
+  assert.equal((await posting).status, 200);
+  const upgrading = rig.webSocket();
+  const upgrade = await next();
+  assert.equal(rig.transport.connections().open, 1);
+  upgrade.letIn();
+  await upgrading;
+  assert.equal(rig.transport.connections().open, 2);
+});
+
+test('H30: polls and upgrades for which there is no place get their refusal with Retry-After', async () => {
+  const { entrance, next } = heldEntrance();
+  await using rig = await TransportRig.start({ entrance });
+  const polling = fetch(rig.url('transport=polling'));
+  (await next()).refuse(CROWDED);
+  const refused = await polling;
+  assert.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '2']);
+  assert.deepEqual(await refused.json(), { code: 'rate_limited', message: 'Too many wait.' });
+  const upgrading = rawResponse(rig, upgradeRequest('transport=websocket'));
+  (await next()).refuse(CROWDED);
+  assert.match(await upgrading, /^HTTP\/1\.1 429 Too Many Requests\r\n(?:.+\r\n)*Retry-After: 2\r\n/);
+  assert.equal(rig.transport.connections().open, 0);
+});
+
+test('T19: what waited while the transport closed is refused when its turn comes', async () => {
+  const { entrance, next } = heldEntrance();
+  await using rig = await TransportRig.start({ entrance });
+  const polling = fetch(rig.url('transport=polling'));
+  const waiting = await next();
+  await rig.transport.close();
+  waiting.letIn();
+  assert.equal((await polling).status, 503);
 });

@@ -1,18 +1,22 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Logger } from 'pino';
-import type { DoorVerdict } from './options.ts';
+import type { DoorVerdict, Entrance } from './options.ts';
 
 export interface DoorKeeper {
   checkDoor(request: IncomingMessage): DoorVerdict;
   /** `closing` lets running connections fetch their last packets; `closed` lets nobody in. */
   readonly phase: () => 'open' | 'closing' | 'closed';
+  readonly entrance: Entrance | undefined;
+  /** For how long what this polling session posts is to be left unread. */
+  readonly holdPostMs: (sessionId: string) => number;
   readonly stalledResponseMs: number;
   readonly log: Logger;
 }
 
 type Middleware = (request: IncomingMessage, response: unknown, next: () => void) => void;
 
-const AWAY: DoorVerdict = { ok: false, status: 503, code: 'shutting_down', message: 'The server is restarting.' };
+const SESSION_ID = /[?&]sid=([^&]*)/;
+const AWAY = { ok: false, status: 503, code: 'shutting_down', message: 'The server is restarting.' } as const;
 
 /**
  * Middleware of the engine. Socket.IO's own `allowRequest` is asked only when a connection is made; this runs before every
@@ -26,16 +30,51 @@ export function doorMiddleware(keeper: DoorKeeper): Middleware {
       refuse({ request, response, verdict });
       return;
     }
-    // A poll whose answer nobody reads would keep its bytes for as long as the TCP connection lives.
-    if (response instanceof ServerResponse) response.setTimeout(keeper.stalledResponseMs, () => response.destroy());
-    next();
+    const letIn = (): void => {
+      // It may have waited.
+      const late = isAway(keeper, request);
+      if (late) refuse({ request, response, verdict: AWAY });
+      else enter(keeper, { request, response, next });
+    };
+    if (!keeper.entrance) letIn();
+    else
+      keeper.entrance.admit(request, {
+        letIn,
+        refuse: ({ status, message, retryAfterS }) => refuse({ request, response, verdict: { ok: false, status, code: 'rate_limited', message }, retryAfterS }),
+      });
   };
 }
 
-function judge(keeper: DoorKeeper, request: IncomingMessage): DoorVerdict {
+interface Entering {
+  readonly request: IncomingMessage;
+  readonly response: unknown;
+  readonly next: () => void;
+}
+
+function enter({ stalledResponseMs, holdPostMs }: DoorKeeper, { request, response, next }: Entering): void {
+  if (!(response instanceof ServerResponse)) {
+    next();
+    return;
+  }
+  // A poll whose answer nobody reads would keep its bytes for as long as the TCP connection lives.
+  response.setTimeout(stalledResponseMs, () => response.destroy());
+  const sessionId = request.method === 'POST' ? SESSION_ID.exec(request.url ?? '')?.[1] : undefined;
+  const holdMs = sessionId === undefined ? 0 : holdPostMs(sessionId);
+  if (holdMs <= 0) {
+    next();
+    return;
+  }
+  const timer = setTimeout(next, holdMs).unref();
+  response.once('close', () => clearTimeout(timer));
+}
+
+function isAway(keeper: DoorKeeper, request: IncomingMessage): boolean {
   const phase = keeper.phase();
-  if (phase === 'closed') return AWAY;
-  if (phase === 'closing' && !/[?&]sid=/.test(request.url ?? '')) return AWAY;
+  return phase === 'closed' || (phase === 'closing' && !SESSION_ID.test(request.url ?? ''));
+}
+
+function judge(keeper: DoorKeeper, request: IncomingMessage): DoorVerdict {
+  if (isAway(keeper, request)) return AWAY;
   try {
     return keeper.checkDoor(request);
   } catch (error) {
@@ -48,11 +87,13 @@ interface Refusal {
   readonly request: IncomingMessage;
   readonly response: unknown;
   readonly verdict: Extract<DoorVerdict, { ok: false }>;
+  readonly retryAfterS?: number;
 }
 
-function refuse({ request, response, verdict }: Refusal): void {
+function refuse({ request, response, verdict, retryAfterS }: Refusal): void {
   const body = JSON.stringify({ code: verdict.code, message: verdict.message });
   if (response instanceof ServerResponse) {
+    if (retryAfterS !== undefined) response.setHeader('Retry-After', retryAfterS);
     response.writeHead(verdict.status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', Connection: 'close' });
     response.end(body);
     return;
@@ -61,5 +102,6 @@ function refuse({ request, response, verdict }: Refusal): void {
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
   const head = `HTTP/1.1 ${verdict.status} ${STATUS_CODES[verdict.status] ?? 'Refused'}\r\nConnection: close\r\nContent-Type: application/json\r\n`;
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const retry = retryAfterS === undefined ? '' : `Retry-After: ${retryAfterS}\r\n`;
+  socket.end(`${head}${retry}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'socket.io';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
 import { guardOutbound } from './outbound-guard.ts';
-import { type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose } from './wire.ts';
+import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose } from './wire.ts';
 
 /*
  *            track                 join                    leave last namespace
@@ -32,6 +32,7 @@ export class EngineConnections {
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #tracked = new Map<EngineConnection, Tracked>();
+  readonly #paces = new Map<string, InboundPace>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(limits: TransportLimits, log: Logger, now: () => number) {
@@ -46,6 +47,7 @@ export class EngineConnections {
     const pace = new InboundPace(connection, { limits: this.#limits.pace, now: this.#now, onFlood: () => this.#endFlood(connection) });
     const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0, pace };
     this.#tracked.set(connection, tracked);
+    this.#paces.set(connectionIdOf(connection), pace);
     limitPollingClose(connection, this.#limits.closeGraceMs);
     guardOutbound(connection, {
       limitBytes: this.#limits.outboundBytes,
@@ -56,6 +58,7 @@ export class EngineConnections {
     });
     connection.once('close', () => {
       this.#tracked.delete(connection);
+      this.#paces.delete(connectionIdOf(connection));
       endSoon(connection, this.#limits.closeGraceMs);
     });
   }
@@ -79,6 +82,11 @@ export class EngineConnections {
     tracked.who = who;
     if (socket.nsp.name === GATEWAY_NAMESPACE) tracked.pace.allowBytes(this.#limits.gatewayBytesPerSecond);
     return true;
+  }
+
+  /** For how long what this connection posts next is to be left unread. */
+  holdPostMs(connectionId: string): number {
+    return this.#paces.get(connectionId)?.holdMs() ?? 0;
   }
 
   leave(socket: Socket): void {

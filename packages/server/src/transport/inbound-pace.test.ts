@@ -105,6 +105,57 @@ test('T21: what cannot be held is ended when it is too far over', () => {
   assert.equal(one.floods(), 1);
 });
 
+test('T21: what polls is left unread by the post: for as long as it owes, two seconds at most, and ten after it has stopped', () => {
+  const one = paced(false);
+  one.send(1, 'x'.repeat(2_000));
+  assert.equal(one.pace.holdMs(), 0);
+  one.send(1, 'x'.repeat(500));
+  assert.equal(one.pace.holdMs(), 500);
+  one.pass(200);
+  assert.equal(one.pace.holdMs(), 300);
+  one.send(1, 'x'.repeat(100_000));
+  assert.equal(one.pace.holdMs(), 2_000);
+  one.pass(9_000);
+  assert.equal(one.pace.holdMs(), 1_000, 'no more is remembered than it pays in ten seconds');
+  one.pass(1_000);
+  assert.deepEqual([one.pace.holdMs(), one.floods()], [0, 0]);
+});
+
+test('T21: bytes that come by polling too fast wait with their sender and are not lost, while others are answered', async () => {
+  const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10_000, packetDebt: 1_000 };
+  // The clock of the pace stands still: what is owed is held for as long as may be.
+  await using rig = await TransportRig.start({ agent: attaching ?? {}, limits: { pace }, now: () => 0 });
+  const other = await rig.connected('/agent', 'bob');
+  const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+  const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
+  await post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
+  await (await fetch(rig.url(`transport=polling&sid=${sid}`))).text();
+  const heard = (): number => rig.calls.filter(({ connection }) => connection.userId === 'ada').length;
+  await post(`42/agent,1["session:list",{"pad":"${'x'.repeat(12_000)}"}]\u001e42/agent,2["session:list",{}]`);
+  const before = heard();
+  const held = post('42/agent,3["session:list",{}]');
+  for (let round = 0; round < 20; round += 1) assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
+  assert.deepEqual([before, heard()], [2, 2], 'its next post is not read yet');
+  assert.equal((await held).status, 200);
+  assert.equal(heard(), 3);
+  assert.equal(rig.logged('packet_flood').length, 0);
+});
+
+test('T21: a post that is given up while it is held is forgotten, and its connection ends as others do', async () => {
+  const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10, packetDebt: 1_000 };
+  await using rig = await TransportRig.start({ limits: { pace }, now: () => 0 });
+  const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+  const url = rig.url(`transport=polling&sid=${sid}`);
+  await fetch(url, { method: 'POST', body: '40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}' });
+  const given = new AbortController();
+  const posting = fetch(url, { method: 'POST', body: '42/agent,1["session:list",{}]', signal: given.signal });
+  await Promise.race([posting, fetch(`http://127.0.0.1:${rig.port}/`)]);
+  given.abort();
+  await assert.rejects(posting, /aborted/);
+  await rig.transport.close();
+  assert.deepEqual([rig.calls.length, rig.transport.connections().open], [0, 0]);
+});
+
 test('T21: ten thousand events in the body of one poll end their connection, and others go on', async () => {
   await using rig = await TransportRig.start({ agent: attaching ?? {} });
   const other = await rig.connected('/agent', 'bob');

@@ -1,8 +1,8 @@
 import { type EngineConnection, holdReading } from './wire.ts';
 
 /*
- *   reading ── more than its pace ──► held (WebSocket: its TCP connection is not read) ── debt paid, at most 2 s ──► reading
- *      └── polling, which cannot be held, too far over ──► flooded: ended
+ *   reading ── more than its pace ──► held (its TCP connection, or the next body that it posts, is not read) ── debt paid, at most 2 s ──► reading
+ *      └── one body that was posted, and is read by then, holds far too many packets ──► flooded: ended
  */
 
 export interface PaceLimits {
@@ -10,7 +10,7 @@ export interface PaceLimits {
   readonly packetBurst: number;
   readonly bytesPerSecond: number;
   readonly byteBurst: number;
-  /** How many packets over its pace a connection that cannot be held may be. */
+  /** How many packets over its pace one that polls may be: what it has posted is read as a whole. */
   readonly packetDebt: number;
 }
 
@@ -52,21 +52,39 @@ export class InboundPace {
     this.#bytesPerSecond = Math.max(this.#bytesPerSecond, perSecond);
   }
 
+  /** For how long it is to be left unread from now on. */
+  holdMs(): number {
+    this.#refill();
+    const { packetsPerSecond } = this.#options.limits;
+    const debtMs = 1_000 * Math.max(-this.#packets / packetsPerSecond, -this.#bytes / this.#bytesPerSecond);
+    return Math.max(0, Math.min(LONGEST_HOLD_MS, debtMs));
+  }
+
   #count(connection: EngineConnection, bytes: number): void {
-    const { limits, now, onFlood } = this.#options;
+    this.#refill();
+    this.#packets -= 1;
+    this.#bytes -= bytes;
+    const holdMs = this.holdMs();
+    if (holdMs === 0 || connection.readyState !== 'open') return;
+    if (holdReading(connection, holdMs)) this.#forgivePackets();
+    else if (-this.#packets > this.#options.limits.packetDebt) this.#options.onFlood();
+    this.#forgiveBytes();
+  }
+
+  #refill(): void {
+    const { limits, now } = this.#options;
     const at = now();
     const seconds = Math.max(0, at - this.#countedAt) / 1_000;
     this.#countedAt = at;
-    this.#packets = Math.min(limits.packetBurst, this.#packets + seconds * limits.packetsPerSecond) - 1;
-    this.#bytes = Math.min(limits.byteBurst, this.#bytes + seconds * this.#bytesPerSecond) - bytes;
-    const debtMs = 1_000 * Math.max(-this.#packets / limits.packetsPerSecond, -this.#bytes / this.#bytesPerSecond);
-    if (debtMs <= 0 || connection.readyState !== 'open') return;
-    if (holdReading(connection, Math.min(LONGEST_HOLD_MS, debtMs))) this.#forgive();
-    else if (-this.#packets > limits.packetDebt) onFlood();
+    this.#packets = Math.min(limits.packetBurst, this.#packets + seconds * limits.packetsPerSecond);
+    this.#bytes = Math.min(limits.byteBurst, this.#bytes + seconds * this.#bytesPerSecond);
   }
 
-  #forgive(): void {
+  #forgivePackets(): void {
     this.#packets = Math.max(this.#packets, -LONGEST_DEBT_S * this.#options.limits.packetsPerSecond);
+  }
+
+  #forgiveBytes(): void {
     this.#bytes = Math.max(this.#bytes, -LONGEST_DEBT_S * this.#bytesPerSecond);
   }
 }

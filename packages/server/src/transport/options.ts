@@ -8,6 +8,18 @@ export type NamespaceName = 'agent' | 'gateway';
 /** The door's verdict over one HTTP request: Host and Origin, before anything else looks at it. */
 export type DoorVerdict = { readonly ok: true } | { readonly ok: false; readonly status: number; readonly code: HandshakeCode; readonly message: string };
 
+/** Too many wait. */
+export interface CrowdRefusal {
+  readonly status: number;
+  readonly message: string;
+  readonly retryAfterS: number;
+}
+
+export interface Entrance {
+  /** Calls one of the two, now or later; neither when the connection ends first. */
+  admit(request: IncomingMessage, visit: { letIn(): void; refuse(refusal: CrowdRefusal): void }): void;
+}
+
 /** What a socket offers to be let in. The credential is never logged. */
 export interface SignInAttempt {
   readonly namespace: NamespaceName;
@@ -38,6 +50,8 @@ export type SignInResult = { readonly ok: true; readonly principal: Principal } 
 export interface TransportOptions {
   readonly httpServer: HttpServer;
   checkDoor(request: IncomingMessage): DoorVerdict;
+  /** Lets requests, polls and upgrades in when it is their turn; all at once when it is left out. */
+  readonly entrance?: Entrance | undefined;
   /** Where a request really came from. */
   addressOf(request: IncomingMessage): string;
   authenticate(attempt: SignInAttempt): Promise<SignInResult>;

@@ -84,7 +84,14 @@ class SocketTransport implements Transport {
     this.#gateway = this.#io.of(GATEWAY_NAMESPACE);
     this.fanout = roomFanout(this.#agent);
     this.#io.engine.use(
-      doorMiddleware({ checkDoor: (request) => options.checkDoor(request), phase: () => this.#doorPhase(), stalledResponseMs: 30_000, log: this.#log }),
+      doorMiddleware({
+        checkDoor: (request) => options.checkDoor(request),
+        phase: () => this.#doorPhase(),
+        entrance: options.entrance,
+        holdPostMs: (sessionId) => this.#connections.holdPostMs(sessionId),
+        stalledResponseMs: 30_000,
+        log: this.#log,
+      }),
     );
     this.#io.engine.on('connection', (connection: Socket['conn']) => this.#connections.track(connection));
     this.#guardNamespaces();

@@ -21,6 +21,11 @@ function webSocketOf(connection: EngineConnection): WebSocketLike | undefined {
   return (connection.transport as unknown as { socket?: WebSocketLike }).socket;
 }
 
+/** The `sid` of its polls. */
+export function connectionIdOf(connection: EngineConnection): string {
+  return (connection as unknown as { readonly id: string }).id;
+}
+
 /** Bytes handed to the WebSocket that the kernel has not taken yet; 0 for polling, whose answers are watched at the door. */
 export function unsentBytes(connection: EngineConnection): number {
   return webSocketOf(connection)?.bufferedAmount ?? 0;
