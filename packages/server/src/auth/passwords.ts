@@ -12,6 +12,13 @@ export type PasswordCheck =
   | { readonly ok: false; readonly code: 'busy' }
   | { readonly ok: false; readonly code: 'wrong' /** Whose address it is. */; readonly userId?: string | undefined };
 
+export interface Replacement {
+  /** What the old password was found to be right against; undefined for those who have none yet. */
+  readonly former: string | undefined;
+  readonly hash: string;
+  readonly keptSessionId: string | undefined;
+}
+
 /** Passwords of people: stored as better-auth's scrypt hashes, looked up by address. */
 export class Passwords {
   readonly #pool: Pick<Pool, 'query'>;
@@ -35,13 +42,21 @@ export class Passwords {
     return row && isRight ? { ok: true, userId: row.user_id, hash: row.password } : { ok: false, code: 'wrong', userId: row?.user_id };
   }
 
-  /** Whether it is this person's; undefined when too many wait to know such things. */
-  async isOf(userId: string, password: string): Promise<boolean | undefined> {
+  /** Whether it is this person's. */
+  async checkOf(userId: string, password: string): Promise<PasswordCheck> {
+    const hash = await this.hashOf(userId);
+    const isRight = await this.#verify(hash, password);
+    if (isRight === undefined) return { ok: false, code: 'busy' };
+    return hash !== undefined && isRight ? { ok: true, userId, hash } : { ok: false, code: 'wrong', userId };
+  }
+
+  /** What is stored for this person now; undefined for those who have none. */
+  async hashOf(userId: string): Promise<string | undefined> {
     const { rows } = await this.#pool.query<{ password: string }>(
       'select password from accounts where user_id = $1 and provider_id = $2 and password is not null',
       [userId, PROVIDER],
     );
-    return this.#verify(rows[0]?.password, password);
+    return rows[0]?.password;
   }
 
   /** Whether this very hash is still the one: a check takes its time, and the password may be another one by the end of it. */
@@ -50,18 +65,31 @@ export class Passwords {
     return rows.length > 0;
   }
 
-  /** Its hash, as `store` takes it. */
+  /** Its hash, as `replace` takes it. */
   async hash(password: string): Promise<string> {
     const { hashPassword } = await import('better-auth/crypto');
     return hashPassword(password);
   }
 
-  async store(userId: string, hash: string): Promise<void> {
-    await this.#pool.query(
-      `insert into accounts (id, account_id, provider_id, user_id, password) values ($1, $2::text, $3, $2::uuid, $4)
-       on conflict (provider_id, account_id) do update set password = excluded.password, updated_at = now()`,
-      [uuidv7(), userId, PROVIDER, hash],
+  /**
+   * Puts it in the place of this very hash, or of none, and ends the person's other browser sessions in the same moment: a change by one of
+   * those that is under way finds either another hash than its own, or its session over. The ids of those sessions; undefined when something
+   * else stands there by now.
+   */
+  async replace(userId: string, { former, hash, keptSessionId }: Replacement): Promise<readonly string[] | undefined> {
+    const changed =
+      former === undefined
+        ? `insert into accounts (id, account_id, provider_id, user_id, password) values ($5, $1::text, $2, $1::uuid, $3)
+           on conflict (provider_id, account_id) do update set password = excluded.password, updated_at = now() where accounts.password is null
+           returning user_id`
+        : 'update accounts set password = $3, updated_at = now() where user_id = $1::uuid and provider_id = $2 and password = $5 returning user_id';
+    const { rows } = await this.#pool.query<{ ended: readonly string[] }>(
+      `with changed as (${changed}),
+       ended as (delete from auth_sessions using changed where auth_sessions.user_id = changed.user_id and auth_sessions.id is distinct from $4 returning id)
+       select array(select id::text from ended) as ended from changed`,
+      [userId, PROVIDER, hash, keptSessionId ?? null, former ?? uuidv7()],
     );
+    return rows[0]?.ended;
   }
 
   async forget(userId: string): Promise<void> {

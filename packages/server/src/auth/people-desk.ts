@@ -45,6 +45,8 @@ const OWNERS_ONLY = refuse('forbidden', 'Only an owner can do that.');
 const NOBODY = refuse('not_found', 'There is no such person.');
 const STAYS = refuse('conflict', 'The first owner stays an owner and cannot be kept out: somebody must be able to come in.');
 const NOT_YOURSELF = refuse('conflict', 'That would end your own way in. Ask another owner.');
+const WRONG_PASSWORD = refuse('forbidden', 'The current password is wrong.');
+const CHANGED_MEANWHILE = refuse('conflict', 'The password has been changed meanwhile. Sign in with the new one.');
 const EMAIL_TAKEN = refuse('conflict', 'Somebody here has this address already. Take another.');
 
 /** What people change about accounts (rules A4, A5 and A8 to A10): their own, and for owners those of others. */
@@ -71,21 +73,26 @@ export class PeopleDesk {
     asker: Asker,
     { current, password }: { readonly current?: string | undefined; readonly password: string },
   ): Promise<PeopleAnswer<number>> {
-    const { accounts, passwords, devices, steps } = this.#parts;
+    const { accounts, passwords, devices, steps, onEnded } = this.#parts;
     const { userId, credentialId, path } = asker.principal;
     const person = await accounts.find(userId);
     if (person?.email === undefined) return refuse('conflict', 'Give your address first: you sign in with it and the password.');
-    if (person.hasPassword && !(await this.#isFresh(asker))) {
-      const refused = await this.checkPassword(asker, current);
-      if (refused) return refused;
-    }
+    // Before the session is asked whether it may leave it out: whoever changes it ends the session in the same moment.
+    const former = await passwords.hashOf(userId);
+    const mayLeaveOut = former === undefined || (await this.#isFresh(asker));
+    const right = mayLeaveOut ? done(former) : await this.#rightPassword(asker, current);
+    if (!right.ok) return right;
     const fault = passwordFault(password, { name: person.name, email: person.email });
     if (fault !== undefined) return refuse('invalid_payload', fault);
-    await passwords.store(userId, await passwords.hash(password));
+    const keptSessionId = path === 'cookie' ? credentialId : undefined;
+    const ended = await passwords.replace(userId, { former: right.data, hash: await passwords.hash(password), keptSessionId });
+    if (!ended) return mayLeaveOut ? CHANGED_MEANWHILE : WRONG_PASSWORD;
+    for (const sessionId of ended) onEnded(sessionId);
     await steps.endAll(userId);
-    const ended = await devices.endOthers(userId, path === 'cookie' ? credentialId : undefined);
+    // Once more: a sign-in with the old one may have opened a session meanwhile.
+    const endedLate = await devices.endOthers(userId, keptSessionId);
     await this.#note(asker, { action: 'password_changed' });
-    return done(ended);
+    return done(ended.length + endedLate);
   }
 
   /** Whether the old password may be left out, because its person came in by a link just now. */
@@ -184,14 +191,19 @@ export class PeopleDesk {
 
   /** Undefined when it is theirs; otherwise why not. */
   async checkPassword(asker: Asker, current: string | undefined): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
+    const right = await this.#rightPassword(asker, current);
+    return right.ok ? undefined : right;
+  }
+
+  /** What it was found to be right against. */
+  async #rightPassword(asker: Asker, current: string | undefined): Promise<PeopleAnswer<string>> {
     const { limiter, passwords } = this.#parts;
     const admission = limiter.take('current password', asker.principal.userId);
     if (!admission.ok) return tooMany(admission.retryAfterMs);
-    const isRight = await passwords.isOf(asker.principal.userId, current ?? '');
-    if (isRight === undefined) return tooMany(2_000);
-    if (!isRight) return refuse('forbidden', 'The current password is wrong.');
+    const check = await passwords.checkOf(asker.principal.userId, current ?? '');
+    if (!check.ok) return check.code === 'busy' ? tooMany(2_000) : WRONG_PASSWORD;
     limiter.giveBack('current password', asker.principal.userId);
-    return undefined;
+    return done(check.hash);
   }
 
   async #isFresh({ principal }: Asker): Promise<boolean> {

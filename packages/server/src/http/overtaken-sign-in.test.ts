@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { base32 } from '@better-auth/utils/base32';
 import { within } from '@tendon/testing';
 import type { Pool } from 'pg';
+import { cookiePair } from '../auth/auth-rig.ts';
 import { codeAt } from '../auth/one-time-code.ts';
 import { SecondFactors } from '../auth/second-factors.ts';
 import { Keyring } from '../secrets/keyring.ts';
-import { type Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
+import { Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
 
 /* Sign-ins that something overtakes between two of their steps. A lock of the database holds them up there. */
 
@@ -107,6 +108,89 @@ test('A4: strangers who try the old password without pause while it is changed a
   isChanged = true;
   await Promise.all(strangers);
   assert.equal(await countOf(rig, 'auth_sessions', ada.id), 1);
+});
+
+/** Another browser of the first owner, signed in by a link. */
+async function byLink(rig: PeopleRig): Promise<Browser> {
+  const link = new URL(await rig.auth.auth.signInLink());
+  const answer = await rig.ask('GET', `${link.pathname}${link.search}`);
+  return new Browser(rig, cookiePair(String(answer.headers['set-cookie']?.[0])));
+}
+
+const OTHER = 'a third horse of somebody';
+const change = (browser: Browser, password: string, current?: string) => browser.post('/api/account/password', { current, password });
+
+test('A4: of two changes that found the same password right only the first is stored; the other is refused as with a wrong one', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const thief = rig.stranger();
+  assert.equal((await signIn(thief, ada.email)).status, 200);
+  const pool = poolOf(rig);
+  const answers: ReturnType<typeof change>[] = [];
+  // Both have found it right, and wait to store theirs: the owner of the account first.
+  await whileLocked(pool, `select 1 from accounts where user_id = '${ada.id}' for update`, async () => {
+    answers.push(change(ada, NEW, PASSWORD));
+    await untilHeldUp(pool);
+    answers.push(change(thief, OTHER, PASSWORD));
+    await untilHeldUp(pool, 2);
+  });
+  const [first, second] = await Promise.all(answers);
+  assert.ok(first && second);
+  assert.deepEqual(json(first), { ended: 1 });
+  assert.deepEqual(refusal(second), { status: 403, code: 'forbidden', message: 'The current password is wrong.' });
+  assert.deepEqual([(await ada.get('/api/me')).status, (await thief.get('/api/me')).status], [200, 401]);
+  const tries = [NEW, OTHER, PASSWORD].map((password) => rig.stranger().post('/api/auth/sign-in', { email: ada.email, password }));
+  assert.deepEqual(
+    (await Promise.all(tries)).map(({ status }) => status),
+    [200, 401, 401],
+  );
+});
+
+/** The first owner with an address, and with another browser. */
+async function withStolenBrowser(rig: PeopleRig): Promise<Browser> {
+  assert.equal((await rig.owner.post('/api/account', { name: 'Olga', email: 'olga@example.org' })).status, 200);
+  return byLink(rig);
+}
+
+async function statuses(answers: readonly ReturnType<Browser['get']>[]): Promise<readonly number[]> {
+  return (await Promise.all(answers)).map(({ status }) => status);
+}
+
+const tryPasswords = (rig: PeopleRig, passwords: readonly string[]) =>
+  statuses(passwords.map((password) => rig.stranger().post('/api/auth/sign-in', { email: 'olga@example.org', password })));
+
+test('A4: of two first passwords one is stored, and whoever gave the other is out', async () => {
+  await using rig = await peopleRig();
+  const stolen = await withStolenBrowser(rig);
+  const answers: ReturnType<typeof change>[] = [];
+  await whileLocked(poolOf(rig), 'lock table accounts in share mode', async () => {
+    answers.push(change(rig.owner, NEW), change(stolen, OTHER));
+    await untilHeldUp(poolOf(rig), 2);
+  });
+  const [owners, others] = await statuses(answers);
+  const isOwners = owners === 200;
+  assert.deepEqual([owners, others], isOwners ? [200, 409] : [409, 200]);
+  assert.deepEqual(await tryPasswords(rig, [NEW, OTHER]), isOwners ? [200, 401] : [401, 200]);
+  assert.equal((await (isOwners ? stolen : rig.owner).get('/api/me')).status, 401);
+});
+
+test('A4: whoever may leave the old password out changes nothing after another change', async () => {
+  await using rig = await peopleRig();
+  await withStolenBrowser(rig);
+  assert.equal((await change(rig.owner, PASSWORD)).status, 200);
+  const stolen = await byLink(rig);
+  const pool = poolOf(rig);
+  const { rows } = await pool.query<{ id: string }>('select id from auth_sessions order by created_at desc, id desc limit 1');
+  const answers: ReturnType<typeof change>[] = [];
+  // The new password is about to be stored, and the stolen session to end: nobody may see the one without the other.
+  await whileLocked(pool, `select 1 from auth_sessions where id = '${rows[0]?.id}' for update`, async () => {
+    answers.push(change(rig.owner, NEW));
+    await untilHeldUp(pool);
+    answers.push(change(stolen, OTHER));
+    await Promise.race([untilHeldUp(pool, 2), answers[1]]);
+  });
+  assert.deepEqual(await statuses(answers), [200, 409]);
+  assert.deepEqual(await tryPasswords(rig, [NEW, OTHER, PASSWORD]), [200, 401, 401]);
 });
 
 test('A23: a person owes at most ten codes at once, and the newest step is among them', async () => {
