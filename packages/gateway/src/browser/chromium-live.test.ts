@@ -131,6 +131,19 @@ test('W21, W24: however often somebody wants to see, the last picture is shown t
   await live.until('it, now that the line is free', () => live.frames.length > told);
 });
 
+test('W21, W26: a watch that is switched off and on whenever it has shown something shows three pictures in a second at most', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/red');
+  for (let round = 1; round <= 6; round += 1) {
+    live.watch();
+    await live.until('a picture', () => live.frames.length >= round);
+    live.watch({ forMs: 0 });
+  }
+  const took = Date.parse(live.frames.at(-1)?.at ?? '') - Date.parse(live.frames[0]?.at ?? '');
+  assert.ok(live.frames.length <= took / 300 + 2, `${live.frames.length} pictures in ${took} ms`);
+});
+
 test('W22: the current tab is followed: opened, changed back, closed, crashed', async () => {
   await using rig = await openPages(PAGES);
   using live = watchPages(rig);

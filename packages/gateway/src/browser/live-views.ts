@@ -5,6 +5,7 @@ import type { PolicyFile } from '../policy/policy-file.ts';
 import { cleanText, cutBefore } from '../tools/truncation.ts';
 import type { BrowserHost } from './browser-host.ts';
 import { type Picture, Screencast } from './screencast.ts';
+import { WatchPace } from './watch-pace.ts';
 
 /*
  * What the server shows to people of this machine's browser, per session:
@@ -14,7 +15,8 @@ import { type Picture, Screencast } from './screencast.ts';
  *                                    └ a page is current: its pictures, and those of the page that is current after it
  *
  * The server is not trusted: only pages of the session that it names are shown, which this gateway itself has opened for it, and a picture is all
- * that it gets. A watch opens and changes nothing.
+ * that it gets. A watch opens and changes nothing. However it is switched off and on, and whatever sessions are named, all of it keeps its pace:
+ * a command that begins or renews a watch waits for its turn, one that ends it does not.
  */
 
 export interface LiveViewsOptions {
@@ -26,6 +28,7 @@ export interface LiveViewsOptions {
   /** Whether what is told now leaves at once. */
   readonly isFree: () => boolean;
   readonly now: () => Date;
+  readonly monotonicMs?: () => number;
   /** Its owner can see here when somebody looks. */
   readonly log: Pick<Logger, 'info'>;
 }
@@ -45,11 +48,14 @@ export class LiveViews {
   readonly #views = new Map<string, View>();
   readonly #unsubscribe: () => void;
   readonly #waiting = new Map<string, BrowserWatch>();
+  readonly #pace: WatchPace;
+  #turn: NodeJS.Timeout | undefined;
   #working: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(options: LiveViewsOptions) {
     this.#options = options;
+    this.#pace = new WatchPace(options.monotonicMs ?? (() => performance.now()));
     this.#unsubscribe = options.browser.subscribe((sessionId) => {
       const view = this.#views.get(sessionId);
       if (view && view.state !== 'refused') this.#follow(view);
@@ -60,29 +66,46 @@ export class LiveViews {
   take(payload: unknown): void {
     const checked = validate(browserWatchSchema, payload);
     if (!checked.ok || this.#isClosed) return;
-    const { sessionId, anew } = checked.data;
+    const { sessionId, anew, forMs } = checked.data;
     const before = this.#waiting.get(sessionId);
-    if (!before && this.#waiting.size >= MOST_WAITING) return;
+    const endsOne = forMs === 0 && this.#views.has(sessionId);
+    if (!before && !endsOne && this.#waiting.size >= MOST_WAITING) return;
+    // An end is not held up by what waits.
+    if (forMs === 0) this.#waiting.delete(sessionId);
     this.#waiting.set(sessionId, { ...checked.data, anew: anew || before?.anew === true });
-    this.#working ??= this.#takeAll().finally(() => {
-      this.#working = undefined;
-    });
+    this.#work();
   }
 
   /** Ends every watch. May be called twice. */
   close(): void {
     this.#isClosed = true;
+    clearTimeout(this.#turn);
     this.#waiting.clear();
     this.#unsubscribe();
     for (const view of [...this.#views.values()]) this.#end(view);
   }
 
+  #work(): void {
+    this.#working ??= this.#takeAll().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
   async #takeAll(): Promise<void> {
+    clearTimeout(this.#turn);
+    this.#pace.forgetAllBut(this.#views);
+    let soonestMs: number | undefined;
     for (const [sessionId, watch] of this.#waiting) {
+      const waitMs = watch.forMs === 0 ? 0 : this.#pace.take(sessionId);
+      if (waitMs > 0) {
+        soonestMs = Math.min(waitMs, soonestMs ?? waitMs);
+        continue;
+      }
       this.#waiting.delete(sessionId);
       // What is wrong with one page costs this command alone: it comes again.
       await this.#take(watch).catch(() => undefined);
     }
+    if (soonestMs !== undefined && !this.#isClosed) this.#turn = setTimeout(() => this.#work(), Math.ceil(soonestMs));
   }
 
   async #take({ sessionId, forMs, anew }: BrowserWatch): Promise<void> {
@@ -124,6 +147,7 @@ export class LiveViews {
       view.state = 'shown';
       view.cast = new Screencast({
         page: current,
+        pace: this.#pace.of(view.sessionId),
         mostCharacters: LIMITS.browserImageLength,
         isFree: this.#options.isFree,
         show: (picture) => this.#show(view, picture),

@@ -1,5 +1,6 @@
 import type { CDPSession, Page } from 'playwright-core';
 import { within } from './time-limit.ts';
+import { GAP_MS, type ViewPace } from './watch-pace.ts';
 
 /*
  * The picture of one page, for as long as somebody watches:
@@ -25,6 +26,8 @@ export interface Picture {
 
 export interface ScreencastOptions {
   readonly page: Page;
+  /** Of the session: that of the cast before this one goes on. */
+  readonly pace: ViewPace;
   readonly show: (picture: Picture) => void;
   /** Whether a picture would leave at once, instead of waiting behind others. */
   readonly isFree: () => boolean;
@@ -38,7 +41,6 @@ interface CdpFrame {
   readonly sessionId: number;
 }
 
-const GAP_MS = 300;
 const QUIET_MS = 700;
 const RETRY_MS = 100;
 const ANSWER_MS = 1_000;
@@ -55,8 +57,6 @@ export class Screencast {
   #unacknowledged: number[] = [];
   #newest: CdpFrame | undefined;
   #lastShown: Picture | undefined;
-  /** When something was shown, asked or cast anew last. */
-  #lastTurnAt = Number.NEGATIVE_INFINITY;
   #isAskedAgain = false;
   #isWantedAnew = false;
   /** The last picture is looked at again when it is its turn. */
@@ -144,7 +144,7 @@ export class Screencast {
 
   #showSoon(): void {
     if (this.#pace !== undefined || this.#isClosed) return;
-    const wait = this.#lastTurnAt + GAP_MS - performance.now();
+    const wait = this.#options.pace.turnAt + GAP_MS - performance.now();
     if (wait <= 0 && this.#options.isFree()) void this.#takeTurn().catch(() => undefined);
     else
       this.#pace = setTimeout(
@@ -163,7 +163,7 @@ export class Screencast {
       if (this.#isWantedAgain) this.#showSoon();
     } else if (this.#isWantedAgain) {
       this.#isWantedAgain = false;
-      this.#lastTurnAt = performance.now();
+      this.#options.pace.turnAt = performance.now();
       if (this.#lastShown) await this.#showAgain(this.#lastShown);
       else this.#castAgain();
     }
@@ -178,7 +178,7 @@ export class Screencast {
       this.#coarser();
       return;
     }
-    this.#lastTurnAt = performance.now();
+    this.#options.pace.turnAt = performance.now();
     const words = await this.#words();
     if (this.#isClosed) return;
     const { deviceWidth, deviceHeight } = frame.metadata;

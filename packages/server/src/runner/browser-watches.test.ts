@@ -111,3 +111,20 @@ test('R23: however often people begin to watch a session, its machine is asked f
   await rig.pass(1_000);
   assert.equal(rig.anew(), 2, 'nobody waits');
 });
+
+test('R23: a watch that is switched off and on without pause, by one or by several, has its machine asked once a second', async () => {
+  using rig = watchesRig();
+  const people = [person(), person()];
+  for (let round = 0; round < 50; round += 1)
+    for (const one of people) {
+      await rig.watches.watch(one, 'session');
+      rig.watches.unwatch(one, 'session');
+    }
+  await rig.watches.watch(person(), 'session');
+  assert.equal(rig.anew(), 1);
+  await rig.pass(1_000);
+  assert.equal(rig.anew(), 2, 'for whoever watches at last');
+  await rig.pass(1_000);
+  await rig.watches.watch(person(), 'another session');
+  assert.equal(rig.anew(), 3, 'each session has a pace of its own');
+});

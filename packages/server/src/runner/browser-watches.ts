@@ -20,7 +20,7 @@ import { NO_SESSION } from './session-reading.ts';
 /** Machine and owner are looked up again so often: a session may be moved, and machines come and go. */
 const TICK_MS = 2_000;
 const SILENT_AFTER_MS = 8_000;
-/** However often somebody begins to watch, a machine is asked for its last picture once in so long. */
+/** However often somebody begins to watch, and stops, a machine is asked for its last picture once in so long. */
 const ANEW_EVERY_MS = 1_000;
 const LOOK_UP_FAILED = 'a session that is watched could not be looked up';
 const TOO_MANY = `This page watches ${LIMITS.browserWatches} browsers already. Stop watching one of them.`;
@@ -58,6 +58,8 @@ export class BrowserWatches {
   readonly #watched = new Map<string, Watched>();
   /** What each connection wants to watch, also while it is looked up. */
   readonly #wishes = new Map<AgentConnection, Set<string>>();
+  /** When a machine was last asked for sessions that nobody watches any more. */
+  readonly #askedBefore = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -125,6 +127,7 @@ export class BrowserWatches {
     this.#isClosed = true;
     clearInterval(this.#timer);
     this.#watched.clear();
+    this.#askedBefore.clear();
     this.#wishes.clear();
     this.#machineViews.close();
   }
@@ -144,7 +147,7 @@ export class BrowserWatches {
   #begin(sessionId: string, ownerId: string): Watched {
     const watched: Watched = {
       ...{ sessionId, ownerId, watchers: new Set(), gatewayId: undefined, waitingSinceMs: undefined, state: 'starting', isLookedUp: false },
-      ...{ askedAnewAtMs: Number.NEGATIVE_INFINITY, isToBeAsked: false },
+      ...{ askedAnewAtMs: this.#askedBefore.get(sessionId) ?? Number.NEGATIVE_INFINITY, isToBeAsked: false },
     };
     this.#watched.set(sessionId, watched);
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
@@ -154,6 +157,9 @@ export class BrowserWatches {
   #end(watched: Watched): void {
     this.#watched.delete(watched.sessionId);
     this.#release(watched);
+    this.#askedBefore.set(watched.sessionId, watched.askedAnewAtMs);
+    const since = this.#options.monotonicMs() - ANEW_EVERY_MS;
+    for (const [sessionId, askedAtMs] of this.#askedBefore) if (askedAtMs <= since) this.#askedBefore.delete(sessionId);
     if (this.#watched.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
