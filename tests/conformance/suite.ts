@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const root = join(import.meta.dirname, '../..');
 const SUITE = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
-const CLIENT = join(root, 'packages/gateway/src/mcp/conformance-client-rig.ts');
+const CLIENT = join(root, 'packages/mcp/src/conformance-client-rig.ts');
 const LIMIT_MS = 30_000;
 
 export interface Scenario {

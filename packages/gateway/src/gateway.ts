@@ -1,3 +1,4 @@
+import type { McpTools } from '@tendon/mcp';
 import { GATEWAY_COMMANDS, LIMITS, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import { BrowserHost } from './browser/browser-host.ts';
@@ -12,7 +13,6 @@ import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
 import { ToolsTeller } from './link/tools-teller.ts';
-import type { McpTools } from './mcp/mcp-host.ts';
 import { type NetworkTarget, targetOf } from './network/network-rules.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
 import type { PolicyFile } from './policy/policy-file.ts';

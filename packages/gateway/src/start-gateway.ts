@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { lateAnswer, McpHost } from '@tendon/mcp';
 import { v7 as newId } from 'uuid';
 import { settleBrowser } from './browser/browser-process.ts';
 import { Gateway, type GatewayHandle, type GatewayOptions } from './gateway.ts';
@@ -8,7 +9,6 @@ import { Journal } from './journal/journal.ts';
 import { settleLeftovers } from './journal/leftovers.ts';
 import { waitForOwnerLock } from './journal/owner-lock.ts';
 import { openGatewaySocket } from './link/gateway-socket.ts';
-import { McpHost } from './mcp/mcp-host.ts';
 import { PolicyFile } from './policy/policy-file.ts';
 import { type SandboxSaid, sandboxOf } from './sandbox/sandbox-said.ts';
 import { GatewayStartError } from './start-error.ts';
@@ -16,6 +16,7 @@ import { ToolFault } from './tools/faults.ts';
 import { withMcpTools } from './tools/machine-registry.ts';
 import { openSpoolFolder } from './tools/output-spool.ts';
 import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
+import { endedEarly, endReason } from './tools/tool.ts';
 import { openWorkspace, type Workspace } from './tools/workspace.ts';
 import { Snapshots } from './undo/snapshots.ts';
 
@@ -58,6 +59,12 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
 function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: readonly Workspace[]): Promise<McpHost> {
   return McpHost.open({
     files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses, credentials: folders.mcpCredentials },
+    place: {
+      endedEarly: (signal, durationMs) => {
+        const reason = endReason(signal);
+        return reason.kind === 'timeout' ? lateAnswer(reason.limitMs, durationMs) : endedEarly(reason, '', { durationMs });
+      },
+    },
     folder: workspaces[0]?.root ?? folders.home,
     version: options.version,
     env: process.env,

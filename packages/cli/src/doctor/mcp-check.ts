@@ -6,7 +6,7 @@ const subject = 'mcp';
 
 /** The MCP servers of this machine's gateway: what is wrong in mcp.json, and which of their commands are not there. It starts none. */
 export async function checkMcp(home: string, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {
-  const { readMcpConfig, howToInstall } = await import('@tendon/gateway/mcp-settings');
+  const { readMcpConfig, howToInstall } = await import('@tendon/mcp/settings');
   const { servers, faults } = await readMcpConfig(join(home, 'mcp.json'), env);
   const wrong = faults.map(({ line }): Finding => ({ subject, state: 'missing', detail: line }));
   const absent = servers.flatMap((server): Finding[] => {

@@ -3,11 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { findCallProcesses, identify, killCallProcesses, type ProcessIdentity, shellEnvironment } from '@tendon/system';
 import { z } from 'zod';
 import { ToolFault } from '../tools/faults.ts';
-import { identify, type ProcessIdentity } from '../tools/process-table.ts';
-import { findCallProcesses, killCallProcesses } from '../tools/process-tree.ts';
-import { shellEnvironment } from '../tools/shell-environment.ts';
 import { PipeTransport } from './pipe-transport.ts';
 import { within } from './time-limit.ts';
 

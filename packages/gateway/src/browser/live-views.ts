@@ -1,8 +1,8 @@
 import { type BrowserWatch, browserWatchSchema, type GatewayRequest, LIMITS, type MachineBrowserState, validate } from '@tendon/protocol';
+import { cleanText, cutBefore } from '@tendon/protocol/truncation';
 import type { Logger } from 'pino';
 import { mayBeWatched } from '../policy/live-view.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
-import { cleanText, cutBefore } from '../tools/truncation.ts';
 import type { BrowserHost } from './browser-host.ts';
 import { type Picture, Screencast } from './screencast.ts';
 import { WatchPace } from './watch-pace.ts';

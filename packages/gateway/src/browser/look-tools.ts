@@ -1,7 +1,7 @@
 import { type ToolResult, textResult } from '@tendon/protocol';
+import { cleanText, cutBefore } from '@tendon/protocol/truncation';
 import { ToolFault } from '../tools/faults.ts';
 import type { LocalTool } from '../tools/tool.ts';
-import { cleanText, cutBefore } from '../tools/truncation.ts';
 import { locate } from './elements.ts';
 import { pageState, shownUrl } from './page-state.ts';
 import { lookAtPage, type PageWork } from './use-page.ts';

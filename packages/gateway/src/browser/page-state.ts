@@ -1,5 +1,5 @@
+import { cleanText, cutBefore } from '@tendon/protocol/truncation';
 import type { Page } from 'playwright-core';
-import { cleanText, cutBefore } from '../tools/truncation.ts';
 import type { BrowserSession } from './browser-session.ts';
 import { within } from './time-limit.ts';
 

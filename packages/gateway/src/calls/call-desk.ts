@@ -1,4 +1,5 @@
 import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
+import { fitResult } from '@tendon/protocol/truncation';
 import type { Logger } from 'pino';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -6,7 +7,6 @@ import { OUTCOME_UNKNOWN } from '../journal/leftovers.ts';
 import type { CommandNetworks } from '../sandbox/command-networks.ts';
 import type { Background } from '../tools/background.ts';
 import { type EndReason, endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
-import { fitResult } from '../tools/truncation.ts';
 import { CallBook } from './call-book.ts';
 import { type CheckOptions, checkContent, checkPolicy, checkShape, type Refusal, type RunnableCall } from './check-call.ts';
 

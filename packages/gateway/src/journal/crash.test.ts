@@ -5,12 +5,11 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { findCallProcesses, identify } from '@tendon/system';
 import { commandFor, startServerDouble } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { startGateway } from '../index.ts';
-import { identify } from '../tools/process-table.ts';
-import { findCallProcesses } from '../tools/process-tree.ts';
 import { Journal } from './journal.ts';
 import { settleLeftovers } from './leftovers.ts';
 

@@ -1,6 +1,6 @@
 import { idSchema, type ToolResult, toolResultSchema } from '@tendon/protocol';
+import type { ProcessIdentity } from '@tendon/system';
 import { z } from 'zod';
-import type { ProcessIdentity } from '../tools/process-table.ts';
 
 /*
  * A call in the journal:

@@ -1,6 +1,6 @@
 import { type ToolResult, textResult } from '@tendon/protocol';
+import { killCallProcesses } from '@tendon/system';
 import type { Logger } from 'pino';
-import { killCallProcesses } from '../tools/process-tree.ts';
 import type { Journal } from './journal.ts';
 
 export const OUTCOME_UNKNOWN =

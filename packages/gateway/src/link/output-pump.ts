@@ -1,4 +1,4 @@
-import { cleanText } from '../tools/truncation.ts';
+import { cleanText } from '@tendon/protocol/truncation';
 import type { GatewaySocket } from './gateway-socket.ts';
 
 /** One packet per so many milliseconds for all calls together: at most 33 of the 50 events a second that the server allows. */

@@ -8,9 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { findCallProcesses } from '@tendon/system';
 import { until } from '@tendon/testing';
 import { policySchema } from '../policy/policy.ts';
-import { findCallProcesses } from '../tools/process-tree.ts';
 import { cancelled, openBench, type ToolBench, textOf } from '../tools/tool-bench-rig.ts';
 import type { SandboxSettings } from './sandbox.ts';
 

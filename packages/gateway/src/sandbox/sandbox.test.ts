@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { findCallProcesses } from '../tools/process-tree.ts';
+import { findCallProcesses } from '@tendon/system';
 import { cancelled, openBench, textOf } from '../tools/tool-bench-rig.ts';
 import { type SandboxSettings, sandboxState } from './sandbox.ts';
 

@@ -1,9 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type CallProcesses, killCallProcesses, mayBeAlive } from '@tendon/system';
 import type { NetworkSeat } from '../sandbox/command-networks.ts';
 import type { OutputPipe } from './output-pipe.ts';
 import { OutputSpool } from './output-spool.ts';
-import { type CallProcesses, killCallProcesses, mayBeAlive } from './process-tree.ts';
 
 /** How a command's shell ended. */
 export interface ShellEnd {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { findCallProcesses, shellEnvironment } from '@tendon/system';
 import { v7 as newId } from 'uuid';
-import { findCallProcesses } from './process-tree.ts';
-import { shellEnvironment } from './shell-environment.ts';
 import { cancelled, openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
 /** Runs a command that says `ready`, ends it then, and answers with what is left of it. */

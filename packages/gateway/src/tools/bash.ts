@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failedResult, type ToolResult, utf8Bytes } from '@tendon/protocol';
+import { type CallProcesses, hasLeftovers, killCallProcesses, mayBeAlive, type ProcessIdentity, shellEnvironment } from '@tendon/system';
 import { withNetworkNotes } from '../sandbox/refusal-notes.ts';
 import { shellStart } from '../sandbox/sandbox.ts';
 import type { KeptOutput, LeftRunning, ShellEnd } from './background.ts';
@@ -9,9 +10,6 @@ import { ToolFault } from './faults.ts';
 import { notStarted } from './not-started.ts';
 import { OutputKeeper } from './output-keeper.ts';
 import { OutputPipe } from './output-pipe.ts';
-import type { ProcessIdentity } from './process-table.ts';
-import { type CallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';
-import { shellEnvironment } from './shell-environment.ts';
 import type { ShellProcess, ShellWork } from './shell-process.ts';
 import { startShell } from './start-shell.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';

@@ -1,4 +1,7 @@
 import { failedResult, type ToolResult } from '@tendon/protocol';
+import { errorCode } from '@tendon/system';
+
+export { errorCode };
 
 /** Something the caller can mend: a path that is not there, a text that is not found. Turned into a failed result by the registry. */
 export class ToolFault extends Error {
@@ -30,11 +33,6 @@ const FILE_FAULTS: Readonly<Record<string, { code: string; text: string }>> = {
   ETXTBSY: { code: 'busy', text: 'is a program that runs right now. End it first' },
   ENXIO: { code: 'not_a_file', text: 'is a device or socket, not a file. Choose a regular file' },
 };
-
-export function errorCode(error: unknown): string | undefined {
-  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string') return error.code;
-  return undefined;
-}
 
 /** What the file system said about `path` (as the caller wrote it), in words. Unknown errors come back as they are: they are bugs. */
 export function fileFault(path: string, error: unknown): unknown {

@@ -1,11 +1,11 @@
 import { join, relative } from 'node:path';
 import { type ToolInput, textResult } from '@tendon/protocol';
+import { cutBefore } from '@tendon/protocol/truncation';
 import { z } from 'zod';
 import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
 import { shownPath } from './glob.ts';
 import { search } from './ripgrep.ts';
 import { endedEarly, endReason, type LocalTool } from './tool.ts';
-import { cutBefore } from './truncation.ts';
 import { locateFolder } from './workspace.ts';
 
 const DEFAULT_LINES = 200;

@@ -1,4 +1,4 @@
-import { isMcpName } from '../mcp/mcp-names.ts';
+import { isMcpName } from '@tendon/mcp';
 import type { ToolRegistry } from './registry.ts';
 
 /** The tools that come with the gateway, built once, and those of its MCP servers, which come and go. */

@@ -1,5 +1,5 @@
 import { utf8Bytes } from '@tendon/protocol';
-import { cutBefore, omission } from './truncation.ts';
+import { cutBefore, omission } from '@tendon/protocol/truncation';
 
 /** Holds both ends of an output of any length in bounded memory: what comes after the head pushes the oldest of the tail out. */
 export class OutputKeeper {

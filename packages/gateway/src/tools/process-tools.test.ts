@@ -7,11 +7,11 @@ import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { LOCAL_TOOLS } from '@tendon/protocol';
+import { findCallProcesses } from '@tendon/system';
 import { v7 as newId } from 'uuid';
 import { decidePolicy } from '../policy/policy.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
 import { OutputSpool, openSpoolFolder } from './output-spool.ts';
-import { findCallProcesses } from './process-tree.ts';
 import { openBench, textOf } from './tool-bench-rig.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'tendon spool '));

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
+import { cutBefore } from '@tendon/protocol/truncation';
 import { ToolFault } from './faults.ts';
 import type { FileWork } from './file-work.ts';
 import { imageType, readImage } from './read-image.ts';
@@ -7,7 +8,6 @@ import { isPdf, linesOfPdf } from './read-pdf.ts';
 import type { SeenFiles } from './seen-files.ts';
 import { checkIsText, probe } from './text-file.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
-import { cutBefore } from './truncation.ts';
 import { openForReading } from './workspace.ts';
 
 /** What one answer holds at most. The rest can be asked for by line. */

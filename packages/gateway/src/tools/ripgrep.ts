@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
+import { shellEnvironment } from '@tendon/system';
 import { rgPath } from '@vscode/ripgrep';
 import { ToolFault } from './faults.ts';
-import { shellEnvironment } from './shell-environment.ts';
 import type { ToolContext } from './tool.ts';
 
 /** One record longer than this (a match in a minified file) is not read whole. */

@@ -1,6 +1,6 @@
+import type { ProcessIdentity } from '@tendon/system';
 import type { ShellStart } from '../sandbox/sandbox.ts';
 import type { ShellEnd, Terminal } from './background.ts';
-import type { ProcessIdentity } from './process-table.ts';
 
 export interface ShellWork {
   readonly shell: ShellStart;

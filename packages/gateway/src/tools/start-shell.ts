@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { identify, identifyChild, type ProcessIdentity } from '@tendon/system';
 import type { ShellEnd } from './background.ts';
 import type { OutputPipe } from './output-pipe.ts';
-import { identify, identifyChild, type ProcessIdentity } from './process-table.ts';
 import type { ShellProcess, ShellWork } from './shell-process.ts';
 import { startInTerminal } from './terminal.ts';
 

@@ -2,7 +2,7 @@ import { accessSync, constants, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { IPty } from '@lydell/node-pty';
-import { identifyChild, type ProcessIdentity } from './process-table.ts';
+import { identifyChild, type ProcessIdentity } from '@tendon/system';
 
 /*
  * A process of its own for one terminal. The library leaves the terminal's controlling end open to every program that its process starts

@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment, identify } from '@tendon/system';
 import type { ShellEnd } from './background.ts';
-import { identify } from './process-table.ts';
-import { bareEnvironment } from './shell-environment.ts';
 import type { ShellProcess, ShellWork } from './shell-process.ts';
 import type { HostOrder, HostReport } from './terminal-host.ts';
 

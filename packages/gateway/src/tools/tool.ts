@@ -1,10 +1,10 @@
 import type { LocalToolName, PersonToolName, ToolInput, ToolResult } from '@tendon/protocol';
+import type { ProcessIdentity } from '@tendon/system';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
 import type { CommandNetworks } from '../sandbox/command-networks.ts';
 import type { Snapshots } from '../undo/snapshots.ts';
 import type { Background } from './background.ts';
-import type { ProcessIdentity } from './process-table.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Why a running call is ended before its time. */

@@ -1,7 +1,5 @@
+import { type KeptFiles, killCallProcesses, type ProcessIdentity } from '@tendon/system';
 import { z } from 'zod';
-import type { JournalFiles } from '../journal/journal-files.ts';
-import type { ProcessIdentity } from '../tools/process-table.ts';
-import { killCallProcesses } from '../tools/process-tree.ts';
 
 const fileSchema = z.array(
   z.object({ marker: z.string(), leader: z.object({ pid: z.number().int().positive(), startedAt: z.string(), bootId: z.string() }).optional() }),
@@ -17,12 +15,12 @@ export interface ServerMark {
 /** Notes down which servers run, before they do, so that the next gateway ends what a killed one has left. */
 export class McpProcesses {
   readonly #path: string;
-  readonly #files: Pick<JournalFiles, 'read' | 'replace'>;
+  readonly #files: KeptFiles;
   readonly #newId: () => string;
   readonly #running = new Map<string, ProcessIdentity | undefined>();
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(path: string, files: Pick<JournalFiles, 'read' | 'replace'>, newId: () => string) {
+  constructor(path: string, files: KeptFiles, newId: () => string) {
     this.#path = path;
     this.#files = files;
     this.#newId = newId;

@@ -1,5 +1,5 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
-import { cutBefore } from '../tools/truncation.ts';
+import { cutBefore } from '@tendon/protocol/truncation';
 import type { InputCheck } from './mcp-connection.ts';
 
 type Schema = Readonly<Record<string, unknown>>;

@@ -3,7 +3,6 @@ import { aborted } from 'node:util';
 import { failedResult, type ToolResult } from '@tendon/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import type { McpServerConfig } from './mcp-config.ts';
 import {
   AnswerLost,
@@ -18,6 +17,7 @@ import {
 } from './mcp-connection.ts';
 import type { McpProcesses } from './mcp-processes.ts';
 import { toolResultOf } from './mcp-results.ts';
+import type { McpPlace, McpRun } from './mcp-run.ts';
 
 /*
  *   idle ──start──► starting ──greeted, tools listed──► ready ──its end──► waiting ──delay over──► starting
@@ -46,6 +46,7 @@ export interface McpServerOptions {
   readonly connect: McpConnect;
   readonly doorOf: (onSignedIn: () => void) => McpDoor | undefined;
   readonly processes: Pick<McpProcesses, 'begin'>;
+  readonly place: McpPlace;
   readonly folder: string;
   readonly version: string;
   readonly log: Logger;
@@ -134,17 +135,17 @@ export class McpServer {
     if (before.kind === 'ready') await before.connection.close();
   }
 
-  callTool(tool: string, input: unknown, context: ToolContext): Promise<ToolResult> {
+  callTool(tool: string, input: unknown, context: McpRun): Promise<ToolResult> {
     return this.ask({ method: 'tools/call', params: { name: tool, arguments: input } }, context, toolResultOf);
   }
 
   /** Asks once, and never again by itself: whatever goes wrong becomes a failed result that says what. */
-  async ask({ method, params }: McpAsk, context: ToolContext, resultOf: (answer: Record<string, unknown>) => ToolResult): Promise<ToolResult> {
+  async ask({ method, params }: McpAsk, context: McpRun, resultOf: (answer: Record<string, unknown>) => ToolResult): Promise<ToolResult> {
     const { signal } = context;
     const startedAt = this.#options.monotonicMs();
     const durationMs = (): number => Math.round(this.#options.monotonicMs() - startedAt);
     const connection = await this.#readyConnection(signal);
-    if (signal.aborted) return early(signal, durationMs());
+    if (signal.aborted) return this.#options.place.endedEarly(signal, durationMs());
     if (!connection) return failedResult('mcp_unavailable', this.#absence());
     try {
       const answer = await connection.request(method, params, { signal, onProgress: context.onOutput });
@@ -152,7 +153,7 @@ export class McpServer {
       return { ...result, meta: { ...result.meta, durationMs: durationMs() } };
     } catch (error) {
       const fault = await this.#fault(connection, error, signal);
-      return signal.aborted ? early(signal, durationMs()) : failedResult('mcp_failed', fault, { durationMs: durationMs() });
+      return signal.aborted ? this.#options.place.endedEarly(signal, durationMs()) : failedResult('mcp_failed', fault, { durationMs: durationMs() });
     }
   }
 
@@ -286,15 +287,4 @@ function wordsOfStart(error: unknown): StartWords {
   if (error instanceof McpStartError) return error.words;
   const said = error instanceof Error ? error.message : String(error);
   return { said, logged: said };
-}
-
-/** The server was told to stop, but what it had done by then stays done. */
-function early(signal: AbortSignal, durationMs: number): ToolResult {
-  const reason = endReason(signal);
-  if (reason.kind !== 'timeout') return endedEarly(reason, '', { durationMs });
-  return failedResult(
-    'timeout',
-    `The MCP server did not answer within ${reason.limitMs} ms and was told to stop. Look at what it has done before you ask again.`,
-    { durationMs },
-  );
 }

@@ -7,8 +7,9 @@ import { LOCAL_TOOLS } from '@tendon/protocol';
 import { type DoubleBehaviour, type ServerDouble, startServerDouble } from '@tendon/testing';
 import { pino } from 'pino';
 import { startGateway } from '../index.ts';
-import { textOf } from '../tools/tool-bench-rig.ts';
-import { ODD_SERVER } from './mcp-rig.ts';
+import { textOf } from './tool-bench-rig.ts';
+
+const ODD_SERVER = { command: process.execPath, args: [join(import.meta.dirname, '../../../mcp/src/mcp-stdio-rig.ts')] };
 
 interface Rig extends AsyncDisposable {
   readonly server: ServerDouble;

@@ -1,6 +1,6 @@
+import type { KeptFiles } from '@tendon/system';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { JournalFiles } from '../journal/journal-files.ts';
 
 const pinSchema = z.object({ hash: z.string(), changedTo: z.string().optional(), changedAt: z.string().optional() });
 /** `unknown: 'changed'`: pins were lost, so that a tool without one may have been another when a person last approved it. */
@@ -29,7 +29,7 @@ export interface PinChange {
  */
 export class McpPins {
   readonly #path: string;
-  readonly #files: Pick<JournalFiles, 'replace'>;
+  readonly #files: Pick<KeptFiles, 'replace'>;
   readonly #log: Logger;
   readonly #now: () => Date;
   readonly #tools: Map<string, Pin>;
@@ -110,7 +110,7 @@ export class McpPins {
 
 export interface McpPinsOptions {
   readonly path: string;
-  readonly files: Pick<JournalFiles, 'read' | 'replace'>;
+  readonly files: KeptFiles;
   readonly log: Logger;
   readonly now: () => Date;
 }

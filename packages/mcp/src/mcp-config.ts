@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { errorCode } from '@tendon/system';
 import { z } from 'zod';
-import { errorCode } from '../tools/faults.ts';
 
 interface StdioServer {
   readonly kind: 'stdio';

@@ -8,25 +8,36 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
-import type { GatewayTool, ToolResult } from '@tendon/protocol';
+import { type GatewayTool, type ToolResult, textResult } from '@tendon/protocol';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { z } from 'zod';
-import { BrowserHost } from '../browser/browser-host.ts';
-import { OPEN_POLICY } from '../policy/policy.ts';
-import { CommandNetworks } from '../sandbox/command-networks.ts';
-import { BackgroundProcesses } from '../tools/background.ts';
-import { openWorkspace } from '../tools/workspace.ts';
-import { Snapshots } from '../undo/snapshots.ts';
 import { McpHost } from './mcp-host.ts';
+import { lateAnswer, type McpPlace } from './mcp-run.ts';
 import type { OAuthRig } from './oauth-rig.ts';
 
 /** How mcp.json starts the odd server of mcp-stdio-rig.ts. */
 export const ODD_SERVER = { command: process.execPath, args: [join(import.meta.dirname, 'mcp-stdio-rig.ts')] };
 
-const bin = (name: string): string => join(import.meta.dirname, '../../../../node_modules/.bin', name);
+const bin = (name: string): string => join(import.meta.dirname, '../../../node_modules/.bin', name);
 export const EVERYTHING_SERVER = { command: process.execPath, args: [bin('mcp-server-everything'), 'stdio'] };
 export const filesystemServer = (folder: string) => ({ command: process.execPath, args: [bin('mcp-server-filesystem'), folder] });
+
+/** Why a call is ended, as the gateway says it. */
+export type EndReason = { readonly kind: 'cancelled' } | { readonly kind: 'timeout'; readonly limitMs: number };
+
+export const cancelled: EndReason = { kind: 'cancelled' };
+
+export const PLACE: McpPlace = {
+  endedEarly: (signal, durationMs) => {
+    const reason = signal.reason as EndReason;
+    return reason.kind === 'timeout' ? lateAnswer(reason.limitMs, durationMs) : textResult('cancelled', 'Cancelled while it ran.', { durationMs });
+  },
+};
+
+export function textOf(result: ToolResult): string {
+  return result.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
 
 export interface McpBench extends AsyncDisposable {
   readonly host: McpHost;
@@ -51,9 +62,7 @@ export interface McpBench extends AsyncDisposable {
 export async function openMcpBench(servers: Record<string, unknown> | string, at?: string): Promise<McpBench> {
   const base = at ?? (await realpath(await mkdtemp(join(tmpdir(), 'tendon mcp '))));
   const workspace = join(base, 'work');
-  const home = join(base, 'home');
-  for (const folder of [workspace, home]) await mkdir(folder, { recursive: true });
-  const place = await openWorkspace(workspace, home);
+  await mkdir(workspace, { recursive: true });
   const files = {
     config: join(base, 'mcp.json'),
     pins: join(base, 'pins.json'),
@@ -79,7 +88,17 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
       },
     },
   );
-  const host = await McpHost.open({ files, folder: workspace, version: '0', env: process.env, log, newId, now: () => new Date(), random: () => 0.01 });
+  const host = await McpHost.open({
+    files,
+    place: PLACE,
+    folder: workspace,
+    version: '0',
+    env: process.env,
+    log,
+    newId,
+    now: () => new Date(),
+    random: () => 0.01,
+  });
   host.subscribe(wake);
   host.start();
   const until = <T>(look: () => T | undefined): Promise<T> =>
@@ -93,12 +112,6 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
       watchers.add(watcher);
       watcher();
     });
-  const background = new BackgroundProcesses();
-  const policy = { current: async () => ({ ok: true as const, policy: OPEN_POLICY }) };
-  // No tool of a server opens it.
-  const browser = new BrowserHost({ folder: join(base, 'browser'), policy, reserved: [] });
-  const networks = new CommandNetworks({ policy, reserved: [] });
-  const snapshots = new Snapshots({ folder: join(base, 'undo'), log: pino({ level: 'silent' }), now: () => new Date() });
   return {
     ...{ host, base, workspace, lines, write },
     announced: (name, look = () => true) => until(() => host.announced.find((tool) => tool.name === name && look(tool))),
@@ -115,10 +128,8 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
       const prepared = host.prepare(tool, input);
       if (!prepared.ok) throw new Error(`${prepared.code}: ${prepared.message}`);
       return prepared.call.run({
-        ...{ callId: newId(), sessionId: newId(), workspace: place, background, browser, networks, snapshots, policy },
         signal: (how.abort ?? new AbortController()).signal,
         onOutput: how.onOutput ?? (() => undefined),
-        onSpawned: () => undefined,
       });
     },
     async reopen(again) {

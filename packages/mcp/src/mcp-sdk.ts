@@ -6,7 +6,7 @@ import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontex
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ErrorCode, McpError, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
-import { errorCode } from '../tools/faults.ts';
+import { errorCode } from '@tendon/system';
 import { inputCheck } from './input-check.ts';
 import { LostAnswers } from './lost-answers.ts';
 import {

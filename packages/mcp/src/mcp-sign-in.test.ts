@@ -5,9 +5,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { textOf } from '../tools/tool-bench-rig.ts';
 import { McpCredentials } from './mcp-credentials.ts';
-import { type McpBench, openMcpBench, startHttpServer } from './mcp-rig.ts';
+import { type McpBench, openMcpBench, startHttpServer, textOf } from './mcp-rig.ts';
 import { McpSignIn } from './mcp-sign-in.ts';
 import { startOAuthServer } from './oauth-rig.ts';
 

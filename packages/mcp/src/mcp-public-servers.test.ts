@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { textOf } from '../tools/tool-bench-rig.ts';
-import { EVERYTHING_SERVER, filesystemServer, type McpBench, openMcpBench } from './mcp-rig.ts';
+import { EVERYTHING_SERVER, filesystemServer, type McpBench, openMcpBench, textOf } from './mcp-rig.ts';
 
 /** The process that was started for the only server of mcp.json. */
 async function pidOf(bench: McpBench): Promise<number> {

@@ -4,9 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { cancelled, textOf } from '../tools/tool-bench-rig.ts';
 import { startRawServer } from './mcp-raw-rig.ts';
-import { type McpBench, openMcpBench, startHttpServer } from './mcp-rig.ts';
+import { cancelled, type McpBench, openMcpBench, startHttpServer, textOf } from './mcp-rig.ts';
 import { type OAuthRig, startOAuthServer } from './oauth-rig.ts';
 
 /** The addresses that the log has asked to open, from the first on. */

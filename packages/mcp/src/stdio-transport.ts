@@ -4,9 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { CALL_MARKER, identify, type ProcessIdentity } from '../tools/process-table.ts';
-import { killCallProcesses } from '../tools/process-tree.ts';
-import { shellEnvironment } from '../tools/shell-environment.ts';
+import { CALL_MARKER, identify, killCallProcesses, type ProcessIdentity, shellEnvironment } from '@tendon/system';
 
 export interface StdioStart {
   readonly command: string;

@@ -1,4 +1,4 @@
-import { errorCode } from '../tools/faults.ts';
+import { errorCode } from '@tendon/system';
 
 /** What an error says, and what lies behind it: "fetch failed" alone helps nobody. */
 export function wordsOfError(error: unknown): string {

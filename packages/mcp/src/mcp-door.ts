@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { extractWWWAuthenticateParams, UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { cleanText } from '../tools/truncation.ts';
+import { cleanText } from '@tendon/protocol/truncation';
 import { boundedBody } from './bounded-body.ts';
 import type { McpServerConfig } from './mcp-config.ts';
 import type { McpDoor, StartWords } from './mcp-connection.ts';

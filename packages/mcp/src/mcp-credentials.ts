@@ -1,6 +1,6 @@
+import type { KeptFiles } from '@tendon/system';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { JournalFiles } from '../journal/journal-files.ts';
 
 const kept = z.object({ client: z.looseObject({ client_id: z.string() }), tokens: z.looseObject({ access_token: z.string(), token_type: z.string() }) });
 const fileSchema = z.object({ version: z.literal(1), servers: z.record(z.string(), kept) });
@@ -11,7 +11,7 @@ export type McpCredential = z.infer<typeof kept>;
 /** The tokens of this machine's MCP servers, by address, in a file that nobody else may read. */
 export class McpCredentials {
   readonly #path: string;
-  readonly #files: Pick<JournalFiles, 'replace'>;
+  readonly #files: Pick<KeptFiles, 'replace'>;
   readonly #log: Logger;
   readonly #servers: Map<string, McpCredential>;
   #writing: Promise<void> = Promise.resolve();
@@ -54,6 +54,6 @@ export class McpCredentials {
 
 export interface McpCredentialsOptions {
   readonly path: string;
-  readonly files: Pick<JournalFiles, 'read' | 'replace'>;
+  readonly files: KeptFiles;
   readonly log: Logger;
 }

@@ -1,6 +1,6 @@
 import { type GatewayTool, utf8Bytes } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
-import { cleanText, cutBefore } from '../tools/truncation.ts';
+import { cleanText, cutBefore } from '@tendon/protocol/truncation';
 import { mcpToolName } from './mcp-names.ts';
 import type { ListedTool } from './mcp-server.ts';
 

@@ -1,4 +1,4 @@
-import type { ProcessIdentity } from '../tools/process-table.ts';
+import type { ProcessIdentity } from '@tendon/system';
 import type { McpServerConfig } from './mcp-config.ts';
 import type { McpCredentials } from './mcp-credentials.ts';
 

@@ -1,8 +1,8 @@
 import { type GatewayTool, validate } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
 import { z } from 'zod';
-import type { Preparation } from '../tools/registry.ts';
 import { listResultOf, promptResultOf, resourceResultOf } from './mcp-results.ts';
+import type { McpPreparation } from './mcp-run.ts';
 import type { McpAsk, McpServer } from './mcp-server.ts';
 
 const server = z.string().min(1).max(1_000).describe('The name of the MCP server');
@@ -67,7 +67,7 @@ export function resourceTools(servers: readonly McpServer[]): GatewayTool[] {
 }
 
 /** Undefined for a tool that is none of these. */
-export function prepareResourceTool(name: string, input: unknown, servers: readonly McpServer[]): Preparation | undefined {
+export function prepareResourceTool(name: string, input: unknown, servers: readonly McpServer[]): McpPreparation | undefined {
   const tool = Object.hasOwn(RESOURCE_TOOLS, name) ? RESOURCE_TOOLS[name] : undefined;
   if (!tool) return undefined;
   const checked = validate(tool.input, input);

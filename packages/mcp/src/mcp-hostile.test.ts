@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { textOf } from '../tools/tool-bench-rig.ts';
 import { boundedBody } from './bounded-body.ts';
 import { events, result, startRawServer, TOOL } from './mcp-raw-rig.ts';
-import { type McpBench, openMcpBench } from './mcp-rig.ts';
+import { type McpBench, openMcpBench, textOf } from './mcp-rig.ts';
 
 const MIB = 'x'.repeat(1024 * 1024);
 const message = (bench: McpBench, tool: string): Promise<string> => bench.run(tool, {}).then((failed) => failed.error?.message ?? textOf(failed));

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { textOf } from '../tools/tool-bench-rig.ts';
-import { openMcpBench, startHttpServer } from './mcp-rig.ts';
+import { openMcpBench, startHttpServer, textOf } from './mcp-rig.ts';
 
 test('E14: a server over HTTP gets its headers with every request, and its tools run', async () => {
   await using server = await startHttpServer({ wants: 'Bearer right' });

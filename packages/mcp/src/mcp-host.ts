@@ -1,9 +1,7 @@
 import { type GatewayTool, type Grant, utf8Bytes } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
+import { diskFiles, type KeptFiles } from '@tendon/system';
 import type { Logger } from 'pino';
-import type { Refusal } from '../calls/check-call.ts';
-import { type JournalFiles, systemFiles } from '../journal/journal-files.ts';
-import type { Preparation } from '../tools/registry.ts';
 import type { McpConfig, McpServerConfig } from './mcp-config.ts';
 import { McpConfigFile } from './mcp-config-file.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
@@ -12,11 +10,13 @@ import { definitionOf, type McpDefinition } from './mcp-definition.ts';
 import { McpPins, type PinChange } from './mcp-pins.ts';
 import { McpProcesses } from './mcp-processes.ts';
 import { prepareResourceTool, resourceTools } from './mcp-resource-tools.ts';
+import type { McpPlace, McpPreparation, McpRefusal } from './mcp-run.ts';
 import { McpServer } from './mcp-server.ts';
 import { McpServers } from './mcp-servers.ts';
 
 export interface McpHostOptions {
   readonly files: { readonly config: string; readonly pins: string; readonly processes: string; readonly credentials: string };
+  readonly place: McpPlace;
   /** Where servers without a folder of their own are started. */
   readonly folder: string;
   readonly version: string;
@@ -31,7 +31,7 @@ export interface McpHostOptions {
 export interface McpTools {
   /** Another list each time it has become another one; sorted by name. */
   readonly announced: readonly GatewayTool[];
-  prepare(tool: string, input: unknown): Preparation;
+  prepare(tool: string, input: unknown): McpPreparation;
   /** Calls `listener` when `announced` has become another list. */
   subscribe(listener: () => void): void;
   start(): void;
@@ -81,7 +81,7 @@ export class McpHost implements McpTools {
    * Reads mcp.json and ends what a killed gateway has left running. The SDK is loaded when a server is named, and not before.
    * A faulty mcp.json costs the servers that are wrong, each told in one line of the log.
    */
-  static async open(options: McpHostOptions, files: Pick<JournalFiles, 'read' | 'replace'> = systemFiles): Promise<McpHost> {
+  static async open(options: McpHostOptions, files: KeptFiles = diskFiles): Promise<McpHost> {
     const { log, newId, now, env } = options;
     const processes = new McpProcesses(options.files.processes, files, newId);
     await processes.endLeftovers();
@@ -115,7 +115,7 @@ export class McpHost implements McpTools {
     await Promise.all([this.#parts.pins.settled(), this.#parts.processes.settled()]);
   }
 
-  prepare(tool: string, input: unknown): Preparation {
+  prepare(tool: string, input: unknown): McpPreparation {
     const entry = this.#entries.get(tool);
     if (entry) return this.#prepareTool(entry, input);
     return prepareResourceTool(tool, input, this.#servers.all) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
@@ -128,11 +128,11 @@ export class McpHost implements McpTools {
 
   #serverOf(config: McpServerConfig): McpServer {
     const { options, processes, credentials } = this.#parts;
-    const { folder, version, log, random } = options;
+    const { place, folder, version, log, random } = options;
     const sdk = this.#sdk;
     if (!sdk) throw new Error('the SDK is loaded before a server is made');
     return new McpServer({
-      ...{ config, processes, folder, version, log, random },
+      ...{ config, processes, place, folder, version, log, random },
       connect: sdk.connect,
       monotonicMs: () => performance.now(),
       doorOf: (onSignedIn) => sdk.doorOf(config, credentials, onSignedIn),
@@ -140,7 +140,7 @@ export class McpHost implements McpTools {
     });
   }
 
-  #prepareTool(entry: Entry, input: unknown): Preparation {
+  #prepareTool(entry: Entry, input: unknown): McpPreparation {
     const { announced, hash, server, change } = entry;
     entry.check ??= this.#sdk?.inputCheck(announced.inputSchema, (reason) => this.#unchecked(announced.name, reason)) ?? (() => undefined);
     const fault = entry.check(input);
@@ -220,7 +220,7 @@ export class McpHost implements McpTools {
 }
 
 /** What is not as it was approved may not run by a stored rule, nor by a decision that was made before it changed. */
-function changeRefusal(tool: string, change: PinChange | undefined, grant: Grant): Refusal | undefined {
+function changeRefusal(tool: string, change: PinChange | undefined, grant: Grant): McpRefusal | undefined {
   if (!change) return undefined;
   if (grant.by !== 'user') {
     const message = `What ${tool} says of itself has changed since a person last approved it. Ask for it again with an approval.`;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { ToolContext } from '../tools/tool.ts';
 import { ConnectionEnded, type McpConnection } from './mcp-connection.ts';
+import { PLACE } from './mcp-rig.ts';
+import type { McpRun } from './mcp-run.ts';
 import { McpServer } from './mcp-server.ts';
 
 const never = new Promise<never>(() => undefined);
@@ -21,6 +22,7 @@ async function serverThatFails(error: Error): Promise<McpServer> {
     connect: () => Promise.resolve(connection),
     doorOf: () => undefined,
     processes: { begin: () => Promise.resolve({ marker: 'm', onLeader: () => undefined, end: () => Promise.resolve() }) },
+    place: PLACE,
     ...{ folder: '/', version: '0', log: pino({ level: 'silent' }), monotonicMs: () => 0, random: () => 0, onTools: ready.resolve },
   });
   server.start();
@@ -28,7 +30,7 @@ async function serverThatFails(error: Error): Promise<McpServer> {
   return server;
 }
 
-const contextOf = (signal: AbortSignal) => ({ signal, onOutput: () => undefined }) as unknown as ToolContext;
+const contextOf = (signal: AbortSignal) => ({ signal, onOutput: () => undefined }) as unknown as McpRun;
 
 test('E10: an error of a server that speaks of closed connections is its answer, and holds no call', async () => {
   const server = await serverThatFails(new Error('MCP error -32000: database connection closed, the session has ended'));

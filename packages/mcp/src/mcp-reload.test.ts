@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { identify } from '../tools/process-table.ts';
-import { cancelled, textOf } from '../tools/tool-bench-rig.ts';
-import { type McpBench, ODD_SERVER, openMcpBench } from './mcp-rig.ts';
+import { identify } from '@tendon/system';
+import { cancelled, type McpBench, ODD_SERVER, openMcpBench, textOf } from './mcp-rig.ts';
 
 const isAlive = async (pid: number): Promise<boolean> => (await identify(pid)) !== undefined;
 const numberOf = async (bench: McpBench, tool: string): Promise<number> => Number(textOf(await bench.run(tool, {})));

@@ -5,10 +5,8 @@ import { realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Grant } from '@tendon/protocol';
-import { identify } from '../tools/process-table.ts';
-import type { EndReason } from '../tools/tool.ts';
-import { cancelled, textOf } from '../tools/tool-bench-rig.ts';
-import { EVERYTHING_SERVER, filesystemServer, type McpBench, ODD_SERVER, openMcpBench } from './mcp-rig.ts';
+import { identify } from '@tendon/system';
+import { cancelled, type EndReason, EVERYTHING_SERVER, filesystemServer, type McpBench, ODD_SERVER, openMcpBench, textOf } from './mcp-rig.ts';
 
 const isAlive = async (pid: number): Promise<boolean> => (await identify(pid)) !== undefined;
 const numberOf = async (bench: McpBench, tool: string): Promise<number> => Number(textOf(await bench.run(`mcp__odd__${tool}`, {})));

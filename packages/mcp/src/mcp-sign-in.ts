@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { auth, type OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { errorCode } from '../tools/faults.ts';
+import { errorCode } from '@tendon/system';
 import type { McpOAuthClient } from './mcp-config.ts';
 import type { McpCredential, McpCredentials } from './mcp-credentials.ts';
 import { SignInAttempt } from './mcp-sign-in-attempt.ts';

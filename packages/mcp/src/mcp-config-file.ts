@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '@tendon/system';
 import type { Logger } from 'pino';
-import { errorCode } from '../tools/faults.ts';
 import { type McpConfig, readMcpConfig } from './mcp-config.ts';
 
 const LOOK_MS = 500;

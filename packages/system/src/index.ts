@@ -1,0 +1,14 @@
+/** What a process of ours asks of the operating system: programs that end whole, and files that are replaced whole. */
+export { diskFiles, type KeptFiles } from './disk-files.ts';
+export { errorCode } from './error-code.ts';
+export {
+  bootId,
+  CALL_MARKER,
+  carriesMarker,
+  identify,
+  identifyChild,
+  listProcesses,
+  type ProcessIdentity,
+} from './process-table.ts';
+export { type CallProcesses, findCallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';
+export { bareEnvironment, shellEnvironment } from './shell-environment.ts';
