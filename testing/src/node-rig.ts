@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayHandle } from '@tendon/gateway';
@@ -51,8 +52,8 @@ export interface NodeRig extends AsyncDisposable {
   /** A new session on a socket of its own. */
   open(options?: AgentRequest<'session:create'>): Promise<SessionView>;
   startGateway(): Promise<GatewayHandle>;
-  /** One more server node on the same database, with the same people. Ends with the rig. */
-  startNode(): Promise<OtherNode>;
+  /** One more server node on the same database, with the same people; of the same home when none is named. Ends with the rig. */
+  startNode(more?: { readonly home?: string }): Promise<OtherNode>;
   /** The next request to the model with a number above `after`. */
   modelRequest(after: number): Promise<ModelRequest>;
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
@@ -106,8 +107,9 @@ export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
   };
   const startGateway = (): Promise<GatewayHandle> => startGatewayAt(place.serverUrl);
   const others = stack.adopt(new Set<ServerHandle>(), async (open) => void (await Promise.all([...open].map((handle) => handle.close()))));
-  const startNode = async (): Promise<OtherNode> => {
-    const other = await startServer({ home, databaseUrl: metered.url, model, proxy: undefined, modelTimeouts: options.modelTimeouts });
+  const startNode: NodeRig['startNode'] = async (more = {}) => {
+    if (more.home !== undefined) await shareSecretKey(home, more.home);
+    const other = await startServer({ home: more.home ?? home, databaseUrl: metered.url, model, proxy: undefined, modelTimeouts: options.modelTimeouts });
     others.add(other);
     const address = `http://127.0.0.1:${other.port}`;
     return { server: other, url: address, connect: (who) => connectTo(address, who), startGateway: () => startGatewayAt(address) };
@@ -122,6 +124,12 @@ export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
     addUser: () => addUser(server, database.url),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** Nodes of one database have one key. */
+async function shareSecretKey(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  await copyFile(join(from, 'secret.key'), join(to, 'secret.key'));
 }
 
 interface ServerSetup {

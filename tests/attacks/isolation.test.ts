@@ -89,6 +89,7 @@ const ON_AGENT: Readonly<Record<AgentRequestName, Attempts>> = {
     { sessionId, on: false },
   ],
   'gateway:list': () => [],
+  'mcp:list': () => [],
   'model:list': () => [],
   'rule:list': () => [],
   'rule:revoke': ({ ruleId }) => [{ ruleId }],

@@ -179,7 +179,7 @@ function writeChange(moment: Moment, values: Values): Answer {
     events.push({ session_id: row.id, seq: event.seq, at: event.at, type: event.type, data: parsed(event.data) });
   }
   for (const rule of JSON.parse(text(rulesText)) as Row[])
-    tables.rules.set(rule.id, { workspace: null, gateway_id: null, session_id: null, last_used_at: null, ...rule });
+    tables.rules.set(rule.id, { workspace: null, gateway_id: null, definition: null, session_id: null, last_used_at: null, ...rule });
   const basis = { version: Number(version), epoch: Number(epoch), node: leaseNode as string | null };
   moment.written({ sessionId: row.id, before, after: row, callsBefore, basis, node: text(node) });
   return rows([{ version: row.version }]);
@@ -224,6 +224,7 @@ function putCall(tables: Tables, sessionId: string, fields: CallRow): void {
       session_id: sessionId,
       gateway_id: fields.gateway_id ?? null,
       workspace: fields['workspace'] ?? null,
+      definition: fields['definition'] ?? null,
       input: parsed(fields['input']),
       metadata: parsed(fields['metadata']),
     });

@@ -60,6 +60,7 @@ function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: r
   return McpHost.open({
     files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses, credentials: folders.mcpCredentials },
     place: {
+      ...{ name: 'gateway', prefix: 'mcp', hidesSecrets: false },
       endedEarly: (signal, durationMs) => {
         const reason = endReason(signal);
         return reason.kind === 'timeout' ? lateAnswer(reason.limitMs, durationMs) : endedEarly(reason, '', { durationMs });

@@ -1,4 +1,4 @@
 /** MCP servers as an `mcp.json` names them, run and called. The SDK is loaded when a server is named, and not before. */
-export { McpHost, type McpHostOptions, type McpTools } from './mcp-host.ts';
+export { McpHost, type McpServerView, type McpTools } from './mcp-host.ts';
 export { isMcpName } from './mcp-names.ts';
-export { lateAnswer, type McpPlace } from './mcp-run.ts';
+export { lateAnswer, type McpCall, type McpPlace, type McpPreparation } from './mcp-run.ts';

@@ -18,7 +18,7 @@ interface Rig extends AsyncDisposable {
 async function openRig(onChange: (config: McpConfig) => void = () => undefined): Promise<Rig> {
   const base = await mkdtemp(join(tmpdir(), 'tendon mcp '));
   const path = join(base, 'home', 'mcp.json');
-  const file = new McpConfigFile({ path, env: {}, log: pino({ level: 'silent' }) });
+  const file = new McpConfigFile({ path, env: {}, reader: 'gateway', log: pino({ level: 'silent' }) });
   const heard: McpConfig[] = [];
   let wake = (): void => undefined;
   await file.read();

@@ -11,6 +11,7 @@ const AGAIN_MS = 250;
 export interface McpConfigFileOptions {
   readonly path: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly reader: 'gateway' | 'server';
   readonly log: Logger;
 }
 
@@ -31,10 +32,10 @@ export class McpConfigFile {
   }
 
   async read(): Promise<McpConfig> {
-    const { path, env } = this.#options;
+    const { path, env, reader } = this.#options;
     // Taken before: what is written while it is read is another stamp.
     this.#readStamp = await stampOf(path);
-    return readMcpConfig(path, env);
+    return readMcpConfig(path, env, reader);
   }
 
   /** Calls `onChange` with what stands there, whenever that has changed, and never twice at once. */

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseMcpConfig, readMcpConfig } from './mcp-config.ts';
 
-const source = { path: '/home/ada/.tendon/mcp.json', env: { TOKEN: 'secret', HOME: '/home/ada' } };
+const source = { path: '/home/ada/.tendon/mcp.json', reader: 'gateway' as const, env: { TOKEN: 'secret', HOME: '/home/ada' } };
 const parse = (value: unknown) => parseMcpConfig(typeof value === 'string' ? value : JSON.stringify(value), source);
 
 test('E1: both kinds of servers are read, unknown fields let be, variables filled in, disabled servers left out', () => {
@@ -55,6 +55,9 @@ test('E1: what is wrong is told in one line with place and mend, and costs no ot
     );
   }
   assert.match(parse('{ "mcpServers": ').faults[0]?.line ?? '', /is not JSON/);
+  const quoted = parse('{"mcpServers":{"a":{"env":{"KEY":canary-of-mcp}}}}').faults[0]?.line ?? '';
+  assert.match(quoted, /is not JSON \(Unexpected token 'c'\)/);
+  assert.doesNotMatch(quoted, /canary/);
   assert.match(parse([]).faults[0]?.line ?? '', /is wrong/);
   assert.match(parse({ mcpServers: { bad: 'npx' } }).faults[0]?.line ?? '', /mcpServers\.bad is wrong/);
   assert.match(parse({ servers: {} }).faults[0]?.line ?? '', /name it "mcpServers"/);
@@ -75,7 +78,7 @@ const { McpHost } = await import(process.argv[1]);
 const { pino } = await import('pino');
 const base = process.argv[2];
 const files = { config: base + '/mcp.json', pins: base + '/pins.json', processes: base + '/processes.json', credentials: base + '/credentials.json' };
-const host = await McpHost.open({ files, folder: base, version: '0', env: {}, log: pino({ level: 'silent' }), newId: () => 'id', now: () => new Date(), random: () => 0 });
+const host = await McpHost.open({ files, place: { name: 'gateway' }, folder: base, version: '0', env: {}, log: pino({ level: 'silent' }), newId: () => 'id', now: () => new Date(), random: () => 0 });
 await host.close();
 process.stdout.write(String(loaded.length));
 `;

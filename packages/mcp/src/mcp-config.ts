@@ -60,7 +60,7 @@ const HTTP_TYPES = new Set(['http', 'streamable-http', 'streamableHttp']);
  * Reads `mcp.json` in the form that other programs use: `{ "mcpServers": { "name": { "command" … } or { "url" … } } }`. Fields that are not known
  * are let be. What is wrong costs the server that it is about, and never the others. A missing file is an empty one. Never throws.
  */
-export async function readMcpConfig(path: string, env: NodeJS.ProcessEnv): Promise<McpConfig> {
+export async function readMcpConfig(path: string, env: NodeJS.ProcessEnv, reader: Source['reader'] = 'gateway'): Promise<McpConfig> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -69,12 +69,14 @@ export async function readMcpConfig(path: string, env: NodeJS.ProcessEnv): Promi
     if (code === 'ENOENT') return { servers: [], faults: [] };
     return wholeFault(`${path} cannot be read (${code ?? 'unknown error'}). Mend its permissions: it is then read by itself.`);
   }
-  return parseMcpConfig(text, { path, env });
+  return parseMcpConfig(text, { path, env, reader });
 }
 
 interface Source {
   readonly path: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Who reads it again when it has changed. */
+  readonly reader: 'gateway' | 'server';
 }
 
 export function parseMcpConfig(text: string, source: Source): McpConfig {
@@ -82,7 +84,7 @@ export function parseMcpConfig(text: string, source: Source): McpConfig {
   try {
     whole = JSON.parse(text);
   } catch (error) {
-    return wholeFault(faultLine(source, '', `is not JSON (${error instanceof Error ? error.message : 'unreadable'})`));
+    return wholeFault(faultLine(source, '', `is not JSON (${error instanceof Error ? withoutQuote(error.message) : 'unreadable'})`));
   }
   const listed = z.looseObject({ mcpServers: z.record(z.string(), z.unknown()).optional() }).safeParse(whole);
   if (!listed.success) {
@@ -97,6 +99,11 @@ export function parseMcpConfig(text: string, source: Source): McpConfig {
     servers: read.flatMap(({ outcome }) => (typeof outcome === 'object' ? [outcome] : [])),
     faults: read.flatMap(({ name, outcome }) => (typeof outcome === 'string' ? [{ line: outcome, server: name }] : [])),
   };
+}
+
+/** What stands around the place may be a secret, and the line goes into a log. */
+function withoutQuote(message: string): string {
+  return message.replace(/, (?:\.\.\.)?".*$/s, '');
 }
 
 function wholeFault(line: string): McpConfig {
@@ -136,14 +143,14 @@ function hasCredentials(url: string): boolean {
   return username !== '' || password !== '';
 }
 
-function faultLine({ path }: Source, place: string, what: string): string {
-  return `${path}: ${place === '' ? 'it' : place} ${what}. Mend it: the gateway reads it again by itself.`;
+function faultLine({ path, reader }: Source, place: string, what: string): string {
+  return `${path}: ${place === '' ? 'it' : place} ${what}. Mend it: the ${reader} reads it again by itself.`;
 }
 
 /** The environment of a process that runs cannot be changed from outside. */
-function unknownVariables({ path }: Source, place: string, variables: readonly string[]): string {
+function unknownVariables({ path, reader }: Source, place: string, variables: readonly string[]): string {
   const named = variables.map((variable) => `\${${variable}}`).join(', ');
-  return `${path}: ${place} uses ${named}, which the gateway's environment does not have. Write it out in the file or give it a default (\${NAME:-default}), which is read by itself; or set it, then start the gateway again.`;
+  return `${path}: ${place} uses ${named}, which the ${reader}'s environment does not have. Write it out in the file or give it a default (\${NAME:-default}), which is read by itself; or set it, then start the ${reader} again.`;
 }
 
 /** Fills `${NAME}`, `${env:NAME}` and `${NAME:-instead}` in every text of a server's entry. Names without a value go to `missing`. */

@@ -2,6 +2,7 @@ import { type GatewayTool, utf8Bytes } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import { cleanText, cutBefore } from '@tendon/protocol/truncation';
 import { mcpToolName } from './mcp-names.ts';
+import type { McpPlace } from './mcp-run.ts';
 import type { ListedTool } from './mcp-server.ts';
 
 /** A tool of a server in the form in which it is announced, and the hash of all that it says of itself. */
@@ -21,11 +22,11 @@ const SCHEMA_NODES = 5_000;
  * What of a server's tool is announced, or why it cannot be. The effect is always `execute`: what a server says of its own tools (`readOnlyHint`)
  * is a claim of who wants them called.
  */
-export function definitionOf(server: string, tool: ListedTool): McpDefinition | string {
+export function definitionOf(prefix: McpPlace['prefix'], server: string, tool: ListedTool): McpDefinition | string {
   const inputSchema = cleanObject(tool.inputSchema);
   if (typeof inputSchema === 'string') return inputSchema;
   if (utf8Bytes(JSON.stringify(inputSchema)) > SCHEMA_BYTES) return `its schema has more than ${SCHEMA_BYTES} bytes`;
-  const name = mcpToolName(server, tool.name);
+  const name = mcpToolName(prefix, server, tool.name);
   const said = cleanText(tool.description ?? '').trim();
   const title = cleanText(tool.title ?? '').trim();
   const description = said === '' ? `The tool ${cut(tool.name, TITLE_UNITS)} of the MCP server ${cut(server, TITLE_UNITS)}.` : cut(said, DESCRIPTION_UNITS);

@@ -11,7 +11,7 @@ import { McpPins, type PinChange } from './mcp-pins.ts';
 import { McpProcesses } from './mcp-processes.ts';
 import { prepareResourceTool, resourceTools } from './mcp-resource-tools.ts';
 import type { McpPlace, McpPreparation, McpRefusal } from './mcp-run.ts';
-import { McpServer } from './mcp-server.ts';
+import { McpServer, type McpStatus } from './mcp-server.ts';
 import { McpServers } from './mcp-servers.ts';
 
 export interface McpHostOptions {
@@ -31,12 +31,20 @@ export interface McpHostOptions {
 export interface McpTools {
   /** Another list each time it has become another one; sorted by name. */
   readonly announced: readonly GatewayTool[];
+  /** Hash of all that a tool says of itself; undefined for one that says nothing of a server's, or is not there. */
+  definitionOf(tool: string): string | undefined;
+  /** Every server that mcp.json names, in its order, with the names of its tools. */
+  readonly servers: readonly McpServerView[];
   prepare(tool: string, input: unknown): McpPreparation;
+  /** Calls `listener` when `servers` has become another list. */
+  watch(listener: () => void): void;
   /** Calls `listener` when `announced` has become another list. */
   subscribe(listener: () => void): void;
   start(): void;
   close(): Promise<void>;
 }
+
+export type McpServerView = McpStatus & { readonly name: string; readonly tools: readonly string[] };
 
 interface Entry extends McpDefinition {
   readonly server: McpServer;
@@ -67,6 +75,8 @@ export class McpHost implements McpTools {
   readonly #servers: McpServers;
   #sdk: McpSdk | undefined;
   readonly #listeners = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
+  #seen = '[]';
   readonly #told = new Set<string>();
   #entries = new Map<string, Entry>();
   #announced: readonly GatewayTool[] = [];
@@ -87,7 +97,7 @@ export class McpHost implements McpTools {
     await processes.endLeftovers();
     const pins = await McpPins.open({ path: options.files.pins, files, log, now });
     const credentials = await McpCredentials.open({ path: options.files.credentials, files, log });
-    const file = new McpConfigFile({ path: options.files.config, env, log });
+    const file = new McpConfigFile({ path: options.files.config, env, reader: options.place.name, log });
     const host = new McpHost({ options, file, pins, processes, credentials });
     await host.#apply(await file.read());
     return host;
@@ -101,6 +111,25 @@ export class McpHost implements McpTools {
     this.#listeners.add(listener);
   }
 
+  definitionOf(tool: string): string | undefined {
+    return this.#entries.get(tool)?.hash;
+  }
+
+  get servers(): readonly McpServerView[] {
+    const entries = [...this.#entries.entries()];
+    const running = this.#servers.all.map((server) => ({
+      ...server.status,
+      name: server.name,
+      tools: entries.flatMap(([name, entry]) => (entry.server === server ? [name] : [])),
+    }));
+    const faulty = this.#servers.faulty.filter((name) => !running.some((server) => server.name === name));
+    return [...running, ...faulty.map(faultyView)];
+  }
+
+  watch(listener: () => void): void {
+    this.#watchers.add(listener);
+  }
+
   /** Starts the servers, and reads mcp.json again whenever it changes. */
   start(): void {
     this.#servers.start();
@@ -110,6 +139,7 @@ export class McpHost implements McpTools {
   /** Ends all servers. May be called twice. */
   async close(): Promise<void> {
     this.#listeners.clear();
+    this.#watchers.clear();
     await this.#parts.file.close();
     await this.#servers.close();
     await Promise.all([this.#parts.pins.settled(), this.#parts.processes.settled()]);
@@ -118,12 +148,14 @@ export class McpHost implements McpTools {
   prepare(tool: string, input: unknown): McpPreparation {
     const entry = this.#entries.get(tool);
     if (entry) return this.#prepareTool(entry, input);
-    return prepareResourceTool(tool, input, this.#servers.all) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
+    const { prefix } = this.#parts.options.place;
+    return prepareResourceTool({ prefix, name: tool, input }, this.#servers.all) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
   }
 
   async #apply(config: McpConfig): Promise<void> {
     if (config.servers.length > 0) this.#sdk ??= (await import('./mcp-sdk.ts')).sdk;
     if (this.#servers.apply(config)) this.#gather();
+    this.#look();
   }
 
   #serverOf(config: McpServerConfig): McpServer {
@@ -137,6 +169,7 @@ export class McpHost implements McpTools {
       monotonicMs: () => performance.now(),
       doorOf: (onSignedIn) => sdk.doorOf(config, credentials, onSignedIn),
       onTools: () => this.#gather(),
+      onState: () => this.#look(),
     });
   }
 
@@ -170,16 +203,18 @@ export class McpHost implements McpTools {
 
   #unknown(tool: string): string {
     const names = [...this.#entries.keys()].join(', ');
-    return `No MCP server of this machine has a tool named ${JSON.stringify(tool.slice(0, 100))} now.${names === '' ? '' : ` They have: ${names}.`}`;
+    const where = this.#parts.options.place.name === 'gateway' ? 'of this machine' : 'on this node of the server';
+    return `No MCP server ${where} has a tool named ${JSON.stringify(tool.slice(0, 100))} now.${names === '' ? '' : ` They have: ${names}.`}`;
   }
 
   /** Makes the list anew from what each server said last, and tells when it has become another one. */
   #gather(): void {
+    const { prefix } = this.#parts.options.place;
     const entries = new Map<string, Entry>();
     let bytes = 0;
     for (const server of this.#servers.all) {
       for (const listed of server.tools) {
-        const definition = definitionOf(server.name, listed);
+        const definition = definitionOf(prefix, server.name, listed);
         const fault = typeof definition === 'string' ? definition : this.#placeFault(entries, definition, bytes);
         if (typeof definition === 'string' || fault !== undefined) {
           this.#leaveOut(server.name, listed.name, fault ?? '');
@@ -191,10 +226,19 @@ export class McpHost implements McpTools {
     }
     this.#entries = entries;
     const tools = [...entries.values()].map(({ announced }) => announced);
-    const next = [...tools, ...resourceTools(this.#servers.all)].sort((a, b) => (a.name < b.name ? -1 : 1));
-    if (JSON.stringify(next) === JSON.stringify(this.#announced)) return;
-    this.#announced = next;
-    for (const listener of this.#listeners) listener();
+    const next = [...tools, ...resourceTools(prefix, this.#servers.all)].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const isOther = JSON.stringify(next) !== JSON.stringify(this.#announced);
+    if (isOther) this.#announced = next;
+    this.#look();
+    if (isOther) for (const listener of this.#listeners) listener();
+  }
+
+  /** What is shown of the servers may have become something else. */
+  #look(): void {
+    const seen = JSON.stringify([this.servers, this.#announced]);
+    if (seen === this.#seen) return;
+    this.#seen = seen;
+    for (const watcher of this.#watchers) watcher();
   }
 
   #entryOf(server: McpServer, tool: string, definition: McpDefinition): Entry {
@@ -205,7 +249,7 @@ export class McpHost implements McpTools {
 
   #placeFault(entries: ReadonlyMap<string, Entry>, { announced }: McpDefinition, bytes: number): string | undefined {
     if (entries.has(announced.name)) return 'another tool has its name';
-    if (entries.size >= MAX_TOOLS) return `this machine announces no more than ${MAX_TOOLS} MCP tools`;
+    if (entries.size >= MAX_TOOLS) return `no more than ${MAX_TOOLS} MCP tools are announced`;
     if (bytes + utf8Bytes(JSON.stringify(announced)) > MAX_BYTES) return `the definitions of all MCP tools have more than ${MAX_BYTES} bytes`;
     return undefined;
   }
@@ -217,6 +261,11 @@ export class McpHost implements McpTools {
     this.#told.add(key);
     this.#log.warn({ mcpServer: server, tool, reason }, `the tool "${tool}" of the MCP server "${server}" is left out: ${reason}`);
   }
+}
+
+function faultyView(name: string | undefined): McpServerView {
+  if (name === undefined) return { name: 'mcp.json', state: 'failed', reason: 'it cannot be read, the log says why; what ran before goes on', tools: [] };
+  return { name, state: 'failed', reason: 'its entry in mcp.json is wrong, the log says how', tools: [] };
 }
 
 /** What is not as it was approved may not run by a stored rule, nor by a decision that was made before it changed. */

@@ -87,7 +87,10 @@ export class McpPins {
 
   #full(changedAt: string): PinChange {
     if (!this.#isFullTold)
-      this.#log.warn({ path: this.#path }, 'more MCP tools have been seen than are kept in mind: end the gateway and take those that are gone out of the file');
+      this.#log.warn(
+        { path: this.#path },
+        'more MCP tools have been seen than are kept in mind: end who runs them and take those that are gone out of the file',
+      );
     this.#isFullTold = true;
     return { changedAt };
   }

@@ -2,7 +2,7 @@ import { type GatewayTool, validate } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
 import { z } from 'zod';
 import { listResultOf, promptResultOf, resourceResultOf } from './mcp-results.ts';
-import type { McpPreparation } from './mcp-run.ts';
+import type { McpPlace, McpPreparation } from './mcp-run.ts';
 import type { McpAsk, McpServer } from './mcp-server.ts';
 
 const server = z.string().min(1).max(1_000).describe('The name of the MCP server');
@@ -19,28 +19,28 @@ interface ResourceTool {
 
 /** What servers offer besides tools. It is asked about like a tool of theirs: a server does what it likes when something is read. */
 const RESOURCE_TOOLS: Readonly<Record<string, ResourceTool>> = {
-  mcp_list_resources: {
+  list_resources: {
     description: 'List the resources (files, records, pages) that an MCP server offers to be read.',
     ability: 'resources',
     input: z.object({ server, cursor }),
     ask: (input: { cursor?: string }) => ({ method: 'resources/list', params: input.cursor === undefined ? {} : { cursor: input.cursor } }),
     resultOf: listResultOf,
   },
-  mcp_read_resource: {
+  read_resource: {
     description: 'Read one resource of an MCP server by its address.',
     ability: 'resources',
     input: z.object({ server, uri: z.string().min(1).max(4_096).describe('The address, as the list gives it') }),
     ask: (input: { uri: string }) => ({ method: 'resources/read', params: { uri: input.uri } }),
     resultOf: resourceResultOf,
   },
-  mcp_list_prompts: {
+  list_prompts: {
     description: 'List the prompts (prepared texts with arguments) that an MCP server offers.',
     ability: 'prompts',
     input: z.object({ server, cursor }),
     ask: (input: { cursor?: string }) => ({ method: 'prompts/list', params: input.cursor === undefined ? {} : { cursor: input.cursor } }),
     resultOf: listResultOf,
   },
-  mcp_get_prompt: {
+  get_prompt: {
     description: 'Get one prompt of an MCP server, with its arguments filled in.',
     ability: 'prompts',
     input: z.object({ server, name: z.string().min(1).max(1_000), arguments: z.record(z.string(), z.string()).optional() }),
@@ -53,7 +53,7 @@ const RESOURCE_TOOLS: Readonly<Record<string, ResourceTool>> = {
 };
 
 /** Those that at least one server can answer. Their descriptions name no server's words, and so need no pin. */
-export function resourceTools(servers: readonly McpServer[]): GatewayTool[] {
+export function resourceTools(prefix: McpPlace['prefix'], servers: readonly McpServer[]): GatewayTool[] {
   return Object.entries(RESOURCE_TOOLS).flatMap(([name, tool]): GatewayTool[] => {
     const able = servers.filter(({ abilities }) => abilities[tool.ability]).map((one) => one.name.slice(0, 100));
     if (able.length === 0) return [];
@@ -62,13 +62,20 @@ export function resourceTools(servers: readonly McpServer[]): GatewayTool[] {
       .slice(0, 50)
       .map((one) => JSON.stringify(one))
       .join(', ')}.`;
-    return [{ name, description: description.toWellFormed(), inputSchema, effect: 'execute', source: 'mcp' }];
+    return [{ name: `${prefix}_${name}`, description: description.toWellFormed(), inputSchema, effect: 'execute', source: 'mcp' }];
   });
 }
 
+interface ResourceAsk {
+  readonly prefix: McpPlace['prefix'];
+  readonly name: string;
+  readonly input: unknown;
+}
+
 /** Undefined for a tool that is none of these. */
-export function prepareResourceTool(name: string, input: unknown, servers: readonly McpServer[]): McpPreparation | undefined {
-  const tool = Object.hasOwn(RESOURCE_TOOLS, name) ? RESOURCE_TOOLS[name] : undefined;
+export function prepareResourceTool({ prefix, name, input }: ResourceAsk, servers: readonly McpServer[]): McpPreparation | undefined {
+  const plain = name.slice(prefix.length + 1);
+  const tool = name.startsWith(`${prefix}_`) && Object.hasOwn(RESOURCE_TOOLS, plain) ? RESOURCE_TOOLS[plain] : undefined;
   if (!tool) return undefined;
   const checked = validate(tool.input, input);
   if (!checked.ok) return { ok: false, code: 'invalid_input', message: `The input of ${name} is wrong: ${checked.error.message}.` };

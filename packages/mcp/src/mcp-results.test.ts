@@ -39,7 +39,7 @@ test('E7: a schema that is none, refers elsewhere, or holds a slow pattern neith
 
 test('E4, E5: a definition is cleaned, and what a packet cannot hold is refused with its reason', () => {
   const tool = { name: 't', description: 'half \ud800 and \0', inputSchema: { type: 'object', title: '\0' } };
-  const definition = definitionOf('s', tool);
+  const definition = definitionOf('mcp', 's', tool);
   assert.ok(typeof definition !== 'string');
   assert.deepEqual(definition.announced, {
     name: 'mcp__s__t',
@@ -55,5 +55,5 @@ test('E4, E5: a definition is cleaned, and what a packet cannot hold is refused 
     [{ description: 'x'.repeat(70_000) }, /more than 65536 bytes/],
     [JSON.parse('{"properties":{"__proto__":{}}}') as Record<string, unknown>, /__proto__/],
   ];
-  for (const [inputSchema, says] of table) assert.match(String(definitionOf('s', { ...tool, inputSchema })), says);
+  for (const [inputSchema, says] of table) assert.match(String(definitionOf('mcp', 's', { ...tool, inputSchema })), says);
 });

@@ -29,6 +29,7 @@ export type EndReason = { readonly kind: 'cancelled' } | { readonly kind: 'timeo
 export const cancelled: EndReason = { kind: 'cancelled' };
 
 export const PLACE: McpPlace = {
+  ...{ name: 'gateway', prefix: 'mcp', hidesSecrets: false },
   endedEarly: (signal, durationMs) => {
     const reason = signal.reason as EndReason;
     return reason.kind === 'timeout' ? lateAnswer(reason.limitMs, durationMs) : textResult('cancelled', 'Cancelled while it ran.', { durationMs });

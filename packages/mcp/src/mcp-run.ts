@@ -29,6 +29,12 @@ export type McpPreparation =
 
 /** Who runs the servers, in what differs. */
 export interface McpPlace {
+  /** As logs and results name it. */
+  readonly name: 'gateway' | 'server';
+  /** Before the name of every tool, so that those of a machine and those of the server never share one. */
+  readonly prefix: 'mcp' | 'server_mcp';
+  /** What servers say does not get around with the secrets of their entries in it: others than whoever wrote the file read it. */
+  readonly hidesSecrets: boolean;
   /** The result of a call whose signal was aborted. */
   endedEarly(signal: AbortSignal, durationMs: number): ToolResult;
 }

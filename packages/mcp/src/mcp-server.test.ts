@@ -23,7 +23,7 @@ async function serverThatFails(error: Error): Promise<McpServer> {
     doorOf: () => undefined,
     processes: { begin: () => Promise.resolve({ marker: 'm', onLeader: () => undefined, end: () => Promise.resolve() }) },
     place: PLACE,
-    ...{ folder: '/', version: '0', log: pino({ level: 'silent' }), monotonicMs: () => 0, random: () => 0, onTools: ready.resolve },
+    ...{ folder: '/', version: '0', log: pino({ level: 'silent' }), monotonicMs: () => 0, random: () => 0, onTools: ready.resolve, onState: () => undefined },
   });
   server.start();
   await ready.promise;

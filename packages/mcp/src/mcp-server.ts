@@ -18,6 +18,7 @@ import {
 import type { McpProcesses } from './mcp-processes.ts';
 import { toolResultOf } from './mcp-results.ts';
 import type { McpPlace, McpRun } from './mcp-run.ts';
+import { NOTHING_HIDDEN, type SecretFilter, secretFilter } from './mcp-secrets.ts';
 
 /*
  *   idle ──start──► starting ──greeted, tools listed──► ready ──its end──► waiting ──delay over──► starting
@@ -54,7 +55,11 @@ export interface McpServerOptions {
   /** Source of the jitter between tries, in [0, 1). */
   readonly random: () => number;
   readonly onTools: () => void;
+  /** It runs now, or no longer. */
+  readonly onState: () => void;
 }
+
+export type McpStatus = { readonly state: 'starting' | 'running' } | { readonly state: 'failed'; readonly reason: string };
 
 export interface McpAsk {
   readonly method: string;
@@ -85,6 +90,7 @@ export class McpServer {
   readonly #log: Logger;
   readonly #closing = new AbortController();
   readonly #door: McpDoor | undefined;
+  readonly #hidden: SecretFilter;
   #state: State = { kind: 'idle' };
   #failures = 0;
   /** Of the last end or fault; empty while it runs. */
@@ -101,6 +107,7 @@ export class McpServer {
     this.#options = options;
     this.name = options.config.name;
     this.#log = options.log.child({ mcpServer: this.name });
+    this.#hidden = options.place.hidesSecrets ? secretFilter(options.config) : NOTHING_HIDDEN;
     this.#door = options.doorOf(() => this.#signedIn());
   }
 
@@ -111,6 +118,13 @@ export class McpServer {
 
   get abilities(): McpAbilities {
     return this.#abilities;
+  }
+
+  /** Whether it runs, and why not, without what only a log may hold. */
+  get status(): McpStatus {
+    if (this.#state.kind === 'ready') return { state: 'running' };
+    const reason = this.#words.said;
+    return reason === '' ? { state: 'starting' } : { state: 'failed', reason };
   }
 
   start(): void {
@@ -124,7 +138,7 @@ export class McpServer {
   }
 
   /** Ends the server with all its processes; calls that it is at work on fail with `why`. May be called twice. */
-  async close(why = 'the gateway on this machine is stopping'): Promise<void> {
+  async close(why = `the ${this.#options.place.name} is stopping`): Promise<void> {
     const before = this.#state;
     if (before.kind !== 'closed') this.#state = { kind: 'closed', why };
     this.#closing.abort();
@@ -148,11 +162,12 @@ export class McpServer {
     if (signal.aborted) return this.#options.place.endedEarly(signal, durationMs());
     if (!connection) return failedResult('mcp_unavailable', this.#absence());
     try {
-      const answer = await connection.request(method, params, { signal, onProgress: context.onOutput });
-      const result = resultOf(answer);
+      const onProgress = (text: string): void => context.onOutput(this.#hidden.text(text));
+      const answer = await connection.request(method, params, { signal, onProgress });
+      const result = resultOf(this.#hidden.value(answer));
       return { ...result, meta: { ...result.meta, durationMs: durationMs() } };
     } catch (error) {
-      const fault = await this.#fault(connection, error, signal);
+      const fault = this.#hidden.text(await this.#fault(connection, error, signal));
       return signal.aborted ? this.#options.place.endedEarly(signal, durationMs()) : failedResult('mcp_failed', fault, { durationMs: durationMs() });
     }
   }
@@ -179,7 +194,8 @@ export class McpServer {
     return `The MCP server "${this.name}" ended while this ran (${ended}). ${NOBODY_KNOWS} The server is started again by itself.`;
   }
 
-  #refused({ said, logged }: StartWords): string {
+  #refused(words: StartWords): string {
+    const { said, logged } = { said: words.said, logged: this.#hidden.text(words.logged) };
     if (logged !== this.#wish) this.#log.warn({ reason: logged }, `the MCP server "${this.name}" has refused a request: ${logged}`);
     this.#wish = logged;
     return `The MCP server "${this.name}" refused this, and nothing was done: ${said}. Ask again after that.`;
@@ -208,6 +224,7 @@ export class McpServer {
     this.#state = { kind: 'ready', connection, sinceMs: this.#options.monotonicMs() };
     this.#log.info({ tools: this.#tools.length }, 'an MCP server is ready');
     this.#words = RUNS;
+    this.#options.onState();
     const { ended } = connection;
     void ended.then((reason) => this.#lost(connection, reason));
     this.#options.onTools();
@@ -220,7 +237,8 @@ export class McpServer {
     this.#failed({ said: reason, logged: reason });
   }
 
-  #failed(words: StartWords): void {
+  #failed({ said, logged }: StartWords): void {
+    const words = { said: this.#hidden.text(said), logged: this.#hidden.text(logged) };
     if (this.#state.kind === 'closed') return;
     const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
@@ -229,6 +247,7 @@ export class McpServer {
     if (reason !== this.#words.logged) this.#log.warn({ reason, delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
     this.#words = words;
     this.#state = { kind: 'waiting', timer: setTimeout(() => this.start(), delayMs) };
+    this.#options.onState();
   }
 
   #signedIn(): void {
@@ -268,7 +287,7 @@ export class McpServer {
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const answer = await connection.request('tools/list', cursor === undefined ? {} : { cursor }, { signal });
       for (const listed of Array.isArray(answer['tools']) ? answer['tools'] : []) {
-        const { data, error } = listedTool.safeParse(listed);
+        const { data, error } = listedTool.safeParse(this.#hidden.value(listed));
         if (error) faults.push(error.issues[0]?.message ?? 'not a tool');
         units += data ? JSON.stringify(data).length : 0;
         if (data && tools.length < MAX_LISTED && units <= MAX_LISTED_UNITS) tools.push(data);

@@ -33,6 +33,8 @@ export class McpServers {
   #running = new Map<string, Running>();
   /** Those that have not ended whole yet, by name: the next one of the name waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
+  /** Entries that are wrong and of which nothing runs; undefined for the file as a whole. */
+  #faulty: readonly (string | undefined)[] = [];
   #isStarted = false;
   #isClosed = false;
 
@@ -45,6 +47,10 @@ export class McpServers {
     return [...this.#running.values()].map(({ server }) => server);
   }
 
+  get faulty(): readonly (string | undefined)[] {
+    return this.#faulty;
+  }
+
   start(): void {
     this.#isStarted = true;
     for (const { server } of this.#running.values()) server.start();
@@ -53,6 +59,7 @@ export class McpServers {
   /** Takes over what the file says now. Servers that end are not waited for. Whether anything has changed. */
   apply({ servers, faults }: McpConfig): boolean {
     for (const { line } of faults) this.#log.error(`${line}${this.#isStarted ? ' Until then what runs goes on as it was.' : ''}`);
+    this.#faulty = faults.map(({ server }) => server);
     if (this.#isClosed || faults.some(({ server }) => server === undefined)) return false;
     const before = this.#running;
     const changes: Changes = { added: [], removed: [], changed: [] };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { browserFrameSchema, browserStateSchema } from './browser-events.ts';
 import { LIMITS, utf8Bytes } from './limits.ts';
+import { mcpServerSchema } from './mcp-shapes.ts';
 import {
   attachmentSchema,
   CALL_STATES,
@@ -143,6 +144,8 @@ export const AGENT_REQUESTS = {
   /** Shows what the session's browser shows, to this connection, until it ends, leaves the session or says `on: false`. */
   'browser:watch': { payload: z.object({ sessionId, on: z.boolean() }), data: empty },
   'gateway:list': { payload: empty, data: z.object({ gateways: z.array(gatewaySchema) }) },
+  /** The MCP servers that run on the server itself, with their tools. */
+  'mcp:list': { payload: empty, data: z.object({ servers: z.array(mcpServerSchema) }) },
   'model:list': {
     payload: empty,
     data: z.object({
@@ -163,6 +166,8 @@ export const AGENT_NOTICES = {
   'browser:frame': browserFrameSchema,
   'browser:state': browserStateSchema,
   'gateway:presence': z.object({ gateway: gatewaySchema }),
+  /** What `mcp:list` answers has become something else. */
+  'mcp:changed': z.object({}),
   'server:notice': z.object({ code: z.string(), message: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 

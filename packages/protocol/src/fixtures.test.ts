@@ -61,7 +61,18 @@ describe('P7: frozen packets', () => {
 });
 
 test('P12: the names are those of protocol version 1, plus what was added since', () => {
-  const added = ['agent:continue', 'agent:undo', 'browser:watch', 'message:cancel', 'model:list', 'rule:list', 'rule:revoke', 'session:fork', 'tool:resolve'];
+  const added = [
+    'agent:continue',
+    'agent:undo',
+    'browser:watch',
+    'mcp:list',
+    'message:cancel',
+    'model:list',
+    'rule:list',
+    'rule:revoke',
+    'session:fork',
+    'tool:resolve',
+  ];
   const named =
     'session:create session:list session:attach session:detach session:history session:update session:delete agent:execute agent:stop tool:decide tool:result gateway:list';
   assert.deepEqual(Object.keys(AGENT_REQUESTS).sort(), [...named.split(' '), ...added].sort());
@@ -69,6 +80,7 @@ test('P12: the names are those of protocol version 1, plus what was added since'
     'browser:frame',
     'browser:state',
     'gateway:presence',
+    'mcp:changed',
     'server:notice',
     'session:delta',
     'session:event',

@@ -7,11 +7,13 @@ export interface HashedCall {
   readonly input: unknown;
   readonly workspace?: string | undefined;
   readonly gatewayId?: string | undefined;
+  /** Hash of what an MCP tool of the server says of itself. */
+  readonly definition?: string | undefined;
 }
 
 /**
- * SHA-256 of the RFC 8785 canonical JSON of `{ tool, input, workspace, gatewayId }`, base64url without padding.
- * Absent fields are left out. An approval binds to this value; the gateway recomputes it from what it is about to run.
+ * SHA-256 of the RFC 8785 canonical JSON of `{ tool, input, workspace, gatewayId, definition }`, base64url without padding.
+ * Absent fields are left out. An approval binds to this value; the gateway, or the server for a tool of its own, recomputes it from what it is about to run.
  */
 export function inputHash(call: HashedCall): string {
   const canonical = canonicalJson({
@@ -19,6 +21,7 @@ export function inputHash(call: HashedCall): string {
     input: call.input,
     ...(call.workspace === undefined ? {} : { workspace: call.workspace }),
     ...(call.gatewayId === undefined ? {} : { gatewayId: call.gatewayId }),
+    ...(call.definition === undefined ? {} : { definition: call.definition }),
   });
   return createHash('sha256').update(canonical, 'utf8').digest('base64url');
 }

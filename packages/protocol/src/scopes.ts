@@ -31,6 +31,7 @@ export const AGENT_SCOPES = {
   'tool:resolve': 'approve',
   'browser:watch': 'read',
   'gateway:list': 'read',
+  'mcp:list': 'read',
   'model:list': 'read',
   'rule:list': 'read',
   'rule:revoke': 'approve',

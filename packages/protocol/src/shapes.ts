@@ -97,6 +97,8 @@ export const callSchema = z.object({
   state: z.enum(CALL_STATES),
   gatewayId: idSchema.optional(),
   workspace: z.string().optional(),
+  /** Hash of what a tool of an MCP server on the server said of itself when it was asked for. */
+  definition: z.string().max(100).optional(),
   decision: decisionSchema.optional(),
   result: toolResultSchema.optional(),
   resolution: resolutionSchema.optional(),
@@ -151,6 +153,8 @@ export const ruleSchema = z.object({
   subject: z.string(),
   workspace: z.string().optional(),
   gatewayId: idSchema.optional(),
+  /** Holds only as long as the tool says this of itself, see `call`. */
+  definition: z.string().optional(),
   /** Present when the rule holds in one session only. */
   sessionId: idSchema.optional(),
   createdAt: timeSchema,

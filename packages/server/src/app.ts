@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
+import type { McpHost } from '@tendon/mcp';
 import { HANDSHAKE_CODES } from '@tendon/protocol';
 import { v7 } from 'uuid';
 import { type Auth, createAuth } from './auth/auth.ts';
@@ -13,6 +14,7 @@ import { Door } from './http/door.ts';
 import { Entrance } from './http/entrance.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
+import { openServerMcp } from './mcp/open-mcp.ts';
 import { postgresChannel } from './neighbours/index.ts';
 import { createChangeableModels, createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
 import { Keyring } from './secrets/keyring.ts';
@@ -122,7 +124,17 @@ interface Opened extends Given, Pick<Awaited<ReturnType<typeof openKeys>>, 'mode
   readonly secretKey: Buffer;
 }
 
-async function serve(storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
+async function serve(storage: Storage, opened: Opened): Promise<ServerHandle> {
+  const mcp = await openServerMcp({ home: opened.config.home, log: opened.log });
+  try {
+    return await serveWith(mcp, storage, opened);
+  } catch (error) {
+    await mcp.close();
+    throw error;
+  }
+}
+
+async function serveWith(mcp: McpHost, storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
@@ -159,6 +171,7 @@ async function serve(storage: Storage, { config, log, parts, secretKey, models, 
     node,
     store,
     models,
+    mcp,
     fanout: transport.fanout,
     // A database of our own has no other node.
     channel: embedded ? undefined : postgresChannel({ url: database.url, node, log }),
@@ -177,6 +190,7 @@ async function serve(storage: Storage, { config, log, parts, secretKey, models, 
   const ended = auth.watchEnded(() => transport.credentials());
   transport.serve(runner);
   await listen(http, config);
+  mcp.start();
   await runner.start();
   housekeeper.start();
   ended.start();
@@ -186,7 +200,7 @@ async function serve(storage: Storage, { config, log, parts, secretKey, models, 
     auth.warm().catch((error: unknown) => log.warn({ err: error }, 'sign-in could not be prepared'));
     return auth.signInLink();
   };
-  const close = closing({ http, transport, runner, housekeeper, ended, secrets, storage, state });
+  const close = closing({ http, transport, runner, mcp, housekeeper, ended, secrets, storage, state });
   return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
 }
 
@@ -239,6 +253,7 @@ interface Running {
   readonly http: HttpServer;
   readonly transport: Transport;
   readonly runner: Runner;
+  readonly mcp: McpHost;
   readonly housekeeper: Housekeeper;
   readonly ended: EndedCredentials;
   readonly secrets: OpenSecrets;
@@ -247,12 +262,13 @@ interface Running {
 }
 
 /** Outside in: first nobody new, then nobody at all, then the work, then the data. */
-function closing({ http, transport, runner, housekeeper, ended: endedCredentials, secrets, storage, state }: Running): () => Promise<void> {
+function closing({ http, transport, runner, mcp, housekeeper, ended: endedCredentials, secrets, storage, state }: Running): () => Promise<void> {
   let ended: Promise<void> | undefined;
   const close = async () => {
     state.isDraining = true;
     await transport.close();
     await Promise.all([runner.close(), housekeeper.close(), endedCredentials.close()]);
+    await mcp.close();
     const closed = new Promise((resolve) => http.close(resolve));
     http.closeAllConnections();
     await closed;

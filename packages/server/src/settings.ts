@@ -2,4 +2,5 @@
 export { type Config, homeFolder, isLoopbackHost, type LoadedConfig, loadConfig, type VariableName } from './config.ts';
 export { prepareHome, readHomeFile, rotateSecretKey } from './home-folder.ts';
 export { createLog, type Log } from './log.ts';
+export { serverMcpPath } from './mcp/mcp-path.ts';
 export { StartError } from './start-error.ts';

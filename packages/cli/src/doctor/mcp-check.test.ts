@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -21,5 +21,19 @@ test('E12, O12: doctor names what is wrong in mcp.json and each command that is 
   assert.match(findings[0]?.detail ?? '', /mcpServers\.bad\.command is wrong/);
   assert.match(findings[1]?.detail ?? '', /"gone" needs the command "\/nowhere\/uvx"/);
   assert.match(findings[1]?.mend ?? '', /^Install uv: /);
+  await rm(home, { recursive: true });
+});
+
+test("E23, O12: doctor looks at the server's own file in the same way, and says which of the two it is about", async () => {
+  const home = await mkdtemp(join(tmpdir(), 'tendon doctor '));
+  const env = { PATH: '/bin:/usr/bin' };
+  await mkdir(join(home, 'server'));
+  const write = (mcpServers: object) => writeFile(join(home, 'server', 'mcp.json'), JSON.stringify({ mcpServers }));
+  await write({ here: { command: 'sh' } });
+  assert.deepEqual(await checkMcp(home, env), [{ subject: 'mcp on the server', state: 'ok', detail: 'here' }]);
+  await write({ gone: { command: '/nowhere/uvx' }, bad: { args: [] } });
+  const [bad, gone] = await checkMcp(home, env);
+  assert.match(bad?.detail ?? '', /server\/mcp\.json: mcpServers\.bad\.command is wrong: .*the server reads it again by itself/);
+  assert.match(gone?.mend ?? '', /^Install uv: /);
   await rm(home, { recursive: true });
 });

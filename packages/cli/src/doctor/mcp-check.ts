@@ -1,13 +1,23 @@
 import { join } from 'node:path';
+import { serverMcpPath } from '@tendon/server/settings';
 import type { Finding } from './finding.ts';
 import { findProgram } from './programs.ts';
 
-const subject = 'mcp';
-
-/** The MCP servers of this machine's gateway: what is wrong in mcp.json, and which of their commands are not there. It starts none. */
+/** The MCP servers of this machine's gateway and of its server: what is wrong in mcp.json, and which of their commands are not there. It starts none. */
 export async function checkMcp(home: string, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {
+  const ofGateway = await checkFile({ subject: 'mcp', path: join(home, 'mcp.json'), reader: 'gateway' }, env);
+  return [...ofGateway, ...(await checkFile({ subject: 'mcp on the server', path: serverMcpPath(home), reader: 'server' }, env))];
+}
+
+interface McpFile {
+  readonly subject: string;
+  readonly path: string;
+  readonly reader: 'gateway' | 'server';
+}
+
+async function checkFile({ subject, path, reader }: McpFile, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {
   const { readMcpConfig, howToInstall } = await import('@tendon/mcp/settings');
-  const { servers, faults } = await readMcpConfig(join(home, 'mcp.json'), env);
+  const { servers, faults } = await readMcpConfig(path, env, reader);
   const wrong = faults.map(({ line }): Finding => ({ subject, state: 'missing', detail: line }));
   const absent = servers.flatMap((server): Finding[] => {
     if (server.kind === 'http') return [];

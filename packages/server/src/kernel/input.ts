@@ -30,6 +30,8 @@ export interface RequestedCall {
   readonly inputHash: string;
   readonly gatewayId?: string | undefined;
   readonly workspace?: string | undefined;
+  /** Hash of what a tool of an MCP server on the server says of itself. */
+  readonly definition?: string | undefined;
   readonly metadata?: unknown;
   readonly verdict: Verdict;
 }
@@ -117,13 +119,13 @@ export type Input =
     }
   /** The owner of the turn is gone; whoever took the lease starts the model call again. */
   | { readonly type: 'turn_lost' }
-  // from machines, and about them
+  // from machines and from the node that runs a call, and about them
   | { readonly type: 'dispatch'; readonly callId: string; readonly instanceId: string }
   /** Its machine has been away past the deadline for offline work. */
   | { readonly type: 'call_expired'; readonly callId: string }
   | { readonly type: 'call_started'; readonly callId: string; readonly instanceId: string }
   | { readonly type: 'call_finished'; readonly callId: string; readonly instanceId: string; readonly result: ToolResult }
-  /** The server ran a remote tool. */
+  /** The server ran a remote tool of its own, which may be run twice. */
   | { readonly type: 'remote_finished'; readonly callId: string; readonly result: ToolResult }
   /** No one can say any more what became of it. A call that only reads is sent again instead, unless a stop wants its end. */
   | { readonly type: 'call_lost'; readonly callId: string; readonly instanceId: string; readonly reason: string };

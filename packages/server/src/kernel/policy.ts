@@ -1,7 +1,7 @@
 import type { Rule, ToolEffect } from '@tendon/protocol';
 import type { Verdict } from './input.ts';
 
-export type PolicyRule = Pick<Rule, 'id' | 'tool' | 'subject' | 'workspace' | 'gatewayId' | 'sessionId'>;
+export type PolicyRule = Pick<Rule, 'id' | 'tool' | 'subject' | 'workspace' | 'gatewayId' | 'definition' | 'sessionId'>;
 
 export interface CallInQuestion {
   readonly sessionId: string;
@@ -11,6 +11,8 @@ export interface CallInQuestion {
   readonly subject: string;
   readonly workspace?: string | undefined;
   readonly gatewayId?: string | undefined;
+  /** Of a tool of an MCP server on the server: a rule is about what it said when the rule was made. */
+  readonly definition?: string | undefined;
 }
 
 /**
@@ -30,6 +32,7 @@ function matches(rule: PolicyRule, call: CallInQuestion): boolean {
     rule.subject === call.subject &&
     rule.workspace === call.workspace &&
     rule.gatewayId === call.gatewayId &&
+    rule.definition === call.definition &&
     (rule.sessionId === undefined || rule.sessionId === call.sessionId)
   );
 }

@@ -62,9 +62,9 @@ export interface StoredMessage {
 
 export interface StoredCall {
   readonly call: Call;
-  /** The hand-over to a machine: committed before it is sent. */
+  /** The hand-over to a machine, or to the node that runs it: committed before it is sent or started. */
   readonly dispatch?: Dispatch | undefined;
-  /** When a stop asked for its end. It stays open until its machine has reported. */
+  /** When a stop asked for its end. It stays open until its machine or node has reported. */
   readonly cancelRequestedAt?: string | undefined;
   /** What the model's provider wants to see again with the call. */
   readonly metadata?: unknown;
@@ -85,6 +85,7 @@ export interface NewRule {
   readonly subject: string;
   readonly workspace?: string | undefined;
   readonly gatewayId?: string | undefined;
+  readonly definition?: string | undefined;
   readonly sessionId?: string | undefined;
   readonly createdAt: string;
 }

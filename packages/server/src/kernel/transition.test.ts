@@ -6,6 +6,7 @@ import type { Change, Outcome } from './change.ts';
 import type { Focus, Input, RequestedCall, Stamp } from './input.ts';
 import { brokenInvariants } from './invariants.ts';
 import { owed } from './owed.ts';
+import { decideCall } from './policy.ts';
 import { isStopping, NEW_SESSION_TITLE, publicSession, type SessionState, statusOf } from './state.ts';
 import { transition } from './transition.ts';
 import { MAX_STEPS } from './turn-flow.ts';
@@ -677,4 +678,84 @@ test('C18: of two machines each gets a call of its own, and it is over when both
     subject.do(decide(bash({ kind: 'ask' }, { id: callId, inputHash }), 'deny'));
   }
   assert.equal(subject.status, 'idle');
+});
+
+const NODE = id();
+
+function onServer(verdict: RequestedCall['verdict'] = { kind: 'ask' }): RequestedCall {
+  return bash(verdict, { tool: 'server_mcp__docs__search', kind: 'remote', gatewayId: undefined, workspace: undefined, definition: 'words' });
+}
+
+/** A session in which the model has asked for `call`, and it was allowed when that was asked for. */
+function withServerCall(call: RequestedCall): Subject {
+  const subject = new Subject();
+  subject.do(say('search'));
+  subject.do(completed(subject, [call]));
+  return subject;
+}
+
+test('E25: a call of an MCP tool on the server is handed to a node before it runs, and only that node ends it', () => {
+  const call = onServer();
+  const subject = withServerCall(call);
+  assert.deepEqual(owed(subject.state), []);
+  subject.do(decide(call, 'approve', { scope: 'always', subject: '{}' }));
+  assert.deepEqual(
+    subject.last?.rules.map(({ definition, gatewayId }) => [definition, gatewayId]),
+    [['words', undefined]],
+  );
+  assert.deepEqual(owed(subject.state), [{ type: 'take_server_call', callId: call.id }]);
+  subject.refuses({ type: 'call_finished', callId: call.id, instanceId: NODE, result: textResult('succeeded', 'x') }, 'conflict');
+  subject.do({ type: 'dispatch', callId: call.id, instanceId: NODE });
+  assert.equal(subject.call(call.id).state, 'running');
+  assert.deepEqual(owed(subject.state), [{ type: 'run_server_call', callId: call.id }]);
+  subject.refuses({ type: 'dispatch', callId: call.id, instanceId: id() }, 'conflict');
+  subject.refuses({ type: 'remote_finished', callId: call.id, result: textResult('succeeded', 'x') }, 'conflict');
+  subject.refuses({ type: 'call_finished', callId: call.id, instanceId: id(), result: textResult('succeeded', 'x') }, 'conflict');
+  subject.do({ type: 'call_finished', callId: call.id, instanceId: NODE, result: textResult('succeeded', 'found') });
+  assert.equal(subject.status, 'running');
+});
+
+test('E25: when its node is gone the outcome is unknown, the model gets its turn, and what the node says later changes nothing', () => {
+  const call = onServer({ kind: 'allow', rule: 'r' });
+  const subject = withServerCall(call);
+  subject.do({ type: 'dispatch', callId: call.id, instanceId: NODE });
+  subject.do({ type: 'call_lost', callId: call.id, instanceId: NODE, reason: 'gone' });
+  assert.equal(subject.call(call.id).state, 'unknown');
+  assert.equal(subject.status, 'running');
+  subject.do({ type: 'call_finished', callId: call.id, instanceId: NODE, result: textResult('succeeded', 'late') });
+  assert.equal(subject.call(call.id).state, 'unknown');
+});
+
+test('E25: run again, a call keeps what its tool said of itself', () => {
+  const call = onServer({ kind: 'allow', rule: 'r' });
+  const subject = withServerCall(call);
+  subject.do({ type: 'dispatch', callId: call.id, instanceId: NODE });
+  subject.do({ type: 'stop' });
+  subject.do({ type: 'call_lost', callId: call.id, instanceId: NODE, reason: 'gone' });
+  subject.do({ type: 'resolve', callId: call.id, outcome: 'again', by: 'user' });
+  const anew = subject.state.calls[0]?.call;
+  assert.deepEqual([anew?.state, anew?.definition, anew?.kind], ['awaiting_approval', 'words', 'remote']);
+});
+
+test('E26: a stop cancels what no node has begun, and waits for the node that has', () => {
+  const waits = withServerCall(onServer({ kind: 'allow', rule: 'r' }));
+  waits.do({ type: 'stop' });
+  assert.equal(waits.status, 'idle');
+  const call = onServer({ kind: 'allow', rule: 'r' });
+  const runs = withServerCall(call);
+  runs.do({ type: 'dispatch', callId: call.id, instanceId: NODE });
+  runs.do({ type: 'stop' });
+  assert.ok(isStopping(runs.state));
+  assert.deepEqual(owed(runs.state), [{ type: 'end_server_call', callId: call.id }]);
+  runs.do({ type: 'call_finished', callId: call.id, instanceId: NODE, result: textResult('cancelled', 'ended') });
+  assert.equal(runs.status, 'idle');
+});
+
+test('E24: a rule is about what the tool said of itself when it was made', () => {
+  const rule = { id: 'r', tool: 't', subject: '{}', workspace: undefined, gatewayId: undefined, sessionId: undefined };
+  const question = { sessionId: SESSION, tool: 't', effect: 'execute' as const, subject: '{}' };
+  assert.equal(decideCall({ ...question, definition: 'words' }, [{ ...rule, definition: 'words' }]).kind, 'allow');
+  assert.equal(decideCall({ ...question, definition: 'other words' }, [{ ...rule, definition: 'words' }]).kind, 'ask');
+  assert.equal(decideCall({ ...question, definition: 'words' }, [rule]).kind, 'ask');
+  assert.equal(decideCall(question, [{ ...rule, definition: 'words' }]).kind, 'ask');
 });

@@ -72,7 +72,7 @@ export function stopWork(draft: Draft, partial: readonly Part[] | undefined): vo
 
 function stopCall(draft: Draft, stored: StoredCall): void {
   if (stored.cancelRequestedAt !== undefined) return;
-  const mayRun = stored.call.kind === 'local' && stored.dispatch !== undefined;
+  const mayRun = stored.dispatch !== undefined;
   if (mayRun) draft.writeCall({ ...stored, cancelRequestedAt: draft.stamp.at }, true);
   else closeCall(draft, stored, { state: 'cancelled' });
 }

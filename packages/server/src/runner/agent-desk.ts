@@ -24,6 +24,7 @@ import type { ModelPort } from './model/model-port.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { AgentConnection, AgentHandlers, Fanout } from './ports.ts';
 import { type RuleChange, ruleWords } from './rule-change.ts';
+import { type ServerTools, shownServers } from './server-tools.ts';
 import type { SessionActor } from './session-actor.ts';
 import { attach, NO_SESSION, readHistory } from './session-reading.ts';
 import { askForUndo } from './undo-desk.ts';
@@ -37,6 +38,7 @@ export interface AgentDeskOptions {
   readonly fanout: Fanout;
   readonly neighbours: Neighbours;
   readonly watches: Pick<BrowserWatches, 'watch' | 'unwatch' | 'forget'>;
+  readonly mcp: ServerTools;
   readonly now: () => Date;
   readonly newId: () => string;
   readonly actorOf: (sessionId: string) => SessionActor;
@@ -77,6 +79,7 @@ export function createAgentHandlers(options: AgentDeskOptions): AgentHandlers {
     'tool:resolve': (connection, payload) => resolve(options, connection, payload),
     'browser:watch': (connection, payload) => watchBrowser(options, connection, payload),
     'gateway:list': async ({ userId }) => success({ gateways: await machines.list(userId) }),
+    'mcp:list': async () => success({ servers: shownServers(options.mcp) }),
     'model:list': async () => {
       const [list, first] = await Promise.all([models.list(), models.defaultModel()]);
       return success({ models: list, default: first });

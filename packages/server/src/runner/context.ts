@@ -7,6 +7,8 @@ import type { HistoryCache } from './history-cache.ts';
 import type { ModelPort } from './model/model-port.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { Fanout } from './ports.ts';
+import type { ServerCalls } from './server-calls.ts';
+import type { ServerTools } from './server-tools.ts';
 import type { SessionActor } from './session-actor.ts';
 import type { Machine } from './tool-check.ts';
 
@@ -20,6 +22,8 @@ export interface RunnerContext {
   readonly tails: Pick<OutputTails, 'open' | 'add' | 'close'>;
   readonly neighbours: Neighbours;
   readonly dispatcher: Pick<Dispatcher, 'carryOut'>;
+  readonly serverCalls: Pick<ServerCalls, 'carryOut' | 'forsake' | 'review'>;
+  readonly mcp: ServerTools;
   readonly log: Logger;
   readonly now: () => Date;
   /** A clock that nobody sets, in milliseconds from some moment. */

@@ -4,6 +4,7 @@ import { type Effect, type Input, OFFLINE_DEADLINE_MS, type SessionState, type S
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { SessionActor } from './session-actor.ts';
+import { timeoutOf } from './time-limit.ts';
 
 /** A server that was away itself, or whose clock was set, gives machines time to come back with what they have done. */
 const RETURN_GRACE_MS = 2 * 60_000;
@@ -11,10 +12,8 @@ const RETURN_GRACE_MS = 2 * 60_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 /** A stop does not wait longer than this for a machine that is away: the call is then unknown, and says so. */
 const STOP_DEADLINE_MS = 15_000;
-const DEFAULT_TIMEOUT_MS = 120_000;
-const LONGEST_TIMEOUT_MS = 3_600_000;
 
-type GatewayEffect = Exclude<Effect, { type: 'run_turn' | 'run_remote' }>;
+export type GatewayEffect = Extract<Effect, { gatewayId: string }>;
 
 export interface DispatcherOptions {
   readonly machines: Machines;
@@ -153,12 +152,6 @@ export class Dispatcher {
 /** A machine's words, cut to what a result may hold. */
 function refusedBy({ code, message }: { readonly code: string; readonly message: string }): ToolResult {
   return failedResult(code.slice(0, 100), message.slice(0, 10_000).toWellFormed());
-}
-
-/** A tool of somebody else may mean anything by the name. */
-function timeoutOf(input: unknown): number {
-  const asked = typeof input === 'object' && input !== null && 'timeoutMs' in input ? input.timeoutMs : undefined;
-  return typeof asked === 'number' && Number.isInteger(asked) && asked > 0 ? Math.min(asked, LONGEST_TIMEOUT_MS) : DEFAULT_TIMEOUT_MS;
 }
 
 function grantOf(stored: StoredCall, now: Date): Grant {

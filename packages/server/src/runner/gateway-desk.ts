@@ -16,6 +16,7 @@ import type { GatewayStore, SessionStore, StoredGateway } from '../store/session
 import { shownTools } from '../store/shown-tools.ts';
 import type { BrowserWatches } from './browser-watches.ts';
 import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
+import { showOutput } from './live-output.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { Fanout, GatewayConnection, GatewayDesk, GatewayHandlers } from './ports.ts';
@@ -275,11 +276,7 @@ function onOutput(options: GatewayDeskOptions, connection: GatewayConnection, ou
   const machine = options.machines.ofConnection(connection);
   const sessionId = options.tails.sessionOf(output.callId);
   if (!machine?.sent.has(output.callId) || sessionId === undefined) return success({});
-  const added = options.tails.add(output.callId, output.offset, output.text);
-  if (!added) return success({});
-  const delta = { sessionId, messageId: output.callId, part: 0, kind: 'tool_output' as const, ...added };
-  options.fanout.toSession(sessionId, 'session:delta', delta);
-  if (options.neighbours.isWatched(sessionId)) options.neighbours.tell({ kind: 'delta', delta });
+  showOutput(options, { sessionId, ...output });
   return success({});
 }
 

@@ -4,6 +4,7 @@ import type { Call } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import { keptFolder } from './kept-folder.ts';
 import type { HistoryItem } from './model/model-port.ts';
+import { NO_SERVER_TOOLS } from './server-tools.ts';
 import { type Machine, requestedCall } from './tool-check.ts';
 
 const MACHINE: Machine = {
@@ -43,7 +44,11 @@ test('G46: what a machine says that is no folder is passed over', () => {
 test('G46: the kept folder is a part of what is hashed and of what rules are about, unless the call names one', () => {
   const ask = (input: object, folder: string | undefined, subject = '') => {
     const rules = [{ id: 'rule', tool: 'bash', subject, workspace: '/w', gatewayId: 'g', sessionId: undefined }];
-    return requestedCall('id', { type: 'tool_call', tool: 'bash', inputText: JSON.stringify(input) }, { sessionId: 's', machine: MACHINE, rules, folder });
+    return requestedCall(
+      'id',
+      { type: 'tool_call', tool: 'bash', inputText: JSON.stringify(input) },
+      { sessionId: 's', machine: MACHINE, mcp: NO_SERVER_TOOLS, rules, folder },
+    );
   };
   const kept = ask({ command: 'make' }, "it's", 'make');
   assert.deepEqual(kept.input, { command: 'make', cwd: "it's" });
@@ -58,5 +63,5 @@ test('G48: no rule allows what is typed into a terminal', () => {
   const input = { id: 'p1', text: 'y\n' };
   const rules = [{ id: 'rule', tool: 'write_process', subject: '["p1","y\\n"]', workspace: '/w', gatewayId: 'g', sessionId: undefined }];
   const part = { type: 'tool_call', tool: 'write_process', inputText: JSON.stringify(input) } as const;
-  assert.deepEqual(requestedCall('id', part, { sessionId: 's', machine: MACHINE, rules }).verdict, { kind: 'ask' });
+  assert.deepEqual(requestedCall('id', part, { sessionId: 's', machine: MACHINE, mcp: NO_SERVER_TOOLS, rules }).verdict, { kind: 'ask' });
 });

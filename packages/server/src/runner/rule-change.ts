@@ -1,4 +1,4 @@
-import type { Rule } from '@tendon/protocol';
+import { isServerToolName, type Rule } from '@tendon/protocol';
 import type { Caller } from './ports.ts';
 
 /** A stored approval that a person has just made or taken back: from now on the agent may do something without asking, or no longer. */
@@ -15,6 +15,10 @@ const SUBJECT_LENGTH = 300;
 export function ruleWords(rule: Rule, machine: string | undefined): string {
   const { tool, subject, workspace, sessionId } = rule;
   const what = subject.length > SUBJECT_LENGTH ? `${subject.slice(0, SUBJECT_LENGTH).toWellFormed()}… (${subject.length} characters)` : subject;
-  const where = [workspace === undefined ? '' : ` in ${workspace}`, machine === undefined ? '' : ` on ${machine}`].join('');
+  const where = [
+    workspace === undefined ? '' : ` in ${workspace}`,
+    machine === undefined ? '' : ` on ${machine}`,
+    isServerToolName(tool) ? ' on the server' : '',
+  ].join('');
   return `${tool}: ${what}${where}${sessionId === undefined ? '' : ', in one session only'}`;
 }

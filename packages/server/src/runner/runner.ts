@@ -16,6 +16,8 @@ import { OutputTails } from './output-tails.ts';
 import type { AgentHandlers, Fanout, GatewayDesk } from './ports.ts';
 import { runRemoteTool } from './remote-tools.ts';
 import type { RuleChange } from './rule-change.ts';
+import { ServerCalls } from './server-calls.ts';
+import { NO_SERVER_TOOLS, type ServerTools, tellChanges } from './server-tools.ts';
 import { SessionActor } from './session-actor.ts';
 import { Timers } from './timers.ts';
 
@@ -28,6 +30,8 @@ export interface RunnerOptions {
   readonly fanout: Fanout;
   /** The way to the other nodes on this database; left out when there can be none. */
   readonly channel?: NoticeChannel | undefined;
+  /** The MCP servers that run on this node; none when left out. */
+  readonly mcp?: ServerTools | undefined;
   /** Another node has made a credential void. */
   readonly onRevoked?: (credentialId: string) => void;
   /** A person has stored or revoked a rule. Their request is answered when this is done; it never rejects. */
@@ -61,10 +65,14 @@ export function createRunner(options: RunnerOptions): Runner {
   const actors = new Map<string, SessionActor>();
   const pokeLater = clock.oncePerKey(POKE_LATER_MS, (sessionId) => void actorOf(sessionId).poke());
   const watches = new BrowserWatches({ ...options, machines, neighbours, now, monotonicMs, later: (ms, work) => clock.later(ms, work) });
-  const shared = { ...options, machines, tails, neighbours, history: new HistoryCache(store), now, newId, monotonicMs, pokeLater };
+  const mcp = options.mcp ?? NO_SERVER_TOOLS;
+  tellChanges(mcp, { clock, fanout });
+  const serverCalls = new ServerCalls({ node, mcp, tails, fanout, neighbours, log, pokeLater, actorOf: (sessionId) => actorOf(sessionId) });
+  const shared = { ...options, machines, tails, neighbours, mcp, history: new HistoryCache(store), now, newId, monotonicMs, pokeLater };
   const context: RunnerContext = {
     ...shared,
     runRemoteTool,
+    serverCalls,
     dispatcher: new Dispatcher({ machines, tails, log, now, later: (ms, work) => clock.later(ms, work), actorOf: (sessionId) => actorOf(sessionId) }),
     lookAt: (sessionId) => void actorOf(sessionId).poke(),
     pause: (ms) => clock.pause(ms),
@@ -101,6 +109,7 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     close: async () => {
       watches.close();
+      await serverCalls.close();
       await Promise.all([keeper.close(), neighbourDesk.close()]);
       clock.close();
       await Promise.all([...actors.values()].map((actor) => actor.close()));

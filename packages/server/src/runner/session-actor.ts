@@ -3,6 +3,7 @@ import { type Effect, type Input, owed, publicSession, type SessionState, transi
 import type { CommitOutcome, CommitRequest, Lease } from '../store/session-store.ts';
 import type { RunnerContext } from './context.ts';
 import { RemoteStream } from './remote-stream.ts';
+import type { ServerEffect } from './server-calls.ts';
 import { TurnRun } from './turn-run.ts';
 
 /** Another node may have committed more by the time that events are read again. */
@@ -189,6 +190,7 @@ export class SessionActor {
     if (this.#lease && this.#lease.epoch > lost.epoch) return;
     this.#lease = undefined;
     this.#endRun();
+    this.#context.serverCalls.forsake(this.sessionId);
     this.#context.actorChanged(this);
   }
 
@@ -285,11 +287,13 @@ export class SessionActor {
   #act(state: SessionState, effects: readonly Effect[]): void {
     if (this.#isClosed) return;
     this.#actedSeq = state.seq;
+    this.#context.serverCalls.review(state);
     if (this.#run && this.#run.messageId !== state.turn?.messageId) this.#endRun();
     for (const effect of effects) {
       if (effect.type === 'run_turn') this.#startTurn(state, effect.messageId);
       else if (effect.type === 'run_remote') this.#runRemote(state, effect.callId);
-      else this.#context.dispatcher.carryOut(this, state, effect);
+      else if ('gatewayId' in effect) this.#context.dispatcher.carryOut(this, state, effect);
+      else this.#carryOutHere(state, effect);
     }
     if (effects.length === 0) this.#lease = undefined;
     this.#context.actorChanged(this);
@@ -305,6 +309,12 @@ export class SessionActor {
       await run.ended;
       if (this.#run === run) this.#run = undefined;
     });
+  }
+
+  /** By its owner alone: other nodes see the same state. */
+  #carryOutHere(state: SessionState, effect: ServerEffect): void {
+    const [lease, stored] = [this.#lease, state.calls.find((candidate) => candidate.call.id === effect.callId)];
+    if (lease && stored) this.#context.serverCalls.carryOut(this, effect, { stored, lease });
   }
 
   #runRemote(state: SessionState, callId: string): void {
@@ -328,6 +338,7 @@ export class SessionActor {
 
   #forget(): void {
     this.#endRun();
+    this.#context.serverCalls.forsake(this.sessionId);
     this.#lease = undefined;
     this.#isUncertain = false;
     this.#context.actorChanged(this);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inputHash } from '@tendon/protocol/input-hash';
+import { NO_SERVER_TOOLS } from './server-tools.ts';
 import { type Machine, offeredTools, requestedCall } from './tool-check.ts';
 
 const MACHINE: Machine = {
@@ -12,7 +13,7 @@ const MACHINE: Machine = {
     { name: 'odd', description: 'odd', inputSchema: { type: 'object' }, effect: 'read', source: 'mcp' },
   ],
 };
-const CONTEXT = { sessionId: 's', machine: MACHINE, rules: [] };
+const CONTEXT = { sessionId: 's', machine: MACHINE, mcp: NO_SERVER_TOOLS, rules: [] };
 
 function ask(tool: string, inputText: string, context: Parameters<typeof requestedCall>[2] = CONTEXT) {
   return requestedCall('id', { type: 'tool_call', tool, inputText }, context);
@@ -51,7 +52,7 @@ test('R6: what does not fit is invalid and says what would', () => {
 test('R6: without a machine there are no local tools, and the model is told why', () => {
   const context = { ...CONTEXT, machine: undefined };
   assert.deepEqual(
-    offeredTools(undefined).map((tool) => tool.name),
+    offeredTools(context).map((tool) => tool.name),
     ['update_plan', 'ask_user_questions'],
   );
   const { verdict } = ask('bash', '{"command":"ls"}', context);
@@ -72,4 +73,31 @@ test('R6: a tool that only its machine knows never counts as reading', () => {
   const call = ask('odd', '{"a":1}');
   assert.equal(call.effect, 'execute');
   assert.equal(call.verdict.kind, 'ask');
+});
+
+const SEARCH = { name: 'server_mcp__docs__search', description: 'Searches.', inputSchema: { type: 'object' }, effect: 'execute' as const, source: 'docs' };
+const WITH_MCP = { ...CONTEXT, mcp: { announced: [SEARCH], definitionOf: () => 'words' } };
+
+test('E23: tools of MCP servers on the server are offered with and without a machine, and no tool of a machine passes for one', () => {
+  const fake = { ...SEARCH, description: 'Something else.', source: 'builtin' };
+  const machine = { ...MACHINE, tools: [...MACHINE.tools, fake, { ...fake, name: 'server_mcp__docs__other' }] };
+  const names = (context: Parameters<typeof offeredTools>[0]) => offeredTools(context).map(({ name, description }) => `${name}: ${description}`);
+  assert.ok(names({ ...WITH_MCP, machine: undefined }).includes('server_mcp__docs__search: Searches.'));
+  const offered = names({ ...WITH_MCP, machine });
+  assert.deepEqual(
+    offered.filter((line) => line.startsWith('server_mcp')),
+    ['server_mcp__docs__search: Searches.'],
+  );
+  const { verdict } = ask('server_mcp__docs__other', '{}', { ...WITH_MCP, machine });
+  assert.ok(verdict.kind === 'invalid' && verdict.error.code === 'unknown_tool');
+  assert.ok(ask(SEARCH.name, '{}', { ...WITH_MCP, machine }).gatewayId === undefined);
+});
+
+test('E24: a call of one is of the server, always asks, and is hashed with what the tool says of itself', () => {
+  const call = ask(SEARCH.name, '{"q":"x"}', WITH_MCP);
+  assert.deepEqual([call.kind, call.effect, call.definition, call.verdict.kind], ['remote', 'execute', 'words', 'ask']);
+  assert.equal(call.inputHash, inputHash({ tool: SEARCH.name, input: { q: 'x' }, definition: 'words' }));
+  const rules = [{ id: 'rule', tool: SEARCH.name, subject: '{"q":"x"}', definition: 'words' }];
+  assert.equal(ask(SEARCH.name, '{"q":"x"}', { ...WITH_MCP, rules }).verdict.kind, 'allow');
+  assert.equal(ask(SEARCH.name, '{"q":"y"}', { ...WITH_MCP, rules }).verdict.kind, 'ask');
 });

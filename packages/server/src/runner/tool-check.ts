@@ -1,6 +1,7 @@
 import {
   type GatewayTool,
   isAlwaysAsked,
+  isServerToolName,
   LIMITS,
   PAUSE_TOOLS,
   REMOTE_TOOLS,
@@ -15,6 +16,7 @@ import { z } from 'zod';
 import { decideCall, type PolicyRule, type RequestedCall, type Verdict } from '../kernel/index.ts';
 import { withFolder } from './kept-folder.ts';
 import type { ModelTool, StepPart } from './model/model-port.ts';
+import type { ServerTools } from './server-tools.ts';
 
 /** Where a session's local tools run now. */
 export interface Machine {
@@ -26,6 +28,7 @@ export interface Machine {
 export interface CallContext {
   readonly sessionId: string;
   readonly machine: Machine | undefined;
+  readonly mcp: Pick<ServerTools, 'announced' | 'definitionOf'>;
   readonly rules: readonly PolicyRule[];
   /** Where a command starts that names no folder; the workspace when left out. */
   readonly folder?: string | undefined;
@@ -37,18 +40,18 @@ const SERVER_TOOLS: readonly ModelTool[] = Object.entries({ ...REMOTE_TOOLS, ...
   inputSchema: z.toJSONSchema(definition.input, { io: 'input' }) as Record<string, unknown>,
 }));
 
-/** What the model is offered: the server's own tools, and those of the session's machine. */
-export function offeredTools(machine: Machine | undefined): ModelTool[] {
-  const local = (machine?.tools ?? []).map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-  return [...local, ...SERVER_TOOLS];
+/** What the model is offered: the server's own tools, those of its MCP servers, and those of the session's machine. */
+export function offeredTools({ machine, mcp }: Pick<CallContext, 'machine' | 'mcp'>): ModelTool[] {
+  const local = (machine?.tools ?? []).filter(({ name }) => !isServerToolName(name));
+  return [...[...local, ...mcp.announced].map(({ name, description, inputSchema }) => ({ name, description, inputSchema })), ...SERVER_TOOLS];
 }
 
 /** Checks what the model asked for: known tool, JSON, schema, size, rules. Never throws; a faulty call becomes one the model is told about. */
 export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_call' }>, context: CallContext): RequestedCall {
   const parsed = parseInput(part);
-  const target = targetOf(part.tool, context.machine);
+  const target = targetOf(part.tool, context);
   const input = parsed.ok ? withFolder(part.tool, parsed.input, context.folder) : { unreadable: part.inputText.slice(0, 2_000).toWellFormed() };
-  const place = target?.kind === 'local' && context.machine ? { gatewayId: context.machine.gatewayId, workspace: context.machine.workspace } : {};
+  const place = placeOf(target, context.machine);
   const call = {
     id,
     tool: part.tool,
@@ -59,7 +62,7 @@ export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_
     ...place,
     ...(part.metadata === undefined ? {} : { metadata: part.metadata }),
   };
-  if (!target) return { ...call, verdict: invalid('unknown_tool', unknownTool(part.tool, context.machine)) };
+  if (!target) return { ...call, verdict: invalid('unknown_tool', unknownTool(part.tool, context)) };
   if (!parsed.ok) return { ...call, verdict: invalid('invalid_input', parsed.reason) };
   const subject = ruleSubject(part.tool, input);
   // What a person has seen and allowed for good is not what this tool says of itself now.
@@ -71,9 +74,9 @@ function invalid(code: string, message: string): Verdict {
   return { kind: 'invalid', error: { code, message } };
 }
 
-function unknownTool(name: string, machine: Machine | undefined): string {
-  const names = offeredTools(machine).map((tool) => tool.name);
-  const why = machine ? '' : ' No machine is connected to this session, so there are no file or shell tools.';
+function unknownTool(name: string, context: CallContext): string {
+  const names = offeredTools(context).map((tool) => tool.name);
+  const why = context.machine ? '' : ' No machine is connected to this session, so there are no file or shell tools.';
   return `There is no tool named "${name.slice(0, 100)}".${why} Tools: ${names.join(', ')}.`;
 }
 
@@ -81,9 +84,20 @@ interface Target {
   readonly kind: RequestedCall['kind'];
   readonly effect: RequestedCall['effect'];
   readonly isChanged?: boolean | undefined;
+  readonly definition?: string | undefined;
 }
 
-function targetOf(name: string, machine: Machine | undefined): Target | undefined {
+/** Where it runs and as what, as far as a decision is bound to that. */
+function placeOf(target: Target | undefined, machine: Machine | undefined): Pick<RequestedCall, 'gatewayId' | 'workspace' | 'definition'> {
+  if (target?.kind === 'local' && machine) return { gatewayId: machine.gatewayId, workspace: machine.workspace };
+  return target?.definition === undefined ? {} : { definition: target.definition };
+}
+
+function targetOf(name: string, { machine, mcp }: CallContext): Target | undefined {
+  if (isServerToolName(name)) {
+    const isThere = mcp.announced.some((tool) => tool.name === name);
+    return isThere ? { kind: 'remote', effect: 'execute', definition: mcp.definitionOf(name) } : undefined;
+  }
   const kind = toolKind(name);
   const definition = toolDefinition(name);
   if (kind !== undefined && kind !== 'local' && definition) return { kind, effect: definition.effect };

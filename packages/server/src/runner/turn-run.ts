@@ -116,9 +116,9 @@ export class TurnRun {
     const outcome = await context.models.step(
       {
         model: state.model,
-        instructions: instructionsFor(machine, context.now().toISOString()),
+        instructions: instructionsFor({ machine, hasServerTools: context.mcp.announced.length > 0, now: context.now().toISOString() }),
         history,
-        tools: offeredTools(machine),
+        tools: offeredTools({ machine, mcp: context.mcp }),
         signal: this.#abort.signal,
       },
       {
@@ -141,7 +141,7 @@ export class TurnRun {
     const calls: RequestedCall[] = [];
     const parts = outcome.parts.map((part, index): Part => {
       if (part.type !== 'tool_call') return part;
-      const call = requestedCall(this.#stream.callId(index), part satisfies StepPart, { sessionId: state.id, machine, rules, folder });
+      const call = requestedCall(this.#stream.callId(index), part satisfies StepPart, { sessionId: state.id, machine, mcp: context.mcp, rules, folder });
       calls.push(call);
       return { type: 'tool_call', callId: call.id };
     });

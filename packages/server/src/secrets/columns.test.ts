@@ -23,7 +23,7 @@ const COLUMNS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   // The cookie holds it with a signature (HMAC) of the secret key: whoever reads it here cannot make one.
   auth_sessions: { token: 'signed', ip_address: 'plain', user_agent: 'plain', opened_with: 'plain' },
   calls: {
-    ...{ tool: 'plain', kind: 'plain', effect: 'plain', input: 'content', input_hash: 'plain', state: 'plain', workspace: 'plain' },
+    ...{ tool: 'plain', kind: 'plain', effect: 'plain', input: 'content', input_hash: 'plain', state: 'plain', workspace: 'plain', definition: 'plain' },
     ...{ decision: 'content', result: 'content', resolution: 'content', metadata: 'content' },
   },
   gateways: { name: 'plain', platform: 'plain', workspaces: 'plain', tools: 'content', sandbox: 'plain' },
@@ -31,7 +31,7 @@ const COLUMNS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   messages: { role: 'plain', state: 'plain', parts: 'content', model: 'plain', usage: 'plain' },
   // The code that a person types opens nothing by itself, and is over after ten minutes.
   pairings: { device_hash: 'hash', user_code: 'plain', name: 'plain', address: 'plain', state: 'plain', decided_with: 'plain' },
-  permission_rules: { tool: 'plain', subject: 'content', workspace: 'plain' },
+  permission_rules: { tool: 'plain', subject: 'content', workspace: 'plain', definition: 'plain' },
   recovery_codes: { hash: 'hash' },
   second_steps: { hash: 'hash' },
   secrets: { scope: 'plain', name: 'plain', key_id: 'plain', sealed: 'sealed' },

@@ -83,6 +83,7 @@ function callFields({ call, dispatch, cancelRequestedAt, metadata }: StoredCall)
     state: call.state,
     gateway_id: call.gatewayId,
     workspace: optionalText(call.workspace),
+    definition: call.definition,
     decision: json(call.decision),
     result: json(call.result),
     resolution: json(call.resolution),
@@ -109,6 +110,7 @@ function ruleFields(change: Change): object[] {
       subject: rule.subject,
       workspace: rule.workspace,
       gateway_id: rule.gatewayId,
+      definition: rule.definition,
       session_id: rule.sessionId,
       created_at: rule.createdAt,
     }));

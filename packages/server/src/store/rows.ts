@@ -66,6 +66,7 @@ export interface CallRow {
   state: Call['state'];
   gateway_id: Maybe<string>;
   workspace: Maybe<string>;
+  definition: Maybe<string>;
   decision: Maybe<Call['decision']>;
   result: Maybe<Call['result']>;
   resolution: Maybe<Call['resolution']>;
@@ -94,6 +95,7 @@ export interface RuleRow {
   subject: string;
   workspace: Maybe<string>;
   gateway_id: Maybe<string>;
+  definition: Maybe<string>;
   session_id: Maybe<string>;
   created_at: string;
   last_used_at: Maybe<string>;
@@ -193,6 +195,7 @@ export function toStoredCall(row: CallRow): StoredCall {
     state: row.state,
     gatewayId: row.gateway_id,
     workspace: row.workspace,
+    definition: row.definition,
     decision: row.decision,
     result: row.result,
     resolution: row.resolution,
@@ -221,6 +224,7 @@ export function toRule(row: RuleRow): Rule {
     subject: row.subject,
     workspace: row.workspace,
     gatewayId: row.gateway_id,
+    definition: row.definition,
     sessionId: row.session_id,
     createdAt: time(row.created_at),
     lastUsedAt: optionalTime(row.last_used_at),

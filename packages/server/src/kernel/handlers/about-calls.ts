@@ -60,6 +60,7 @@ function storeRule(draft: Draft, call: Call, input: InputOf<'decide'>): void {
     subject: input.subject,
     workspace: call.workspace,
     gatewayId: call.gatewayId,
+    definition: call.definition,
     sessionId: input.scope === 'session' ? draft.state.id : undefined,
     createdAt: draft.stamp.at,
   });
@@ -99,11 +100,18 @@ export const OFFLINE_DEADLINE_MS = 24 * 3_600_000;
 export function onDispatch(draft: Draft, input: InputOf<'dispatch'>): Outcome {
   const stored = findCall(draft, input.callId);
   if (!stored) return refusal('not_found', NO_CALL);
-  const isFree = stored.call.state === 'queued' && stored.call.kind === 'local' && !stored.dispatch && stored.cancelRequestedAt === undefined;
+  const isFree = stored.call.state === 'queued' && isHandedOver(stored.call) && !stored.dispatch && stored.cancelRequestedAt === undefined;
   if (!isFree) return refusal('conflict', 'This call is not to be handed over.');
   if (hasLapsed(stored.call, draft.stamp.at)) return askAgain(draft, stored);
-  draft.writeCall(withDispatch(draft, stored, input.instanceId), true);
+  const handedOver = withDispatch(draft, stored, input.instanceId);
+  if (stored.call.kind === 'remote') return begin(draft, handedOver);
+  draft.writeCall(handedOver, true);
   return answerCall(draft, stored.call);
+}
+
+/** To a machine; or to a node, when it is a tool of the server that may not be run twice. */
+function isHandedOver({ kind, effect }: Call): boolean {
+  return kind === 'local' || (kind === 'remote' && effect !== 'read');
 }
 
 function hasLapsed({ effect, decision }: Call, at: string): boolean {
@@ -143,7 +151,10 @@ function fromInstance(draft: Draft, input: { callId: string; instanceId: string 
 export function onCallStarted(draft: Draft, input: InputOf<'call_started'>): Outcome {
   const stored = fromInstance(draft, input);
   if ('ok' in stored) return stored;
-  if (stored.call.state !== 'queued') return answerCall(draft, stored.call);
+  return stored.call.state === 'queued' ? begin(draft, stored) : answerCall(draft, stored.call);
+}
+
+function begin(draft: Draft, stored: StoredCall): Outcome {
   const call: Call = { ...stored.call, state: 'running', startedAt: draft.stamp.at };
   draft.writeCall({ ...stored, call }, true);
   draft.emit('call.updated', { call });
@@ -160,7 +171,7 @@ export function onCallFinished(draft: Draft, input: InputOf<'call_finished'>): O
 export function onRemoteFinished(draft: Draft, input: InputOf<'remote_finished'>): Outcome {
   const stored = findCall(draft, input.callId);
   if (!stored) return refusal('not_found', NO_CALL);
-  if (stored.call.kind !== 'remote') return refusal('conflict', 'This call is not for the server to run.');
+  if (stored.call.kind !== 'remote' || isHandedOver(stored.call)) return refusal('conflict', 'This call is not for any node of the server to run.');
   return finishCall(draft, stored, input);
 }
 

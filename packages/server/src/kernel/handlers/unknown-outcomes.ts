@@ -40,8 +40,12 @@ export function onResolve(draft: Draft, input: InputOf<'resolve'>): Outcome {
 
 /** The same work as a call of its own: asked for by no model, and approved or denied like any other. */
 function askAnew(draft: Draft, { call: old, metadata }: StoredCall, id: string): void {
-  const { tool, kind, effect, input, inputHash, gatewayId, workspace } = old;
-  const place = { ...(gatewayId === undefined ? {} : { gatewayId }), ...(workspace === undefined ? {} : { workspace }) };
+  const { tool, kind, effect, input, inputHash, gatewayId, workspace, definition } = old;
+  const place = {
+    ...(gatewayId === undefined ? {} : { gatewayId }),
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(definition === undefined ? {} : { definition }),
+  };
   askByPerson(draft, [{ call: { id, tool, kind, effect, input, inputHash, ...place }, metadata }]);
   draft.set({ steps: 0, lastError: undefined });
 }

@@ -45,10 +45,10 @@ with source as (
     k.model, k.usage, k.created_at, k.accepted_seq, k.was_queued, k.queue_rank
   from kept k, forked f
 ), put_calls as (
-  insert into calls (id, session_id, message_id, tool, kind, effect, input, input_hash, state, gateway_id, workspace, decision, result, resolution,
+  insert into calls (id, session_id, message_id, tool, kind, effect, input, input_hash, state, gateway_id, workspace, definition, decision, result, resolution,
     created_at, started_at, finished_at, metadata)
   select ${copyOf('c.id::text')}, f.id, ${copyOf('c.message_id::text')}, c.tool, c.kind, c.effect, c.input, c.input_hash, c.state, c.gateway_id,
-    c.workspace, c.decision, c.result, c.resolution, c.created_at, c.started_at, c.finished_at, c.metadata
+    c.workspace, c.definition, c.decision, c.result, c.resolution, c.created_at, c.started_at, c.finished_at, c.metadata
   from kept_calls c, forked f order by c.ordinal
 ), put_event as (
   insert into session_events (session_id, seq, at, type, data) select f.id, $8, $6, 'session.updated', $9::json from forked f

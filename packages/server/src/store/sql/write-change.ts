@@ -39,15 +39,15 @@ with fenced as (
   on conflict on constraint messages_of_session do update set
     seq = excluded.seq, state = excluded.state, parts = excluded.parts, usage = excluded.usage, queue_rank = excluded.queue_rank
 ), put_calls as (
-  insert into calls (id, session_id, message_id, tool, kind, effect, input, input_hash, state, gateway_id, workspace, decision, result, resolution,
+  insert into calls (id, session_id, message_id, tool, kind, effect, input, input_hash, state, gateway_id, workspace, definition, decision, result, resolution,
     created_at, started_at, finished_at, dispatch_attempt, dispatch_instance_id, dispatch_stop_generation, dispatched_at,
     cancel_requested_at, metadata)
-  select c.id, f.id, c.message_id, c.tool, c.kind, c.effect, c.input::json, c.input_hash, c.state, c.gateway_id, c.workspace,
+  select c.id, f.id, c.message_id, c.tool, c.kind, c.effect, c.input::json, c.input_hash, c.state, c.gateway_id, c.workspace, c.definition,
     c.decision::json, c.result::json, c.resolution::json, c.created_at, c.started_at, c.finished_at, c.dispatch_attempt, c.dispatch_instance_id,
     c.dispatch_stop_generation, c.dispatched_at, c.cancel_requested_at, c.metadata::json
   from fenced f, rows from (jsonb_to_recordset($9::jsonb) as (
     id uuid, message_id uuid, tool text, kind text, effect text, input text, input_hash text, state text, gateway_id uuid,
-    workspace text, decision text, result text, resolution text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
+    workspace text, definition text, decision text, result text, resolution text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
     dispatch_attempt integer, dispatch_instance_id uuid, dispatch_stop_generation integer, dispatched_at timestamptz,
     cancel_requested_at timestamptz, metadata text)) with ordinality as c
   order by c.ordinality
@@ -61,10 +61,11 @@ with fenced as (
   select f.id, e.seq, e.at, e.type, e.data::json
   from fenced f, jsonb_to_recordset($10::jsonb) as e(seq integer, at timestamptz, type text, data text)
 ), put_rules as (
-  insert into permission_rules (id, owner_id, tool, subject, workspace, gateway_id, session_id, created_at)
-  select r.id, r.owner_id, r.tool, r.subject, r.workspace, r.gateway_id, r.session_id, r.created_at
+  insert into permission_rules (id, owner_id, tool, subject, workspace, gateway_id, definition, session_id, created_at)
+  select r.id, r.owner_id, r.tool, r.subject, r.workspace, r.gateway_id, r.definition, r.session_id, r.created_at
   from fenced f, jsonb_to_recordset($11::jsonb) as r(
-    id uuid, owner_id uuid, tool text, subject text, workspace text, gateway_id uuid, session_id uuid, created_at timestamptz)
+    id uuid, owner_id uuid, tool text, subject text, workspace text, gateway_id uuid, definition text,
+    session_id uuid, created_at timestamptz)
 )
 select version from fenced`,
 };
