@@ -16,6 +16,7 @@ import { backoffMs } from './backoff.ts';
 import { connectionState, type Link } from './connection/machine.ts';
 import { Supervisor } from './connection/supervisor.ts';
 import { GatewaysList } from './gateways-list.ts';
+import { McpServersList } from './mcp-servers-list.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { memoryOutbox } from './outbox/storage.ts';
 import { systemScheduler, systemTimers } from './scheduler.ts';
@@ -23,7 +24,7 @@ import { packetSessionId, readDelta, readEvent } from './session/inbound.ts';
 import { SessionClient, type SessionHost } from './session/session-client.ts';
 import { SessionsList } from './sessions-list.ts';
 import { createStore, Notifier, type WritableStore } from './store.ts';
-import type { AgentClientOptions, ConnectionState, GatewayList, Notice, SessionListView, Store, Timers } from './types.ts';
+import type { AgentClientOptions, ConnectionState, GatewayList, McpServerList, Notice, SessionListView, Store, Timers } from './types.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A session that nobody looks at any more is followed a little longer: going back and forth between two costs nothing. */
@@ -43,12 +44,15 @@ export class AgentClient {
   readonly connection: Store<ConnectionState>;
   readonly sessions: Store<SessionListView>;
   readonly gateways: Store<GatewayList>;
+  /** What runs on the server itself, as it tells at every connection and whenever that changes. */
+  readonly mcpServers: Store<McpServerList>;
   /** The last notice of the server, or of the client itself. */
   readonly notices: Store<Notice | undefined>;
   readonly #connection: WritableStore<ConnectionState>;
   readonly #notices: WritableStore<Notice | undefined>;
   readonly #sessionsList: SessionsList;
   readonly #gatewaysList: GatewaysList;
+  readonly #mcpServersList: McpServersList;
   readonly #supervisor: Supervisor;
   readonly #outbox: Outbox;
   readonly #notifier: Notifier;
@@ -67,10 +71,12 @@ export class AgentClient {
     this.#notices = createStore<Notice | undefined>(undefined, this.#notifier);
     this.#sessionsList = new SessionsList((payload) => this.request('session:list', payload), this.#notifier);
     this.#gatewaysList = new GatewaysList(() => this.request('gateway:list', {}), this.#notifier);
+    this.#mcpServersList = new McpServersList(() => this.request('mcp:list', {}), this.#notifier);
     this.connection = this.#connection;
     this.notices = this.#notices;
     this.sessions = this.#sessionsList.store;
     this.gateways = this.#gatewaysList.store;
+    this.mcpServers = this.#mcpServersList.store;
     this.#outbox = this.#makeOutbox(options, random);
     this.#host = this.#makeHost(now, random);
     this.#supervisor = new Supervisor({
@@ -198,6 +204,7 @@ export class AgentClient {
     this.#outbox.setOnline(isOnline);
     this.#stopRefresh();
     if (isOnline) void this.#refresh(1);
+    if (isOnline) void this.#mcpServersList.reload();
   }
 
   /** Loads the lists; tries again while online, since nothing else would bring them up to date. */
@@ -231,6 +238,9 @@ export class AgentClient {
         return;
       case 'gateway:presence':
         this.#read(name, payload, ({ gateway }) => this.#gatewaysList.apply(gateway));
+        return;
+      case 'mcp:changed':
+        void this.#mcpServersList.reload();
         return;
       case 'server:notice':
         this.#read(name, payload, (notice) => this.#notices.set(notice));

@@ -9,6 +9,7 @@ export type {
   ConnectionState,
   GatewayList,
   LiveOutput,
+  McpServerList,
   Notice,
   OutboxMessage,
   OutboxStorage,

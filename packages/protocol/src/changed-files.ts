@@ -17,8 +17,8 @@ const SHOWN_UNITS = 300;
 
 /** Pure. Page and server ask the same question, so that what is offered is what is done. */
 export function tracesOf(call: ShownCall): Traces {
-  if (call.kind !== 'local' || call.effect === 'read' || isPersonTool(call.tool) || !mayHaveRun(call)) return NONE;
-  const files = filesOf(call);
+  if (call.kind === 'pause' || call.effect === 'read' || isPersonTool(call.tool) || !mayHaveRun(call)) return NONE;
+  const files = call.kind === 'local' ? filesOf(call) : undefined;
   if (files) return files.length > 0 ? { kind: 'files', files } : NONE;
   return { kind: 'other', work: { tool: call.tool.slice(0, 200).toWellFormed(), what: whatOf(call) } };
 }

@@ -1,5 +1,5 @@
 import type { AgentClient, SessionClient, SessionView } from '@tendon/client';
-import { type Answers, isAlwaysAsked } from '@tendon/protocol';
+import { type Answers, type Call, isAlwaysAsked } from '@tendon/protocol';
 import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
 import { subjectOf, TranscriptWriter } from './transcript-writer.ts';
 import { visibleText } from './visible-text.ts';
@@ -121,7 +121,7 @@ export class ChatSession {
     this.#answers = [];
     if (pending.kind === 'approval')
       this.#output.write(
-        `\nRun this on ${view.session?.workspace ?? 'your machine'}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
+        `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
       );
     if (pending.kind === 'question') this.#ask(pending);
   }
@@ -136,4 +136,8 @@ export class ChatSession {
   #tell(result: Answer): void {
     if (!result.ok) this.#output.write(`(${visibleText(result.error.message)})\n`);
   }
+}
+
+function placeOf(call: Call, workspace: string | undefined): string {
+  return call.kind === 'remote' ? 'the server' : (workspace ?? 'your machine');
 }

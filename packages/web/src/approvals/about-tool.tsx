@@ -7,7 +7,12 @@ import type { ForeignTool } from './foreign-tool.ts';
 export function AboutTool({ tool }: { tool: ForeignTool }): ReactNode {
   return (
     <div className="space-y-2">
-      {tool.isChanged && (
+      {tool.isOvertaken && (
+        <Notice tone="warn">
+          What this tool says of itself has changed since the agent asked. Approved or denied, this will not be run: the agent can ask again.
+        </Notice>
+      )}
+      {tool.isChanged && !tool.isOvertaken && (
         <Notice tone="warn">What this tool says of itself has changed since you last approved it. Read it again; no rule allows it until you have.</Notice>
       )}
       <section className="rounded-lg border border-line bg-panel px-3 py-2 text-xs" aria-label="What the tool says of itself">

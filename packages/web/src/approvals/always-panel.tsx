@@ -33,7 +33,9 @@ export function AlwaysPanel({ call, gateway, isReady, onBack, onSend }: AlwaysPa
         <Row name="Exactly">{storedSubject(call)}</Row>
         {call.workspace !== undefined && <Row name="Folder">{call.workspace}</Row>}
         {gateway && <Row name="Machine">{gateway.name}</Row>}
+        {call.kind === 'remote' && <Row name="Runs">on the server</Row>}
       </dl>
+      {call.definition !== undefined && <p className="text-xs text-muted">The rule holds as long as the tool says of itself what it says now.</p>}
       {call.tool !== 'bash' && call.effect === 'write' && (
         <p className="text-xs text-muted">
           The rule is about {call.tool === 'apply_patch' ? 'exactly these files' : 'this file'}, whatever the change to{' '}

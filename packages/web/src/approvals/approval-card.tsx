@@ -1,6 +1,7 @@
 import type { CallDecision } from '@tendon/client';
+import { useAgentClient, useStore } from '@tendon/client/react';
 import { type Call, type Gateway, isAlwaysAsked, isPersonTool } from '@tendon/protocol';
-import { Folder, Monitor, ShieldQuestionMark } from 'lucide-react';
+import { Folder, Monitor, Server, ShieldQuestionMark } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
@@ -38,9 +39,9 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const element = useRef<HTMLDivElement>(null);
   const [panel, setPanel] = useState<Panel>('choice');
   const isOwn = isPersonTool(call.tool);
-  const about = foreignTool(call, gateway);
+  const about = foreignTool(call, gateway, useStore(useAgentClient().mcpServers));
   const warning = sandboxWarning(call, gateway);
-  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged ? about.description : ''}:${warning ?? ''}`);
+  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged || about?.isOvertaken ? about.description : ''}:${warning ?? ''}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
@@ -77,7 +78,10 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
         <InputDisplay call={call} />
         {about && <AboutTool tool={about} />}
         {call.decision?.lapsed && (
-          <Notice tone="warn">It was approved before, but its machine was away for more than ten minutes. Approve it again if it is still wanted.</Notice>
+          <Notice tone="warn">
+            It was approved before, but {call.kind === 'remote' ? 'the server' : 'its machine'} was away for more than ten minutes. Approve it again if it is
+            still wanted.
+          </Notice>
         )}
         {warning !== undefined && (
           <Notice tone="warn">
@@ -116,7 +120,8 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   );
 }
 
-function questionAbout({ tool, effect }: Call): string {
+function questionAbout({ tool, effect, kind }: Call): string {
+  if (kind === 'remote') return 'Run this on the server?';
   if (isPersonTool(tool)) return 'Put these files back?';
   if (tool === 'write_file') return 'Write this file?';
   return tool === 'apply_patch' ? 'Make these changes?' : QUESTIONS[effect];
@@ -140,6 +145,12 @@ function Where({ call, gateway }: ApprovalCardProps): ReactNode {
         <span className="inline-flex items-center gap-1">
           <Monitor aria-hidden />
           {gateway?.name ?? 'no machine yet'}
+        </span>
+      )}
+      {call.kind === 'remote' && (
+        <span className="inline-flex items-center gap-1">
+          <Server aria-hidden />
+          on the server
         </span>
       )}
       {call.workspace !== undefined && (

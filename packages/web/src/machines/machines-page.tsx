@@ -8,12 +8,15 @@ import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { sandboxWords } from './sandbox-words.ts';
+import { ServerCard } from './server-card.tsx';
 
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** The machines whose hands the agent can use. */
 export function MachinesPage(): ReactNode {
-  const gateways = useStore(useAgentClient().gateways);
+  const client = useAgentClient();
+  const gateways = useStore(client.gateways);
+  const mcpServers = useStore(client.mcpServers);
   return (
     <>
       <PageHeader title="Machines">
@@ -21,20 +24,27 @@ export function MachinesPage(): ReactNode {
           Pair a machine
         </Link>
       </PageHeader>
-      <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
-        {gateways.length === 0 ? (
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
+      <main tabIndex={0} aria-label="Machines" className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
+        {gateways.length === 0 && (
           <EmptyState icon={<Monitor />} title="No machine yet">
             <p>A machine is where the agent's tools run. Start one on that machine, in the folder of Tendon:</p>
             <code dir="ltr" className="block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text">
               npx tendon gateway --server {location.origin}
             </code>
           </EmptyState>
-        ) : (
+        )}
+        {gateways.length > 0 && (
           <ul className="mx-auto max-w-3xl space-y-3 p-4 md:p-6">
             {gateways.map((gateway) => (
               <MachineCard key={gateway.id} gateway={gateway} />
             ))}
           </ul>
+        )}
+        {mcpServers.length > 0 && (
+          <div className="mx-auto max-w-3xl p-4 pt-0 md:p-6 md:pt-0">
+            <ServerCard servers={mcpServers} />
+          </div>
         )}
       </main>
     </>

@@ -1,5 +1,5 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
-import type { Rule } from '@tendon/protocol';
+import { isServerToolName, type Rule } from '@tendon/protocol';
 import { ShieldCheck } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Asked } from '../connection/asked.tsx';
@@ -78,6 +78,8 @@ function RuleRow({ rule, onRevoked }: { rule: Rule; onRevoked: () => void }): Re
           <span>{rule.tool}</span>
           <span>{rule.sessionId === undefined ? 'Always' : `In “${session ?? 'one session'}” only`}</span>
           {machine && <span>{machine}</span>}
+          {isServerToolName(rule.tool) && <span>On the server</span>}
+          {rule.definition !== undefined && <span>As long as the tool says of itself what it said then</span>}
           {rule.workspace && (
             <bdi dir="ltr" className="font-mono wrap-anywhere">
               {rule.workspace}

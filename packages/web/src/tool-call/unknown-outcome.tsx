@@ -17,8 +17,8 @@ export function UnknownOutcome({ call, gateway }: UnknownOutcomeProps): ReactNod
   return (
     <Notice tone="warn">
       <p>
-        It started on {gateway?.name ?? 'the machine'}, and no one can say whether it finished. It has not been run again. Look at what it was to change, then
-        say what you found; the agent is told the same.
+        It started on {call.kind === 'remote' ? 'the server' : (gateway?.name ?? 'the machine')}, and no one can say whether it finished. It has not been run
+        again. Look at what it was to change, then say what you found; the agent is told the same.
       </p>
       <Answers call={call} />
     </Notice>

@@ -19,7 +19,7 @@ bounds as (
 )
 select (
   select json_agg(row_to_json(found) order by found.ordinal) from (
-    select c.id, c.session_id, c.message_id, c.tool, c.kind, c.effect, c.input, c.input_hash, c.state, c.gateway_id, c.workspace, c.decision,
+    select c.id, c.session_id, c.message_id, c.tool, c.kind, c.effect, c.input, c.input_hash, c.state, c.gateway_id, c.workspace, c.definition, c.decision,
       null as result, null as resolution, c.created_at, c.started_at, c.finished_at, null as dispatch_attempt, null as dispatch_instance_id,
       null as dispatch_stop_generation, null as dispatched_at, null as cancel_requested_at, null as metadata, c.ordinal
     from calls c join messages m on m.id = c.message_id
