@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -11,6 +11,7 @@ import { LocalApprovals } from '@tendon/gateway/parts';
 import { AGENT_NAMESPACE, PROTOCOL_VERSION, SOCKET_PATH } from '@tendon/protocol';
 import {
   AgentSocket,
+  calls,
   DOOR_TABLE,
   doorHeaders,
   nodeRig,
@@ -327,6 +328,44 @@ describe('approvals', () => {
     const second = await page.untilCall('awaiting_approval');
     await page.decide(second, 'approve');
     await page.untilCallIs(second.id, 'succeeded');
+    await session.untilStatus('idle');
+  });
+
+  test("L7, G50, C18: an undo counts when it was approved on the relay's page, and not when it was approved elsewhere", async () => {
+    await requireLocal();
+    const file = join(rig.workspace, 'undone through a relay');
+    rig.model.script([calls({ name: 'write_file', input: { path: 'undone through a relay', content: 'made' } })], says('Made.'));
+    const session = await rig.open();
+    const page = await SessionView.attach(await front.page(), session.id, 0);
+    await session.say('make it');
+    const made = await page.untilCall('awaiting_approval');
+    await page.decide(made, 'approve');
+    await page.untilCallIs(made.id, 'succeeded');
+    await session.untilStatus('idle');
+    const messageId = session.messages.findLast((message) => message.role === 'assistant')?.id ?? '';
+    const askedBy = async (view: SessionView) => {
+      const { calls: asked } = await view.socket.ask('agent:undo', { sessionId: session.id, messageId });
+      const callId = asked[0]?.callId ?? '';
+      return { inSession: await session.untilCallIs(callId, 'awaiting_approval'), onPage: await page.untilCallIs(callId, 'awaiting_approval') };
+    };
+
+    const remote = await askedBy(session);
+    await session.decide(remote.inSession, 'approve');
+    const refused = await session.untilCallIs(remote.inSession.id, 'failed');
+    assert.equal(refused.result?.error?.code, 'approval_needed');
+    assert.match(resultText(refused), /Approve it there, each time/);
+    assert.equal(await readFile(file, 'utf8'), 'made');
+
+    const denied = await askedBy(page);
+    await page.decide(denied.onPage, 'deny');
+    await page.untilCallIs(denied.onPage.id, 'denied');
+    assert.equal(await readFile(file, 'utf8'), 'made');
+
+    const local = await askedBy(page);
+    await page.decide(local.onPage, 'approve');
+    const done = await page.untilCallIs(local.onPage.id, 'succeeded');
+    assert.deepEqual(done.result?.meta?.undone, [{ path: 'undone through a relay', outcome: 'removed' }]);
+    await assert.rejects(readFile(file), { code: 'ENOENT' });
     await session.untilStatus('idle');
   });
 });
