@@ -120,7 +120,7 @@ export const BROWSER_TOOLS = {
     subject: (input) => (input.index === undefined ? input.action : `${input.action} ${input.index}`),
   }),
   browser_extract: define({
-    description: 'The text of the page, or of one element, with its links. For reading; use browser_snapshot to act.',
+    description: 'The text of the page, or of one element, with its frames and links. For reading; use browser_snapshot to act.',
     input: z.object({
       ref: ref.optional(),
       links: z.boolean().optional().describe('Also list the links with their addresses'),

@@ -203,7 +203,10 @@ export class BrowserHost {
       throw error;
     });
     context.setDefaultTimeout(10_000);
-    const session = new BrowserSession(context, (isIdle) => this.#idle(running, { sessionId, isIdle }));
+    const session = new BrowserSession(context, {
+      onIdle: (isIdle) => this.#idle(running, { sessionId, isIdle }),
+      judge: (target) => running.proxy.judge(target),
+    });
     entry.session = session;
     session.onCurrent = () => this.#changed(sessionId);
     this.#endings.delete(sessionId);

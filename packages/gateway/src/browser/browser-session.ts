@@ -1,11 +1,19 @@
 import type { BrowserContext, Dialog, Download, Page } from 'playwright-core';
 import type { Refused } from '../network/egress-proxy.ts';
+import type { NetworkTarget, Verdict } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import { within } from './time-limit.ts';
 
 const MAX_TABS = 20;
 const MAX_NOTES = 10;
 const CLOSE_MS = 5_000;
+
+export interface SessionHooks {
+  /** Hears when the last call is over, and when one comes again. */
+  readonly onIdle: (isIdle: boolean) => void;
+  /** What this machine's network rules say of an address. */
+  readonly judge: (target: NetworkTarget) => Promise<Verdict>;
+}
 
 /** The tabs of one session, with cookies and storage that no other session sees, and what happened in them since the last answer. */
 export class BrowserSession {
@@ -16,7 +24,8 @@ export class BrowserSession {
   takeDownload: ((download: Download) => void) | undefined;
   /** Another page is current, or none any more. */
   onCurrent: (() => void) | undefined;
-  readonly #onIdle: (idle: boolean) => void;
+  readonly judge: SessionHooks['judge'];
+  readonly #onIdle: SessionHooks['onIdle'];
   readonly #tabs: Page[] = [];
   #current: Page | undefined;
   #isFresh = true;
@@ -27,9 +36,9 @@ export class BrowserSession {
   #isOpening = false;
   #closing: Promise<void> | undefined;
 
-  /** `onIdle` hears when the last call is over, and when one comes again. */
-  constructor(context: BrowserContext, onIdle: (idle: boolean) => void) {
+  constructor(context: BrowserContext, { onIdle, judge }: SessionHooks) {
     this.context = context;
+    this.judge = judge;
     this.#onIdle = onIdle;
     context.on('page', (page) => this.#watch(page));
   }

@@ -1,5 +1,6 @@
 import type { Locator } from 'playwright-core';
 import { ToolFault } from '../tools/faults.ts';
+import { snapshotOf } from './page-state.ts';
 import type { PageWork } from './use-page.ts';
 
 export interface Aim {
@@ -16,7 +17,7 @@ export async function locate({ page }: Pick<PageWork, 'page'>, { ref, element }:
   if ((await locator.count().catch(() => 0)) === 0)
     throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more. Take its ref from the snapshot below.`);
   if (element === undefined) return locator;
-  const tree = await page.ariaSnapshot({ mode: 'ai', timeout: 10_000 });
+  const tree = await snapshotOf(page);
   const truly = headOf(tree, ref);
   if (truly === undefined) throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more. Take its ref from the snapshot below.`);
   if (!isNamedSo(truly, element))

@@ -7,6 +7,8 @@ import { within } from './time-limit.ts';
 const BESIDE_UNITS = 12_000;
 const WHOLE_UNITS = 40_000;
 const SNAPSHOT_MS = 10_000;
+/** A frame that hangs is left out after this; a page that needs longer itself is asked again. */
+const FRAMES_MS = 2_500;
 const TITLE_MS = 2_000;
 
 export interface StateOptions {
@@ -36,10 +38,20 @@ export function tabLines(session: BrowserSession): Promise<string[]> {
 
 async function treeOf(page: Page): Promise<string> {
   try {
-    return await page.ariaSnapshot({ mode: 'ai', timeout: SNAPSHOT_MS });
+    return await snapshotOf(page);
   } catch (error) {
     if (page.isClosed()) throw error;
     return '(The page does not answer: a script in it is busy, or it is still loading. Try browser_wait, or open another page.)';
+  }
+}
+
+/** The accessibility tree with refs, frames included: they are waited for as long as the time lasts. */
+export async function snapshotOf(page: Page): Promise<string> {
+  try {
+    return await page.ariaSnapshot({ mode: 'ai', timeout: FRAMES_MS });
+  } catch (error) {
+    if (page.isClosed()) throw error;
+    return page.ariaSnapshot({ mode: 'ai', timeout: SNAPSHOT_MS });
   }
 }
 

@@ -80,6 +80,11 @@ export class EgressProxy {
     return new EgressProxy(server, sockets, options);
   }
 
+  /** What it would say to a connection there. */
+  judge(target: NetworkTarget): Promise<Verdict> {
+    return this.#options.judge(target);
+  }
+
   /** `onRefused` hears of every connection of this pass that was not made. */
   admit(onRefused: (refused: Refused) => void): Pass {
     const pass = { username: randomBytes(9).toString('hex'), password: randomBytes(24).toString('hex') };
