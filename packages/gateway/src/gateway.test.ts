@@ -458,3 +458,26 @@ test('G31: closed before it was ever online, ready settles', async () => {
   await rig.gateway.close();
   assert.deepEqual(await rig.gateway.ready(), { kind: 'idle' });
 });
+
+test('G43: an id of a process from before a restart names no new one, and the answer says that the gateway was started anew', async () => {
+  await using rig = await startRig();
+  await rig.gateway.ready();
+  const idOf = (text: string): string => /\bp\d+\b/.exec(text)?.[0] ?? '';
+  const sessionId = newId();
+  const old = idOf(textOf(await rig.server.run('bash', { command: 'echo old; sleep 600', background: true }, { sessionId })));
+  await rig.gateway.close();
+  const again = await startGateway(rig.options);
+  try {
+    await again.ready();
+    const fresh = idOf(textOf(await rig.server.run('bash', { command: 'echo new; sleep 600', background: true }, { sessionId })));
+    assert.ok(old !== '' && fresh !== '' && fresh !== old);
+    for (const tool of ['read_process', 'stop_process']) {
+      const told = await rig.server.run(tool, { id: old }, { sessionId });
+      assert.equal(told.error?.code, 'not_found');
+      assert.match(textOf(told), /was started anew.* Start the command again/);
+    }
+    assert.match(textOf(await rig.server.run('read_process', { id: fresh }, { sessionId })), /new/);
+  } finally {
+    await again.close();
+  }
+});

@@ -19,6 +19,7 @@ import type { PolicyFile } from './policy/policy-file.ts';
 import { CommandNetworks } from './sandbox/command-networks.ts';
 import type { SandboxSaid } from './sandbox/sandbox-said.ts';
 import { BackgroundProcesses } from './tools/background.ts';
+import type { ProcessNumbers } from './tools/process-numbers.ts';
 import type { ToolRegistry } from './tools/registry.ts';
 import type { Workspace } from './tools/workspace.ts';
 import type { Snapshots } from './undo/snapshots.ts';
@@ -74,6 +75,8 @@ export interface GatewayParts {
   readonly openSocket: OpenSocket;
   /** Where long outputs are kept; without one, only what fits into memory. */
   readonly outputs?: string;
+  /** From 1 when left out. */
+  readonly processNumbers?: ProcessNumbers;
   /** What it says of its sandbox; nothing when left out. */
   readonly sandbox?: () => Promise<SandboxSaid>;
   /** Where a browser's process would keep what it needs. */
@@ -111,7 +114,7 @@ export class Gateway implements GatewayHandle {
     this.#parts = parts;
     this.#log = options.log;
     this.gatewayId = parts.gatewayId;
-    this.#background = new BackgroundProcesses(parts.outputs);
+    this.#background = new BackgroundProcesses(parts.outputs, parts.processNumbers);
     this.approvals = new LocalApprovals(parts.gatewayId);
     this.#doors = ownDoors(options.serverUrl);
     this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: this.#doors });

@@ -12,6 +12,8 @@ export interface GatewayFolders {
   readonly policy: string;
   /** Long outputs of commands, for as long as the gateway runs. */
   readonly outputs: string;
+  /** The last number of a background process that was given out. */
+  readonly processNumbers: string;
   /** Of the browser's process; there only while it runs. */
   readonly browser: string;
   /** What files were before tools changed them. */
@@ -47,6 +49,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     browser: join(own, 'browser'),
     policy: join(root, 'gateway-policy.json'),
     outputs: join(own, 'outputs'),
+    processNumbers: join(own, 'process-numbers'),
     undo: join(own, 'undo'),
     mcp: join(root, 'mcp.json'),
     mcpPins: join(own, 'mcp-pins.json'),

@@ -15,6 +15,7 @@ import { GatewayStartError } from './start-error.ts';
 import { ToolFault } from './tools/faults.ts';
 import { withMcpTools } from './tools/machine-registry.ts';
 import { openSpoolFolder } from './tools/output-spool.ts';
+import { ProcessNumbers } from './tools/process-numbers.ts';
 import { buildRegistry, type ToolRegistry } from './tools/registry.ts';
 import { endedEarly, endReason } from './tools/tool.ts';
 import { openWorkspace, type Workspace } from './tools/workspace.ts';
@@ -43,12 +44,13 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
     await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
     const outputs = await openSpoolFolder(folders.outputs);
+    const processNumbers = new ProcessNumbers(folders.processNumbers);
     const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date() });
     await snapshots.sweep();
     const mcp = await openMcp(options, folders, workspaces);
     const registry = withMcpTools(sharedRegistry(), mcp);
     const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
-    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, snapshots, browserFolder: folders.browser };
+    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, processNumbers, snapshots, browserFolder: folders.browser };
     return new Gateway({ ...options, name }, { ...found, registry, mcp, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();

@@ -4,6 +4,7 @@ import { type CallProcesses, killCallProcesses, mayBeAlive } from '@tendon/syste
 import type { NetworkSeat } from '../sandbox/command-networks.ts';
 import type { OutputPipe } from './output-pipe.ts';
 import { OutputSpool } from './output-spool.ts';
+import { ProcessNumbers } from './process-numbers.ts';
 
 /** How a command's shell ended. */
 export interface ShellEnd {
@@ -19,7 +20,7 @@ export interface Terminal {
 
 /** A command whose output is kept: one that was left running, was started in the background, or said more than a result holds. */
 export interface KeptCommand {
-  /** Short, and good for its own session alone: `p1`. */
+  /** Short, good for its own session alone, and of this start of the gateway: `p1`. */
   readonly id: string;
   readonly sessionId: string;
   readonly command: string;
@@ -41,6 +42,8 @@ export interface Background {
   keep(kept: KeptOutput): string;
   ofSession(sessionId: string): readonly KeptCommand[];
   find(sessionId: string, id: string): KeptCommand | undefined;
+  /** Whether the id is one of before this gateway was started. */
+  isEarlier(id: string): boolean;
   /** Ends all processes of a command. False when none ran. */
   stop(sessionId: string, id: string): Promise<boolean>;
   /** Resolves when a command has said more, or has ended, or after so long. */
@@ -86,11 +89,12 @@ const LONGEST_PAUSE_MS = 8_000;
 export class BackgroundProcesses implements Background {
   readonly #folder: string | undefined;
   readonly #entries = new Map<string, Entry>();
-  #count = 0;
+  readonly #numbers: ProcessNumbers;
 
   /** `folder`: where long outputs are kept; without one, only what fits into memory. */
-  constructor(folder?: string) {
+  constructor(folder?: string, numbers = new ProcessNumbers()) {
     this.#folder = folder;
+    this.#numbers = numbers;
   }
 
   openSpool(callId: string): OutputSpool {
@@ -128,6 +132,10 @@ export class BackgroundProcesses implements Background {
   find(sessionId: string, id: string): KeptCommand | undefined {
     const entry = this.#entries.get(id);
     return entry?.sessionId === sessionId ? entry : undefined;
+  }
+
+  isEarlier(id: string): boolean {
+    return this.#numbers.isEarlier(id);
   }
 
   async stop(sessionId: string, id: string): Promise<boolean> {
@@ -174,8 +182,7 @@ export class BackgroundProcesses implements Background {
   }
 
   #put(kept: Omit<LeftRunning, 'call' | 'pipe' | 'shell' | 'seat'>, running: Entry['running']): Entry {
-    this.#count += 1;
-    const entry: Entry = { ...kept, id: `p${this.#count}`, ended: undefined, changes: new EventEmitter(), running, onEnded: undefined };
+    const entry: Entry = { ...kept, id: `p${this.#numbers.next()}`, ended: undefined, changes: new EventEmitter(), running, onEnded: undefined };
     this.#entries.set(entry.id, entry);
     const over = [...this.#entries.values()].filter(({ ended }) => ended !== undefined);
     for (const old of over.slice(0, Math.max(0, over.length - MOST_KEPT))) {

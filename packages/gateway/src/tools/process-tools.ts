@@ -51,6 +51,11 @@ export function requireKept({ background, sessionId }: ToolContext, id: string):
   if (kept) return kept;
   const known = background.ofSession(sessionId).map((one) => one.id);
   const has = known.length === 0 ? 'It has none.' : `It has: ${known.join(', ')}.`;
+  if (background.isEarlier(id))
+    throw new ToolFault(
+      'not_found',
+      `${id} is from before the gateway on this machine was started anew: it ended then, and its output is gone. ${has} Start the command again if it is still needed.`,
+    );
   throw new ToolFault('not_found', `This session has no process ${JSON.stringify(id)}. ${has} They end with the gateway.`);
 }
 
