@@ -25,12 +25,20 @@ export class BlobFolder {
     this.#path = path;
   }
 
-  /** Copies what a handle reads; on the disk when it resolves. Errors: those of the file system. */
-  async keep(source: FileHandle): Promise<Blob> {
+  /**
+   * Copies what a handle reads; on the disk when it resolves. Undefined, and nothing is kept, when that is more than `mostBytes`, whatever the
+   * file's size was when it was opened. Errors: those of the file system.
+   */
+  async keep(source: FileHandle, mostBytes: number): Promise<Blob | undefined> {
     const draft = join(this.#path, `${randomBytes(9).toString('hex')}.tmp`);
     const target = await open(draft, 'wx', 0o600);
     try {
-      const { hash, bytes } = await copy(source, target);
+      const copied = await copy(source, target, mostBytes);
+      if (!copied) {
+        await unlink(draft);
+        return undefined;
+      }
+      const { hash, bytes } = copied;
       await target.datasync();
       const isNew = !(await this.has(hash));
       if (isNew) await rename(draft, join(this.#path, hash));
@@ -83,12 +91,13 @@ export class BlobFolder {
   }
 }
 
-async function copy(source: FileHandle, target: FileHandle): Promise<{ hash: string; bytes: number }> {
+async function copy(source: FileHandle, target: FileHandle, mostBytes: number): Promise<{ hash: string; bytes: number } | undefined> {
   const hash = createHash('sha256');
   const buffer = Buffer.alloc(COPY_BYTES);
   for (let position = 0; ; ) {
     const { bytesRead } = await source.read({ buffer, position, length: buffer.length });
     if (bytesRead === 0) return { hash: hash.digest('hex'), bytes: position };
+    if (position + bytesRead > mostBytes) return undefined;
     const piece = buffer.subarray(0, bytesRead);
     hash.update(piece);
     await target.writeFile(piece);

@@ -177,7 +177,11 @@ export class Snapshots {
         const before: Before = { kind: 'not_kept', why: `it had ${size} bytes, and files over ${FILE_BYTES} bytes are not kept` };
         return { present, line: { ...line, place, before }, newBytes: 0 };
       }
-      const blob = await this.#blobs.keep(found.handle);
+      const blob = await this.#blobs.keep(found.handle, FILE_BYTES);
+      if (!blob) {
+        const before: Before = { kind: 'not_kept', why: `it grew over ${FILE_BYTES} bytes while it was kept, and larger files are not kept` };
+        return { present, line: { ...line, place, before }, newBytes: 0 };
+      }
       return { present, line: { ...line, place, before: { kind: 'file', hash: blob.hash, mode: mode & 0o7777 } }, newBytes: blob.isNew ? blob.bytes : 0 };
     } finally {
       await found.handle.close();
