@@ -1,6 +1,5 @@
 import type { McpTools } from '@tendon/mcp';
-import { GATEWAY_COMMANDS, LIMITS, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
-import type { Logger } from 'pino';
+import { GATEWAY_COMMANDS, LIMITS, type Log, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
 import { BrowserHost } from './browser/browser-host.ts';
 import { LiveViews } from './browser/live-views.ts';
 import { CallDesk } from './calls/call-desk.ts';
@@ -34,7 +33,7 @@ export interface GatewayOptions {
   readonly name?: string;
   /** The folders the tools may work in; at least one. */
   readonly workspaces: readonly string[];
-  readonly log: Logger;
+  readonly log: Log;
   readonly version: string;
   /** How long to wait for a gateway of this name that is about to end; 0 when left out. */
   readonly waitForOwnerMs?: number;
@@ -96,7 +95,7 @@ export class Gateway implements GatewayHandle {
   readonly gatewayId: string;
   readonly approvals: LocalApprovals;
   readonly #parts: GatewayParts;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #desk: CallDesk;
   readonly #link: LinkSupervisor;
   readonly #outbox: Outbox;

@@ -28,7 +28,7 @@ import { Snapshots } from './undo/snapshots.ts';
 export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
   checkOptions(options);
   if (isUnprotected(options.serverUrl))
-    options.log.warn({ serverUrl: new URL(options.serverUrl).origin }, 'the key and everything else travels unencrypted to this server: use https');
+    options.log.warn({ url: new URL(options.serverUrl).origin }, 'the key and everything else travels unencrypted to this server: use https');
   const name = options.name === undefined || options.name === '' ? hostname() : options.name;
   const folders = await openGatewayFolders(options.home, name);
   const lock = await waitForOwnerLock(folders.lock, options.waitForOwnerMs ?? 0);

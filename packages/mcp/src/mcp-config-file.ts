@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '@tendon/protocol';
 import { errorCode } from '@tendon/system';
-import type { Logger } from 'pino';
 import { type McpConfig, readMcpConfig } from './mcp-config.ts';
 
 const LOOK_MS = 500;
@@ -12,7 +12,7 @@ export interface McpConfigFileOptions {
   readonly path: string;
   readonly env: NodeJS.ProcessEnv;
   readonly reader: 'gateway' | 'server';
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /**

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import type { KeptFiles } from '@tendon/system';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 
 const kept = z.object({ client: z.looseObject({ client_id: z.string() }), tokens: z.looseObject({ access_token: z.string(), token_type: z.string() }) });
@@ -12,7 +12,7 @@ export type McpCredential = z.infer<typeof kept>;
 export class McpCredentials {
   readonly #path: string;
   readonly #files: Pick<KeptFiles, 'replace'>;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #servers: Map<string, McpCredential>;
   #writing: Promise<void> = Promise.resolve();
 
@@ -55,5 +55,5 @@ export class McpCredentials {
 export interface McpCredentialsOptions {
   readonly path: string;
   readonly files: KeptFiles;
-  readonly log: Logger;
+  readonly log: Log;
 }

@@ -1,7 +1,7 @@
+import type { Log } from '@tendon/protocol';
 import { type GatewayTool, type Grant, utf8Bytes } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
 import { diskFiles, type KeptFiles } from '@tendon/system';
-import type { Logger } from 'pino';
 import type { McpConfig, McpServerConfig } from './mcp-config.ts';
 import { McpConfigFile } from './mcp-config-file.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
@@ -21,7 +21,7 @@ export interface McpHostOptions {
   readonly folder: string;
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
+  readonly log: Log;
   readonly newId: () => string;
   readonly now: () => Date;
   readonly random: () => number;
@@ -70,7 +70,7 @@ interface HostParts {
 
 /** The servers of mcp.json, and their tools as this machine announces them. */
 export class McpHost implements McpTools {
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #parts: HostParts;
   readonly #servers: McpServers;
   #sdk: McpSdk | undefined;

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import type { KeptFiles } from '@tendon/system';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 
 const pinSchema = z.object({ hash: z.string(), changedTo: z.string().optional(), changedAt: z.string().optional() });
@@ -30,7 +30,7 @@ export interface PinChange {
 export class McpPins {
   readonly #path: string;
   readonly #files: Pick<KeptFiles, 'replace'>;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #now: () => Date;
   readonly #tools: Map<string, Pin>;
   readonly #file: PinsFile;
@@ -114,6 +114,6 @@ export class McpPins {
 export interface McpPinsOptions {
   readonly path: string;
   readonly files: KeptFiles;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { aborted } from 'node:util';
+import type { Log } from '@tendon/protocol';
 import { failedResult, type ToolResult } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { McpServerConfig } from './mcp-config.ts';
 import {
@@ -50,7 +50,7 @@ export interface McpServerOptions {
   readonly place: McpPlace;
   readonly folder: string;
   readonly version: string;
-  readonly log: Logger;
+  readonly log: Log;
   readonly monotonicMs: () => number;
   /** Source of the jitter between tries, in [0, 1). */
   readonly random: () => number;
@@ -87,7 +87,7 @@ const RUNS: StartWords = { said: '', logged: '' };
 export class McpServer {
   readonly name: string;
   readonly #options: McpServerOptions;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #closing = new AbortController();
   readonly #door: McpDoor | undefined;
   readonly #hidden: SecretFilter;
@@ -222,7 +222,7 @@ export class McpServer {
     }
     if (this.#state.kind === 'closed') return connection.close();
     this.#state = { kind: 'ready', connection, sinceMs: this.#options.monotonicMs() };
-    this.#log.info({ tools: this.#tools.length }, 'an MCP server is ready');
+    this.#log.info({ count: this.#tools.length }, 'an MCP server is ready');
     this.#words = RUNS;
     this.#options.onState();
     const { ended } = connection;
@@ -244,7 +244,7 @@ export class McpServer {
     this.#failures = Math.min(this.#failures + 1, 10);
     const delayMs = Math.round(bound * this.#options.random());
     const reason = words.logged;
-    if (reason !== this.#words.logged) this.#log.warn({ reason, delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
+    if (reason !== this.#words.logged) this.#log.warn({ reason, waitMs: delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
     this.#words = words;
     this.#state = { kind: 'waiting', timer: setTimeout(() => this.start(), delayMs) };
     this.#options.onState();
@@ -295,9 +295,9 @@ export class McpServer {
       cursor = answer['nextCursor'];
       if (typeof cursor !== 'string' || tools.length === MAX_LISTED || units > MAX_LISTED_UNITS) break;
     }
-    if (faults.length > 0) this.#log.warn({ reason: faults[0], tools: faults.length }, 'tools of an MCP server have no proper definition and are left out');
+    if (faults.length > 0) this.#log.warn({ reason: faults[0], count: faults.length }, 'tools of an MCP server have no proper definition and are left out');
     if (tools.length === MAX_LISTED || units > MAX_LISTED_UNITS)
-      this.#log.warn({ tools: tools.length }, 'an MCP server lists more tools than are read: the others are left out');
+      this.#log.warn({ count: tools.length }, 'an MCP server lists more tools than are read: the others are left out');
     return tools;
   }
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import type { McpConfig, McpServerConfig } from './mcp-config.ts';
 import type { McpServer } from './mcp-server.ts';
 
@@ -18,6 +18,11 @@ interface Changes {
   readonly changed: string[];
 }
 
+function wordsOf(changes: Changes): string {
+  const kinds = Object.entries(changes).filter(([, names]: [string, string[]]) => names.length > 0);
+  return kinds.map(([kind, names]: [string, string[]]) => `${kind} ${names.join(', ')}`).join('; ') || 'nothing is different';
+}
+
 /**
  * The servers that run are those of mcp.json, over its changes:
  *
@@ -27,7 +32,7 @@ interface Changes {
  * Whose entry is as it was is left alone, and so is one whose entry cannot be read.
  */
 export class McpServers {
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #make: (config: McpServerConfig) => McpServer;
   /** In the order of the file. */
   #running = new Map<string, Running>();
@@ -38,7 +43,7 @@ export class McpServers {
   #isStarted = false;
   #isClosed = false;
 
-  constructor(log: Logger, make: (config: McpServerConfig) => McpServer) {
+  constructor(log: Log, make: (config: McpServerConfig) => McpServer) {
     this.#log = log;
     this.#make = make;
   }
@@ -73,7 +78,7 @@ export class McpServers {
         this.#end(running.server, TAKEN_OUT);
       }
     }
-    if (this.#isStarted) this.#log.info(changes, 'mcp.json was read again');
+    if (this.#isStarted) this.#log.info(`mcp.json was read again: ${wordsOf(changes)}`);
     return Object.values(changes).some((names: string[]) => names.length > 0);
   }
 

@@ -5,6 +5,7 @@ export * from './errors.ts';
 export * from './gateway-events.ts';
 export * from './handshake.ts';
 export * from './limits.ts';
+export * from './log.ts';
 export * from './mcp-shapes.ts';
 export * from './patch-text.ts';
 export * from './scopes.ts';

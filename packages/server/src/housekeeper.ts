@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import type { AuditLog } from './auth/audit-log.ts';
 import type { SessionStore } from './store/index.ts';
 
@@ -13,7 +13,7 @@ export interface HousekeeperOptions {
   readonly store: Pick<SessionStore, 'pruneEvents'>;
   readonly audit: Pick<AuditLog, 'prune'>;
   readonly now: () => Date;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /**

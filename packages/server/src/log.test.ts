@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { LogFields } from '@tendon/protocol';
 import { createLog, scrub } from './log.ts';
 
 function capture(pretty: boolean) {
@@ -9,7 +10,8 @@ function capture(pretty: boolean) {
 
 test('O5: listed fields stand in the line, others are only named', () => {
   const { lines, log } = capture(false);
-  log.info({ sessionId: 's1', password: 'hunter22' }, 'hello');
+  const fields: LogFields & { readonly password: string } = { sessionId: 's1', password: 'hunter22' };
+  log.info(fields, 'hello');
   const entry = JSON.parse(String(lines[0])) as Record<string, unknown>;
   assert.equal(entry['sessionId'], 's1');
   assert.equal(entry['password'], '[unlisted]');

@@ -1,72 +1,9 @@
-import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+import { LOG_FIELDS, type Log } from '@tendon/protocol';
+import { type DestinationStream, pino, stdSerializers } from 'pino';
 
-export type Log = Logger;
+export type { Log };
 
-/**
- * What a log line may carry. A field that is not here is shown as `[unlisted]`: adding one is a decision about what may stand in a log,
- * and a credential must never be.
- */
-const FIELDS = new Set([
-  ...['event', 'outcome', 'path', 'reason', 'code', 'user', 'userId', 'client', 'address', 'namespace', 'origin', 'host', 'credentialId', 'carrier'],
-  ...[
-    'sessionId',
-    'messageId',
-    'callId',
-    'gatewayId',
-    'instanceId',
-    'requestId',
-    'logId',
-    'socketId',
-    'node',
-    'epoch',
-    'seq',
-    'attempt',
-    'generation',
-    'turn',
-    'ruleId',
-  ],
-  ...[
-    'model',
-    'provider',
-    'tool',
-    'effect',
-    'state',
-    'status',
-    'type',
-    'kind',
-    'name',
-    'version',
-    'platform',
-    'workspace',
-    'folder',
-    'file',
-    'url',
-    'port',
-    'pid',
-    'signal',
-    'exitCode',
-  ],
-  ...[
-    'durationMs',
-    'waitMs',
-    'retryAfterMs',
-    'bytes',
-    'count',
-    'total',
-    'limit',
-    'inputTokens',
-    'outputTokens',
-    'inputHash',
-    'method',
-    'route',
-    'source',
-    'component',
-    'err',
-    'error',
-    'step',
-    'data',
-  ],
-]);
+const FIELDS: ReadonlySet<string> = new Set(LOG_FIELDS);
 
 /**
  * Second line of defence, over the finished text: what looks like a credential is cut out wherever it stands. No pattern crosses a quote

@@ -1,6 +1,6 @@
+import type { Log } from '@tendon/protocol';
 import { type BrowserWatch, browserWatchSchema, type GatewayRequest, LIMITS, type MachineBrowserState, validate } from '@tendon/protocol';
 import { cleanText, cutBefore } from '@tendon/protocol/truncation';
-import type { Logger } from 'pino';
 import { mayBeWatched } from '../policy/live-view.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
 import type { BrowserHost } from './browser-host.ts';
@@ -30,7 +30,7 @@ export interface LiveViewsOptions {
   readonly now: () => Date;
   readonly monotonicMs?: () => number;
   /** Its owner can see here when somebody looks. */
-  readonly log: Pick<Logger, 'info'>;
+  readonly log: Pick<Log, 'info'>;
 }
 
 interface View {

@@ -1,6 +1,6 @@
+import type { Log } from '@tendon/protocol';
 import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
 import { fitResult } from '@tendon/protocol/truncation';
-import type { Logger } from 'pino';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { Journal } from '../journal/journal.ts';
 import { OUTCOME_UNKNOWN } from '../journal/leftovers.ts';
@@ -16,7 +16,7 @@ export interface CallDeskOptions extends CheckOptions {
   readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
   readonly networks: Pick<CommandNetworks, 'join'>;
   readonly snapshots: ToolContext['snapshots'];
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
   /** Goes on while the process is stopped, and is never set. */
   readonly monotonicMs: () => number;

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import { errorCode } from '../tools/faults.ts';
 import { type JournalFiles, type JournalHandle, systemFiles } from './journal-files.ts';
 import { compacted, emptyState, fold, type JournalEntry, type JournalLine, type JournalState, readJournal } from './journal-lines.ts';
@@ -21,7 +21,7 @@ interface Waiting {
 
 export interface JournalOptions {
   readonly path: string;
-  readonly log: Logger;
+  readonly log: Log;
   readonly newId: () => string;
   /** A file that grows past this, and is mostly about calls that are over, is written anew. */
   readonly compactBytes?: number;
@@ -151,12 +151,15 @@ async function load(options: JournalOptions): Promise<{ instanceId: string; stat
   if (bytes === undefined) return undefined;
   const reading = readJournal(bytes);
   if (reading.kind === 'read') {
-    if (reading.isTorn) log.warn({ cutBytes: bytes.length - reading.goodBytes }, 'the end of the journal was cut off by a crash and is left out');
+    if (reading.isTorn) log.warn({ bytes: bytes.length - reading.goodBytes }, 'the end of the journal was cut off by a crash and is left out');
     return reading;
   }
   const aside = `${path}.unreadable-${newId()}`;
   await files.rename(path, aside);
-  log.error({ movedTo: aside, reason: reading.reason }, 'the journal cannot be read: a new one is begun, and calls of the old one are unknown');
+  log.error(
+    { path: aside, reason: reading.reason },
+    'the journal cannot be read and is kept under another name: a new one is begun, and calls of the old one are unknown',
+  );
   return undefined;
 }
 

@@ -1,20 +1,23 @@
+import type { Log } from '@tendon/protocol';
 import { type ToolResult, textResult } from '@tendon/protocol';
 import { killCallProcesses } from '@tendon/system';
-import type { Logger } from 'pino';
 import type { Journal } from './journal.ts';
 
 export const OUTCOME_UNKNOWN =
   'The gateway on this machine stopped while this ran. It had started, and no one can say whether it finished. What was left of it has been ended. Look at its effects before running it again.';
 
 /** Ends what a dead predecessor has left running, and records those calls as unknown: they are never run again by themselves. */
-export async function settleLeftovers(journal: Journal, log: Logger, endProcesses = killCallProcesses): Promise<void> {
+export async function settleLeftovers(journal: Journal, log: Log, endProcesses = killCallProcesses): Promise<void> {
   const open = [...journal.entries()].filter((entry) => entry.result === undefined);
   await Promise.all(
     open.map(async ({ callId, tool, leader }) => {
       await endProcesses({ callId, leader });
       const result: ToolResult = textResult('unknown', OUTCOME_UNKNOWN);
       const appended = await journal.append({ kind: 'done', callId, result });
-      log.warn({ callId, tool, recorded: appended.ok }, 'a call was running when the gateway died: its outcome is unknown');
+      log.warn(
+        { callId, tool, ...(appended.ok ? {} : { reason: `not journaled: ${appended.reason}` }) },
+        'a call was running when the gateway died: its outcome is unknown',
+      );
     }),
   );
 }

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import { failedResult, type ToolResult } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import { acknowledged } from './acknowledgement.ts';
 import { retryDelayMs } from './connection.ts';
 import type { GatewaySocket } from './gateway-socket.ts';
@@ -26,7 +26,7 @@ export interface OutboxOptions {
   readonly online: () => GatewaySocket | undefined;
   readonly giveUp: (cause: string) => void;
   readonly acknowledged: (callId: string) => void;
-  readonly log: Logger;
+  readonly log: Log;
   readonly random: () => number;
 }
 

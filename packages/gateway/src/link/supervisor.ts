@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import { type LinkInput, type LinkRefusal, type LinkState, nextLinkState } from './connection.ts';
 import type { GatewaySocket, OpenSocket, SocketEnd, SocketOptions } from './gateway-socket.ts';
 
@@ -13,7 +13,7 @@ export interface SupervisorOptions {
   readonly openSocket: OpenSocket;
   readonly greet: (socket: GatewaySocket) => Promise<Greeting>;
   readonly command: (name: string, payload: unknown, answer: (data: unknown) => void) => void;
-  readonly log: Logger;
+  readonly log: Log;
   readonly nowMs: () => number;
   readonly random: () => number;
 }
@@ -115,7 +115,7 @@ export class LinkSupervisor {
     const { log } = this.#options;
     if (state.kind === 'online') log.info({ attempt: state.attempt }, 'connected to the server');
     else if (state.kind === 'waiting')
-      log.warn({ attempt: state.attempt, delayMs: state.delayMs, cause: state.cause }, 'no connection to the server: trying again later');
+      log.warn({ attempt: state.attempt, waitMs: state.delayMs, reason: state.cause }, 'no connection to the server: trying again later');
     else if (state.kind === 'failed') log.error({ code: state.reason.code, reason: state.reason.message }, 'the server refuses this gateway');
   }
 }

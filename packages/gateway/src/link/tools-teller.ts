@@ -1,5 +1,4 @@
-import type { GatewayTool } from '@tendon/protocol';
-import type { Logger } from 'pino';
+import type { GatewayTool, Log } from '@tendon/protocol';
 import { acknowledged } from './acknowledgement.ts';
 import type { GatewaySocket } from './gateway-socket.ts';
 
@@ -7,7 +6,7 @@ export interface ToolsTellerOptions {
   readonly announced: () => readonly GatewayTool[];
   readonly online: () => GatewaySocket | undefined;
   readonly giveUp: (cause: string) => void;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 const ANSWER_TIMEOUT_MS = 15_000;

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import { GatewayStartError } from '../start-error.ts';
 import { errorCode } from '../tools/faults.ts';
 import { OPEN_POLICY, type Policy, policySchema } from './policy.ts';
@@ -14,17 +14,17 @@ type Loaded = { readonly stamp: string; readonly policy: Policy } | { readonly s
  */
 export class PolicyFile {
   readonly path: string;
-  readonly #log: Logger;
+  readonly #log: Log;
   #loaded: Loaded;
 
-  private constructor(path: string, log: Logger, loaded: Loaded) {
+  private constructor(path: string, log: Log, loaded: Loaded) {
     this.path = path;
     this.#log = log;
     this.#loaded = loaded;
   }
 
   /** Errors: `GatewayStartError` when the file is there and cannot be understood. */
-  static async open(path: string, log: Logger): Promise<PolicyFile> {
+  static async open(path: string, log: Log): Promise<PolicyFile> {
     const loaded = await load(path, await stampOf(path));
     if ('fault' in loaded)
       throw new GatewayStartError('policy_broken', `The policy file ${path} ${loaded.fault}. Mend it, or remove it to allow what the server's users approve.`);
@@ -37,8 +37,8 @@ export class PolicyFile {
     if (stamp !== this.#loaded.stamp) {
       this.#loaded = await load(this.path, stamp);
       if ('fault' in this.#loaded)
-        this.#log.error({ path: this.path, fault: this.#loaded.fault }, 'the policy file is broken: every call is refused until it is mended');
-      else this.#log.info({ path: this.path, rules: this.#loaded.policy.rules.length }, 'the policy file was read again');
+        this.#log.error({ path: this.path, reason: this.#loaded.fault }, 'the policy file is broken: every call is refused until it is mended');
+      else this.#log.info({ path: this.path, count: this.#loaded.policy.rules.length }, 'the policy file was read again');
     }
     if ('fault' in this.#loaded) return { ok: false, message: "This machine's policy file is broken, so it refuses every call. Its owner must mend the file." };
     return { ok: true, policy: this.#loaded.policy };

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import { type AgentRequest, type AgentRequestName, type Call, type Result, refusal } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
 import { passAnswer, passNotice, passRequest } from './packets.ts';
@@ -10,7 +10,7 @@ export interface PageConnectionOptions {
   readonly approvals: LocalApprovals;
   /** Whether what a person approves here counts as approved on this machine. */
   readonly isOwnPage: boolean;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 type Acknowledge = (answer: Result<unknown>) => void;
@@ -49,7 +49,7 @@ export class PageConnection {
       },
       ended: (refusal) => {
         if (isLetIn) {
-          this.#options.log.info({ component: 'relay', cause: refusal.message }, 'the connection behind a page has ended');
+          this.#options.log.info({ component: 'relay', reason: refusal.message }, 'the connection behind a page has ended');
           this.end();
         } else {
           this.#over();

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import type { Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, type Handshake, handshakeSchema, LIMITS, PROTOCOL_VERSION, SOCKET_PATH, validate } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import { Server, type Socket } from 'socket.io';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
 import { GatewayStartError } from '../start-error.ts';
@@ -23,7 +23,7 @@ export interface RelayOptions {
   readonly port: number;
   readonly front: RelayFront;
   readonly approvals: LocalApprovals;
-  readonly log: Logger;
+  readonly log: Log;
   readonly version: string;
   /** A person has no link, or one that is used up: shows them this one. */
   readonly onLink: (link: string) => void;
@@ -220,7 +220,7 @@ class Relay implements RelayHandle {
     const check = this.#options.front.check(request);
     if (check.ok) return false;
     const status = check.fault === 'host' ? 421 : 403;
-    this.#options.log.info({ component: 'relay', fault: check.fault }, 'a request may not come in');
+    this.#options.log.info({ component: 'relay', reason: check.fault }, 'a request may not come in');
     if (response?.writeHead) {
       response.writeHead(status, {
         ...this.#options.front.headers(undefined),

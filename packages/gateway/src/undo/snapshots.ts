@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import { errorCode, ToolFault } from '../tools/faults.ts';
 import type { FileStamp } from '../tools/file-stamp.ts';
 import { PathQueue } from '../tools/path-queue.ts';
@@ -29,7 +29,7 @@ export interface SnapshotLimits {
 
 export interface SnapshotOptions {
   readonly folder: string;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
   readonly limits?: Partial<SnapshotLimits>;
 }

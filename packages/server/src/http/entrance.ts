@@ -159,7 +159,7 @@ export class Entrance {
     const at = this.#now();
     if (at - this.#loggedAt >= LOG_EVERY_MS) {
       this.#loggedAt = at;
-      this.#log.warn({ event: 'request_flood', address, waiting: this.#lines.size, refused: this.#refused }, 'requests are refused: too many wait');
+      this.#log.warn({ event: 'request_flood', address, count: this.#refused }, `requests are refused: ${this.#lines.size} wait`);
     }
     visit.refuse(refusal);
   }

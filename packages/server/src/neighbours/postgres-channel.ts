@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Log } from '@tendon/protocol';
 import pg from 'pg';
-import type { Logger } from 'pino';
 import { FrameReader, FrameWriter } from './frames.ts';
 import type { NoticeChannel, NoticeEars } from './notice-channel.ts';
 
@@ -16,7 +16,7 @@ const DRAIN_MS = 1_000;
 export interface PostgresChannelOptions {
   readonly url: string;
   readonly node: string;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /**

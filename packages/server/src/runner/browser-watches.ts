@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import { type AgentData, type BrowserState, type BrowserStateName, LIMITS, type Result, refusal, success } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import type { Neighbours, NoticeOf } from '../neighbours/index.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import { type BrowserView, MachineViews } from './machine-views.ts';
@@ -46,7 +46,7 @@ export interface BrowserWatchesOptions {
   readonly store: Pick<SessionStore, 'load'>;
   readonly machines: Machines;
   readonly neighbours: Neighbours;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
   readonly monotonicMs: () => number;
   readonly later: (ms: number, work: () => void) => void;

@@ -1,5 +1,4 @@
-import type { Call, ToolResult } from '@tendon/protocol';
-import type { Logger } from 'pino';
+import type { Call, Log, ToolResult } from '@tendon/protocol';
 import type { Neighbours } from '../neighbours/index.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -24,7 +23,7 @@ export interface RunnerContext {
   readonly dispatcher: Pick<Dispatcher, 'carryOut'>;
   readonly serverCalls: Pick<ServerCalls, 'carryOut' | 'forsake' | 'review'>;
   readonly mcp: ServerTools;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
   /** A clock that nobody sets, in milliseconds from some moment. */
   readonly monotonicMs: () => number;

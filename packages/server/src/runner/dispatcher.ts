@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import { failedResult, type Grant, type ToolResult, textResult } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import { type Effect, type Input, OFFLINE_DEADLINE_MS, type SessionState, type StoredCall } from '../kernel/index.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
@@ -18,7 +18,7 @@ export type GatewayEffect = Extract<Effect, { gatewayId: string }>;
 export interface DispatcherOptions {
   readonly machines: Machines;
   readonly tails: OutputTails;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
   /** Runs `work` after `ms`, unless the runner closes before. */
   readonly later: (ms: number, work: () => void) => void;

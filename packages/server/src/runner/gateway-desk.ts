@@ -1,3 +1,4 @@
+import type { Log } from '@tendon/protocol';
 import {
   type GatewayData,
   type GatewayRequest,
@@ -9,7 +10,6 @@ import {
   success,
   textResult,
 } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import type { Input, StoredCall } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
@@ -29,7 +29,7 @@ export interface GatewayDeskOptions {
   readonly fanout: Fanout;
   readonly neighbours: Neighbours;
   readonly watches: Pick<BrowserWatches, 'hearMachine'>;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now: () => Date;
   readonly actorOf: (sessionId: string) => SessionActor;
   readonly pokeLater: (sessionId: string) => void;

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import type { Lease, SessionStore } from '../store/session-store.ts';
 
 /** A lease lasts 10 s: two renewals may fail before it is gone. */
@@ -9,7 +9,7 @@ const CLAIM_AT_ONCE = 50;
 export interface LeaseKeeperOptions {
   readonly node: string;
   readonly store: Pick<SessionStore, 'renew' | 'claimOwed'>;
-  readonly log: Logger;
+  readonly log: Log;
   /** The leases this node acts under now. */
   readonly held: () => readonly Lease[];
   readonly onLost: (lease: Lease) => void;

@@ -1,5 +1,4 @@
-import type { Delta, Live } from '@tendon/protocol';
-import type { Logger } from 'pino';
+import type { Delta, Live, Log } from '@tendon/protocol';
 import type { Neighbours, Notice, NoticeOf } from '../neighbours/index.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { BrowserWatches } from './browser-watches.ts';
@@ -22,7 +21,7 @@ export interface NeighbourDeskOptions {
   readonly tails: OutputTails;
   readonly fanout: Fanout;
   readonly watches: Pick<BrowserWatches, 'hearWish' | 'hearView' | 'forget'>;
-  readonly log: Logger;
+  readonly log: Log;
   readonly monotonicMs: () => number;
   readonly actors: ReadonlyMap<string, SessionActor>;
   readonly actorOf: (sessionId: string) => SessionActor;

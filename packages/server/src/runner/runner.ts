@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import { v7 } from 'uuid';
 import { Neighbours, type NoticeChannel } from '../neighbours/index.ts';
 import type { GatewayStore, Lease, SessionStore } from '../store/session-store.ts';
@@ -36,7 +36,7 @@ export interface RunnerOptions {
   readonly onRevoked?: (credentialId: string) => void;
   /** A person has stored or revoked a rule. Their request is answered when this is done; it never rejects. */
   readonly onRuleChange?: ((change: RuleChange) => Promise<void>) | undefined;
-  readonly log: Logger;
+  readonly log: Log;
   readonly now?: () => Date;
   readonly monotonicMs?: () => number;
   readonly newId?: () => string;

@@ -1,7 +1,7 @@
+import type { Log } from '@tendon/protocol';
 import { failedResult, type ToolResult, textResult } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import { fitResult } from '@tendon/protocol/truncation';
-import type { Logger } from 'pino';
 import type { Effect, Input, SessionState, StoredCall } from '../kernel/index.ts';
 import type { Lease } from '../store/session-store.ts';
 import { NEVER_STARTED } from './dispatcher.ts';
@@ -18,7 +18,7 @@ export interface ServerCallsOptions extends OutputWays {
   readonly node: string;
   readonly mcp: ServerTools;
   readonly tails: OutputTails;
-  readonly log: Logger;
+  readonly log: Log;
   readonly actorOf: (sessionId: string) => SessionActor;
   readonly pokeLater: (sessionId: string) => void;
 }

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import pg from 'pg';
-import type { Logger } from 'pino';
 import { countingClient, type QueryCounter } from './query-counter.ts';
 
 /** The connections to one PostgreSQL, embedded or not. */
@@ -21,7 +21,7 @@ const STATEMENT_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 20_000;
 
 /** Opens nothing yet: connections are made when they are first needed. A lost idle connection is logged and replaced, never thrown. */
-export function connect(url: string, log: Logger): Database {
+export function connect(url: string, log: Log): Database {
   const queries: QueryCounter = { total: 0 };
   const pool = new pg.Pool({
     connectionString: url,

@@ -1,5 +1,4 @@
-import type { HandshakeRefusal } from '@tendon/protocol';
-import type { Logger } from 'pino';
+import type { HandshakeRefusal, Log } from '@tendon/protocol';
 import type { Namespace, Socket } from 'socket.io';
 import type { CredentialBook, Opening } from './credential-book.ts';
 import type { EngineConnections } from './engine-connections.ts';
@@ -17,7 +16,7 @@ export interface AdmissionDesk {
   readonly isServing: () => boolean;
   readonly credentials: CredentialBook;
   readonly connections: EngineConnections;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** Where a socket of a namespace goes once it is in. */

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import type { DoorVerdict, Entrance } from './options.ts';
 
 export interface DoorKeeper {
@@ -10,7 +10,7 @@ export interface DoorKeeper {
   /** For how long what this polling session posts is to be left unread. */
   readonly holdPostMs: (sessionId: string) => number;
   readonly stalledResponseMs: number;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 type Middleware = (request: IncomingMessage, response: unknown, next: () => void) => void;

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import { GATEWAY_NAMESPACE } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
@@ -29,13 +29,13 @@ const SWEEP_MS = 1_000;
 /** The physical connections below the namespaces: how many handshakes each may try, what may wait for it, and its end. */
 export class EngineConnections {
   readonly #limits: TransportLimits;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #now: () => number;
   readonly #tracked = new Map<EngineConnection, Tracked>();
   readonly #paces = new Map<string, InboundPace>();
   readonly #sweep: NodeJS.Timeout;
 
-  constructor(limits: TransportLimits, log: Logger, now: () => number) {
+  constructor(limits: TransportLimits, log: Log, now: () => number) {
     this.#limits = limits;
     this.#log = log;
     this.#now = now;
@@ -52,7 +52,10 @@ export class EngineConnections {
     guardOutbound(connection, {
       limitBytes: this.#limits.outboundBytes,
       onOverflow: (waitingBytes) => {
-        this.#log.warn({ event: 'slow_consumer', ...tracked.who, address: connection.remoteAddress, waitingBytes }, 'connection cut: its reader is too slow');
+        this.#log.warn(
+          { event: 'slow_consumer', ...tracked.who, address: connection.remoteAddress, bytes: waitingBytes },
+          'connection cut: its reader is too slow',
+        );
         endNow(connection);
       },
     });

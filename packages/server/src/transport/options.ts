@@ -1,6 +1,5 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import type { HandshakeCode, HandshakeRefusal, Scope } from '@tendon/protocol';
-import type { Logger } from 'pino';
+import type { HandshakeCode, HandshakeRefusal, Log, Scope } from '@tendon/protocol';
 import type { TransportLimits } from './limits.ts';
 
 export type NamespaceName = 'agent' | 'gateway';
@@ -56,7 +55,7 @@ export interface TransportOptions {
   addressOf(request: IncomingMessage): string;
   authenticate(attempt: SignInAttempt): Promise<SignInResult>;
   isDraining(): boolean;
-  readonly log: Logger;
+  readonly log: Log;
   readonly limits?: Partial<TransportLimits>;
   /** Monotonic milliseconds, for the meters. */
   readonly now?: () => number;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Log } from '@tendon/protocol';
 import { type ProtocolError, type Result, refusal, type Scope, validate } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
 import { PacketFault } from './packet-codec.ts';
@@ -24,7 +24,7 @@ export interface RequestDesk<Connection> {
   /** What the credential behind the connection is good for; undefined: everything. */
   readonly scopes?: readonly Scope[] | undefined;
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 interface Packet {
@@ -114,7 +114,7 @@ async function run<Connection>(route: Route<Connection>, payload: unknown, desk:
   }
 }
 
-function internal(log: Logger, error: unknown): { ok: false; error: ProtocolError } {
+function internal(log: Log, error: unknown): { ok: false; error: ProtocolError } {
   const logId = randomUUID();
   log.error({ event: 'handler_failed', logId, err: error }, 'a request handler threw');
   return refusal('internal', `Something broke in the server. Its log has the details under ${logId}.`, { logId });

@@ -1,5 +1,5 @@
+import type { Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, GATEWAY_NAMESPACE, SOCKET_PATH } from '@tendon/protocol';
-import type { Logger } from 'pino';
 import { type Namespace, Server, type Socket } from 'socket.io';
 import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
 import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
@@ -66,7 +66,7 @@ class SocketTransport implements Transport {
   readonly fanout: Fanout;
   readonly #options: TransportOptions;
   readonly #limits: TransportLimits;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #io: Server;
   readonly #agent: Namespace;
   readonly #gateway: Namespace;

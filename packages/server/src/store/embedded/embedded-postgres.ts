@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 import { StartError } from '../../start-error.ts';
 import { type Account, chooseAccount } from './account.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
@@ -40,7 +40,7 @@ const STOP_LIMIT_MS = 10_000;
 const READY = 'database system is ready to accept connections';
 
 /** Starts the database of this folder, making it first when there is none. What its reader can mend is a `StartError`. */
-export async function startEmbeddedPostgres(options: { dataDir: string; log: Logger }): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(options: { dataDir: string; log: Log }): Promise<EmbeddedPostgres> {
   const home = resolve(options.dataDir);
   makeHome(home);
   const lock = await takeOwnership(home);
@@ -52,7 +52,7 @@ export async function startEmbeddedPostgres(options: { dataDir: string; log: Log
   }
 }
 
-async function startOwned(home: string, lock: OwnerLock, log: Logger): Promise<EmbeddedPostgres> {
+async function startOwned(home: string, lock: OwnerLock, log: Log): Promise<EmbeddedPostgres> {
   const data = join(home, 'data');
   const account = chooseAccount(ownerOf(data));
   const binaries = await findBinaries({ copies: home, asOtherUser: account.server !== undefined });
@@ -73,12 +73,12 @@ class Server implements EmbeddedPostgres {
   readonly #process: ChildProcess;
   readonly #watch: DeathWatch | undefined;
   readonly #socket: SocketFolder;
-  readonly #log: Logger;
+  readonly #log: Log;
   #phase: 'starting' | 'ready' | 'stopping' | 'stopped' = 'starting';
   #complaint = '';
   #heardReady: () => void = () => undefined;
 
-  constructor(data: string, parts: { binaries: Binaries; account: Account; lock: OwnerLock; log: Logger }) {
+  constructor(data: string, parts: { binaries: Binaries; account: Account; lock: OwnerLock; log: Log }) {
     this.#data = data;
     this.#log = parts.log;
     const place = placeOf(data, parts.account.server);
@@ -159,7 +159,8 @@ class Server implements EmbeddedPostgres {
   #hear(line: string): void {
     const isGrave = /^(FATAL|PANIC|HINT)/.test(line);
     if (isGrave && this.#phase === 'starting' && this.#complaint === '') this.#complaint = line.replace(/^[A-Z]+:\s*/, '');
-    this.#log[/^(FATAL|PANIC|WARNING)/.test(line) ? 'warn' : 'debug']({ postgres: line }, 'PostgreSQL');
+    // Other lines hold the values of statements.
+    if (/^(FATAL|PANIC|WARNING|LOG)/.test(line)) this.#log[line.startsWith('LOG') ? 'debug' : 'warn']({ reason: line }, 'PostgreSQL says something');
     if (line.includes(READY)) this.#heardReady();
   }
 }

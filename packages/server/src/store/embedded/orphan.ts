@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { Log } from '@tendon/protocol';
 
 const POLITE_MS = 8_000;
 const POLL_MS = 10;
@@ -11,7 +11,7 @@ const POLL_MS = 10;
  * needs it. PostgreSQL's processes stand in their data folder, which finds them by more than a process id that may have been
  * given to another program since; the lock files of a dead server go away for the same reason.
  */
-export async function stopOrphans(data: string, log: Logger): Promise<void> {
+export async function stopOrphans(data: string, log: Log): Promise<void> {
   const note = join(data, 'postmaster.pid');
   const notes = [note, join(data, '.s.PGSQL.5432.lock'), join(data, '.s.PGSQL.5432')];
   if (!notes.some((path) => existsSync(path)) || !existsSync('/proc/self/cwd')) return;
