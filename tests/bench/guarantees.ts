@@ -190,7 +190,7 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   // Below what one connection may ask in a second (T10): nothing of it waits for its limit.
   const relay = await relayRoundTrips(options, 100);
   say('the door');
-  const door = await handshakes(options, await startFloor(rig.model.url, options.stack), isQuick ? 20 : 100);
+  const door = await handshakes(options, await startFloor(rig.model.url, options.stack), isQuick ? 20 : 300);
   say('takeovers');
   const takeoverMs: Record<string, Figure> = {};
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
