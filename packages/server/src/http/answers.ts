@@ -7,6 +7,7 @@ import type { AuditAction } from '../auth/audit-log.ts';
 import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Log } from '../log.ts';
+import type { CredentialPace } from './credential-pace.ts';
 import type { Door } from './door.ts';
 
 /* What every route does with a request: who asks, what the body says, and how a refusal reads. */
@@ -51,12 +52,15 @@ export function refused(context: RouteContext, code: HandshakeCode): Response {
 export interface DoorAndAuth {
   readonly door: Door;
   readonly auth: Auth;
+  readonly pace: CredentialPace;
   readonly log: Log;
 }
 
 /** Who sent this request, or the answer that refuses it. */
-export async function identify(context: RouteContext, { auth, door }: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
+export async function identify(context: RouteContext, { auth, door, pace }: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
   const { incoming } = context.env;
+  const admission = pace.take(incoming.headers);
+  if (!admission.ok) return tooMany(context, admission.retryAfterMs);
   const decision = await auth.authenticate({
     token: bearer(incoming),
     headers: incoming.headers,

@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import type { ProviderDesk } from '../secrets/provider-desk.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 import { addApiRoutes } from './api-routes.ts';
+import { CredentialPace } from './credential-pace.ts';
 import type { Door } from './door.ts';
 import type { CrowdRefusal, Entrance } from './entrance.ts';
 import type { MetricsPage } from './metrics.ts';
@@ -20,6 +21,8 @@ export interface HttpOptions {
   readonly door: Door;
   readonly entrance: Entrance;
   readonly auth: Auth;
+  /** How fast one credential may ask; the usual pace when left out. */
+  readonly pace?: CredentialPace;
   readonly providers: ProviderDesk;
   /** Folder of the built web UI; it may be missing. */
   readonly webRoot: string;
@@ -93,7 +96,8 @@ function refuseUpgrade(door: Door, request: IncomingMessage, socket: Duplex): vo
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
-function routes(options: HttpOptions): Hono<HttpEnv> {
+function routes(given: HttpOptions): Hono<HttpEnv> {
+  const options = { ...given, pace: given.pace ?? new CredentialPace() };
   const app = new Hono<HttpEnv>();
   app.use('*', async (context, next) => {
     for (const [name, value] of Object.entries(securityHeaders(options.door, context.env.incoming.headers.host))) context.header(name, value);

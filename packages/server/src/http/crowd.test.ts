@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { until, within } from '@tendon/testing';
+import { CredentialPace } from './credential-pace.ts';
 import { httpRig } from './http-rig.ts';
 
 /* The whole HTTP server while more ask than are let in. */
@@ -10,7 +11,7 @@ import { httpRig } from './http-rig.ts';
 const ONE_ONLY = { burst: 1, perSecond: 0.001, mostOfAddress: 2 };
 
 test('H30, H3: too many requests are refused before any credential is looked at, with Retry-After and the security headers', async () => {
-  const rig = await httpRig({}, {}, ONE_ONLY);
+  const rig = await httpRig({}, {}, { limits: ONE_ONLY });
   const health = await rig.ask('GET', '/healthz');
   assert.equal(health.status, 200);
   const waiting = [1, 2].map(() => connect(rig.port, '127.0.0.1').on('error', () => undefined));
@@ -33,4 +34,20 @@ test('H30, H3: too many requests are refused before any credential is looked at,
   const ends = waiting.map((socket) => once(socket.resume(), 'close'));
   await within('a server to close that keeps people waiting', Promise.resolve(rig[Symbol.asyncDispose]()), 20_000);
   await Promise.all(ends);
+});
+
+test('H31: a credential that asks too often is told to wait and is not looked up; another one is answered', async () => {
+  const clock = { ms: 0 };
+  await using rig = await httpRig({}, {}, { pace: new CredentialPace(() => clock.ms) });
+  const askWith = (key: string) => rig.ask('GET', '/api/me', { Authorization: `Bearer ${key}` });
+  const newKey = async () => (await rig.auth.auth.createKey({ userId: rig.auth.auth.ownerId, name: 'a script' })).key;
+  const [mine, other] = [await newKey(), await newKey()];
+  const answers = await Promise.all(Array.from({ length: 405 }, () => askWith(mine)));
+  const statuses = Map.groupBy(answers, ({ status }) => status);
+  assert.deepEqual([statuses.get(200)?.length, statuses.get(429)?.length], [400, 5]);
+  assert.equal(statuses.get(429)?.[0]?.headers['retry-after'], '1');
+  assert.equal(rig.auth.lines.filter(({ event }) => event === 'auth').length, 400);
+  assert.equal((await askWith(other)).status, 200);
+  clock.ms += 10;
+  assert.deepEqual([(await askWith(mine)).status, (await askWith(mine)).status], [200, 429]);
 });

@@ -10,6 +10,7 @@ import { Keyring } from '../secrets/keyring.ts';
 import { type OpenSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { openProviderDesk } from '../secrets/provider-desk.ts';
 import { createHttp } from './create-http.ts';
+import type { CredentialPace } from './credential-pace.ts';
 import { Entrance, type EntranceLimits } from './entrance.ts';
 import { createMetrics } from './metrics.ts';
 
@@ -43,11 +44,16 @@ export const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))})`;
 /** Tests ask more in a second than people do. */
 const ALL_AT_ONCE: Partial<EntranceLimits> = { burst: 100_000 };
 
+interface Paces {
+  readonly limits?: Partial<EntranceLimits>;
+  readonly pace?: CredentialPace;
+}
+
 /** `environment`: the keys of providers that are set from the outside. */
 export async function httpRig(
   config: Parameters<typeof authRig>[0] = {},
   environment: ProviderConfig = {},
-  limits: Partial<EntranceLimits> = ALL_AT_ONCE,
+  { limits = ALL_AT_ONCE, pace }: Paces = {},
 ): Promise<HttpRig> {
   const folder = await temporaryFolder();
   const webRoot = join(folder.path, 'dist');
@@ -69,6 +75,7 @@ export async function httpRig(
   const server = createHttp({
     door: auth.door,
     entrance,
+    ...(pace && { pace }),
     auth: auth.auth,
     providers: openProviderDesk(auth.auth, secrets, () => auth.clock.now),
     webRoot,
