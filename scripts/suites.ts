@@ -17,7 +17,11 @@ const HEAVY = [
   'packages/server/src/runner/{faults,machine-returns,odd-input,session-actor}.test.ts',
 ];
 /** Needs bubblewrap, which `npm test` installs where it may. */
-const SANDBOX = ['packages/gateway/src/sandbox/*.test.ts', 'packages/gateway/src/tools/{end-folder,hundred-stops,terminal}.test.ts'];
+const SANDBOX = [
+  'packages/gateway/src/sandbox/*.test.ts',
+  'packages/gateway/src/tools/{end-folder,hundred-stops,terminal}.test.ts',
+  'packages/gateway/src/mcp-surroundings/{filtered-server,server-seats}.test.ts',
+];
 /** Needs a Chromium. */
 const BROWSER = 'packages/gateway/src/browser/chromium-*.test.ts';
 /** Needs a D-Bus daemon. */

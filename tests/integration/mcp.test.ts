@@ -8,6 +8,7 @@ import { calls, DIALECTS, nodeRig, resultText, says } from '@tendon/testing';
 const root = join(import.meta.dirname, '../..');
 const mcpServers = {
   everything: { command: process.execPath, args: [join(root, 'node_modules/.bin/mcp-server-everything'), 'stdio'] },
+  walled: { command: process.execPath, args: [join(root, 'packages/mcp/src/mcp-stdio-rig.ts')] },
   odd: { command: process.execPath, args: [join(root, 'packages/mcp/src/mcp-stdio-rig.ts')] },
 };
 

@@ -1,4 +1,5 @@
 import type { McpTools } from '@tendon/mcp';
+import type { NetworkTarget } from '@tendon/network';
 import { GATEWAY_COMMANDS, LIMITS, type Log, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
 import { BrowserHost } from './browser/browser-host.ts';
 import { LiveViews } from './browser/live-views.ts';
@@ -12,7 +13,7 @@ import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
 import { ToolsTeller } from './link/tools-teller.ts';
-import { type NetworkTarget, targetOf } from './network/network-rules.ts';
+import { ownDoors } from './network/own-doors.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
 import type { PolicyFile } from './policy/policy-file.ts';
 import { CommandNetworks } from './sandbox/command-networks.ts';
@@ -58,8 +59,6 @@ export interface GatewayHandle {
 
 const FLUSH_MS = 1_500;
 const MAX_HELD_SESSIONS = 10_000;
-/** Where a relay listens when nothing else is said. */
-const RELAY_PORT = 7_421;
 
 /** What a gateway is put together from: its disk, its tools, and the way to its server. */
 export interface GatewayParts {
@@ -71,6 +70,8 @@ export interface GatewayParts {
   readonly registry: ToolRegistry;
   /** Its tools stand in the registry as well. */
   readonly mcp?: McpTools;
+  /** What no tool may open; shared with who else keeps it shut. Server and relay when left out. */
+  readonly doors?: NetworkTarget[];
   readonly openSocket: OpenSocket;
   /** Where long outputs are kept; without one, only what fits into memory. */
   readonly outputs?: string;
@@ -82,12 +83,6 @@ export interface GatewayParts {
   readonly browserFolder: string;
   /** What files were before tools changed them. */
   readonly snapshots: Snapshots;
-}
-
-/** What no tool must ever open, whatever the policy allows: the server this gateway takes its orders from, and a relay. */
-function ownDoors(serverUrl: string): NetworkTarget[] {
-  const server = targetOf(serverUrl);
-  return [...(server ? [server] : []), { host: 'localhost', port: RELAY_PORT }];
 }
 
 /** A running gateway. `startGateway` makes it from what the machine has; the simulation makes it from simulated parts. */
@@ -115,7 +110,7 @@ export class Gateway implements GatewayHandle {
     this.gatewayId = parts.gatewayId;
     this.#background = new BackgroundProcesses(parts.outputs, parts.processNumbers);
     this.approvals = new LocalApprovals(parts.gatewayId);
-    this.#doors = ownDoors(options.serverUrl);
+    this.#doors = parts.doors ?? ownDoors(options.serverUrl);
     this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: this.#doors });
     this.#networks = new CommandNetworks({ policy: parts.policy, reserved: this.#doors });
     const online = (): LinkSupervisor['online'] => this.#link.online;

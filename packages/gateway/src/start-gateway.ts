@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { lateAnswer, McpHost } from '@tendon/mcp';
+import { lateAnswer, McpHost, type McpSurroundings } from '@tendon/mcp';
 import { v7 as newId } from 'uuid';
 import { settleBrowser } from './browser/browser-process.ts';
 import { Gateway, type GatewayHandle, type GatewayOptions } from './gateway.ts';
@@ -9,6 +9,8 @@ import { Journal } from './journal/journal.ts';
 import { settleLeftovers } from './journal/leftovers.ts';
 import { waitForOwnerLock } from './journal/owner-lock.ts';
 import { openGatewaySocket } from './link/gateway-socket.ts';
+import { MachineSurroundings } from './mcp-surroundings/machine-surroundings.ts';
+import { ownDoors } from './network/own-doors.ts';
 import { PolicyFile } from './policy/policy-file.ts';
 import { type SandboxSaid, sandboxOf } from './sandbox/sandbox-said.ts';
 import { GatewayStartError } from './start-error.ts';
@@ -47,18 +49,26 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const processNumbers = new ProcessNumbers(folders.processNumbers);
     const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date() });
     await snapshots.sweep();
-    const mcp = await openMcp(options, folders, workspaces);
+    const doors = ownDoors(options.serverUrl);
+    const surroundings = new MachineSurroundings({ policy, reserved: doors, workspaces, home: folders.home, log: options.log });
+    const mcp = await openMcp(options, { folders, workspaces, surroundings });
     const registry = withMcpTools(sharedRegistry(), mcp);
     const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
     const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, processNumbers, snapshots, browserFolder: folders.browser };
-    return new Gateway({ ...options, name }, { ...found, registry, mcp, openSocket: openGatewaySocket });
+    return new Gateway({ ...options, name }, { ...found, registry, mcp, doors, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();
     throw error;
   }
 }
 
-function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: readonly Workspace[]): Promise<McpHost> {
+interface McpPlace {
+  readonly folders: GatewayFolders;
+  readonly workspaces: readonly Workspace[];
+  readonly surroundings: McpSurroundings;
+}
+
+function openMcp(options: GatewayOptions, { folders, workspaces, surroundings }: McpPlace): Promise<McpHost> {
   return McpHost.open({
     files: { config: folders.mcp, pins: folders.mcpPins, processes: folders.mcpProcesses, credentials: folders.mcpCredentials },
     place: {
@@ -69,6 +79,7 @@ function openMcp(options: GatewayOptions, folders: GatewayFolders, workspaces: r
       },
     },
     folder: workspaces[0]?.root ?? folders.home,
+    surroundings,
     version: options.version,
     env: process.env,
     log: options.log,

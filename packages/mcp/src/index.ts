@@ -2,3 +2,5 @@
 export { McpHost, type McpServerView, type McpTools } from './mcp-host.ts';
 export { isMcpName } from './mcp-names.ts';
 export { lateAnswer, type McpCall, type McpPlace, type McpPreparation } from './mcp-run.ts';
+export type { McpSurroundings, ServerFetch, ServerSeat, ServerStart } from './mcp-surroundings.ts';
+export { plainSurroundings } from './plain-surroundings.ts';

@@ -78,7 +78,7 @@ const { McpHost } = await import(process.argv[1]);
 const { pino } = await import('pino');
 const base = process.argv[2];
 const files = { config: base + '/mcp.json', pins: base + '/pins.json', processes: base + '/processes.json', credentials: base + '/credentials.json' };
-const host = await McpHost.open({ files, place: { name: 'gateway' }, folder: base, version: '0', env: {}, log: pino({ level: 'silent' }), newId: () => 'id', now: () => new Date(), random: () => 0 });
+const host = await McpHost.open({ files, place: { name: 'gateway' }, surroundings: { wishesFor: async () => new Map(), close: async () => undefined }, folder: base, version: '0', env: {}, log: pino({ level: 'silent' }), newId: () => 'id', now: () => new Date(), random: () => 0 });
 await host.close();
 process.stdout.write(String(loaded.length));
 `;

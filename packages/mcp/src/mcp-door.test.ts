@@ -8,6 +8,7 @@ import type { McpServerConfig } from './mcp-config.ts';
 import { McpCredentials } from './mcp-credentials.ts';
 import { fetchFor, SignInDoor } from './mcp-door.ts';
 import { openMcpBench } from './mcp-rig.ts';
+import type { ServerFetch } from './mcp-surroundings.ts';
 
 interface Rig extends AsyncDisposable {
   readonly origin: string;
@@ -31,6 +32,7 @@ async function serve(answer: RequestListener): Promise<Rig> {
   };
 }
 
+const sendOnce: ServerFetch = (target, init) => fetch(target, { ...init, redirect: 'manual' });
 const configOf = (url: string): Extract<McpServerConfig, { kind: 'http' }> => ({ kind: 'http', name: 'web', url, headers: { 'X-Api-Key': 'secret' } });
 
 test('E14: no header goes with a redirect to another origin, and all go within their own', async () => {
@@ -40,7 +42,7 @@ test('E14: no header goes with a redirect to another origin, and all go within t
     const location = request.url?.startsWith('/near') ? '/mcp' : `${stranger.origin}/.well-known/oauth-protected-resource`;
     return response.writeHead(307, { location }).end();
   });
-  const send = fetchFor(configOf(`${front.origin}/mcp`));
+  const send = fetchFor(configOf(`${front.origin}/mcp`), sendOnce);
   assert.equal(await (await send(`${front.origin}/near`)).text(), 'here');
   assert.equal(front.requests.at(-1)?.headers['x-api-key'], 'secret');
 
@@ -55,7 +57,7 @@ test('E14: no header goes with a redirect to another origin, and all go within t
 
 test('E14: a server that redirects for ever is answered with its last redirect', async () => {
   await using server = await serve((_request, response) => response.writeHead(302, { location: '/mcp' }).end());
-  const response = await fetchFor(configOf(`${server.origin}/mcp`))(`${server.origin}/mcp`);
+  const response = await fetchFor(configOf(`${server.origin}/mcp`), sendOnce)(`${server.origin}/mcp`);
   assert.deepEqual([response.status, server.requests.length], [302, 6]);
 });
 
@@ -67,7 +69,7 @@ test('E15: a refresh that failed for a moment is asked again with the same token
   });
   const none = { read: async () => undefined, replace: async () => undefined };
   const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
-  const door = new SignInDoor(configOf(`${server.origin}/mcp`), credentials, () => undefined);
+  const door = new SignInDoor(configOf(`${server.origin}/mcp`), { credentials, surroundings: { fetchFor: () => sendOnce }, onSignedIn: () => undefined });
   const refresh = () =>
     door.fetch(`${server.origin}/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: 'r' }) });
   assert.deepEqual([(await refresh()).status, (await refresh()).status, (await refresh()).status], [503, 200, 200]);

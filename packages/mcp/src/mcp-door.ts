@@ -7,6 +7,7 @@ import type { McpServerConfig } from './mcp-config.ts';
 import type { McpDoor, StartWords } from './mcp-connection.ts';
 import type { McpCredentials } from './mcp-credentials.ts';
 import { McpSignIn, type SignInChallenge } from './mcp-sign-in.ts';
+import type { McpSurroundings, ServerFetch } from './mcp-surroundings.ts';
 import { wordsOfError } from './words-of-error.ts';
 
 type HttpConfig = Extract<McpServerConfig, { kind: 'http' }>;
@@ -21,6 +22,12 @@ class SignInWanted extends UnauthorizedError {
   }
 }
 
+export interface SignInMeans {
+  readonly credentials: McpCredentials;
+  readonly surroundings: Pick<McpSurroundings, 'fetchFor'>;
+  readonly onSignedIn: () => void;
+}
+
 /** A server that may want a sign-in, over all its connections. */
 export class SignInDoor implements McpDoor {
   readonly fetch: FetchLike;
@@ -28,10 +35,13 @@ export class SignInDoor implements McpDoor {
   readonly #closing = new AbortController();
   readonly #address: string;
   #challenge: SignInChallenge = {};
+  /** What was not sent since the last try; the SDK goes on without what it could not ask. */
+  readonly #refused = new Set<string>();
 
-  constructor(config: HttpConfig, credentials: McpCredentials, onSignedIn: () => void) {
+  constructor(config: HttpConfig, { credentials, surroundings, onSignedIn }: SignInMeans) {
     this.#address = new URL(config.url).href;
-    const inner = fetchFor(config, (address, answer) => this.#hear(address, answer));
+    const send = surroundings.fetchFor(config.url, (message) => void (this.#refused.size < MAX_REFUSED && this.#refused.add(message)));
+    const inner = fetchFor(config, send, (address, answer) => this.#hear(address, answer));
     this.fetch = refreshingOnce(limited(inner, this.#closing.signal));
     this.signIn = new McpSignIn({ url: config.url, client: config.oauth, credentials, fetch: this.fetch, onSignedIn });
   }
@@ -44,16 +54,23 @@ export class SignInDoor implements McpDoor {
     const wish = challenge.isMore === true ? 'it wants a sign-in for more rights' : 'it wants a sign-in';
     if (challenge.isMore === true && this.signIn.hasAskedFor(challenge))
       return `${wish}${named(challenge)}, although somebody has signed in for them, which is not enough: ask whoever runs the service for them, then start the gateway again to sign in once more`;
+    this.#refused.clear();
     try {
       const address = await this.signIn.begin(challenge);
       return {
         // Who has the address, and the state in it, may end the sign-in as somebody else.
         said: `${wish}: a person at this machine opens the address that stands in the log of the gateway`,
-        logged: `${wish}${named(challenge)}: open this address in a browser on this machine: ${address}`,
+        logged: `${wish}${named(challenge)}${this.#refusals()}: open this address in a browser on this machine: ${address}`,
       };
     } catch (fault) {
-      return `${wish} and offers none that works here (${wordsOfError(fault)}): get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }, or register Tendon at the service and set "oauth": { "clientId": "…" }`;
+      return `${wish} and offers none that works here (${wordsOfError(fault)}${this.#refusals(wordsOfError(fault))}): get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }, or register Tendon at the service and set "oauth": { "clientId": "…" }`;
     }
+  }
+
+  /** But for what is told already. */
+  #refusals(told?: string): string {
+    const refused = [...this.#refused].filter((message) => message !== told).join('; ');
+    return refused === '' ? '' : `; ${cleanText(refused).slice(0, FAULT_UNITS)}`;
   }
 
   close(): Promise<void> {
@@ -75,14 +92,16 @@ export class SignInDoor implements McpDoor {
 }
 
 const SCOPE_UNITS = 2_000;
+const FAULT_UNITS = 3_000;
+const MAX_REFUSED = 10;
 
 function named({ isMore, scope }: SignInChallenge): string {
   return isMore === true && scope !== undefined ? ` (${cleanText(scope).slice(0, 200)})` : '';
 }
 
-export function doorOf(config: McpServerConfig, credentials: McpCredentials, onSignedIn: () => void): McpDoor | undefined {
+export function doorOf(config: McpServerConfig, means: SignInMeans): McpDoor | undefined {
   if (config.kind !== 'http' || Object.keys(config.headers).some((name) => name.toLowerCase() === 'authorization')) return undefined;
-  return new SignInDoor(config, credentials, onSignedIn);
+  return new SignInDoor(config, means);
 }
 
 /** So long may one request of a sign-in take. */
@@ -114,17 +133,17 @@ const STREAM_PAUSE_MS = 200;
  * Adds the headers of mcp.json, which hold credentials, to requests of the server's own origin alone. Where else a server sends a sign-in must be
  * https, unless it is not https itself. Redirects are followed here, because `fetch` takes every header but Authorization along to another origin.
  */
-export function fetchFor(config: HttpConfig, hear?: Hearer): FetchLike {
+export function fetchFor(config: HttpConfig, send: ServerFetch, hear?: Hearer): FetchLike {
   const own = new URL(config.url);
   let pause: Promise<unknown> = Promise.resolve();
-  const send = (target: URL, init: RequestInit | undefined): Promise<Response> => {
+  const sendWhole = (target: URL, init: RequestInit | undefined): Promise<Response> => {
     if (target.origin !== own.origin) {
       if (target.protocol !== 'https:' && own.protocol === 'https:') throw new Error(`${target.origin} is not https, so nothing is sent there`);
-      return fetch(target, { ...init, redirect: 'manual' });
+      return send(target, init);
     }
     const headers = new Headers(config.headers);
     for (const [name, value] of new Headers(init?.headers)) headers.set(name, value);
-    return fetch(target, { ...init, headers, redirect: 'manual' });
+    return send(target, { ...init, headers });
   };
   return async (address, init) => {
     let hop: Hop = { target: new URL(address), init };
@@ -135,7 +154,7 @@ export function fetchFor(config: HttpConfig, hear?: Hearer): FetchLike {
       init?.signal?.throwIfAborted();
     }
     for (let followed = 0; ; followed += 1) {
-      const response = await send(hop.target, hop.init);
+      const response = await sendWhole(hop.target, hop.init);
       const next = init?.redirect === 'manual' || followed === MAX_REDIRECTS ? undefined : nextHop(response, hop);
       if (!next) {
         // What a redirect led to elsewhere says nothing about this server.

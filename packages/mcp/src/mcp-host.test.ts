@@ -122,7 +122,7 @@ test('E3, E9: a server that crashes in a call fails it, takes its children along
 /** A gateway's part that runs a server which has left a child, until it is killed. */
 const RUNS_ODD = `
 const { openMcpBench, ODD_SERVER } = await import(process.argv[1]);
-const bench = await openMcpBench({ odd: ODD_SERVER }, process.argv[2]);
+const bench = await openMcpBench({ odd: ODD_SERVER }, { at: process.argv[2] });
 await bench.announced('mcp__odd__child');
 const { content: [{ text }] } = await bench.run('mcp__odd__child', {});
 process.stdout.write(text + '\\n');

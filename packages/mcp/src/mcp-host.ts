@@ -13,12 +13,14 @@ import { prepareResourceTool, resourceTools } from './mcp-resource-tools.ts';
 import type { McpPlace, McpPreparation, McpRefusal } from './mcp-run.ts';
 import { McpServer, type McpStatus } from './mcp-server.ts';
 import { McpServers } from './mcp-servers.ts';
+import type { McpSurroundings } from './mcp-surroundings.ts';
 
 export interface McpHostOptions {
   readonly files: { readonly config: string; readonly pins: string; readonly processes: string; readonly credentials: string };
   readonly place: McpPlace;
   /** Where servers without a folder of their own are started. */
   readonly folder: string;
+  readonly surroundings: McpSurroundings;
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
@@ -78,6 +80,8 @@ export class McpHost implements McpTools {
   readonly #watchers = new Set<() => void>();
   #seen = '[]';
   readonly #told = new Set<string>();
+  #config: McpConfig = { servers: [], faults: [] };
+  #applying: Promise<void> = Promise.resolve();
   #entries = new Map<string, Entry>();
   #announced: readonly GatewayTool[] = [];
 
@@ -134,6 +138,7 @@ export class McpHost implements McpTools {
   start(): void {
     this.#servers.start();
     this.#parts.file.look((config) => this.#apply(config));
+    this.#parts.options.surroundings.watch(() => this.#apply(this.#config));
   }
 
   /** Ends all servers. May be called twice. */
@@ -142,6 +147,7 @@ export class McpHost implements McpTools {
     this.#watchers.clear();
     await this.#parts.file.close();
     await this.#servers.close();
+    await this.#parts.options.surroundings.close();
     await Promise.all([this.#parts.pins.settled(), this.#parts.processes.settled()]);
   }
 
@@ -152,9 +158,20 @@ export class McpHost implements McpTools {
     return prepareResourceTool({ prefix, name: tool, input }, this.#servers.all) ?? { ok: false, code: 'unknown_tool', message: this.#unknown(tool) };
   }
 
-  async #apply(config: McpConfig): Promise<void> {
-    if (config.servers.length > 0) this.#sdk ??= (await import('./mcp-sdk.ts')).sdk;
-    if (this.#servers.apply(config)) this.#gather();
+  /** One after the other. */
+  #apply(config: McpConfig): Promise<void> {
+    const applied = this.#applying.then(() => this.#take(config));
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  async #take(config: McpConfig): Promise<void> {
+    const { surroundings } = this.#parts.options;
+    this.#config = config;
+    if (config.servers.length > 0) this.#sdk ??= (await import('./mcp-sdk.ts')).sdkWith(surroundings);
+    const wishes = await surroundings.wishesFor(config.servers.flatMap(({ kind, name }) => (kind === 'stdio' ? [name] : [])));
+    const servers = config.servers.map((server) => ({ ...server, wish: wishes.get(server.name) }));
+    if (this.#servers.apply({ ...config, servers })) this.#gather();
     this.#look();
   }
 

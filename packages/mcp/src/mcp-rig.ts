@@ -8,13 +8,17 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
-import { type GatewayTool, type ToolResult, textResult } from '@tendon/protocol';
+import { type GatewayTool, type Log, type ToolResult, textResult } from '@tendon/protocol';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { z } from 'zod';
 import { McpHost } from './mcp-host.ts';
 import { lateAnswer, type McpPlace } from './mcp-run.ts';
+import type { McpSurroundings } from './mcp-surroundings.ts';
 import type { OAuthRig } from './oauth-rig.ts';
+import { plainSurroundings } from './plain-surroundings.ts';
+
+export { fetchFor } from './mcp-door.ts';
 
 /** How mcp.json starts the odd server of mcp-stdio-rig.ts. */
 export const ODD_SERVER = { command: process.execPath, args: [join(import.meta.dirname, 'mcp-stdio-rig.ts')] };
@@ -59,9 +63,18 @@ export interface McpBench extends AsyncDisposable {
   reopen(servers?: Record<string, unknown>): Promise<McpBench>;
 }
 
+export interface McpBenchOptions {
+  /** Of the pauses between tries; short when left out. */
+  readonly jitter?: number;
+  /** The folder of a bench that was there before. */
+  readonly at?: string;
+  /** Those of a machine, from where the bench stands; plain ones when left out. */
+  readonly surroundings?: (bench: { readonly base: string; readonly workspace: string; readonly log: Log }) => Promise<McpSurroundings>;
+}
+
 /** A host with real servers, without a link. */
-export async function openMcpBench(servers: Record<string, unknown> | string, at?: string): Promise<McpBench> {
-  const base = at ?? (await realpath(await mkdtemp(join(tmpdir(), 'tendon mcp '))));
+export async function openMcpBench(servers: Record<string, unknown> | string, options: McpBenchOptions = {}): Promise<McpBench> {
+  const base = options.at ?? (await realpath(await mkdtemp(join(tmpdir(), 'tendon mcp '))));
   const workspace = join(base, 'work');
   await mkdir(workspace, { recursive: true });
   const files = {
@@ -89,16 +102,18 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
       },
     },
   );
+  const surroundings = (await options.surroundings?.({ base, workspace, log })) ?? plainSurroundings({ reserved: [] });
   const host = await McpHost.open({
     files,
     place: PLACE,
     folder: workspace,
+    surroundings,
     version: '0',
     env: process.env,
     log,
     newId,
     now: () => new Date(),
-    random: () => 0.01,
+    random: () => options.jitter ?? 0.01,
   });
   host.subscribe(wake);
   host.start();
@@ -135,7 +150,7 @@ export async function openMcpBench(servers: Record<string, unknown> | string, at
     },
     async reopen(again) {
       await host.close();
-      return openMcpBench(again ?? (typeof servers === 'string' ? {} : servers), base);
+      return openMcpBench(again ?? (typeof servers === 'string' ? {} : servers), { ...options, at: base });
     },
     async [Symbol.asyncDispose]() {
       await host.close();

@@ -12,7 +12,6 @@ import { LostAnswers } from './lost-answers.ts';
 import {
   AnswerLost,
   ConnectionEnded,
-  type McpConnect,
   type McpConnection,
   type McpConnectOptions,
   type McpSdk,
@@ -21,6 +20,7 @@ import {
   type StartWords,
 } from './mcp-connection.ts';
 import { doorOf, fetchFor, SignInDoor } from './mcp-door.ts';
+import type { McpSurroundings } from './mcp-surroundings.ts';
 import { howToInstall } from './missing-command.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { wordsOfError } from './words-of-error.ts';
@@ -37,7 +37,7 @@ const NEVER_MS = 2 ** 31 - 1;
 const LOST_MARK = Object.freeze({});
 const LOST = 'what was to hold the answer has ended without it';
 
-const connect: McpConnect = async (options) => {
+async function connect(options: McpConnectOptions, surroundings: McpSurroundings): Promise<McpConnection> {
   const { signIn } = options;
   const door = signIn instanceof SignInDoor ? signIn : undefined;
   const signedInBefore = door?.signIn.count ?? 0;
@@ -45,7 +45,7 @@ const connect: McpConnect = async (options) => {
     (id) => transport.onmessage?.({ jsonrpc: '2.0', id, error: { code: ErrorCode.ConnectionClosed, message: LOST, data: LOST_MARK } }),
     () => endQuietly(client),
   );
-  const transport = transportTo(options, lost);
+  const transport = transportTo(options, lost, surroundings);
   const client = new Client(
     { name: 'tendon', version: options.version },
     { listChanged: { tools: { autoRefresh: false, onChanged: () => options.onToolsChanged() } } },
@@ -76,7 +76,7 @@ const connect: McpConnect = async (options) => {
   }
   const hasEnded = (): boolean => isEnded || (transport instanceof StdioTransport && transport.isEnding);
   return connectionOf(client, transport, { ended: ended.promise, hasEnded, door });
-};
+}
 
 interface Surroundings {
   readonly ended: Promise<string>;
@@ -133,14 +133,14 @@ function endQuietly(client: Client): void {
   client.close().catch(() => undefined);
 }
 
-function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOptions, lost: LostAnswers): Transport {
+function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOptions, lost: LostAnswers, surroundings: McpSurroundings): Transport {
   if (config.kind === 'stdio') {
-    const { command, args, env } = config;
-    return new StdioTransport({ command, args, env, cwd: config.cwd ?? folder, marker, onLeader });
+    const { name, command, args, env } = config;
+    return new StdioTransport({ server: name, command, args, env, cwd: config.cwd ?? folder, marker, onLeader, seat: (start) => surroundings.seat(start) });
   }
   const door = signIn instanceof SignInDoor ? signIn : undefined;
   const transport = new StreamableHTTPClientTransport(new URL(config.url), {
-    fetch: lost.watched(door?.fetch ?? fetchFor(config)),
+    fetch: lost.watched(door?.fetch ?? fetchFor(config, surroundings.fetchFor(config.url))),
     redirectPolicy: 'same-origin',
     ...(door ? { authProvider: door.signIn.tokens } : {}),
   }) as Transport;
@@ -200,4 +200,10 @@ function tail(transport: Transport): string {
   return words === '' ? '' : `; ${words}`;
 }
 
-export const sdk: McpSdk = { connect, doorOf, inputCheck };
+export function sdkWith(surroundings: McpSurroundings): McpSdk {
+  return {
+    connect: (options) => connect(options, surroundings),
+    doorOf: (config, credentials, onSignedIn) => doorOf(config, { credentials, surroundings, onSignedIn }),
+    inputCheck,
+  };
+}

@@ -9,7 +9,7 @@ interface Running {
 }
 
 const TAKEN_OUT = 'it was taken out of mcp.json';
-const CHANGED = 'its entry in mcp.json has changed, and it is started anew: ask again in a while';
+const CHANGED = 'its entry in mcp.json, or what the policy says of it, has changed, and it is started anew: ask again in a while';
 
 /** What has become of the servers, by name. */
 interface Changes {
@@ -38,8 +38,7 @@ export class McpServers {
   #running = new Map<string, Running>();
   /** Those that have not ended whole yet, by name: the next one of the name waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
-  /** Entries that are wrong and of which nothing runs; undefined for the file as a whole. */
-  #faulty: readonly (string | undefined)[] = [];
+  #faults: McpConfig['faults'] = [];
   #isStarted = false;
   #isClosed = false;
 
@@ -52,8 +51,9 @@ export class McpServers {
     return [...this.#running.values()].map(({ server }) => server);
   }
 
+  /** Entries that are wrong; undefined for the file as a whole. */
   get faulty(): readonly (string | undefined)[] {
-    return this.#faulty;
+    return this.#faults.map(({ server }) => server);
   }
 
   start(): void {
@@ -63,8 +63,10 @@ export class McpServers {
 
   /** Takes over what the file says now. Servers that end are not waited for. Whether anything has changed. */
   apply({ servers, faults }: McpConfig): boolean {
-    for (const { line } of faults) this.#log.error(`${line}${this.#isStarted ? ' Until then what runs goes on as it was.' : ''}`);
-    this.#faulty = faults.map(({ server }) => server);
+    // Told once for each change of the file.
+    const isFileNew = faults !== this.#faults;
+    if (isFileNew) for (const { line } of faults) this.#log.error(`${line}${this.#isStarted ? ' Until then what runs goes on as it was.' : ''}`);
+    this.#faults = faults;
     if (this.#isClosed || faults.some(({ server }) => server === undefined)) return false;
     const before = this.#running;
     const changes: Changes = { added: [], removed: [], changed: [] };
@@ -78,7 +80,7 @@ export class McpServers {
         this.#end(running.server, TAKEN_OUT);
       }
     }
-    if (this.#isStarted) this.#log.info(`mcp.json was read again: ${wordsOf(changes)}`);
+    if (this.#isStarted) this.#log.info(`${isFileNew ? 'mcp.json' : 'what the policy says of MCP servers'} was read again: ${wordsOf(changes)}`);
     return Object.values(changes).some((names: string[]) => names.length > 0);
   }
 

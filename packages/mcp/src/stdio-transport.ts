@@ -5,14 +5,12 @@ import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/s
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { CALL_MARKER, identify, killCallProcesses, type ProcessIdentity, shellEnvironment } from '@tendon/system';
+import type { ServerSeat, ServerStart } from './mcp-surroundings.ts';
 
-export interface StdioStart {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
+export interface StdioStart extends ServerStart {
   readonly marker: string;
   readonly onLeader: (leader: ProcessIdentity) => void;
+  readonly seat: (start: ServerStart) => Promise<ServerSeat>;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -37,6 +35,7 @@ export class StdioTransport implements Transport {
   readonly #start: StdioStart;
   readonly #buffer = new ReadBuffer();
   #child: Child | undefined;
+  #seat: ServerSeat | undefined;
   #leader: ProcessIdentity | undefined;
   #exited: Promise<void> = Promise.resolve();
   #ending: Promise<void> | undefined;
@@ -59,10 +58,17 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    const { command, args, env, cwd, marker } = this.#start;
-    const child: Child = spawn(command, [...args], {
+    const { server, command, args, cwd, marker } = this.#start;
+    const env = { ...shellEnvironment(process.env, marker), ...this.#start.env, [CALL_MARKER]: marker };
+    const seat = await this.#start.seat({ server, command, args, cwd, env });
+    this.#seat = seat;
+    if (this.#ending) {
+      seat.leave();
+      throw new Error('it was ended before it had started');
+    }
+    const child: Child = spawn(seat.program, [...seat.args], {
       cwd,
-      env: { ...shellEnvironment(process.env, marker), ...env, [CALL_MARKER]: marker },
+      env: { ...seat.env },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -121,6 +127,7 @@ export class StdioTransport implements Transport {
       child.stdout.destroy();
       child.stderr.destroy();
     }
+    this.#seat?.leave();
     this.#buffer.clear();
     this.onclose?.();
   }

@@ -1,7 +1,7 @@
+import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from '@tendon/network';
 import type { ProcessIdentity } from '@tendon/system';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { EgressProxy, type Pass } from '../network/egress-proxy.ts';
-import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import { BrowserProcess } from './browser-process.ts';
 import { BrowserSession } from './browser-session.ts';

@@ -1,6 +1,6 @@
+import type { NetworkTarget, Verdict } from '@tendon/network';
 import type { BrowserContext, Dialog, Download, Page } from 'playwright-core';
 import type { Refused } from '../network/egress-proxy.ts';
-import type { NetworkTarget, Verdict } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import { within } from './time-limit.ts';
 

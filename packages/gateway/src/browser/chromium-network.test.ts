@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { PRIVATE_HOSTS } from '../network/private-hosts.test-kit.ts';
+import { PRIVATE_HOSTS } from '@tendon/testing';
 import { textOf } from '../tools/tool-bench-rig.ts';
 import { openPages, type Pages } from './page-rig.ts';
 

@@ -1,5 +1,5 @@
+import { type NetworkTarget, targetOf, type Verdict } from '@tendon/network';
 import type { ElementHandle, Frame } from 'playwright-core';
-import { type NetworkTarget, targetOf, type Verdict } from '../network/network-rules.ts';
 import { type DocumentText, readDocument } from './document-text.ts';
 import { within } from './time-limit.ts';
 

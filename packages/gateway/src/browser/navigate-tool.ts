@@ -1,6 +1,6 @@
+import { nameOf, targetOf } from '@tendon/network';
 import { type ToolResult, textResult } from '@tendon/protocol';
 import type { Refused } from '../network/egress-proxy.ts';
-import { nameOf, targetOf } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { LocalTool, ToolContext } from '../tools/tool.ts';
 import type { BrowserSession } from './browser-session.ts';

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { judgeTarget, type Resolve } from '@tendon/network';
 import { EgressProxy, type Pass, type Refused } from './egress-proxy.ts';
-import { judgeTarget, type Resolve } from './network-rules.ts';
 
 async function openProxy(t: TestContext, allow: string[], resolve?: Resolve): Promise<{ proxy: EgressProxy; pass: Pass; refused: Refused[] }> {
   const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [], network: { allow } } }) };

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { canonicalHost } from '../policy/own-addresses.ts';
+import { canonicalHost, type NetworkTarget, nameOf, type Verdict } from '@tendon/network';
 import { errorCode } from '../tools/faults.ts';
-import { type NetworkTarget, nameOf, type Verdict } from './network-rules.ts';
 
 /*
  * The only way out of the browser, and of commands whose network is filtered. Redirects, sub-resources, WebSockets and downloads all come

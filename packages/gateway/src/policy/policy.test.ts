@@ -7,7 +7,7 @@ import type { ToolEffect } from '@tendon/protocol';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { GatewayStartError } from '../start-error.ts';
-import { decidePolicy, matchesPattern, type Policy } from './policy.ts';
+import { decidePolicy, matchesPattern, type Policy, policySchema } from './policy.ts';
 import { PolicyFile } from './policy-file.ts';
 import type { PolicySubject } from './policy-subject.ts';
 import { shellCommands } from './shell-commands.ts';
@@ -212,4 +212,12 @@ test('G13: a rule added while it runs holds at once; a file broken meanwhile ref
   assert.equal((await file.current()).ok, false);
   await rm(path);
   assert.equal((await file.current()).ok, true);
+});
+
+test('W15: an entry of network.allow that could mean something else is refused, with what is right', () => {
+  assert.match(
+    JSON.stringify(policySchema.safeParse({ version: 1, rules: [], network: { allow: ['http://x'] } }).error?.issues),
+    /network.*allow.*localhost:3000/s,
+  );
+  assert.equal(policySchema.safeParse({ version: 1, rules: [], network: { alow: [] } }).success, false);
 });

@@ -1,7 +1,7 @@
 import { isAbsolute, normalize } from 'node:path';
+import { parseAllowed } from '@tendon/network';
 import type { ToolEffect } from '@tendon/protocol';
 import { z } from 'zod';
-import { parseAllowed } from './network-allow.ts';
 import type { PolicySubject } from './policy-subject.ts';
 import { COMMAND_OPERATORS } from './shell-commands.ts';
 
@@ -10,6 +10,8 @@ const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const allowedTarget = z
   .string()
   .refine((entry) => parseAllowed(entry) !== undefined, 'must be a host, a host and port, an address or a network, such as localhost:3000 or 10.0.0.0/8');
+
+const networkChoice = z.union([z.boolean(), z.literal('filtered')], { error: 'must be true, false or "filtered"' });
 
 /** What this machine allows, whatever the server says. Unknown keys are refused: a mistyped `subjct` must not make a rule match everything. */
 export const policySchema = z.strictObject({
@@ -23,14 +25,30 @@ export const policySchema = z.strictObject({
     .strictObject({
       mode: z.enum(['auto', 'required', 'off']).optional(),
       /** False: commands reach no network, this machine's own ports included. `filtered`: what the browser may reach, through a proxy, and what their session has started. */
-      network: z.union([z.boolean(), z.literal('filtered')], { error: 'must be true, false or "filtered"' }).optional(),
+      network: networkChoice.optional(),
       /** May be written besides the workspace, the folder for temporary files and caches. */
       writable: z.array(absolutePath).max(1_000).optional(),
       /** Cannot be read by commands. */
       hidden: z.array(absolutePath).max(1_000).optional(),
     })
     .optional(),
-  /** What the browser and filtered commands may reach over the network besides public addresses, such as `localhost:3000`. Left out: nothing. */
+  /**
+   * How MCP servers over stdio are run, by their names in mcp.json; `*` stands for those that are not named. Whoever is named runs in the sandbox
+   * of commands, with its workspaces, or not at all. Left out: as a program of the person's.
+   */
+  mcp: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        mode: z.enum(['required', 'off']).optional(),
+        /** As that of commands. `filtered`: what the server has started itself, and what the browser may reach. */
+        network: networkChoice.optional(),
+        writable: z.array(absolutePath).max(1_000).optional(),
+        hidden: z.array(absolutePath).max(1_000).optional(),
+      }),
+    )
+    .optional(),
+  /** What the browser, filtered commands and MCP servers may reach over the network besides public addresses, such as `localhost:3000`. Left out: nothing. */
   network: z.strictObject({ allow: z.array(allowedTarget).max(1_000).optional() }).optional(),
   /** Whether people may watch what the agent's browser shows. Left out: where its pictures need nobody's leave, without `requireLocalApproval`. */
   browser: z.strictObject({ live: z.boolean().optional() }).optional(),

@@ -1,5 +1,5 @@
+import { judgeTarget, type NetworkRulesOptions } from '@tendon/network';
 import { EgressProxy, type Refused } from '../network/egress-proxy.ts';
-import { judgeTarget, type NetworkRulesOptions } from '../network/network-rules.ts';
 import { ToolFault } from '../tools/faults.ts';
 import { type IsolatedNetwork, openIsolatedNetwork } from './isolated-network.ts';
 import { proxyEnvironment } from './proxy-environment.ts';

@@ -26,7 +26,18 @@ const run = promisify(execFile);
 /** Whoever is root enters without a user namespace; others have to enter the one that bubblewrap made the network in. */
 const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** Errors: `ToolFault` `no_network` when this machine cannot make one. */
+/** Says in words what `cause` is, for who names it in words of their own. */
+export class NoNetwork extends ToolFault {
+  readonly why: string;
+
+  constructor(cause: unknown) {
+    const why = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ').trim().slice(0, 300);
+    super('no_network', noNetwork(why), { cause });
+    this.why = why;
+  }
+}
+
+/** Errors: `NoNetwork` when this machine cannot make one. */
 export async function openIsolatedNetwork(): Promise<IsolatedNetwork> {
   const child = startDoor();
   const handles: FileHandle[] = [];
@@ -48,7 +59,7 @@ export async function openIsolatedNetwork(): Promise<IsolatedNetwork> {
   } catch (error) {
     door?.close();
     await close();
-    throw new ToolFault('no_network', noNetwork(error instanceof Error ? error.message : String(error)));
+    throw new NoNetwork(error);
   } finally {
     if (child.connected) child.disconnect();
     child.kill('SIGKILL');
@@ -86,7 +97,6 @@ function pathOf(handle: FileHandle): string {
   return `/proc/${process.pid}/fd/${handle.fd}`;
 }
 
-function noNetwork(cause: string): string {
-  const why = cause.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
+function noNetwork(why: string): string {
   return `Nothing was run: this machine's policy wants the network of commands filtered, and that could not be had (${why}). It needs bubblewrap and nsenter (Debian: apt install bubblewrap util-linux) and leave to make namespaces. The owner can also say true or false for "network" under "sandbox" in the policy file.`;
 }

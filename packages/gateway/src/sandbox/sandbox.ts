@@ -36,6 +36,19 @@ export interface ShellPlace {
   readonly joinNetwork: () => Promise<NetworkSeat>;
 }
 
+export interface Program {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** Where a program is to run in a sandbox. */
+export interface SandboxPlace extends Pick<ShellPlace, 'folder' | 'joinNetwork'> {
+  /** May be written, besides temporary files and caches. */
+  readonly workspaces: readonly string[];
+  /** The gateway's own folder. */
+  readonly forbidden: string;
+}
+
 let probing: Promise<SandboxState> | undefined;
 
 /** Probed once per process. */
@@ -69,12 +82,22 @@ export async function shellStart(line: string, place: ShellPlace, settings: Sand
       `Nothing was run: this machine's policy wants commands in a sandbox, and it has none (${state.reason}). Its owner can install it (Debian: apt install bubblewrap) or change "sandbox" in the policy file, and start the gateway again.`,
     );
   }
-  const mounts = await mountsFor(place.workspace, settings);
+  const { root, forbidden } = place.workspace;
+  return { ...(await inSandbox(bare, { ...place, workspaces: [root], forbidden }, settings)), isSandboxed: true };
+}
+
+/** On a machine that can make a sandbox. Errors: `ToolFault` when a filtered network is wanted and cannot be made. */
+export async function inSandbox(
+  bare: Program,
+  place: SandboxPlace,
+  settings: Omit<SandboxSettings, 'mode'>,
+): Promise<Program & { readonly seat?: NetworkSeat }> {
+  const mounts = await mountsFor(place, settings);
   const filter = (settings.network ?? true) === true ? undefined : socketFilter(process.arch);
-  const inSandbox = ['bwrap', ...(filter ? ['--seccomp', '9'] : []), ...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args];
+  const wrapped = ['bwrap', ...(filter ? ['--seccomp', '9'] : []), ...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args];
   const seat = settings.network === 'filtered' ? await place.joinNetwork() : undefined;
-  const [program = '', ...args] = [...(filter ? withDescriptorNine(filter) : []), ...(seat?.enter ?? []), ...inSandbox];
-  return { program, args, isSandboxed: true, ...(seat && { seat }) };
+  const [program = '', ...args] = [...(filter ? withDescriptorNine(filter) : []), ...(seat?.enter ?? []), ...wrapped];
+  return { program, args, ...(seat && { seat }) };
 }
 
 /** Where builds put what they fetch: without them most would fail. */
@@ -100,11 +123,11 @@ function browserProfiles(): string[] {
   return [...inConfig, ...inHome.map((name) => join(homedir(), name))];
 }
 
-async function mountsFor(workspace: Workspace, settings: SandboxSettings): Promise<Mounts> {
-  const writable = await placesOf([workspace.root, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])]);
+async function mountsFor({ workspaces, forbidden }: SandboxPlace, settings: Omit<SandboxSettings, 'mode'>): Promise<Mounts> {
+  const writable = await placesOf([...workspaces, '/tmp', tmpdir(), ...caches(), ...(settings.writable ?? [])]);
   const network = settings.network ?? true;
   const sockets = network === true ? [] : await machineSockets();
-  const hidden = await placesOf([...doors(), ...browserProfiles(), ...sockets, ...(settings.hidden ?? []), workspace.forbidden]);
+  const hidden = await placesOf([...doors(), ...browserProfiles(), ...sockets, ...(settings.hidden ?? []), forbidden]);
   return {
     writable: writable.map((place) => place.path),
     hiddenFolders: hidden.filter((place) => place.isFolder).map((place) => place.path),

@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lateAnswer, McpHost } from '@tendon/mcp';
+import { lateAnswer, McpHost, plainSurroundings } from '@tendon/mcp';
 import { textResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
 import manifest from '../../package.json' with { type: 'json' };
@@ -28,11 +28,14 @@ export async function openServerMcp({ home, log }: { readonly home: string; read
   return McpHost.open({
     files: { config, pins: join(own, 'mcp-pins.json'), processes: join(own, 'mcp-processes.json'), credentials: join(own, 'mcp-credentials.json') },
     place: { name: 'server', prefix: 'server_mcp', hidesSecrets: true, endedEarly },
+    surroundings: plainSurroundings({ reserved: [], wayIn }),
     ...{ folder, version: manifest.version, env: process.env, log, newId },
     now: () => new Date(),
     random: Math.random,
   });
 }
+
+const wayIn = (): string => 'a token in "headers" needs no sign-in there.';
 
 /** `ServerCalls` says why. The server was told to stop, but what it had done by then stays done. */
 function endedEarly(signal: AbortSignal, durationMs: number): ReturnType<typeof lateAnswer> {

@@ -1,9 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { isAllowed, parseAllowed } from '../policy/network-allow.ts';
-import { canonicalHost, isLoopback, isOwn, isPublic } from '../policy/own-addresses.ts';
-import type { PolicyFile } from '../policy/policy-file.ts';
+import { isAllowed, parseAllowed } from './network-allow.ts';
+import { canonicalHost, isLoopback, isOwn, isPublic } from './own-addresses.ts';
 
 /** Where a request goes: the host as it is written, and a port. */
 export interface NetworkTarget {
@@ -18,8 +17,20 @@ export type Verdict =
 
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
+/** What somebody allows besides public addresses, as it is at this moment. */
+export interface NetworkPolicy {
+  current(): Promise<
+    | { readonly ok: true; readonly policy: { readonly network?: { readonly allow?: readonly string[] | undefined } | undefined } }
+    | { readonly ok: false; readonly message: string }
+  >;
+}
+
 export interface NetworkRulesOptions {
-  readonly policy: Pick<PolicyFile, 'current'>;
+  readonly policy: NetworkPolicy;
+  /** How somebody would let an address in, for the words of a refusal; the machine's policy file when left out. */
+  readonly wayIn?: (entry: string) => string;
+  /** Besides what the policy allows, in the same words. */
+  readonly allow?: readonly string[];
   /** Doors of Tendon itself, which no policy opens: neither a page nor a command may talk to the server that steers it. */
   readonly reserved: readonly NetworkTarget[];
   /** The system's own when left out, the hosts file included. */
@@ -28,31 +39,41 @@ export interface NetworkRulesOptions {
 
 /** Decides about one connection: resolves the name once, and every address it leads to must be allowed. Never rejects. */
 export async function judgeTarget(target: NetworkTarget, options: NetworkRulesOptions): Promise<Verdict> {
-  const host = canonicalHost(isIP(target.host) === 6 ? `[${target.host}]` : target.host);
-  if (host === undefined) return { ok: false, code: 'unknown_host', message: `${JSON.stringify(target.host)} is not the name of a host.` };
-  const asked = { host, port: target.port };
-  const addresses = await addressesOf(host, options.resolve ?? systemResolve);
-  if (addresses.length === 0)
-    return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
+  const found = await lookUp(target, options);
+  if (!found.ok) return found;
+  const { asked, addresses } = found;
   const doors = options.reserved.filter(({ port }) => port === asked.port);
-  const areDoors = await Promise.all(doors.map((door) => isDoor(door, { host, addresses }, options.resolve ?? systemResolve)));
+  const areDoors = await Promise.all(doors.map((door) => isDoor(door, { host: asked.host, addresses }, options.resolve ?? systemResolve)));
   if (areDoors.includes(true)) return refuse(`${nameOf(asked)} is a door of Tendon itself, which its tools never open.`);
   if (addresses.every(isPublic)) return { ok: true, addresses };
   const policy = await options.policy.current();
   if (!policy.ok) return refuse(policy.message);
-  const entries = (policy.policy.network?.allow ?? []).flatMap((entry) => parseAllowed(entry) ?? []);
+  const entries = [...(options.allow ?? []), ...(policy.policy.network?.allow ?? [])].flatMap((entry) => parseAllowed(entry) ?? []);
   const barred = addresses.find((address) => !isPublic(address) && !isAllowed(entries, { ...asked, address }));
-  return barred === undefined ? { ok: true, addresses } : refuse(barredText(asked, barred));
+  return barred === undefined ? { ok: true, addresses } : refuse(barredText(asked, barred, options.wayIn ?? byPolicyFile));
+}
+
+type Found = { readonly ok: true; readonly asked: NetworkTarget; readonly addresses: readonly string[] } | Extract<Verdict, { ok: false }>;
+
+/** Where a name leads, without a judgement. Never rejects. */
+export async function lookUp(target: NetworkTarget, { resolve = systemResolve }: Pick<NetworkRulesOptions, 'resolve'>): Promise<Found> {
+  const host = canonicalHost(isIP(target.host) === 6 ? `[${target.host}]` : target.host);
+  if (host === undefined) return { ok: false, code: 'unknown_host', message: `${JSON.stringify(target.host)} is not the name of a host.` };
+  const addresses = await addressesOf(host, resolve);
+  if (addresses.length > 0) return { ok: true, asked: { host, port: target.port }, addresses };
+  return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
 }
 
 function refuse(message: string): Verdict {
   return { ok: false, code: 'address_refused', message };
 }
 
-function barredText(asked: NetworkTarget, address: string): string {
+const byPolicyFile = (entry: string): string => `the owner of the machine can allow this one in its gateway-policy.json: "network": {"allow": [${entry}]}.`;
+
+function barredText(asked: NetworkTarget, address: string, wayIn: (entry: string) => string): string {
   const where = isOwn(address) ? 'on this machine' : 'not a public address';
   const entry = JSON.stringify(isLoopback(address) && isIP(asked.host) !== 0 ? `localhost:${asked.port}` : nameOf(asked));
-  return `${nameOf(asked)} leads to ${address}, which is ${where}. Only public addresses are opened; the owner of the machine can allow this one in its gateway-policy.json: "network": {"allow": [${entry}]}.`;
+  return `${nameOf(asked)} leads to ${address}, which is ${where}. Only public addresses are opened; ${wayIn(entry)}`;
 }
 
 export function nameOf({ host, port }: NetworkTarget): string {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAllowed } from '../policy/network-allow.ts';
-import { policySchema } from '../policy/policy.ts';
+import { PRIVATE_HOSTS } from '@tendon/testing';
+import { parseAllowed } from './network-allow.ts';
 import { judgeTarget, type NetworkRulesOptions, targetOf } from './network-rules.ts';
-import { PRIVATE_HOSTS } from './private-hosts.test-kit.ts';
 
 interface Rules {
   readonly allow?: readonly string[];
@@ -15,7 +14,7 @@ interface Rules {
 async function judged(url: string, { allow = [], reserved = [], names }: Rules = {}): Promise<string> {
   const target = targetOf(url);
   if (!target) return 'no target';
-  const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [], network: { allow: [...allow] } } }) };
+  const policy = { current: async () => ({ ok: true as const, policy: { network: { allow: [...allow] } } }) };
   const resolve = names && { resolve: async (host: string) => names[host] ?? [] };
   const verdict = await judgeTarget(target, { policy, reserved, ...resolve });
   return verdict.ok ? verdict.addresses.join() : verdict.code;
@@ -71,7 +70,7 @@ test('W15: what is allowed is exactly what an entry says', async () => {
   for (const [entry, url, expected] of table) assert.equal((await judged(url, { allow: [entry], names })) !== 'address_refused', expected, `${entry} ${url}`);
 });
 
-test('W15: an entry that could mean something else is refused by the policy file', () => {
+test('W15: an entry that could mean something else is none', () => {
   for (const entry of [
     '',
     ' ',
@@ -90,11 +89,6 @@ test('W15: an entry that could mean something else is refused by the policy file
     '::1:3000:x',
   ])
     assert.equal(parseAllowed(entry), undefined, entry);
-  assert.match(
-    JSON.stringify(policySchema.safeParse({ version: 1, rules: [], network: { allow: ['http://x'] } }).error?.issues),
-    /network.*allow.*localhost:3000/s,
-  );
-  assert.equal(policySchema.safeParse({ version: 1, rules: [], network: { alow: [] } }).success, false);
 });
 
 test('W16: doors of Tendon stay shut, whatever is allowed and however they are written', async () => {
@@ -140,7 +134,7 @@ test('W16: a door of Tendon is shut under every name and address it shares', asy
 });
 
 test('W16: what a door leads to is looked up once for many connections', async () => {
-  const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [] } }) };
+  const policy = { current: async () => ({ ok: true as const, policy: {} }) };
   let lookups = 0;
   const resolve = async (host: string) => {
     if (host === 'tendon.example') lookups += 1;
@@ -152,7 +146,7 @@ test('W16: what a door leads to is looked up once for many connections', async (
 });
 
 test('W14: a look-up that fails in whatever way is a name that leads nowhere', async () => {
-  const policy = { current: async () => ({ ok: true as const, policy: { version: 1 as const, rules: [] } }) };
+  const policy = { current: async () => ({ ok: true as const, policy: {} }) };
   const verdict = await judgeTarget({ host: 'a.example', port: 80 }, { policy, reserved: [], resolve: () => Promise.reject(new Error('no code')) });
   assert.equal(verdict.ok ? undefined : verdict.code, 'unknown_host');
 });
