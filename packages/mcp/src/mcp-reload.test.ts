@@ -29,7 +29,7 @@ test('E16: of a changed mcp.json the new server starts, the old one ends whole, 
 
   await bench.write({ stays: ODD_SERVER, changes: saying('new'), fresh: ODD_SERVER });
   const line = await bench.logged(/mcp\.json was read again/);
-  assert.deepEqual(pick(line), { added: ['fresh'], removed: ['gone'], changed: ['changes'] });
+  assert.match(line, /read again: added fresh; removed gone; changed changes/);
   const result = await ended;
   assert.equal(result.error?.code, 'mcp_failed');
   assert.match(result.error?.message ?? '', /was ended while this ran: it was taken out of mcp\.json\. Nobody can say/);
@@ -44,11 +44,6 @@ test('E16: of a changed mcp.json the new server starts, the old one ends whole, 
   assert.equal((await running).status, 'cancelled');
 });
 
-function pick(line: string): Record<string, unknown> {
-  const { added, removed, changed } = JSON.parse(line) as Record<string, unknown>;
-  return { added, removed, changed };
-}
-
 test('E16: a file without servers, or none, ends them, and one that comes later starts them', async () => {
   await using bench = await openMcpBench('{}');
   await bench.write({ odd: saying('first') });
@@ -56,7 +51,7 @@ test('E16: a file without servers, or none, ends them, and one that comes later 
   const pid = await numberOf(bench, 'mcp__odd__pid');
   const { call } = ready(bench);
   await bench.write({ odd: { ...ODD_SERVER, disabled: true } });
-  await bench.logged(/"removed":\["odd"\]/);
+  await bench.logged(/read again: .*removed odd/);
   assert.deepEqual(bench.host.announced, []);
   const late = await call();
   assert.match(late.error?.message ?? '', /has ended, so nothing was done: it was taken out of mcp\.json\.$/);
@@ -79,7 +74,7 @@ test('E16: entries that change again while their server ends leave the last one,
   await bench.announced('mcp__odd__child');
   await numberOf(bench, 'mcp__odd__child');
   await bench.write({ odd: saying('b') });
-  await bench.logged(/"changed":\["odd"\]/);
+  await bench.logged(/read again: .*changed odd/);
   await bench.write({ odd: saying('c') });
   await bench.announced('mcp__odd__environment');
   while ((await wordOf(bench).catch(() => undefined)) !== 'c') await new Promise(setImmediate);
@@ -106,7 +101,7 @@ test('E17: a broken file ends nothing and says what is wrong in one line; an ent
   while (await isAlive(other)) await new Promise(setImmediate);
 
   await bench.write({ odd: saying('mended') });
-  await bench.logged(/"changed":\["odd"\]/);
+  await bench.logged(/read again: .*changed odd/);
   await bench.announced('mcp__odd__environment');
   assert.equal(await wordOf(bench), 'mended');
 });

@@ -29,7 +29,7 @@ test('T14: a reader that stops is cut with its queue, in bounded memory, while o
   assert.ok(emitted < 4_000, `cut after ${emitted} deltas of 64 KiB`);
   const [line] = rig.logged('slow_consumer');
   assert.equal(line?.userId, 'ada');
-  assert.ok(Number(line?.waitingBytes) < 9 * MEBIBYTE, `waiting ${line?.waitingBytes}`);
+  assert.ok(Number(line?.bytes) < 9 * MEBIBYTE, `waiting ${line?.bytes}`);
   assert.ok(peak < 400 * MEBIBYTE, `peak ${peak}`);
   assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
   assert.deepEqual(rig.transport.connections(), { agent: 1, gateway: 0, open: 1 });
