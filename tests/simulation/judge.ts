@@ -9,7 +9,8 @@ interface Effect {
   readonly input: unknown;
   readonly subject: string;
   readonly callId: string;
-  readonly gatewayId: string;
+  /** Null for what runs on a node. */
+  readonly gatewayId: string | null;
   readonly instanceId: string;
   readonly runId: string;
   readonly startedAtMs: number;
@@ -192,7 +193,8 @@ export class Judge {
     this.check('I2', !this.#finalStates.has(call.id), () => `call ${call.id} ended twice`);
     this.#finalStates.set(call.id, call.state);
     this.sometimes(`a call is ${call.state}`);
-    if (call.state === 'succeeded' && call['kind'] === 'local') this.#checkProvenance(call);
+    if (call.state === 'succeeded' && isHandedOver(call)) this.#checkProvenance(call);
+    if (call['kind'] === 'remote' && isHandedOver(call)) this.sometimes(`a call on the server is ${call.state}`);
     if (call.state === 'unknown') this.#checkUnknown(call);
   }
 
@@ -302,7 +304,7 @@ export class Judge {
     for (const effect of this.#effects) {
       const heardAt = this.#cancelHeardAt.get(effect.callId);
       if (heardAt === undefined || effect.endedAtMs !== undefined) continue;
-      const sinceMs = now - Math.max(heardAt, this.#machineAwayUntil.get(effect.gatewayId) ?? 0);
+      const sinceMs = now - Math.max(heardAt, this.#machineAwayUntil.get(effect.gatewayId ?? '') ?? 0);
       this.check('I10', sinceMs <= DEAD_WITHIN_MS, () => `call ${effect.callId} still runs ${Math.round(sinceMs)} ms after its machine heard of the stop`);
     }
   }
@@ -330,7 +332,7 @@ export class Judge {
       );
       if (state === 'denied') this.check('I11', !this.#effectsByCall.has(callId), () => `call ${callId} was denied and ran`);
       const effects = this.#effectsByCall.get(callId) ?? [];
-      if (state === 'succeeded' && effects.length === 0 && this.#tables.calls.get(callId)?.['kind'] === 'local')
+      if (state === 'succeeded' && effects.length === 0 && isHandedOver(this.#tables.calls.get(callId)))
         this.check('I4', false, () => `call ${callId} succeeded and never ran`);
     }
   }
@@ -352,6 +354,11 @@ export class Judge {
       );
     return calls.join(', ') || 'no open calls';
   }
+}
+
+/** To a machine or a node that runs it at most once; what the server does itself at any time, and what a person answers, is not. */
+function isHandedOver(call: CallRow | undefined): boolean {
+  return call?.['kind'] === 'local' || (call?.['kind'] === 'remote' && call['effect'] !== 'read');
 }
 
 /** What is written in a message; calls without their ids, which are another in a fork. */

@@ -1,4 +1,5 @@
 import type { ModelPort, StepOutcome, StepPart, StepRequest, StepSink } from '@tendon/server/parts';
+import { SERVER_TOOL } from './server-tool.ts';
 import type { World } from './world.ts';
 
 const USAGE = { inputTokens: 10, outputTokens: 5 };
@@ -62,12 +63,14 @@ function plannedParts({ random, newId }: World, request: StepRequest): StepPart[
   const canUseTools = request.tools.some((tool) => tool.name === 'bash');
   if (!canUseTools || !random.chance(0.75 / (1 + sinceSpoken))) return parts;
   const count = 1 + random.below(3);
-  for (let index = 0; index < count; index += 1) parts.push(plannedCall(random.below(12), newId()));
+  const hasServerTool = request.tools.some((tool) => tool.name === SERVER_TOOL);
+  for (let index = 0; index < count; index += 1) parts.push(plannedCall(random.below(12), { token: newId(), hasServerTool }));
   return parts;
 }
 
-function plannedCall(kind: number, token: string): StepPart {
+function plannedCall(kind: number, { token, hasServerTool }: { token: string; hasServerTool: boolean }): StepPart {
   const call = (tool: string, input: unknown): StepPart => ({ type: 'tool_call', tool, inputText: JSON.stringify(input) });
+  if (hasServerTool && kind < 3) return call(SERVER_TOOL, { word: token, timeoutMs: 15_000 });
   if (kind < 5) return call('bash', { command: `work ${token}` });
   if (kind === 5) return call('bash', { command: `hang ${token}`, timeoutMs: 4_000 });
   if (kind === 6) return call('bash', { command: `forbidden ${token}` });

@@ -23,6 +23,9 @@ const FORK = 'fork';
 const FORKING_PLANS = 0.2;
 const MOST_FORKS = 2;
 
+/** Drawn last of all, for the same reason. */
+const PLANS_WITH_SERVER_TOOLS = 0.25;
+
 /** What goes wrong. */
 const FAULTS = {
   kill_node: 6,
@@ -59,6 +62,8 @@ export interface Plan {
   readonly machines: number;
   /** Somebody else is there, with a session and a page of their own. */
   readonly hasStranger: boolean;
+  /** An MCP server runs on each node. */
+  readonly hasServerTools: boolean;
   readonly steps: readonly PlannedStep[];
   /** When faults end and everything is put right. */
   readonly endsAtMs: number;
@@ -99,11 +104,17 @@ function planOf(seed: number, random: Random, maxNodes: number): Plan {
   const population = { nodes: 1 + random.below(maxNodes), machines: random.chance(0.8) ? 1 : 2, hasStranger: random.chance(0.2) };
   const forks = random.chance(FORKING_PLANS) ? 1 + random.below(MOST_FORKS) : 0;
   for (let made = 0; made < forks; made += 1) steps.push({ atMs: random.between(0.3 * endsAtMs, endsAtMs), kind: FORK, pick: random.below(1_000_000) });
-  return { seed, ...population, steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
+  const hasServerTools = random.chance(PLANS_WITH_SERVER_TOOLS);
+  return { seed, ...population, hasServerTools, steps: steps.toSorted((a, b) => a.atMs - b.atMs), endsAtMs };
 }
 
 /** The plan of a seed that was found before forks were played. */
 export function planWithoutForks(seed: number): Plan {
-  const plan = planOfSeed(seed);
+  const plan = planWithoutServerTools(seed);
   return { ...plan, steps: plan.steps.filter(({ kind }) => kind !== FORK) };
+}
+
+/** The plan of a seed that was found before nodes had tools of their own. */
+export function planWithoutServerTools(seed: number): Plan {
+  return { ...planOfSeed(seed), hasServerTools: false };
 }

@@ -173,4 +173,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     find: 'const outcome = await this.#writeBatch(batch);',
     replace: 'for (const { settle } of batch) settle({ ok: true });\n      const outcome = await this.#writeBatch(batch);',
   },
+  {
+    name: 'a call on the server is begun by a node that it was not given to',
+    file: `${SERVER}/runner/server-calls.ts`,
+    find: 'else if (dispatch.instanceId !== node)',
+    replace: "else if (dispatch.instanceId === '')",
+  },
 ];

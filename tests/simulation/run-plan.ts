@@ -35,7 +35,7 @@ const LOOK_AGAIN_MS = 20;
 
 /** Plays one plan from an empty database to rest, and judges it. */
 export async function runPlan(plan: Plan, story?: string[]): Promise<Outcome> {
-  const world = new World(plan.seed);
+  const world = new World(plan);
   world.judge.story = story;
   const giveBack = takeOverGlobals(world.time, world.random.next);
   try {

@@ -22,6 +22,7 @@ import {
 import { openDatabase } from './database.ts';
 import { simulatedModel } from './model.ts';
 import type { Connection } from './network.ts';
+import { serverTool } from './server-tool.ts';
 import { SimulatedProcess } from './virtual-time.ts';
 import type { World } from './world.ts';
 
@@ -93,10 +94,11 @@ export class ServerNode {
     const own = this.#process;
     const database = openDatabase({ time, random, health, tables, watch: judge });
     const now = () => new Date();
+    const node = `${this.#name}-${this.#boots}`;
     time.within(own, () => {
       const store = createStore(database, { now: () => now().toISOString(), newId, random: random.next, pause: (ms) => time.wait(ms) });
       const runner = createRunner({
-        node: `${this.#name}-${this.#boots}`,
+        node,
         store,
         models: simulatedModel(this.#world),
         fanout: {
@@ -109,6 +111,7 @@ export class ServerNode {
           people: () => [...new Set([...this.#rooms].map((room) => room.userId))],
         },
         channel: this.#channel(own),
+        ...(this.#world.hasServerTools ? { mcp: serverTool(this.#world, { node, process: own }) } : {}),
         log,
         now,
         newId,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import keptSeeds from './kept-seeds.json' with { type: 'json' };
-import { planOfSeed, planWithoutForks } from './plan.ts';
+import { planOfSeed, planWithoutForks, planWithoutServerTools } from './plan.ts';
 import { runPlan } from './run-plan.ts';
 import { invariantOf, shrink } from './shrink.ts';
 import { addOutcome, addTally, emptyTally, type Tally } from './tally.ts';
@@ -25,6 +25,7 @@ export interface SimulationOptions {
 export async function simulate({ firstSeed, runs, jobs, onProgress }: SimulationOptions): Promise<Tally> {
   const sum = emptyTally();
   for (const seed of keptSeeds.withoutForks) addOutcome(sum, seed, await runPlan(planWithoutForks(seed)));
+  for (const seed of keptSeeds.withoutServerTools) addOutcome(sum, seed, await runPlan(planWithoutServerTools(seed)));
   for (const seed of keptSeeds.seeds) addOutcome(sum, seed, await runPlan(planOfSeed(seed)));
   const shares = Array.from(
     { length: jobs },

@@ -3,6 +3,7 @@ import type { DatabaseHealth } from './database.ts';
 import type { DiskHealth } from './disk.ts';
 import { Judge } from './judge.ts';
 import { Connection, type Weather } from './network.ts';
+import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { Tables } from './tables.ts';
 import { type SimulatedProcess, VirtualTime } from './virtual-time.ts';
@@ -26,7 +27,11 @@ export class World {
   readonly random: Random;
   #ids = 0;
 
-  constructor(seed: number) {
+  /** An MCP server runs on each node. */
+  readonly hasServerTools: boolean;
+
+  constructor({ seed, hasServerTools }: Pick<Plan, 'seed' | 'hasServerTools'>) {
+    this.hasServerTools = hasServerTools;
     this.random = new Random(seed);
     this.judge = new Judge(this.time, this.tables);
   }

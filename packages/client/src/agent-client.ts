@@ -16,7 +16,6 @@ import { backoffMs } from './backoff.ts';
 import { connectionState, type Link } from './connection/machine.ts';
 import { Supervisor } from './connection/supervisor.ts';
 import { GatewaysList } from './gateways-list.ts';
-import { McpServersList } from './mcp-servers-list.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { memoryOutbox } from './outbox/storage.ts';
 import { systemScheduler, systemTimers } from './scheduler.ts';
@@ -24,7 +23,7 @@ import { packetSessionId, readDelta, readEvent } from './session/inbound.ts';
 import { SessionClient, type SessionHost } from './session/session-client.ts';
 import { SessionsList } from './sessions-list.ts';
 import { createStore, Notifier, type WritableStore } from './store.ts';
-import type { AgentClientOptions, ConnectionState, GatewayList, McpServerList, Notice, SessionListView, Store, Timers } from './types.ts';
+import type { AgentClientOptions, ConnectionState, GatewayList, Notice, SessionListView, Store, Timers } from './types.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A session that nobody looks at any more is followed a little longer: going back and forth between two costs nothing. */
@@ -44,15 +43,15 @@ export class AgentClient {
   readonly connection: Store<ConnectionState>;
   readonly sessions: Store<SessionListView>;
   readonly gateways: Store<GatewayList>;
-  /** What runs on the server itself, as it tells at every connection and whenever that changes. */
-  readonly mcpServers: Store<McpServerList>;
+  /** How often the server has said that `mcp:list` has another answer now. */
+  readonly mcpChanges: Store<number>;
   /** The last notice of the server, or of the client itself. */
   readonly notices: Store<Notice | undefined>;
   readonly #connection: WritableStore<ConnectionState>;
   readonly #notices: WritableStore<Notice | undefined>;
   readonly #sessionsList: SessionsList;
   readonly #gatewaysList: GatewaysList;
-  readonly #mcpServersList: McpServersList;
+  readonly #mcpChanges: WritableStore<number>;
   readonly #supervisor: Supervisor;
   readonly #outbox: Outbox;
   readonly #notifier: Notifier;
@@ -71,12 +70,12 @@ export class AgentClient {
     this.#notices = createStore<Notice | undefined>(undefined, this.#notifier);
     this.#sessionsList = new SessionsList((payload) => this.request('session:list', payload), this.#notifier);
     this.#gatewaysList = new GatewaysList(() => this.request('gateway:list', {}), this.#notifier);
-    this.#mcpServersList = new McpServersList(() => this.request('mcp:list', {}), this.#notifier);
+    this.#mcpChanges = createStore(0, this.#notifier);
     this.connection = this.#connection;
     this.notices = this.#notices;
     this.sessions = this.#sessionsList.store;
     this.gateways = this.#gatewaysList.store;
-    this.mcpServers = this.#mcpServersList.store;
+    this.mcpChanges = this.#mcpChanges;
     this.#outbox = this.#makeOutbox(options, random);
     this.#host = this.#makeHost(now, random);
     this.#supervisor = new Supervisor({
@@ -204,7 +203,6 @@ export class AgentClient {
     this.#outbox.setOnline(isOnline);
     this.#stopRefresh();
     if (isOnline) void this.#refresh(1);
-    if (isOnline) void this.#mcpServersList.reload();
   }
 
   /** Loads the lists; tries again while online, since nothing else would bring them up to date. */
@@ -240,7 +238,7 @@ export class AgentClient {
         this.#read(name, payload, ({ gateway }) => this.#gatewaysList.apply(gateway));
         return;
       case 'mcp:changed':
-        void this.#mcpServersList.reload();
+        this.#mcpChanges.set(this.#mcpChanges.get() + 1);
         return;
       case 'server:notice':
         this.#read(name, payload, (notice) => this.#notices.set(notice));

@@ -9,7 +9,6 @@ export type {
   ConnectionState,
   GatewayList,
   LiveOutput,
-  McpServerList,
   Notice,
   OutboxMessage,
   OutboxStorage,

@@ -1,4 +1,4 @@
-import type { Attachment, BrowserFrame, Call, Fault, Gateway, McpServerView, Message, Session } from '@tendon/protocol';
+import type { Attachment, BrowserFrame, Call, Fault, Gateway, Message, Session } from '@tendon/protocol';
 
 /** Where the connection stands, for a dot, a bar with a countdown, or a sign-in page. */
 export type ConnectionState =
@@ -145,4 +145,3 @@ export interface CallDecision {
 }
 
 export type GatewayList = readonly Gateway[];
-export type McpServerList = readonly McpServerView[];

@@ -8,7 +8,6 @@ import {
   type Gateway,
   type Handshake,
   type HandshakeRefusal,
-  type McpServerView,
   type Result,
   refusal,
   success,
@@ -33,8 +32,6 @@ export class FakeAgentServer {
   readonly requests: SeenRequest[] = [];
   readonly handshakes: Handshake[] = [];
   gateways: Gateway[] = [];
-  /** Undefined: a server that knows of no such list. */
-  mcpServers: McpServerView[] | undefined;
   /** Decides on a handshake; undefined lets it in. */
   admit: (handshake: Handshake) => HandshakeRefusal | undefined = () => undefined;
   /** Answers in place of the server, when it returns something. */
@@ -140,7 +137,6 @@ export class FakeAgentServer {
     if (!checked.ok) return checked;
     if (name === 'session:list') return success({ sessions: [...this.sessions.values()].map((session) => session.session).slice(-100) });
     if (name === 'gateway:list') return success({ gateways: this.gateways });
-    if (name === 'mcp:list') return this.mcpServers ? success({ servers: this.mcpServers }) : refusal('invalid_payload', 'there is no such event');
     const session = this.sessions.get(String(payload.sessionId));
     if (!session) return refusal('not_found');
     return this.#answerFor(session, { socket, name, payload });

@@ -4,6 +4,6 @@ export { brokenInvariants, stateFaults, statusOf } from './kernel/index.ts';
 export type { NoticeChannel, NoticeEars } from './neighbours/index.ts';
 export type { ModelPort, StepOutcome, StepPart, StepRequest, StepSink } from './runner/model/model-port.ts';
 export type { AgentConnection, Fanout, GatewayConnection } from './runner/ports.ts';
-export { createRunner, type Runner } from './runner/runner.ts';
+export { createRunner, type Runner, type RunnerOptions } from './runner/runner.ts';
 export { createStore, type Store } from './store/create-store.ts';
 export type { Database } from './store/database.ts';

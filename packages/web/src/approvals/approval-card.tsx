@@ -1,5 +1,4 @@
 import type { CallDecision } from '@tendon/client';
-import { useAgentClient, useStore } from '@tendon/client/react';
 import { type Call, type Gateway, isAlwaysAsked, isPersonTool } from '@tendon/protocol';
 import { Folder, Monitor, Server, ShieldQuestionMark } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
@@ -7,6 +6,7 @@ import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
 import { sandboxWarning } from '../machines/sandbox-words.ts';
+import { useMcpServers } from '../machines/use-mcp-servers.ts';
 import { InputDisplay } from '../tool-call/input-display.tsx';
 import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button, Key } from '../ui/button.tsx';
@@ -39,7 +39,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const element = useRef<HTMLDivElement>(null);
   const [panel, setPanel] = useState<Panel>('choice');
   const isOwn = isPersonTool(call.tool);
-  const about = foreignTool(call, gateway, useStore(useAgentClient().mcpServers));
+  const about = foreignTool(call, gateway, useMcpServers(call.kind === 'remote'));
   const warning = sandboxWarning(call, gateway);
   const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged || about?.isOvertaken ? about.description : ''}:${warning ?? ''}`);
   const { state, decide } = useDecide(call);

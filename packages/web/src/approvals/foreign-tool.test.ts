@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { McpServerList } from '@tendon/client';
-import type { Call, Gateway } from '@tendon/protocol';
+import type { Call, Gateway, McpServerView } from '@tendon/protocol';
 import { foreignTool } from './foreign-tool.ts';
 
 test('E6: a card shows what an MCP server says of its tool, and that it has changed', () => {
@@ -18,7 +17,7 @@ test('E6: a card shows what an MCP server says of its tool, and that it has chan
 });
 
 test('E24, E27: of a call on the server a card shows what the tool says of itself there, and that it says something else than when it was asked for', () => {
-  const servers: McpServerList = [
+  const servers: McpServerView[] = [
     { name: 'empty', state: 'starting', tools: [] },
     { name: 'docs', state: 'running', tools: [{ name: 'server_mcp__docs__search', title: 'Search', description: 'Searches.', definition: 'words' }] },
   ];

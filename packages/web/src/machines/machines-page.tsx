@@ -9,14 +9,14 @@ import { PageHeader } from '../ui/page-header.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { sandboxWords } from './sandbox-words.ts';
 import { ServerCard } from './server-card.tsx';
+import { useMcpServers } from './use-mcp-servers.ts';
 
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** The machines whose hands the agent can use. */
 export function MachinesPage(): ReactNode {
-  const client = useAgentClient();
-  const gateways = useStore(client.gateways);
-  const mcpServers = useStore(client.mcpServers);
+  const gateways = useStore(useAgentClient().gateways);
+  const mcpServers = useMcpServers(true);
   return (
     <>
       <PageHeader title="Machines">

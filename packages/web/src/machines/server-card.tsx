@@ -1,19 +1,17 @@
-import type { McpServerList } from '@tendon/client';
+import type { McpServerView } from '@tendon/protocol';
 import clsx from 'clsx';
 import { Server } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { VisibleText } from '../ui/visible-code.tsx';
 
-type McpServer = McpServerList[number];
-
-const STATES: Record<McpServer['state'], { readonly word: string; readonly dot: string }> = {
+const STATES: Record<McpServerView['state'], { readonly word: string; readonly dot: string }> = {
   running: { word: 'Running', dot: 'bg-good' },
   starting: { word: 'Starting', dot: 'bg-warn-dot animate-breathe' },
   failed: { word: 'Does not run', dot: 'bg-bad' },
 };
 
 /** The MCP servers that the server itself runs, for every session of everybody: names, reasons and tools are their own words. */
-export function ServerCard({ servers }: { servers: McpServerList }): ReactNode {
+export function ServerCard({ servers }: { servers: readonly McpServerView[] }): ReactNode {
   return (
     <section className="rounded-xl border border-line bg-raised p-4" aria-labelledby="server-mcp">
       <div className="flex items-center gap-3">
@@ -34,7 +32,7 @@ export function ServerCard({ servers }: { servers: McpServerList }): ReactNode {
   );
 }
 
-function McpServerRow({ server }: { server: McpServer }): ReactNode {
+function McpServerRow({ server }: { server: McpServerView }): ReactNode {
   const { word, dot } = STATES[server.state];
   return (
     <li className="space-y-1.5 py-3 last:pb-0">
