@@ -53,13 +53,13 @@ export class SignInDoor implements McpDoor {
     const challenge = error instanceof SignInWanted ? error.challenge : this.#challenge;
     const wish = challenge.isMore === true ? 'it wants a sign-in for more rights' : 'it wants a sign-in';
     if (challenge.isMore === true && this.signIn.hasAskedFor(challenge))
-      return `${wish}${named(challenge)}, although somebody has signed in for them, which is not enough: ask whoever runs the service for them, then start the gateway again to sign in once more`;
+      return `${wish}${named(challenge)}, although somebody has signed in for them, which is not enough: ask whoever runs the service for them, then start what runs it again to sign in once more`;
     this.#refused.clear();
     try {
       const address = await this.signIn.begin(challenge);
       return {
-        // Who has the address, and the state in it, may end the sign-in as somebody else.
-        said: `${wish}: a person at this machine opens the address that stands in the log of the gateway`,
+        // Who has the address may end the sign-in as somebody else.
+        said: `${wish}: a person at this machine opens the address that stands in the log`,
         logged: `${wish}${named(challenge)}${this.#refusals()}: open this address in a browser on this machine: ${address}`,
       };
     } catch (fault) {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startRawServer } from './mcp-raw-rig.ts';
-import { cancelled, type McpBench, openMcpBench, startHttpServer, textOf } from './mcp-rig.ts';
+import { cancelled, type McpBench, openMcpBench, serviceAddress, startHttpServer, textOf } from './mcp-rig.ts';
 import { type OAuthRig, startOAuthServer } from './oauth-rig.ts';
 
 /** The addresses that the log has asked to open, from the first on. */
@@ -48,7 +48,7 @@ test('E18: a server that greets everybody and wants a sign-in for its list is si
   assert.match(refused.error?.message ?? '', /refused this, and nothing was done: it wants a sign-in for more rights: a person at this machine opens/);
   assert.doesNotMatch(JSON.stringify(refused), /https?:|state=/);
   const more = await addressNumber(bench, 2);
-  assert.equal(new URL(more).searchParams.get('scope'), 'read write', 'what it has, and what is missing');
+  assert.equal(new URL(await serviceAddress(more)).searchParams.get('scope'), 'read write', 'what it has, and what is missing');
   await bench.run('mcp__web__go', {});
   assert.equal(addresses(bench).length, 2, 'the same address is not told again');
   scopes['tools/call'] = 'read';
@@ -84,11 +84,13 @@ test('E18: rights beyond those of a sign-in that waits make another address, for
   await fetch(await addressNumber(bench, 1));
   await bench.run('mcp__web__go', {});
   const first = await addressNumber(bench, 2);
+  const firstAt = await serviceAddress(first);
   scope = 'b';
   await bench.run('mcp__web__go', {});
   const second = await addressNumber(bench, 3);
+  const secondAt = await serviceAddress(second);
   assert.deepEqual(
-    [first, second].map((address) => new URL(address).searchParams.get('scope')?.split(' ').sort().join(' ')),
+    [firstAt, secondAt].map((address) => new URL(address).searchParams.get('scope')?.split(' ').sort().join(' ')),
     ['a read', 'a b read'],
   );
   await assert.rejects(fetch(first), 'nobody listens for the first one any more');
@@ -145,7 +147,7 @@ test('E19: a client of mcp.json signs in and refreshes without registering; toke
   await bench.host.close();
   await writeFile(kept, (await readFile(kept, 'utf8')).replaceAll(OWN.id, 'another'));
   await using again = await bench.reopen({ web: { url: server.url, oauth: oauthEntry } });
-  assert.match(await addressNumber(again, 1), /client_id=tendon-by-hand/);
+  assert.match(await serviceAddress(await addressNumber(again, 1)), /client_id=tendon-by-hand/);
 });
 
 test('E19: the browser comes back to the port that mcp.json names; one that is taken is named', async () => {
@@ -158,7 +160,7 @@ test('E19: the browser comes back to the port that mcp.json names; one that is t
   await bench.logged(new RegExp(`the port ${port}, where its sign-in comes back to, cannot be used \\(EADDRINUSE\\): end what uses it`));
   await new Promise<void>((resolve) => void taken.close(() => resolve()));
   const address = await addressNumber(bench, 1);
-  assert.equal(new URL(address).searchParams.get('redirect_uri'), `http://127.0.0.1:${port}/callback`);
+  assert.equal(new URL(await serviceAddress(address)).searchParams.get('redirect_uri'), `http://127.0.0.1:${port}/callback`);
   assert.equal((await fetch(address)).status, 200);
   await bench.announced('mcp__web__add');
 });

@@ -18,8 +18,6 @@ import type { McpSurroundings } from './mcp-surroundings.ts';
 import type { OAuthRig } from './oauth-rig.ts';
 import { plainSurroundings } from './plain-surroundings.ts';
 
-export { fetchFor } from './mcp-door.ts';
-
 /** How mcp.json starts the odd server of mcp-stdio-rig.ts. */
 export const ODD_SERVER = { command: process.execPath, args: [join(import.meta.dirname, 'mcp-stdio-rig.ts')] };
 
@@ -157,6 +155,11 @@ export async function openMcpBench(servers: Record<string, unknown> | string, op
       await rm(base, { recursive: true, force: true });
     },
   };
+}
+
+/** Where the address of a sign-in that stands in a log leads on to. */
+export async function serviceAddress(address: string): Promise<string> {
+  return (await fetch(address, { redirect: 'manual' })).headers.get('location') ?? '';
 }
 
 export interface HttpRig extends AsyncDisposable {

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { ConnectionEnded, type McpConnection } from './mcp-connection.ts';
 import { PLACE } from './mcp-rig.ts';
-import type { McpRun } from './mcp-run.ts';
+import type { McpPlace, McpRun } from './mcp-run.ts';
 import { McpServer } from './mcp-server.ts';
 
 const never = new Promise<never>(() => undefined);
 
 /** A server whose every call rejects with `error`, over a connection that does not say that it has ended. */
-async function serverThatFails(error: Error): Promise<McpServer> {
+async function serverThatFails(error: Error, place: McpPlace = PLACE): Promise<McpServer> {
   const ready = Promise.withResolvers<void>();
   const connection: McpConnection = {
     abilities: { tools: false, resources: true, prompts: false },
@@ -18,11 +18,11 @@ async function serverThatFails(error: Error): Promise<McpServer> {
     close: () => Promise.resolve(),
   };
   const server = new McpServer({
-    config: { kind: 'http', name: 'web', url: 'http://127.0.0.1:1/mcp', headers: {} },
+    config: { kind: 'http', name: 'web', url: 'http://127.0.0.1:1/mcp', headers: { Authorization: 'Bearer abc.def.ghi' } },
     connect: () => Promise.resolve(connection),
     doorOf: () => undefined,
     processes: { begin: () => Promise.resolve({ marker: 'm', onLeader: () => undefined, end: () => Promise.resolve() }) },
-    place: PLACE,
+    place,
     ...{ folder: '/', version: '0', log: pino({ level: 'silent' }), monotonicMs: () => 0, random: () => 0, onTools: ready.resolve, onState: () => undefined },
   });
   server.start();
@@ -48,4 +48,16 @@ test('E10: a call that is cancelled while the end of its server is waited for en
   const result = await running;
   assert.equal(result.status, 'cancelled');
   await server.close();
+});
+
+test('E28: an error that a server answers with is told without the headers of its entry, where others than their writer hear it', async () => {
+  const said = new Error('MCP error -32602: I do not like "Bearer abc.def.ghi"');
+  const ask = async (place: McpPlace) => {
+    const server = await serverThatFails(said, place);
+    const result = await server.callTool('query', {}, contextOf(new AbortController().signal));
+    await server.close();
+    return result.error?.message ?? '';
+  };
+  assert.match(await ask({ ...PLACE, hidesSecrets: true }), /I do not like "\[hidden: a secret of mcp\.json\]"$/);
+  assert.match(await ask(PLACE), /abc\.def\.ghi/);
 });

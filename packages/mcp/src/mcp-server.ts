@@ -271,7 +271,8 @@ export class McpServer {
       this.#tools = await this.#list(connection);
       this.#options.onTools();
     } catch (error) {
-      this.#log.warn({ err: error }, 'the tools of an MCP server could not be listed again');
+      const reason = this.#hidden.text(error instanceof Error ? error.message : String(error));
+      this.#log.warn({ reason }, 'the tools of an MCP server could not be listed again');
     }
     await delay(this.#pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
     this.#pauseMs = this.#isStale ? Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2) : FIRST_PAUSE_MS;

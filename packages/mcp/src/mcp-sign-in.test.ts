@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { McpCredentials } from './mcp-credentials.ts';
-import { type McpBench, openMcpBench, startHttpServer, textOf } from './mcp-rig.ts';
+import { type McpBench, openMcpBench, serviceAddress, startHttpServer, textOf } from './mcp-rig.ts';
 import { McpSignIn } from './mcp-sign-in.ts';
 import { startOAuthServer } from './oauth-rig.ts';
 
@@ -61,7 +61,7 @@ test('E15: a token that has run out is made new without a person; when that fail
   assert.equal(failed.error?.code, 'mcp_failed');
   const address = await addressToOpen(again);
   const away = await again.run('mcp__web__add', { a: 2, b: 3 });
-  assert.match(away.error?.message ?? '', /wants a sign-in: a person .* the log of the gateway/);
+  assert.match(away.error?.message ?? '', /wants a sign-in: a person .* stands in the log/);
   assert.doesNotMatch(JSON.stringify(away), /https?:|state=/, 'the address is for the person alone');
   await fetch(address);
   while ((await again.run('mcp__web__add', { a: 2, b: 3 })).status !== 'succeeded') await new Promise(setImmediate);
@@ -71,7 +71,8 @@ test('E15: who comes back with another state, host or path gets nothing, and the
   await using oauth = await startOAuthServer();
   await using server = await startHttpServer({ oauth });
   await using bench = await openMcpBench({ web: { url: server.url } });
-  const address = new URL(await addressToOpen(bench));
+  const door = await addressToOpen(bench);
+  const address = new URL(await serviceAddress(door));
   const callback = address.searchParams.get('redirect_uri') ?? '';
   const state = address.searchParams.get('state') ?? '';
   const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
@@ -81,7 +82,8 @@ test('E15: who comes back with another state, host or path gets nothing, and the
   assert.equal(await statusOf(callback.replace('/callback', '/')), 404);
   assert.equal(await statusOf(`${callback.replace('127.0.0.1', 'localhost')}?code=x&state=${state}`), 404);
   assert.deepEqual(bench.host.announced, []);
-  assert.equal(await statusOf(address.href), 200);
+  assert.equal(await statusOf(`${door}0`), 404);
+  assert.equal(await statusOf(door), 200);
   await bench.announced('mcp__web__add');
 });
 
@@ -97,7 +99,7 @@ test('E15: a browser that goes away before it is answered costs neither the sign
     return fetch(address, init);
   };
   const signIn = new McpSignIn({ url: server.url, credentials, fetch: patient, onSignedIn: signedIn.resolve });
-  const address = await signIn.begin({});
+  const address = await serviceAddress(await signIn.begin({}));
   const back = new URL((await fetch(address, { redirect: 'manual' })).headers.get('location') ?? '');
   const socket = connect(Number(back.port), '127.0.0.1');
   socket.write(`GET ${back.pathname}${back.search} HTTP/1.1\r\nhost: ${back.host}\r\n\r\n`, () => socket.resetAndDestroy());

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { auth, type OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
@@ -30,6 +31,11 @@ export interface McpSignInOptions {
 interface Waiting {
   readonly attempt: SignInAttempt;
   readonly listener: Server;
+  /**
+   * What the person opens: an address of the listener that nobody can guess, which leads on to the service. That one's own has a `state`,
+   * and a log hides what looks like a credential.
+   */
+  readonly door: URL;
   readonly challenge: SignInChallenge;
   /** What it asks for; empty when the service decides. */
   readonly scopes: readonly string[];
@@ -93,7 +99,7 @@ export class McpSignIn {
     const waiting = this.#waiting;
     if (waiting) {
       waiting.isAnew ||= challenge.isMore !== true;
-      if (waiting.isAnew || scopesOf(challenge.scope).every((wanted) => waiting.scopes.includes(wanted))) return waiting.attempt.address;
+      if (waiting.isAnew || scopesOf(challenge.scope).every((wanted) => waiting.scopes.includes(wanted))) return waiting.door.href;
       await this.close();
     }
     return this.#begin(challenge, [...(waiting?.scopes ?? []), ...scopesOf(challenge.scope)]);
@@ -124,12 +130,13 @@ export class McpSignIn {
     // A service may name only what is missing.
     const before = challenge.isMore === true ? scopesOf(this.#credential()?.tokens['scope'] ?? this.#granted.join(' ')) : [];
     const scopes = [...new Set([...before, ...wanted])];
-    const waiting: Waiting = { attempt, listener, challenge, scopes, isAnew: challenge.isMore !== true };
+    const door = new URL(`/${randomBytes(16).toString('hex')}`, redirectUrl);
+    const waiting: Waiting = { attempt, listener, door, challenge, scopes, isAnew: challenge.isMore !== true };
     this.#waiting = waiting;
     try {
       await auth(attempt, this.#request(waiting));
       if (attempt.address === '') throw new Error('the service gave no address to sign in at');
-      return attempt.address;
+      return door.href;
     } catch (error) {
       if (this.#waiting === waiting) this.#waiting = undefined;
       await endListener(listener);
@@ -154,18 +161,19 @@ export class McpSignIn {
         response.once('close', resolve);
         response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(`${text}\n`, resolve);
       });
-    if (!waiting || request.headers.host !== new URL(waiting.attempt.redirectUrl).host || target?.pathname !== '/callback')
-      return say(404, 'There is nothing here.');
+    if (!waiting || request.headers.host !== waiting.door.host || !target) return say(404, 'There is nothing here.');
+    if (target.pathname === waiting.door.pathname && waiting.attempt.address !== '') return leadOn(response, waiting.attempt.address);
+    if (target.pathname !== '/callback') return say(404, 'There is nothing here.');
     const code = target.searchParams.get('code');
     if (target.searchParams.get('state') !== waiting.attempt.state())
-      return say(400, 'This is not the sign-in that was begun here. Open the address from the log of the gateway again.');
-    if (code === null) return say(400, 'You are not signed in. Open the address from the log of the gateway to try again.');
+      return say(400, 'This is not the sign-in that was begun here. Open the address from the log again.');
+    if (code === null) return say(400, 'You are not signed in. Open the address from the log to try again.');
     try {
       await auth(waiting.attempt, { ...this.#request(waiting), authorizationCode: code });
     } catch (error) {
       return say(
         502,
-        `The service did not take the sign-in (${error instanceof Error ? error.message : 'unknown error'}). Open the address from the log of the gateway again.`,
+        `The service did not take the sign-in (${error instanceof Error ? error.message : 'unknown error'}). Open the address from the log again.`,
       );
     }
     await this.#signedIn(waiting);
@@ -181,6 +189,10 @@ export class McpSignIn {
     if (this.#waiting?.attempt === attempt) this.#waiting = undefined;
     this.#options.onSignedIn();
   }
+}
+
+function leadOn(response: ServerResponse, location: string): void {
+  response.writeHead(302, { location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
 }
 
 function scopesOf(scope: unknown): string[] {

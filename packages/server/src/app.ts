@@ -267,8 +267,8 @@ function closing({ http, transport, runner, mcp, housekeeper, ended: endedCreden
   const close = async () => {
     state.isDraining = true;
     await transport.close();
-    await Promise.all([runner.close(), housekeeper.close(), endedCredentials.close()]);
-    await mcp.close();
+    // The runner first: it ends its calls, and then so do the servers that they run in.
+    await Promise.all([runner.close(), mcp.close(), housekeeper.close(), endedCredentials.close()]);
     const closed = new Promise((resolve) => http.close(resolve));
     http.closeAllConnections();
     await closed;

@@ -1,5 +1,6 @@
 import type { McpTools } from '@tendon/mcp';
 import type { McpServerView } from '@tendon/protocol';
+import { cleanText } from '@tendon/protocol/truncation';
 import type { Fanout } from './ports.ts';
 import type { Timers } from './timers.ts';
 
@@ -14,11 +15,15 @@ export const NO_SERVER_TOOLS: ServerTools = {
   watch: () => undefined,
 };
 
+/** A reason may hold the last words of a server. */
+const REASON_UNITS = 4_000;
+
 /** What people are shown of them. Nothing of mcp.json itself is in there. */
 export function shownServers(tools: ServerTools): McpServerView[] {
   const byName = new Map(tools.announced.map((tool) => [tool.name, tool]));
   return tools.servers.map(({ tools: names, ...server }) => ({
     ...server,
+    ...('reason' in server ? { reason: cleanText(server.reason).slice(0, REASON_UNITS).toWellFormed() } : {}),
     tools: names.map((name) => {
       const { title, description, isChanged } = byName.get(name) ?? {};
       const definition = tools.definitionOf(name);

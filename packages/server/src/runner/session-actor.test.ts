@@ -12,6 +12,7 @@ import type { RunnerContext } from './context.ts';
 import type { StepSink } from './model/model-port.ts';
 import { OutputTails } from './output-tails.ts';
 import { hangs } from './runner-rig.ts';
+import { NO_SERVER_TOOLS } from './server-tools.ts';
 import { SessionActor } from './session-actor.ts';
 
 const NODE = 'node-a';
@@ -44,6 +45,8 @@ function actorOn(store: Partial<SessionStore>, parts: Partial<RunnerContext> = {
     newId: v7,
     pokeLater: () => undefined,
     lookAt: () => undefined,
+    mcp: NO_SERVER_TOOLS,
+    serverCalls: { carryOut: () => undefined, forsake: () => undefined, review: () => undefined },
     actorChanged: () => undefined,
     history: { load: async () => [] } as unknown as RunnerContext['history'],
     machineOf: async () => undefined,
