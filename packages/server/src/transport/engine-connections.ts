@@ -4,7 +4,7 @@ import type { Socket } from 'socket.io';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
 import { guardOutbound } from './outbound-guard.ts';
-import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose } from './wire.ts';
+import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose, writeTogether } from './wire.ts';
 
 /*
  *            track                 join                    leave last namespace
@@ -59,6 +59,7 @@ export class EngineConnections {
         endNow(connection);
       },
     });
+    connection.on('flush', () => writeTogether(connection));
     connection.once('close', () => {
       this.#tracked.delete(connection);
       this.#paces.delete(connectionIdOf(connection));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGENT_NOTICES, type Delta, validate } from '@tendon/protocol';
+import { AGENT_NOTICES, type Delta, type Session, validate } from '@tendon/protocol';
 import type { Socket } from 'socket.io-client';
 import { attaching, OTHER_SESSION, SESSION, TransportRig } from './transport-rig.ts';
 
@@ -82,4 +82,22 @@ test('T13: a socket that has gone leaves no room behind', async () => {
   client.disconnect();
   while (rig.transport.connections().open > 0) await new Promise((done) => setImmediate(done));
   assert.equal(rig.transport.fanout.hasAudience(SESSION), false);
+});
+
+test('T23: two hundred changes of ten sessions reach a client as few summaries, the newest of each among them and last', async () => {
+  await using rig = await TransportRig.start({ agent: attaching ?? {} });
+  const client = await rig.connected('/agent', 'ada');
+  const heard: { id: string; title: string }[] = [];
+  const isNewest = new Promise<void>((resolve) => {
+    client.on('session:summary', ({ session }: { session: { id: string; title: string } }) => {
+      heard.push(session);
+      if (new Set(heard.filter(({ title }) => title === '19').map(({ id }) => id)).size === 10) resolve();
+    });
+  });
+  for (let change = 0; change < 20; change += 1)
+    for (let id = 0; id < 10; id += 1)
+      rig.transport.fanout.toUser('ada', 'session:summary', { session: { id: `session ${id}`, title: String(change) } as Session });
+  await isNewest;
+  assert.equal(heard.length, 11);
+  assert.deepEqual(heard[0], { id: 'session 0', title: '0' });
 });

@@ -31,6 +31,14 @@ export function unsentBytes(connection: EngineConnection): number {
   return webSocketOf(connection)?.bufferedAmount ?? 0;
 }
 
+/** What is sent from now to the end of this turn of the event loop leaves in one write, instead of one for each packet. */
+export function writeTogether(connection: EngineConnection): void {
+  const socket = webSocketOf(connection)?._socket;
+  if (!socket || socket.writableCorked > 0) return;
+  socket.cork();
+  process.nextTick(() => socket.uncork());
+}
+
 /** Bytes read from the peer so far; 0 for polling. */
 export function inboundBytes(connection: EngineConnection): number {
   return webSocketOf(connection)?._socket?.bytesRead ?? 0;
