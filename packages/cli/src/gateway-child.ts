@@ -29,7 +29,7 @@ const STABLE_MS = 60_000;
 const END_LIMIT_MS = 5_000;
 /**
  * V8 lets what is young grow to 16 MB twice while a gateway starts, and gives none of it back to a process that then only waits: 14 MB of
- * 103. A gateway moves bytes and makes little garbage, so that a small one costs it nothing that can be measured.
+ * 103. A gateway moves bytes and makes little garbage: calls cost the same with a small one (docs/performance.md).
  */
 export const GATEWAY_NODE_FLAGS = ['--max-semi-space-size=1'] as const;
 
