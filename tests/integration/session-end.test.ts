@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { calls, isRunning, nodeRig, processesWith, type SessionView, says, until, untilEnded } from '@tendon/testing';
 
@@ -48,4 +50,31 @@ test('C17: a machine that was away ends it when it is back', async () => {
   await rig.proxy.accept();
   await untilEnded(deleted.pids, 60_000);
   assert.ok([...kept.pids, ...archived.pids].every(isRunning));
+});
+
+test('C17: what was kept for an undo goes with its session also when the gateway was started anew meanwhile', async () => {
+  const sessionWithChange = async (): Promise<SessionView> => {
+    const session = await rig.open();
+    rig.model.script([calls({ name: 'write_file', input: { path: session.id, content: 'made' } })], says('Made.'));
+    await session.say('make it');
+    const call = await session.untilCall('awaiting_approval');
+    await session.decide(call, 'approve');
+    await session.untilCallIs(call.id, 'succeeded');
+    await session.untilStatus('idle');
+    return session;
+  };
+  const [kept, archived, deleted] = [await sessionWithChange(), await sessionWithChange(), await sessionWithChange()];
+  await rig.gateway?.close();
+  await archived.socket.ask('session:update', { sessionId: archived.id, archived: true });
+  await deleted.socket.ask('session:delete', { sessionId: deleted.id });
+  await rig.startGateway();
+  const [name = ''] = await readdir(join(rig.home, 'gateway'));
+  const folderOf = ({ id }: SessionView): string => join(rig.home, 'gateway', name, 'undo', 'sessions', id);
+  const isGone = (session: SessionView) =>
+    access(folderOf(session)).then(
+      () => undefined,
+      () => true,
+    );
+  await until({ what: 'what was kept of it to go', pollMs: 20, check: () => isGone(deleted) });
+  for (const session of [kept, archived]) assert.equal(await isGone(session), undefined);
 });

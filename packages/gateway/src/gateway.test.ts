@@ -481,3 +481,36 @@ test('G43: an id of a process from before a restart names no new one, and the an
     await again.close();
   }
 });
+
+test('C17, G6: a gateway that was started anew asks its server, and no other one, about the sessions that it keeps something of for an undo', async () => {
+  const gone = newId();
+  const kept = newId();
+  const hello = () => ({ ok: true, data: { send: [], cancel: [], forget: [], over: [{ sessionId: gone, isDeleted: true }] } });
+  await using rig = await startRig({ hello: (said) => (said.sessions?.includes(gone) ? hello() : undefined) });
+  await rig.gateway.ready();
+  for (const sessionId of [gone, kept]) await rig.server.run('write_file', { path: sessionId, content: 'x' }, { sessionId });
+  await rig.gateway.close();
+  const sessions = async (): Promise<string[]> => (await readdir(join(rig.home, 'gateway', 'my%20machine', 'undo', 'sessions'))).toSorted();
+  // What is no id of a session is not told to anybody: it would have the greeting refused.
+  await mkdir(join(rig.home, 'gateway', 'my%20machine', 'undo', 'sessions', '-'.repeat(36)));
+
+  await using other = await startServerDouble();
+  const elsewhere = await startGateway({ ...rig.options, serverUrl: other.url });
+  await elsewhere.ready();
+  assert.deepEqual(other.hellos[0]?.sessions, []);
+  await elsewhere.close();
+  const before = await sessions();
+  assert.ok(before.includes(gone) && before.includes(kept));
+
+  const again = await startGateway(rig.options);
+  await again.ready();
+  assert.deepEqual(rig.server.hellos.at(-1)?.sessions?.toSorted(), [gone, kept].toSorted());
+  // It is done in the order of what is kept: a change after it is made when it is over.
+  await rig.server.run('write_file', { path: 'after', content: 'x' }, { sessionId: kept });
+  await again.close();
+  assert.deepEqual(
+    (await sessions()).filter((name) => name !== '-'.repeat(36)),
+    [kept],
+  );
+  assert.deepEqual(rig.server.faults, []);
+});

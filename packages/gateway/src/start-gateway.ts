@@ -47,7 +47,8 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
     const outputs = await openSpoolFolder(folders.outputs);
     const processNumbers = new ProcessNumbers(folders.processNumbers);
-    const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date() });
+    const keptFor = `${new URL(options.serverUrl).origin} ${gatewayId}`;
+    const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date(), keptFor });
     await snapshots.sweep();
     const doors = ownDoors(options.serverUrl);
     const surroundings = new MachineSurroundings({ policy, reserved: doors, workspaces, home: folders.home, log: options.log });

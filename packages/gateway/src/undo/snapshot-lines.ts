@@ -17,6 +17,8 @@ const afterSchema = z.discriminatedUnion('kind', [z.object({ kind: z.literal('fi
 export const changeLineSchema = z.object({
   at: z.iso.datetime(),
   workspace: z.string(),
+  /** For whom it is kept: which server, and as which machine. Nobody else is asked whether its session is over. */
+  keptFor: z.string().optional(),
   /** As the call names it, without detours, relative to the workspace. */
   path: z.string(),
   /** Where it truly is, relative to the workspace: another path, when a link leads there. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Log } from '@tendon/protocol';
+import { idSchema, type Log } from '@tendon/protocol';
 import { errorCode, ToolFault } from '../tools/faults.ts';
 import type { FileStamp } from '../tools/file-stamp.ts';
 import { PathQueue } from '../tools/path-queue.ts';
@@ -31,6 +31,8 @@ export interface SnapshotOptions {
   readonly folder: string;
   readonly log: Log;
   readonly now: () => Date;
+  /** The server whose sessions these are, and what this machine is to it: another one says nothing of them. */
+  readonly keptFor?: string;
   readonly limits?: Partial<SnapshotLimits>;
 }
 
@@ -65,12 +67,23 @@ interface Kept {
   readonly newBytes: number;
 }
 
+interface KeptCall {
+  readonly path: string;
+  readonly changedMs: number;
+  readonly bytes: number;
+  readonly hashes: readonly string[];
+  /** Undefined where it is not this server's, or no server would know it. */
+  readonly sessionId: string | undefined;
+}
+
 export class Snapshots {
   readonly #options: SnapshotOptions;
   readonly #limits: SnapshotLimits;
   readonly #blobs: BlobFolder;
   readonly #queue = new PathQueue();
+  /** Those that the server may be asked about. */
   readonly #sessions = new Set<string>();
+  #ending = 0;
   #isMade = false;
   #sinceSweep: { bytes: number; calls: number; atMs: number };
 
@@ -130,17 +143,20 @@ export class Snapshots {
     return this.#blobs.read(hash);
   }
 
-  /** Sessions of which something was kept since the start. */
+  /** Sessions of this server of which something is kept: what an earlier start has kept is known after the first `sweep`. */
   get sessions(): readonly string[] {
     return [...this.#sessions];
   }
 
   /** The session is deleted: nothing of it is kept. */
   endSession(sessionId: string): Promise<void> {
+    this.#ending += 1;
     return this.#queue.run('', async () => {
+      this.#ending -= 1;
       this.#sessions.delete(sessionId);
       await rm(join(this.#options.folder, 'sessions', fileName(sessionId)), { recursive: true, force: true });
-      await this.#sweepSurely();
+      // Of many that end at once, such as after a greeting, the last one looks at all that is kept.
+      if (this.#ending === 0) await this.#sweepSurely();
     });
   }
 
@@ -163,7 +179,8 @@ export class Snapshots {
     const path = wordsInside(workspace, change.path);
     const movedFrom = change.movedFrom === undefined ? {} : { movedFrom: wordsInside(workspace, change.movedFrom) };
     const after: ChangeLine['after'] = change.data === undefined ? { kind: 'absent' } : { kind: 'file', hash: hashOf(change.data) };
-    const line = { at: this.#options.now().toISOString(), workspace: workspace.root, path, after, ...movedFrom };
+    const { keptFor } = this.#options;
+    const line = { at: this.#options.now().toISOString(), workspace: workspace.root, path, after, ...movedFrom, ...(keptFor === undefined ? {} : { keptFor }) };
     const found = await openForReading(workspace, change.path).catch((error: unknown) => {
       if (error instanceof ToolFault && error.code === 'not_found') return undefined;
       throw error;
@@ -229,22 +246,26 @@ export class Snapshots {
       bytes += call.bytes + fresh.reduce((sum, hash) => sum + (sizes.get(hash) ?? 0), 0);
       isFull ||= index >= this.#limits.calls || bytes > this.#limits.totalBytes || call.changedMs < oldestMs;
       if (isFull) await rm(call.path, { force: true });
-      else for (const hash of fresh) named.add(hash);
+      else {
+        for (const hash of fresh) named.add(hash);
+        if (call.sessionId !== undefined) this.#sessions.add(call.sessionId);
+      }
     }
     await this.#blobs.removeOthers(named);
     // Fails for those that still have calls.
     for (const folder of new Set(calls.map(({ path }) => dirname(path)))) await rmdir(folder).catch(() => undefined);
   }
 
-  async #calls(): Promise<{ path: string; changedMs: number; bytes: number; hashes: string[] }[]> {
+  async #calls(): Promise<KeptCall[]> {
     const entries = await readdir(join(this.#options.folder, 'sessions'), { recursive: true, withFileTypes: true });
     const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    const calls = [];
+    const calls: KeptCall[] = [];
     for (const path of paths) {
       const { mtimeMs, size } = await stat(path);
       const lines = readChangeLines(await readFile(path, 'utf8'));
       const hashes = [...new Set(lines.flatMap(({ before }) => (before.kind === 'file' ? [before.hash] : [])))];
-      calls.push({ path, changedMs: mtimeMs, bytes: size, hashes });
+      const isOurs = this.#options.keptFor !== undefined && lines.some(({ keptFor }) => keptFor === this.#options.keptFor);
+      calls.push({ path, changedMs: mtimeMs, bytes: size, hashes, sessionId: isOurs ? sessionIn(basename(dirname(path))) : undefined });
     }
     return calls;
   }
@@ -264,6 +285,11 @@ async function placeOfNew(workspace: Workspace, path: string): Promise<string> {
 /** Ids are what a server says: none of them may name a path. */
 function fileName(id: string): string {
   return /^[0-9a-f-]{36}$/.test(id) ? id : createHash('sha256').update(id).digest('hex');
+}
+
+/** The session that a folder is named after; undefined for a name that somebody else has made, or that was no id. */
+function sessionIn(folder: string): string | undefined {
+  return idSchema.safeParse(folder).success ? folder : undefined;
 }
 
 async function syncFolder(path: string): Promise<void> {
