@@ -99,6 +99,7 @@ test('O12: doctor says what works, where each setting is from, and no secret', a
   assert.match(outcome.stdout, new RegExp(`a server runs at ${ready.url}`));
   assert.match(outcome.stdout, /OPENAI_API_KEY +\(hidden, 38 characters\) +environment/);
   assert.match(outcome.stdout, /TENDON_LOG_LEVEL +info +default/);
+  assert.match(outcome.stdout, /ok {2}terminals +programs that want a terminal/);
   assert.match(outcome.stdout, /perhaps misspelt: TENDON_PROT/);
   assert.ok(!outcome.stdout.includes(SECRET));
   const broken = await rig.run(['doctor'], { TENDON_PORT: 'abc' }).done;

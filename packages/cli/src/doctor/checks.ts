@@ -8,12 +8,13 @@ import type { Finding } from './finding.ts';
 import { checkMcp } from './mcp-check.ts';
 import { firstLine } from './programs.ts';
 import { askServer, checkSecrets, type ServerFacts } from './server-facts.ts';
+import { checkTerminals } from './terminal-check.ts';
 
 /** Every check; each fails by itself and tells, so that one broken thing does not hide another. */
 export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]> {
   if (!loaded.ok) {
     const faults = loaded.faults.map((fault): Finding => ({ subject: 'settings', state: 'broken', detail: fault }));
-    return [checkNode(), ...faults, await checkSearch(), await checkSandbox(), await checkBrowser()];
+    return [checkNode(), ...faults, await checkSearch(), await checkSandbox(), await checkTerminals(), await checkBrowser()];
   }
   const { config } = loaded;
   const facts = await askServer(config);
@@ -29,6 +30,7 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
     checkWeb(),
     await checkSearch(),
     await checkSandbox(),
+    await checkTerminals(),
     await checkBrowser(),
     ...(await checkMcp(config.home, process.env)),
   ];
