@@ -45,7 +45,10 @@ export const bash: LocalTool<'bash'> = {
     const shell = await shellStart(input.command, place, policy.policy.sandbox);
     const { command, background, terminal } = input;
     try {
-      const result = await runCommand({ shell, folder, command, isInBackground: background === true, hasTerminal: terminal === true }, context);
+      const result = await runCommand(
+        { shell, folder, command, isInBackground: background === true, hasTerminal: terminal === true, signal: context.signal },
+        context,
+      );
       return shell.seat ? withNetworkNotes(result, shell.seat.notes) : result;
     } finally {
       shell.seat?.leave();
@@ -118,7 +121,7 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
     seat: what.shell.seat,
     end: end instanceof Error ? undefined : end,
   });
-  if (end instanceof Error) return notStarted(end, what.shell.isSandboxed);
+  if (end instanceof Error) return context.signal.aborted ? endedEarly(endReason(context.signal), output.text) : notStarted(end, what.shell.isSandboxed);
   return shellResult(end, {
     context,
     output,

@@ -8,6 +8,8 @@ export interface ShellWork {
   readonly command: string;
   readonly isInBackground: boolean;
   readonly hasTerminal: boolean;
+  /** Ends it while it is still being started; later its call ends it. */
+  readonly signal: AbortSignal;
 }
 
 /** A shell that was started, whatever it is connected to. It leads a process group. */

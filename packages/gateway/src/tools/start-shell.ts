@@ -8,7 +8,7 @@ import { startInTerminal } from './terminal.ts';
 /** The writing end of the pipe is given away, or closed. */
 export function startShell(work: ShellWork, pipe: OutputPipe, environment: Readonly<Record<string, string>>): ShellProcess {
   try {
-    return work.hasTerminal ? startInTerminal(work, pipe.writeFd, environment) : startInPipe(work, pipe, environment);
+    return work.hasTerminal ? startInTerminal(work, { outputFd: pipe.writeFd, environment }) : startInPipe(work, pipe, environment);
   } catch (error) {
     // Some faults are thrown and not told as an event, such as an environment too large for the system.
     return { leader: Promise.resolve(undefined), ended: Promise.resolve(error instanceof Error ? error : new Error(String(error))) };

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { symlink } from 'node:fs/promises';
+import { open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LOCAL_TOOLS } from '@tendon/protocol';
-import { findCallProcesses, listProcesses } from '@tendon/system';
+import { findCallProcesses, findCallProcesses, listProcesses, listProcesses } from '@tendon/system';
 import { v7 as newId } from 'uuid';
 import { notStarted } from './not-started.ts';
-import { NoTerminal } from './terminal.ts';
+import { NoTerminal, startInTerminal } from './terminal.ts';
 import type { HostReport } from './terminal-host.ts';
 import { cancelled, openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
@@ -219,4 +219,35 @@ test('G47: the end of a long output is never lost, and what nobody takes waits w
     const result = await bench.run('bash', { command: 'head -c 4000000 /dev/zero | tr "\\0" a; echo; echo LAST-LINE', terminal: true });
     assert.match(textOf(result), /LAST-LINE/);
   }
+});
+
+test('G47, G14: a terminal whose host hangs before its first word is ended, by its time or by a stop', async (t) => {
+  await using bench = await openBench();
+  const hostModule = join(bench.outside, 'hanging-host.mjs');
+  await writeFile(hostModule, "process.on('message', () => undefined); setInterval(() => undefined, 1_000);");
+  await using nowhere = await open('/dev/null', 'w');
+  const start = (signal: AbortSignal) =>
+    startInTerminal(
+      {
+        shell: { program: 'bash', args: ['-c', '--', 'true'], isSandboxed: false },
+        folder: bench.root,
+        command: 'true',
+        isInBackground: false,
+        hasTerminal: true,
+        signal,
+      },
+      { outputFd: nowhere.fd, environment: {}, hostModule },
+    );
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const late = start(new AbortController().signal);
+  t.mock.timers.tick(10_000);
+  assert.equal(await late.leader, undefined);
+  const end = await late.ended;
+  assert.ok(end instanceof Error);
+  assert.match(textOf(notStarted(end, false)), /could not be started \(its terminal said nothing for 10 s\)\. Try again/);
+  const abort = new AbortController();
+  const stopped = start(abort.signal);
+  abort.abort(cancelled);
+  assert.equal(await stopped.leader, undefined);
+  assert.ok((await stopped.ended) instanceof Error);
 });

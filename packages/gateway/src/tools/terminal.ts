@@ -12,23 +12,58 @@ const HOST = fileURLToPath(new URL('./terminal-host.ts', import.meta.url));
 /** The last arguments of every start: `bash -c -- line`. */
 const SHELL_ARGUMENTS = 4;
 
-/** Starts a shell in a terminal of its own. What it says goes into `outputFd` by way of a host process, which ends with it. */
-export function startInTerminal(work: ShellWork, outputFd: number, environment: Readonly<Record<string, string>>): ShellProcess {
-  const host = fork(HOST, { env: bareEnvironment(process.env), execArgv: [], detached: true, stdio: ['ignore', outputFd, 'ignore', 'ipc'] });
+/** How long a host may take to say that its shell runs: it loads a library and starts a program. */
+const FIRST_WORD_MS = 10_000;
+
+interface TerminalPlace {
+  readonly outputFd: number;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The module that is the host; the real one when left out. */
+  readonly hostModule?: string;
+}
+
+/**
+ * Starts a shell in a terminal of its own. What it says goes into `outputFd` by way of a host process, which ends with it. A host that says
+ * nothing in its time, or is stopped before it has, is killed: nobody knows yet what it has started.
+ */
+export function startInTerminal(work: ShellWork, { outputFd, environment, hostModule = HOST }: TerminalPlace): ShellProcess {
+  const host = fork(hostModule, { env: bareEnvironment(process.env), execArgv: [], detached: true, stdio: ['ignore', outputFd, 'ignore', 'ipc'] });
   host.on('error', () => undefined);
   tell(host, { kind: 'start', ...throughKeys(work), folder: work.folder, environment });
+  const silence = endIfSilent(host, work.signal);
   return {
     leader: new Promise((resolve) => {
       host.on('message', (said: HostReport) => resolve(said.kind === 'started' ? (said.leader ?? identify(said.pid)) : undefined));
       host.once('exit', () => resolve(undefined));
       host.once('error', () => resolve(undefined));
     }),
-    ended: endOf(host),
+    ended: endOf(host, silence),
     terminal: { type: (text) => tell(host, { kind: 'type', text }) },
   };
 }
 
-function endOf(host: ChildProcess): Promise<ShellEnd | Error> {
+/** Whether the host was killed because it had said nothing yet. */
+function endIfSilent(host: ChildProcess, signal: AbortSignal): { readonly hasEnded: () => boolean } {
+  let isSilent = true;
+  let hasEnded = false;
+  const kill = (): void => {
+    if (!isSilent) return;
+    hasEnded = true;
+    host.kill('SIGKILL');
+  };
+  const limit = setTimeout(kill, FIRST_WORD_MS);
+  const settle = (): void => {
+    isSilent = false;
+    clearTimeout(limit);
+    signal.removeEventListener('abort', kill);
+  };
+  for (const event of ['message', 'exit', 'error']) host.once(event, settle);
+  if (signal.aborted) kill();
+  else signal.addEventListener('abort', kill, { once: true });
+  return { hasEnded: () => hasEnded };
+}
+
+function endOf(host: ChildProcess, silence: { readonly hasEnded: () => boolean }): Promise<ShellEnd | Error> {
   return new Promise((resolve) => {
     // Of a host that was killed: its terminal has hung up, and nobody knows how the shell took that.
     let last: ShellEnd | Error = { exitCode: null, signal: 'SIGHUP' };
@@ -37,7 +72,7 @@ function endOf(host: ChildProcess): Promise<ShellEnd | Error> {
       last = endIn(said) ?? last;
     });
     // Then all that was said is in the pipe, and the host holds it no longer.
-    host.once('exit', () => resolve(last));
+    host.once('exit', () => resolve(silence.hasEnded() ? new Error(`its terminal said nothing for ${FIRST_WORD_MS / 1_000} s`) : last));
   });
 }
 
