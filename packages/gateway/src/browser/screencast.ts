@@ -1,4 +1,5 @@
 import type { CDPSession, Page } from 'playwright-core';
+import { Coarseness } from './coarseness.ts';
 import { within } from './time-limit.ts';
 import { GAP_MS, type ViewPace } from './watch-pace.ts';
 
@@ -44,15 +45,12 @@ interface CdpFrame {
 const QUIET_MS = 700;
 const RETRY_MS = 100;
 const ANSWER_MS = 1_000;
-const MOST_PIXELS = 1_280;
-/** Each coarser than the one before. */
-const QUALITIES = [50, 30, 10];
 
 export class Screencast {
   readonly #options: ScreencastOptions;
   #cdp: CDPSession | undefined;
   #isClosed = false;
-  #coarseness = 0;
+  readonly #coarseness: Coarseness;
   /** Frames that Chromium waits for us to take. */
   #unacknowledged: number[] = [];
   #newest: CdpFrame | undefined;
@@ -67,6 +65,7 @@ export class Screencast {
   /** Begins at once. A page that is closed meanwhile is none to show. */
   constructor(options: ScreencastOptions) {
     this.#options = options;
+    this.#coarseness = new Coarseness(options.mostCharacters);
     void this.#open().catch(() => this.close());
   }
 
@@ -125,9 +124,8 @@ export class Screencast {
   }
 
   #cast(): void {
-    const quality = QUALITIES[this.#coarseness] ?? 10;
-    const most = this.#coarseness === QUALITIES.length - 1 ? MOST_PIXELS / 2 : MOST_PIXELS;
-    this.#send('Page.startScreencast', { format: 'jpeg', quality, maxWidth: most, maxHeight: most });
+    const { quality, mostPixels } = this.#coarseness.grain;
+    this.#send('Page.startScreencast', { format: 'jpeg', quality, maxWidth: mostPixels, maxHeight: mostPixels });
   }
 
   #castAgain(): void {
@@ -174,10 +172,9 @@ export class Screencast {
     this.#newest = undefined;
     for (const sessionId of this.#unacknowledged.splice(0)) this.#send('Page.screencastFrameAck', { sessionId });
     if (!frame) return;
-    if (frame.data.length > this.#options.mostCharacters) {
-      this.#coarser();
-      return;
-    }
+    const next = this.#coarseness.weigh(frame.data.length);
+    if (next === 'coarser') this.#castAgain();
+    if (frame.data.length > this.#options.mostCharacters) return;
     this.#options.pace.turnAt = performance.now();
     const words = await this.#words();
     if (this.#isClosed) return;
@@ -185,6 +182,7 @@ export class Screencast {
     const isSame = frame.data === this.#lastShown?.image;
     this.#show({ ...words, width: Math.round(deviceWidth), height: Math.round(deviceHeight), image: frame.data });
     this.#askWhenQuiet(isSame);
+    if (next === 'finer') this.#castAgain();
   }
 
   /** What was asked for once more and came as it was is the end of it. */
@@ -198,12 +196,6 @@ export class Screencast {
       this.#isAskedAgain = true;
       this.#castAgain();
     }, QUIET_MS);
-  }
-
-  #coarser(): void {
-    if (this.#coarseness >= QUALITIES.length - 1) return;
-    this.#coarseness += 1;
-    this.#castAgain();
   }
 
   #show(picture: Picture): void {

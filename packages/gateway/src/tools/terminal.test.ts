@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LOCAL_TOOLS } from '@tendon/protocol';
-import { findCallProcesses, findCallProcesses, listProcesses, listProcesses } from '@tendon/system';
+import { findCallProcesses, listProcesses } from '@tendon/system';
 import { v7 as newId } from 'uuid';
 import { notStarted } from './not-started.ts';
 import { NoTerminal, startInTerminal } from './terminal.ts';
