@@ -482,7 +482,7 @@ test('G43: an id of a process from before a restart names no new one, and the an
   }
 });
 
-test('C17, G6: a gateway that was started anew asks its server, and no other one, about the sessions that it keeps something of for an undo', async () => {
+test('C17, G6: a gateway that was started anew asks its server, and no other one, about the sessions that it keeps something of for an undo', async (t) => {
   const gone = newId();
   const kept = newId();
   const hello = () => ({ ok: true, data: { send: [], cancel: [], forget: [], over: [{ sessionId: gone, isDeleted: true }] } });
@@ -496,6 +496,7 @@ test('C17, G6: a gateway that was started anew asks its server, and no other one
 
   await using other = await startServerDouble();
   const elsewhere = await startGateway({ ...rig.options, serverUrl: other.url });
+  t.after(() => elsewhere.close());
   await elsewhere.ready();
   assert.deepEqual(other.hellos[0]?.sessions, []);
   await elsewhere.close();
@@ -503,6 +504,7 @@ test('C17, G6: a gateway that was started anew asks its server, and no other one
   assert.ok(before.includes(gone) && before.includes(kept));
 
   const again = await startGateway(rig.options);
+  t.after(() => again.close());
   await again.ready();
   assert.deepEqual(rig.server.hellos.at(-1)?.sessions?.toSorted(), [gone, kept].toSorted());
   // It is done in the order of what is kept: a change after it is made when it is over.
