@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { calls, heldCommand, ledgerLines, runs, says } from '@tendon/testing';
@@ -228,4 +228,26 @@ test('U24: a session is led from its first word to its end with the keyboard alo
   await help.getByText('Approve the waiting call').waitFor();
   await keyboard.press('Escape');
   await help.waitFor({ state: 'detached' });
+});
+
+test('U8, U15: the card of a command calls its fields by names for people, and a new file stands once on its own', async () => {
+  await mkdir(join(rig.workspace, 'sub'), { recursive: true });
+  const device = await rig.device();
+  await device.open();
+  rig.model.script(
+    [calls({ name: 'bash', input: { command: 'basename "$PWD"', cwd: 'sub', timeoutMs: 60_000 } })],
+    [calls({ name: 'write_file', input: { path: 'sub/new.txt', content: 'only line\n' } })],
+    says('Both done.'),
+  );
+  await device.say('go');
+  await device.approval.getByRole('term').filter({ hasText: 'Folder' }).waitFor();
+  assert.deepEqual(await device.approval.getByRole('term').allTextContents(), ['Folder', 'Time limit (ms)']);
+  assert.deepEqual(await device.approval.getByRole('definition').allTextContents(), ['sub', '60000']);
+  await device.button('Approve').click();
+  await device.approval.getByRole('heading', { name: 'Write this file?' }).waitFor();
+  await device.button('Approve').click();
+  await device.answered('Both done.').waitFor();
+  const card = device.calls.filter({ hasText: 'Write sub/new.txt, 1 line' });
+  await card.getByRole('region', { name: 'Changes to sub/new.txt' }).waitFor();
+  assert.equal(await card.getByText('only line').count(), 1);
 });

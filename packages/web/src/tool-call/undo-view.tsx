@@ -20,7 +20,7 @@ export function UndoPreview({ view, call }: UndoPreviewProps): ReactNode {
   const hasFiles = !view.files.every((path) => named.has(path));
   return (
     <div className="space-y-3">
-      <section aria-label="Files to put back" className="space-y-1.5">
+      <section aria-label={words.filesHeading} className="space-y-1.5">
         <p className="text-xs text-muted">{words.files}</p>
         {hasFiles && (
           <PathList>

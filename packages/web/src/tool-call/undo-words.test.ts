@@ -34,6 +34,7 @@ test('U37: the card says what becomes of the files, or what became of them, as i
     assert.match(undoWords(call).files, words, call.state);
     const isAhead = ['awaiting_approval', 'queued', 'running'].includes(call.state);
     assert.equal(undoWords(call).changesHeading === 'Changes to take back', isAhead, call.state);
+    assert.equal(undoWords(call).filesHeading === 'Files to put back', isAhead, call.state);
     assert.equal(/\b(go back|being)\b/.test(undoWords(call).files), isAhead, call.state);
   }
 });

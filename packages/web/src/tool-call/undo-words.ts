@@ -4,19 +4,22 @@ import type { Call, UndoneFile } from '@tendon/protocol';
 export interface UndoWords {
   /** What becomes, or became, of the files. */
   readonly files: string;
+  readonly filesHeading: string;
   readonly changesHeading: string;
   readonly othersHeading: string;
 }
+
+const NOT_UNDONE = 'Not undone: what else the turn did';
 
 type UndoCall = Pick<Call, 'state' | 'startedAt' | 'result'>;
 
 export function undoWords(call: UndoCall): UndoWords {
   const files = wordsOfFiles(call);
   if (call.state === 'awaiting_approval' || call.state === 'queued' || call.state === 'running') {
-    return { files, changesHeading: 'Changes to take back', othersHeading: 'Not undone: what else the turn did' };
+    return { files, filesHeading: 'Files to put back', changesHeading: 'Changes to take back', othersHeading: NOT_UNDONE };
   }
-  if (call.state === 'denied') return { files, changesHeading: 'Changes that stay', othersHeading: 'What else the turn did' };
-  return { files, changesHeading: 'Changes it was about', othersHeading: 'Not undone: what else the turn did' };
+  if (call.state === 'denied') return { files, filesHeading: 'Files that stay', changesHeading: 'Changes that stay', othersHeading: 'What else the turn did' };
+  return { files, filesHeading: 'Files it was about', changesHeading: 'Changes it was about', othersHeading: NOT_UNDONE };
 }
 
 function wordsOfFiles({ state, startedAt, result }: UndoCall): string {

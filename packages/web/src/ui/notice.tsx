@@ -18,7 +18,7 @@ export function Notice({ tone = 'bad', children, action }: NoticeProps): ReactNo
         tone === 'bad' ? 'border-bad-line bg-bad-soft text-bad' : 'border-warn-line bg-warn-soft text-warn',
       )}
     >
-      <div className="flex min-w-0 flex-1 basis-40 gap-x-3">
+      <div className="flex min-w-0 flex-1 basis-60 gap-x-3">
         <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
         <div className="min-w-0 flex-1 wrap-anywhere">{children}</div>
       </div>
