@@ -60,7 +60,7 @@ export class SignInDoor implements McpDoor {
       return {
         // Who has the address may end the sign-in as somebody else.
         said: `${wish}: a person at this machine opens the address that stands in the log`,
-        logged: `${wish}${named(challenge)}${this.#refusals()}: open this address in a browser on this machine: ${address}`,
+        logged: `${wish}${named(challenge)}${this.#refusals()}: open this address in a browser on this machine: ${address} (it leads on to ${this.signIn.leadsTo})`,
       };
     } catch (fault) {
       return `${wish} and offers none that works here (${wordsOfError(fault)}${this.#refusals(wordsOfError(fault))}): get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }, or register Tendon at the service and set "oauth": { "clientId": "…" }`;

@@ -10,7 +10,7 @@ import { type OAuthRig, startOAuthServer } from './oauth-rig.ts';
 
 /** The addresses that the log has asked to open, from the first on. */
 function addresses(bench: McpBench): string[] {
-  return bench.lines.flatMap((line) => /"msg":.*this machine: (http[^"\s]+)"/.exec(line)?.[1] ?? []);
+  return bench.lines.flatMap((line) => /"msg":.*this machine: (http[^"\s]+)/.exec(line)?.[1] ?? []);
 }
 
 async function addressNumber(bench: McpBench, count: number): Promise<string> {

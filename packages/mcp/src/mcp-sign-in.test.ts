@@ -13,7 +13,7 @@ import { startOAuthServer } from './oauth-rig.ts';
 /** The address that the log asks the person to open. */
 async function addressToOpen(bench: McpBench): Promise<string> {
   const line = await bench.logged(/open this address/);
-  const address = /this machine: (http\S+?)"/.exec(line)?.[1];
+  const address = /this machine: (http\S+) \(it leads on to http:/.exec(line)?.[1];
   assert.ok(address, line);
   return address;
 }

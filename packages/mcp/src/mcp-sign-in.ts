@@ -84,6 +84,13 @@ export class McpSignIn {
     return scopesOf(scope).every((wanted) => this.#granted.includes(wanted));
   }
 
+  /** Where the address that was last told leads on to, so that a person sees it before they open it. */
+  get leadsTo(): string {
+    const service = URL.parse(this.#waiting?.attempt.address ?? '');
+    if (service === null) return 'nowhere';
+    return service.host === '' ? service.protocol : service.origin;
+  }
+
   /** The address to open in a browser on this machine; the same until somebody has signed in. Rejects when the server tells of no sign-in. */
   begin(challenge: SignInChallenge): Promise<string> {
     // Calls that are refused together share one sign-in.

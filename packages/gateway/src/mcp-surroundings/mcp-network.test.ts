@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { McpBench } from '@tendon/mcp/rig';
+import { type McpBench, serviceAddress } from '@tendon/mcp/rig';
 import { OPEN_POLICY, type Policy } from '../policy/policy.ts';
 import { openCanary } from '../sandbox/canary.test-kit.ts';
 import { privateUrls, resolveName, startEvilServer, WAYS, type Way } from './evil-mcp.test-kit.ts';
@@ -27,7 +27,7 @@ async function outcomes(bench: McpBench, servers: readonly string[], way: Way): 
 
 /** As a browser does whose person has signed in. */
 async function comeBack(address: string): Promise<string> {
-  const { searchParams } = new URL(address);
+  const { searchParams } = new URL(await serviceAddress(address));
   const back = new URL(searchParams.get('redirect_uri') ?? '');
   back.search = new URLSearchParams({ code: 'code', state: searchParams.get('state') ?? '' }).toString();
   return (await fetch(back)).text();
