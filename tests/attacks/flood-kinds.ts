@@ -58,6 +58,12 @@ export const FLOODS: Readonly<Record<string, FloodKind>> = {
   'polling sessions that begin': (place, flood) => several(32, () => asking(place, flood, [`GET ${SOCKET_PATH}?EIO=4&transport=polling`])),
 };
 
+/** They cannot see what became of them: one reads nothing, and the other's bodies wait. The server leaves them unread. */
+export const SEE_NOTHING: ReadonlySet<string> = new Set(['small events, answers not read', 'bodies of 3 MiB by polling']);
+
+/** It is cut only once much waits for it, which on a busy machine takes longer than a flood. */
+export const CUT_LATE: ReadonlySet<string> = new Set(['a long transcript, asked for and not read']);
+
 async function several(count: number, one: () => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, one));
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type AgentSocket, type ProcessRig, processRig, SessionView, says, type TendonProcess, until, within } from '@tendon/testing';
-import { FLOODS, type FloodCounts, type FloodPlace } from './flood-kinds.ts';
+import { CUT_LATE, FLOODS, type FloodCounts, type FloodPlace } from './flood-kinds.ts';
 
 /** What somebody else noticed. Times in milliseconds. */
 interface Latency {
@@ -98,7 +98,7 @@ async function runFlood({ name, seconds, place, measured, pid }: Run): Promise<F
     await within('the flood to begin', once(child, 'message'), 10_000);
     const flooded = await measure(measured, seconds);
     const ended = once(child, 'message') as Promise<[FloodCounts]>;
-    child.send('stop');
+    child.send(CUT_LATE.has(name) ? 'stop when it is cut' : 'stop');
     const [counts] = await within(`the end of the flood of ${name}`, ended, FLOOD_END_LIMIT_MS);
     clearInterval(sampling);
     return { name, quiet, flooded, memory: { before, peak, after: await settled(pid) }, counts };
