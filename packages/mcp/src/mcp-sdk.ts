@@ -168,7 +168,7 @@ async function startFault(error: unknown, { config, signIn }: McpConnectOptions,
   if (config.kind === 'stdio') {
     if (code === 'ENOENT' && config.cwd !== undefined)
       return `neither its folder ${config.cwd} nor its command "${config.command}" may be missing. ${howToInstall(config.command)}`;
-    if (code === 'ENOENT') return `the command "${config.command}" was not found on this machine. ${howToInstall(config.command)}`;
+    if (code === 'ENOENT') return `the command "${config.command}" was not found. ${howToInstall(config.command)}`;
     if (code === 'EACCES') return `the command "${config.command}" may not be run. Make it executable: chmod +x ${config.command}`;
   }
   if (!isUnauthorized(error)) return wordsOf(transport, wordsOfError(error));

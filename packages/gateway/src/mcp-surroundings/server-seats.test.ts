@@ -95,9 +95,9 @@ test('W30, E12: a command or a folder that is missing is named as ever', async (
     },
     { policy: () => ({ version: 1, rules: [], mcp: { '*': { network: 'filtered' } } }) },
   );
-  await bench.logged(/tendon-no-such-command\\" was not found on this machine\. Install/);
+  await bench.logged(/tendon-no-such-command\\" was not found\. Install/);
   await bench.logged(/neither its folder \/tendon\/no\/such\/folder nor its command/);
-  await bench.logged(/uvx\\" was not found on this machine\. Install uv/);
+  await bench.logged(/uvx\\" was not found\. Install uv/);
 });
 
 test('W30: what mcp.json sets for a server does not act on what makes its sandbox', async () => {

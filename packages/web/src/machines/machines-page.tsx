@@ -83,7 +83,7 @@ function MachineCard({ gateway }: { gateway: Gateway }): ReactNode {
         <dt className="text-faint">Tools</dt>
         <dd className="flex flex-wrap gap-1.5">
           {gateway.tools.map((tool) => (
-            <span key={tool.name} className="rounded-md bg-bubble px-1.5 py-0.5 font-mono text-xs" title={tool.effect}>
+            <span key={tool.name} className="rounded-md bg-bubble px-1.5 py-0.5 font-mono text-xs wrap-anywhere" title={tool.effect}>
               {tool.name}
             </span>
           ))}

@@ -53,7 +53,7 @@ function McpServerRow({ server }: { server: McpServerView }): ReactNode {
       {server.tools.length > 0 && (
         <p className="flex flex-wrap gap-1.5">
           {server.tools.map((tool) => (
-            <span key={tool.name} className="max-w-full truncate rounded-md bg-bubble px-1.5 py-0.5 font-mono text-xs" title={tool.title ?? tool.name}>
+            <span key={tool.name} className="max-w-full rounded-md bg-bubble px-1.5 py-0.5 font-mono text-xs wrap-anywhere" title={tool.title ?? tool.name}>
               {tool.name}
             </span>
           ))}
