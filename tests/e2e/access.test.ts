@@ -72,6 +72,34 @@ test('U33: who signs out is told how to come in again', async () => {
   assert.deepEqual(names, []);
 });
 
+test('U39: signing out says what is not sent yet and leaves none of it in the browser, but its colours', async () => {
+  const other = await otherBrowser();
+  await other.message.fill('half a thought');
+  await other.page.evaluate(() => localStorage.setItem('tendon:theme', 'dark'));
+  await other.page.getByRole('complementary').getByRole('button', { name: 'Sign out' }).click();
+  await other.page.getByText('Removes what is not sent yet: 1 draft.').waitFor();
+  rig.allow(/status of 401/);
+  await other.page.getByRole('menuitem', { name: /Sign out of this browser/ }).click();
+  await other.page.getByRole('heading', { name: 'Sign in to Tendon' }).waitFor();
+  await other.page.waitForFunction(() => Object.keys(localStorage).join() === 'tendon:theme');
+});
+
+test('U39: what another person left in a browser is neither shown nor sent', async () => {
+  const device = await rig.device();
+  await device.open();
+  const sessionId = await device.page.evaluate(() => {
+    localStorage.setItem('tendon:person', 'somebody else');
+    localStorage.setItem('tendon:draft:new', 'a secret of theirs');
+    return crypto.randomUUID();
+  });
+  const left = { sessionId, messageId: sessionId, text: 'another secret', createdAt: new Date(0).toISOString(), mode: 'queue', state: 'waiting' };
+  await device.page.evaluate((message) => localStorage.setItem(`tendon.outbox.${message.messageId}`, JSON.stringify(message)), left);
+  await device.open();
+  await device.message.waitFor();
+  assert.equal(await device.message.inputValue(), '');
+  assert.deepEqual(await device.page.evaluate(() => Object.keys(localStorage)), ['tendon:person']);
+});
+
 test('U27, U28: the page of devices and keys fits a phone and has no serious fault', async () => {
   const device = await rig.device({ viewport: PHONE, reducedMotion: 'reduce' });
   await device.open('/access');

@@ -4,6 +4,9 @@ import { AgentClient, sessionTokenSource, webStorageOutbox } from '@tendon/clien
 import { AgentProvider } from '@tendon/client/react';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { callApi } from './access/api.ts';
+import { forgetOthers } from './account/left-behind.ts';
+import type { Me } from './account/use-me.ts';
 import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
 import { ErrorBoundary } from './app/error-boundary.tsx';
@@ -15,6 +18,12 @@ if (!root) throw new Error('index.html has no #root');
 
 const relayKey = new RelayKey({ location, history, storage: localStorage, fetch: (...args) => fetch(...args) });
 const desktopToken = /\bTendonDesktop\//.test(navigator.userAgent) ? sessionTokenSource() : undefined;
+
+// Before the client reads what is to be sent: it would send it as whoever is here now.
+await forgetOthers(localStorage, async () => {
+  const me = await callApi<Me>('GET', '/api/me');
+  return me.ok ? me.data.user.id : undefined;
+});
 
 const client = new AgentClient({
   url: location.origin,

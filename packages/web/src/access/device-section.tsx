@@ -1,5 +1,6 @@
 import { Monitor, Smartphone } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { removedBySignOut, useSignOut } from '../account/use-sign-out.ts';
 import { deviceName } from '../app/device-name.ts';
 import { Asked } from '../connection/asked.tsx';
 import { Button } from '../ui/button.tsx';
@@ -53,12 +54,10 @@ export function DeviceSection(): ReactNode {
 }
 
 function DeviceRow({ device, onEnded }: { device: Device; onEnded: () => void }): ReactNode {
-  const { isBusy, error, run } = useAction(async () => {
-    if (!device.isCurrent) return callApi('DELETE', `/api/devices/${device.id}`);
-    const result = await callApi('POST', '/api/auth/sign-out');
-    if (result.ok) location.assign('/');
-    return result;
-  }, onEnded);
+  const signOut = useSignOut();
+  const endOther = useAction(() => callApi('DELETE', `/api/devices/${device.id}`), onEnded);
+  const { isBusy, error, run } = device.isCurrent ? signOut : endOther;
+  const removed = device.isCurrent ? removedBySignOut() : undefined;
   const isPhone = /iPhone|iPad|Android|Mobile/.test(device.userAgent);
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
@@ -78,6 +77,7 @@ function DeviceRow({ device, onEnded }: { device: Device; onEnded: () => void })
             Ends {day(device.expiresAt)} unless used, {day(device.lastMoment)} at the latest
           </span>
         </p>
+        {removed !== undefined && <p className="text-xs text-muted">Signing out: {removed}</p>}
         {error !== undefined && <Notice>{error}</Notice>}
       </div>
       <Button variant="danger" size="sm" disabled={isBusy} onClick={run}>

@@ -2,7 +2,7 @@ import { useAgentClient, useStore } from '@tendon/client/react';
 import { ArrowUpRight } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { useIsOwner } from '../account/use-is-owner.ts';
+import { useIsOwner } from '../account/use-me.ts';
 import { Composer, type ComposerHandle } from '../composer/composer.tsx';
 import { NEW_SESSION_DRAFT } from '../composer/drafts.ts';
 import { ModelPicker, type Place, PlacePicker } from '../composer/pickers.tsx';

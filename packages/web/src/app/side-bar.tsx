@@ -1,12 +1,14 @@
-import { CircleUser, Cpu, Keyboard, KeyRound, Monitor, Moon, ShieldCheck, Sun, SunMoon, Users } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { CircleUser, Cpu, Keyboard, KeyRound, LogOut, Monitor, Moon, ShieldCheck, Sun, SunMoon, Users } from 'lucide-react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { useIsOwner } from '../account/use-is-owner.ts';
+import { useMe } from '../account/use-me.ts';
+import { removedBySignOut, useSignOut } from '../account/use-sign-out.ts';
 import { ConnectionDot } from '../connection/connection-dot.tsx';
 import { SessionList } from '../sessions/session-list.tsx';
 import { IconButton } from '../ui/button.tsx';
 import { Menu } from '../ui/menu.tsx';
 import { chooseTheme, chosenTheme, type Theme } from './theme.ts';
+import { showToast } from './toasts.tsx';
 
 interface SideBarProps {
   readonly onNavigate: () => void;
@@ -14,6 +16,7 @@ interface SideBarProps {
 }
 
 export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
+  const me = useMe();
   return (
     <div className="flex h-full flex-col">
       <div className="flex h-12 shrink-0 items-center gap-2.5 px-5">
@@ -34,7 +37,7 @@ export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
         <PlaceLink href="/account" onNavigate={onNavigate} icon={<CircleUser />}>
           Account
         </PlaceLink>
-        {useIsOwner() && (
+        {me?.user.role === 'owner' && (
           <>
             <PlaceLink href="/people" onNavigate={onNavigate} icon={<Users />}>
               People
@@ -51,6 +54,7 @@ export function SideBar({ onNavigate, onHelp }: SideBarProps): ReactNode {
               <Keyboard />
             </IconButton>
             <ThemeMenu />
+            {me?.via === 'cookie' && <SignOutMenu />}
           </span>
         </div>
       </div>
@@ -104,4 +108,27 @@ function ThemeMenu(): ReactNode {
       }))}
     />
   );
+}
+
+/** A menu of one entry: a slip of the finger signs nobody out. */
+function SignOutMenu(): ReactNode {
+  const { isBusy, error, run } = useSignOut();
+  useEffect(() => {
+    if (error !== undefined) showToast({ text: error });
+  }, [error]);
+  return (
+    <Menu
+      align="end"
+      trigger={
+        <IconButton label={isBusy ? 'Signing out…' : 'Sign out'}>
+          <LogOut />
+        </IconButton>
+      }
+      entries={[{ kind: 'item', key: 'out', text: 'Sign out of this browser', icon: <LogOut />, hint: <Removed />, onSelect: run }]}
+    />
+  );
+}
+
+function Removed(): ReactNode {
+  return removedBySignOut();
 }

@@ -8,7 +8,8 @@ export type MenuEntry =
       readonly key: string;
       readonly text: string;
       readonly icon?: ReactNode;
-      readonly hint?: string | undefined;
+      /** A component of its own is asked anew each time the menu opens. */
+      readonly hint?: ReactNode;
       readonly isChosen?: boolean;
       readonly isDangerous?: boolean;
       readonly isDisabled?: boolean;

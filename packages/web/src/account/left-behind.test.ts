@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { forgetOthers, forgetPerson, leftBehind, type PersonStorage } from './left-behind.ts';
+
+function storageWith(entries: Record<string, string>): PersonStorage & { keys(): string[] } {
+  const map = new Map(Object.entries(entries));
+  return {
+    get length() {
+      return map.size;
+    },
+    key: (index) => [...map.keys()][index] ?? null,
+    getItem: (key) => map.get(key) ?? null,
+    setItem: (key, value) => void map.set(key, value),
+    removeItem: (key) => void map.delete(key),
+    keys: () => [...map.keys()].sort(),
+  };
+}
+
+const OF_THE_BROWSER = { 'tendon-relay-key': 'k', 'tendon:theme': 'dark' };
+const TYPED = { 'tendon:draft:new': 'half', 'tendon:draft:s1': 'a thought', 'tendon.outbox.m1': '{}' };
+
+test('U39: what a person typed is counted and removed, what is the browser’s stays', () => {
+  const storage = storageWith({ ...OF_THE_BROWSER, ...TYPED, 'tendon:person': 'ada' });
+  assert.deepEqual(leftBehind(storage), { drafts: 2, unsent: 1 });
+  forgetPerson(storage);
+  assert.deepEqual(storage.keys(), Object.keys(OF_THE_BROWSER));
+});
+
+for (const [what, before, here, after] of [
+  ['the same person finds theirs', { ...TYPED, 'tendon:person': 'ada' }, 'ada', [...Object.keys(TYPED), 'tendon:person']],
+  ['another person finds nothing', { ...TYPED, 'tendon:person': 'ada' }, 'bob', ['tendon:person']],
+  ['where nobody can say who is here, all stays', { ...TYPED, 'tendon:person': 'ada' }, undefined, [...Object.keys(TYPED), 'tendon:person']],
+  ['what an older page kept is taken for that of who is here', TYPED, 'bob', [...Object.keys(TYPED), 'tendon:person']],
+] as const) {
+  test(`U39: ${what}`, async () => {
+    const storage = storageWith(before);
+    await forgetOthers(storage, async () => here);
+    await new Promise(setImmediate);
+    assert.deepEqual(storage.keys(), [...after].sort());
+  });
+}
+
+test('U39: a page with nothing of anybody does not wait to know who is here, and knows it later', async () => {
+  const storage = storageWith({ 'tendon:person': 'ada' });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  await forgetOthers(storage, () => promise);
+  resolve('bob');
+  await new Promise(setImmediate);
+  assert.equal(storage.getItem('tendon:person'), 'bob');
+});
+
+test('U39: a storage that is switched off, and a server that does not answer, stop no page', async () => {
+  const off = storageWith({});
+  off.getItem = () => {
+    throw new Error('denied');
+  };
+  await forgetOthers(off, async () => 'ada');
+  const storage = storageWith({ ...TYPED, 'tendon:person': 'ada' });
+  await forgetOthers(storage, () => Promise.reject(new Error('gone')));
+  assert.deepEqual(leftBehind(storage), { drafts: 2, unsent: 1 });
+});
