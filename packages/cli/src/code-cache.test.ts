@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { startServerDouble, startTendon, temporaryFolder } from '@tendon/testing';
 import { cliRig } from './cli-rig.ts';
+import { GATEWAY_NODE_FLAGS } from './gateway-child.ts';
 
 /** Writes down at the end of the process which files it has loaded, and what of Node itself. */
 const LISTING = `data:text/javascript,${encodeURIComponent(`
@@ -47,6 +48,17 @@ test('O21: the second start strips no types, and a gateway that waits has loaded
     second.modules.filter((url) => heavy.test(url) || languages.test(url)),
     [],
   );
+});
+
+test('O21: a gateway that is started without the flags of one has them all the same, as the same process', async () => {
+  await using folder = await temporaryFolder();
+  await using double = await startServerDouble();
+  const env = { TENDON_HOME: join(folder.path, 'home'), TENDON_API_KEY: 'a key of the test' };
+  await using gateway = await startTendon({ args: ['gateway', '--server', double.url, '--workspace', folder.path], env, scratch: folder.path });
+  await double.until(() => double.hellos[0]);
+  const words = (await readFile(`/proc/${gateway.pid}/cmdline`, 'utf8')).split('\0');
+  for (const flag of GATEWAY_NODE_FLAGS) assert.equal(words.filter((word) => word === flag).length, 1, words.join(' '));
+  assert.equal((await gateway.end('SIGTERM')).code, 0);
 });
 
 test('O21: code that another user could have put there is not run: a cache that is open, a link, an open home', async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { childMessageSchema, type ParentMessage } from './gateway-messages.ts';
+import gatewayNodeFlags from './gateway-node-flags.json' with { type: 'json' };
 
 /**
  * Keeps one `tendon gateway` process running beside the server:
@@ -31,7 +32,7 @@ const END_LIMIT_MS = 5_000;
  * V8 lets what is young grow to 16 MB twice while a gateway starts, and gives none of it back to a process that then only waits: 14 MB of
  * 103. A gateway moves bytes and makes little garbage: calls cost the same with a small one (docs/performance.md).
  */
-export const GATEWAY_NODE_FLAGS = ['--max-semi-space-size=1'] as const;
+export const GATEWAY_NODE_FLAGS: readonly string[] = gatewayNodeFlags;
 
 export class GatewayChild {
   readonly #options: GatewayChildOptions;

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, statSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import gatewayNodeFlags from './gateway-node-flags.json' with { type: 'json' };
 
 /*
  * The one file in JavaScript: before the cache is on, types are stripped by a WebAssembly module that takes 17 MB and is never given back.
@@ -35,6 +36,18 @@ function enableCodeCache(words) {
   } catch {}
 }
 
+/**
+ * What V8 takes only at the start of a process (`GATEWAY_NODE_FLAGS` says what for): a machine's hands that were started without become, as the
+ * same process, ones that have them. Where a process cannot become another (Windows), they do without.
+ */
+function beginAgainWithFlags(words) {
+  const missing = gatewayNodeFlags.filter((flag) => !process.execArgv.includes(flag));
+  if (missing.length === 0 || (words[0] !== 'gateway' && words[0] !== 'desktop')) return;
+  if (process.platform === 'win32' || process.execve === undefined || process.connected) return;
+  process.execve(process.execPath, [process.execPath, ...process.execArgv, ...missing, ...process.argv.slice(1)], process.env);
+}
+
+beginAgainWithFlags(process.argv.slice(2));
 enableCodeCache(process.argv.slice(2));
 const { installQuickImports } = await import('./quick-imports.ts');
 installQuickImports();
