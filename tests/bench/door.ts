@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { AgentSocket } from '@tendon/testing';
 import { type Figure, figure } from './figures.ts';
 
-/** What the door may add to a handshake, in milliseconds. */
-const BUDGET_MS = 5;
+/** What the door may add, in milliseconds. */
+const BUDGET_MS = { handshake: 5, event: 0.1 };
+/** As many as one connection may ask in a second (T10) are far from asked: nothing waits for its limit. */
+const BLOCK = { events: 20, pauseMs: 450 };
 
-/** What one handshake takes longer than the bare one beside it. A pause of the machine that meets one of the two is in it, whichever it meets. */
+/** What one handshake, or event, takes longer than the bare one beside it. A pause of the machine that meets one of the two is in it, whichever it meets. */
 interface Added {
   readonly ms: Figure;
   /** Between these lies the median, in 19 of 20 such runs. */
@@ -37,10 +40,37 @@ export async function handshakes(
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
-  return { handshakeMs: figure(ours), bareHandshakeMs: figure(bare), doorAdds: added(ours.map((ms, round) => ms - (bare[round] ?? Number.NaN))) };
+  return { handshakeMs: figure(ours), bareHandshakeMs: figure(bare), doorAdds: added(ours, bare, BUDGET_MS.handshake) };
 }
 
-function added(differences: readonly number[]): Added {
+/**
+ * What it costs to be read, judged and answered: a request of which nothing follows, from sending to its answer, one after the other; and the
+ * same at the bare server, in turns. Each value is the mean of a block, since a clock's tick and a turn of the loop are as long as what is measured.
+ */
+export async function events(
+  at: { readonly url: string; readonly key: string },
+  bareUrl: string,
+  rounds: number,
+): Promise<{ eventMs: Figure; bareEventMs: Figure; doorAddsPerEvent: Added }> {
+  const pair = [await AgentSocket.connect(at), await AgentSocket.connect({ url: bareUrl })] as const;
+  const taken: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round += 1) {
+    for (const index of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) taken[index].push(await blockMs(pair[index]));
+    await new Promise((resolve) => setTimeout(resolve, BLOCK.pauseMs));
+  }
+  for (const socket of pair) socket.close();
+  const [ours, bare] = taken;
+  return { eventMs: figure(ours), bareEventMs: figure(bare), doorAddsPerEvent: added(ours, bare, BUDGET_MS.event) };
+}
+
+async function blockMs(socket: AgentSocket): Promise<number> {
+  const begun = performance.now();
+  for (let index = 0; index < BLOCK.events; index += 1) await socket.ask('session:detach', { sessionId: randomUUID() });
+  return (performance.now() - begun) / BLOCK.events;
+}
+
+function added(ours: readonly number[], bare: readonly number[], budgetMs: number): Added {
+  const differences = ours.map((ms, round) => ms - (bare[round] ?? Number.NaN));
   const sorted = differences.toSorted((a, b) => a - b);
   const n = sorted.length;
   // By ranks (binomial, normal approximation): nothing is presumed about how the differences are spread.
@@ -50,7 +80,7 @@ function added(differences: readonly number[]): Added {
   return {
     ms: figure(sorted),
     medianFromTo: [at(Math.floor(n / 2 - half)), at(Math.ceil(n / 2 + half))],
-    overBudget: share((ms) => ms > BUDGET_MS),
-    underBudget: share((ms) => ms < -BUDGET_MS),
+    overBudget: share((ms) => ms > budgetMs),
+    underBudget: share((ms) => ms < -budgetMs),
   };
 }

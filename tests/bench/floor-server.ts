@@ -10,8 +10,10 @@ const http = createServer();
 const io = new Server(http, { perMessageDeflate: false, serveClient: false });
 let gateway: Socket | undefined;
 
-// For whoever only wants to be let in.
-io.of('/agent').on('connection', () => undefined);
+// For whoever only wants to be let in, and answered.
+io.of('/agent').on('connection', (socket) => {
+  socket.on('session:detach', (_payload: unknown, acknowledge: (answer: object) => void) => acknowledge({ ok: true, data: {} }));
+});
 io.on('connection', (socket) => {
   if (socket.handshake.auth['gateway'] === true) gateway = socket;
   socket.on('prompt', (text: string, acknowledge: () => void) => {

@@ -18,7 +18,7 @@ import {
   untilEnded,
 } from '@tendon/testing';
 import { simulate } from '../simulation/simulate.ts';
-import { handshakes } from './door.ts';
+import { events, handshakes } from './door.ts';
 import { type Figure, figure, residentMegabytes } from './figures.ts';
 import { startFloor } from './floor-target.ts';
 import { relayRoundTrips } from './relay.ts';
@@ -190,7 +190,8 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   // Below what one connection may ask in a second (T10): nothing of it waits for its limit.
   const relay = await relayRoundTrips(options, 100);
   say('the door');
-  const door = await handshakes(options, await startFloor(rig.model.url, options.stack), isQuick ? 20 : 300);
+  const bareUrl = await startFloor(rig.model.url, options.stack);
+  const door = { ...(await handshakes(options, bareUrl, isQuick ? 20 : 300)), ...(await events(options, bareUrl, isQuick ? 10 : 60)) };
   say('takeovers');
   const takeoverMs: Record<string, Figure> = {};
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
