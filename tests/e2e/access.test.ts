@@ -77,7 +77,7 @@ test('U39: signing out says what is not sent yet and leaves none of it in the br
   await other.message.fill('half a thought');
   await other.page.evaluate(() => localStorage.setItem('tendon:theme', 'dark'));
   await other.page.getByRole('complementary').getByRole('button', { name: 'Sign out' }).click();
-  await other.page.getByText('Removes what is not sent yet: 1 draft.').waitFor();
+  await other.page.getByText('It removes what is not sent yet: 1 draft.').waitFor();
   rig.allow(/status of 401/);
   await other.page.getByRole('menuitem', { name: /Sign out of this browser/ }).click();
   await other.page.getByRole('heading', { name: 'Sign in to Tendon' }).waitFor();

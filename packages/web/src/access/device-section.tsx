@@ -77,7 +77,7 @@ function DeviceRow({ device, onEnded }: { device: Device; onEnded: () => void })
             Ends {day(device.expiresAt)} unless used, {day(device.lastMoment)} at the latest
           </span>
         </p>
-        {removed !== undefined && <p className="text-xs text-muted">Signing out: {removed}</p>}
+        {removed !== undefined && <p className="text-xs text-muted">Signing out {removed}</p>}
         {error !== undefined && <Notice>{error}</Notice>}
       </div>
       <Button variant="danger" size="sm" disabled={isBusy} onClick={run}>

@@ -14,9 +14,9 @@ export function useSignOut(): { readonly isBusy: boolean; readonly error: string
   );
 }
 
-/** What signing out removes, to be said before; undefined when it is nothing. */
+/** What signing out removes, to be said before, as the rest of a sentence; undefined when it is nothing. */
 export function removedBySignOut(): string | undefined {
   const { drafts, unsent } = leftBehind(localStorage);
   const parts = [...(unsent > 0 ? [plural(unsent, 'message')] : []), ...(drafts > 0 ? [plural(drafts, 'draft')] : [])];
-  return parts.length === 0 ? undefined : `Removes what is not sent yet: ${parts.join(' and ')}.`;
+  return parts.length === 0 ? undefined : `removes what is not sent yet: ${parts.join(' and ')}.`;
 }

@@ -130,5 +130,6 @@ function SignOutMenu(): ReactNode {
 }
 
 function Removed(): ReactNode {
-  return removedBySignOut();
+  const removed = removedBySignOut();
+  return removed === undefined ? null : `It ${removed}`;
 }
