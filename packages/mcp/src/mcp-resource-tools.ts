@@ -17,13 +17,17 @@ interface ResourceTool {
   readonly resultOf: typeof listResultOf;
 }
 
+function page(method: 'resources/list' | 'prompts/list'): (input: { readonly cursor?: string }) => McpAsk {
+  return (input) => ({ method, params: input.cursor === undefined ? {} : { cursor: input.cursor } });
+}
+
 /** What servers offer besides tools. It is asked about like a tool of theirs: a server does what it likes when something is read. */
 const RESOURCE_TOOLS: Readonly<Record<string, ResourceTool>> = {
   list_resources: {
     description: 'List the resources (files, records, pages) that an MCP server offers to be read.',
     ability: 'resources',
     input: z.object({ server, cursor }),
-    ask: (input: { cursor?: string }) => ({ method: 'resources/list', params: input.cursor === undefined ? {} : { cursor: input.cursor } }),
+    ask: page('resources/list'),
     resultOf: listResultOf,
   },
   read_resource: {
@@ -37,7 +41,7 @@ const RESOURCE_TOOLS: Readonly<Record<string, ResourceTool>> = {
     description: 'List the prompts (prepared texts with arguments) that an MCP server offers.',
     ability: 'prompts',
     input: z.object({ server, cursor }),
-    ask: (input: { cursor?: string }) => ({ method: 'prompts/list', params: input.cursor === undefined ? {} : { cursor: input.cursor } }),
+    ask: page('prompts/list'),
     resultOf: listResultOf,
   },
   get_prompt: {
