@@ -8,6 +8,7 @@ import { within } from './time-limit.ts';
  *
  *   frame ──cannot be seen──► left out      ──address refused──► named, unread      ──does not answer──► named, unread
  *                                   └──seen──► its address judged ──allowed──► its text, its links, then its own frames
+ *                                                     └──elsewhere by now──► named, unread
  */
 
 const MAX_FRAMES = 50;
@@ -56,11 +57,19 @@ export async function readFrames(root: ElementHandle, options: ReadOptions): Pro
 async function readInside(root: ElementHandle, reading: Reading, depth: number): Promise<void> {
   // As playwright sees it: with what stands in shadow trees, in the order of the document, and without what has no size.
   const holders = await answered(root.$$(':is(iframe, frame, object, embed):visible'), reading);
-  for (const holder of holders ?? []) {
-    const frame = await answered(holder.contentFrame(), reading);
-    if (frame && !hasEnded(reading, depth)) await readFrame({ frame, holder, depth }, reading);
+  if (!holders) return leaveOut(reading, depth);
+  for (const holder of holders) {
+    // Null: it holds no frame. Once enough has been read, nobody is asked any more.
+    const frame = reading.rest === undefined ? await answered(holder.contentFrame(), reading) : null;
+    if (frame === undefined) leaveOut(reading, depth);
+    else if (frame && !hasEnded(reading, depth)) await readFrame({ frame, holder, depth }, reading);
     void holder.dispose().catch(() => undefined);
   }
+}
+
+/** Frames that may be there, of which nobody has told in time. */
+function leaveOut(reading: Reading, depth: number): void {
+  if (!hasEnded(reading, depth)) reading.frames.push({ kind: 'unread', url: '', why: 'What holds it does not answer: it is busy, or has very many parts.' });
 }
 
 /** Whether enough has been read; what was left out is said. */
@@ -87,6 +96,9 @@ async function readFrame({ frame, holder, depth }: Held, reading: Reading): Prom
     reading,
   );
   const root = found?.asElement();
+  // What has been judged and is named must be what is read. From here on it is: what this document holds is gone with it.
+  if (!isSamePlace(frame.url(), url))
+    return void reading.frames.push({ kind: 'unread', url, why: 'It went to another address meanwhile: browser_extract again shows it.' });
   const said =
     root &&
     (await answered(
@@ -97,6 +109,12 @@ async function readFrame({ frame, holder, depth }: Held, reading: Reading): Prom
   reading.frames.push({ kind: 'read', url, ...said });
   reading.units += said.text.length;
   await readInside(root, reading, depth + 1);
+}
+
+/** A page may change what follows its host by itself, without another document. */
+function isSamePlace(now: string, judged: string): boolean {
+  const [a, b] = [targetOf(now), targetOf(judged)];
+  return a && b ? a.host === b.host && a.port === b.port : now === judged;
 }
 
 async function wanted(holder: ElementHandle, reading: Reading): Promise<string> {
