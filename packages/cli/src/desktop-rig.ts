@@ -12,6 +12,8 @@ export interface DesktopRig extends AsyncDisposable {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly key: string;
+  /** The program that stands for one. */
+  readonly browser: string;
   /** How its windows were started, one argument a line. Resolves as soon as there is one. */
   started(): Promise<string>;
   /** The process ids of the windows that are open. */
@@ -25,8 +27,9 @@ function fileOf(path: string): Promise<string> {
 
 export const readJson = async <T>(path: string): Promise<T> => JSON.parse(await fileOf(path)) as T;
 
-/** The browser is a program that writes down how it was started and stays, as a window would; `stays` is for how long, which nobody else would choose. */
-export async function desktopRig(stays: string): Promise<DesktopRig> {
+/** The browser is a program that writes down how it was started and stays, as a window would; `seconds` is for how long, which nobody else would choose. */
+export async function desktopRig(seconds: number): Promise<DesktopRig> {
+  const stays = `${seconds}.${process.pid}`;
   const [there, here] = [await cliRig(), await cliRig()];
   const serverReady = join(there.workspace, 'ready.json');
   there.run(['server', '--port', '0', '--ready-file', serverReady], { TENDON_MODEL: 'demo' });
@@ -35,17 +38,20 @@ export async function desktopRig(stays: string): Promise<DesktopRig> {
   const programs = join(here.workspace, 'programs');
   const started = join(here.workspace, 'started');
   await mkdir(programs);
-  await writeFile(join(programs, 'chromium'), `#!/bin/sh\nprintf '%s\\n' "$@" >> "${started}"\nexec sleep ${stays}\n`);
-  await chmod(join(programs, 'chromium'), 0o755);
+  const browser = join(programs, 'chromium');
+  await writeFile(browser, `#!/bin/sh\nprintf '%s\\n' "$@" >> "${started}"\nexec sleep ${stays}\n`);
+  await chmod(browser, 0o755);
   return {
     here,
     key,
+    browser,
     args: ['--server', url, '--name', 'office'],
     env: { TENDON_API_KEY: key, TENDON_RELAY_PORT: '0', PATH: `${programs}:${process.env['PATH']}` },
     started: () => fileOf(started),
     windows: () => processesWith(stays).map(({ pid }) => pid),
     async [Symbol.asyncDispose]() {
       await here[Symbol.asyncDispose]();
+      for (const { pid } of processesWith(stays)) process.kill(pid, 'SIGKILL');
       await there[Symbol.asyncDispose]();
     },
   };

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import type { RelayHandle } from '@tendon/gateway/relay';
 import { openAppWindow } from './app-window.ts';
@@ -18,14 +19,19 @@ export interface DesktopWindowOptions {
  * The page of this machine, in a window of its own.
  *
  *   closed ──open──► open ──the person closes it──► closed, and the terminal says how to open it again
+ *     └── no such program ──► closed, and the terminal shows a link
  */
 export class DesktopWindow {
   readonly #options: DesktopWindowOptions;
-  #isOpen = false;
+  /** Mostly one: a browser that runs already takes a second page over, and the process that brought it ends. */
+  readonly #processes = new Set<ChildProcess>();
   #waitsForEnter = false;
 
   constructor(options: DesktopWindowOptions) {
     this.#options = options;
+    options.running.add(async () => {
+      for (const process of this.#processes) process.kill('SIGTERM');
+    });
   }
 
   /** One that is open gets a second window beside it, of the same browser: nothing tells that one to come to the front. Never rejects. */
@@ -40,16 +46,21 @@ export class DesktopWindow {
     } catch (error) {
       return giveUp(error as Error);
     }
+    if (running.isStopping) return;
     const window = openAppWindow({ browser, url: relay.signInLink(path), profile });
-    window.once('error', giveUp);
-    if (this.#isOpen) return;
-    this.#isOpen = true;
-    running.add(async () => void (this.#isOpen && window.kill('SIGTERM')));
-    window.once('exit', () => this.#closed());
+    this.#processes.add(window);
+    // Of one that was not started there is no end.
+    window.once('error', (error) => {
+      this.#processes.delete(window);
+      giveUp(error);
+    });
+    window.once('exit', () => {
+      this.#processes.delete(window);
+      if (this.#processes.size === 0 && !running.isStopping) this.#closed();
+    });
   }
 
   #closed(): void {
-    this.#isOpen = false;
     const ways = [...(this.#options.isInTray() ? ['choose Tendon in the tray'] : []), ...(process.stdin.isTTY ? ['press Enter'] : [])];
     const again = ways.length > 0 ? ` To open it again, ${ways.join(' or ')}.` : '';
     note(`The window is closed; this machine stays connected.${again}${process.stdin.isTTY ? ' Ctrl+C ends it.' : ''}`);

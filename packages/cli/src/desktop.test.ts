@@ -7,7 +7,7 @@ import { desktopRig, readJson } from './desktop-rig.ts';
 
 /* `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. A real window is opened by hand (docs/decisions/0016). */
 
-const rig = await desktopRig('3217.25');
+const rig = await desktopRig(3217);
 after(() => rig[Symbol.asyncDispose]());
 const { here, args, env, key, windows } = rig;
 

@@ -22,6 +22,10 @@ export class RunningParts {
     process.on('SIGINT', options.ignoreInterrupt ? () => undefined : onSignal);
   }
 
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** Registers how to end a part that has just started. One that comes up while stopping is ended at once. */
   add(close: () => Promise<void>): void {
     if (this.#isStopping) void close().catch(reportUnclean);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { until, within } from '@tendon/testing';
 import { desktopRig } from '../desktop-rig.ts';
 import { busRig, PanelRig } from './tray-rig.ts';
 
-const rig = await desktopRig('3218.25');
+const rig = await desktopRig(3218);
 after(() => rig[Symbol.asyncDispose]());
 
 const soon = (what: string, check: () => boolean): Promise<true> => until({ what, pollMs: 20, deadlineMs: 20_000, check: () => check() || undefined });
@@ -27,6 +28,33 @@ test('O20: desktop is in the tray: a window that was closed is opened again from
   await panel.choose('Quit');
   assert.equal((await within('it to end', run.done, 15_000)).code, 0);
   await soon('the window to be gone', () => rig.windows().length === 0);
+  panel.close();
+});
+
+test('O17, O20: two windows are one that is open: both end with the command, and a browser that is gone for a while is not one', async () => {
+  await using bus = await busRig();
+  const panel = await PanelRig.start(bus.address);
+  const run = rig.here.run(['desktop', ...rig.args], { ...rig.env, DBUS_SESSION_BUS_ADDRESS: bus.address });
+  await soon('an icon and a window', () => panel.icons.length === 1 && rig.windows().length === 1);
+  const [first] = rig.windows();
+  await panel.choose('Open Tendon');
+  await soon('another window', () => rig.windows().length === 2);
+  process.kill(Number(first), 'SIGTERM');
+  await soon('the first window to be gone', () => rig.windows().length === 1);
+  await rename(rig.browser, `${rig.browser}.away`);
+  await panel.choose('Open Tendon');
+  await run.said(/The window could not be opened \(spawn .* ENOENT\)/);
+  process.kill(Number(rig.windows()[0]), 'SIGTERM');
+  await run.said(/The window is closed;/);
+  await panel.choose('Open Tendon');
+  await rename(`${rig.browser}.away`, rig.browser);
+  await panel.choose('Open Tendon');
+  await soon('a window again', () => rig.windows().length === 1);
+  await panel.choose('Quit');
+  const { code, stdout, stderr } = await within('it to end', run.done, 15_000);
+  assert.equal(code, 0);
+  await soon('the window to be gone', () => rig.windows().length === 0);
+  assert.equal((stdout + stderr).match(/The window is closed;/g)?.length, 1, 'while one is open it is not said that it is closed');
   panel.close();
 });
 

@@ -19,7 +19,9 @@ export async function showInTray({ handle, serverUrl, running, open }: DesktopTr
   const faceOf = (state: LinkState): TrayFace => ({ words: wordsOf(state, serverUrl), isConnected: state.kind === 'online' });
   try {
     const { openTray } = await import('./tray.ts');
-    const tray = await openTray({ address, face: faceOf(handle.state), open, quit: () => running.exit(0) });
+    // The panel has its answer first: the end begins with leaving the bus.
+    const quit = (): void => void setImmediate(() => running.exit(0));
+    const tray = await openTray({ address, face: faceOf(handle.state), open, quit });
     const stop = handle.subscribe((state) => tray.show(faceOf(state)));
     running.add(async () => {
       stop();
