@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -86,13 +87,27 @@ test('O21: code that another user could have put there is not run: a cache that 
   assert.deepEqual(await readdir(other.workspace), []);
 });
 
-test('O21: a home that is named on the command line has the cache; who only asks for help makes none', async () => {
+test('O21: a home that is named on the command line has the cache; who only asks for help, or mistypes, makes none', async () => {
   await using rig = await cliRig();
-  for (const words of [['--help'], ['--version'], ['start', '--help'], []]) await rig.run(words).done;
+  for (const words of [['--help'], ['--version'], ['start', '--help'], ['help', 'start'], ['strat'], []]) await rig.run(words).done;
   await assert.rejects(stat(rig.home), { code: 'ENOENT' });
   const named = join(rig.workspace, 'named');
   for (const flag of [['--home', named], [`--home=${named}`]])
     await rig.run(['key', 'list', '--server', 'http://127.0.0.1:1', ...flag], { TENDON_API_KEY: 'k' }).done;
   assert.equal((await readdir(join(named, 'code-cache'))).length, 1);
   await assert.rejects(stat(rig.home), { code: 'ENOENT' });
+});
+
+test('O21: every command has the cache, and one that cannot know its home is told so in one line', async (context) => {
+  await using rig = await cliRig();
+  const { stdout } = await rig.run(['--help']).done;
+  const commands = [...stdout.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name).filter((name) => name !== 'help');
+  const files = (await readdir(join(import.meta.dirname, 'commands'))).map((name) => name.replace(/\.ts$/, ''));
+  assert.deepEqual(commands.toSorted(), files.toSorted());
+  // A user whom the machine does not know, without HOME, as in a container. Only root can become one.
+  const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : undefined;
+  if (!user) return context.diagnostic('not tried as a user whom the machine does not know: only root can become one');
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'main.js'), 'doctor'], { ...user, env: {}, encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr, /^error: [^\n]*homedir[^\n]*\n$/);
 });

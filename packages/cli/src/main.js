@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -20,17 +20,21 @@ function homeOf(words) {
   return resolve((at >= 0 && flag) || process.env.TENDON_HOME || join(homedir(), '.tendon'));
 }
 
+/** Whoever mistypes one, or asks for help, has no home made. */
+function isCommand(word = '') {
+  return /^[a-z-]+$/.test(word) && existsSync(join(import.meta.dirname, 'commands', `${word}.ts`));
+}
+
 function isOursAlone({ uid, mode }) {
   return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
 }
 
 /** Nothing depends on it: where there can be no home that is ours alone, everything is loaded as ever, and the command says what is wrong. */
 function enableCodeCache(words) {
-  const isOnlyAsking = !/^[a-z]/.test(words[0] ?? '-') || words.includes('--help') || words.includes('-h');
-  if (isOnlyAsking) return;
-  const home = homeOf(words);
-  const folder = join(home, 'code-cache');
+  if (!isCommand(words[0]) || words.includes('--help') || words.includes('-h')) return;
   try {
+    const home = homeOf(words);
+    const folder = join(home, 'code-cache');
     mkdirSync(folder, { mode: 0o700, recursive: true });
     if (isOursAlone(statSync(home)) && isOursAlone(lstatSync(folder))) enableCompileCache(folder);
   } catch {}
