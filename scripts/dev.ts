@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
  * sources change; the page is built again, so a reload shows it. Ctrl+C ends both.
  */
 const root = join(import.meta.dirname, '..');
-const watched = ['protocol', 'system', 'mcp', 'server', 'gateway', 'cli'].map((name) => `--watch-path=packages/${name}/src`);
+const watched = ['protocol', 'system', 'network', 'mcp', 'server', 'gateway', 'cli'].map((name) => `--watch-path=packages/${name}/src`);
 const env = { TENDON_HOME: join(root, '.dev'), TENDON_AUTH: 'disabled', ...process.env };
 
 const web = join(root, 'packages/web');
