@@ -21,8 +21,7 @@ for (const [name, options] of [
     const faults: string[] = [];
     for (const path of PAGES) {
       await device.open(path);
-      await device.page.getByRole('main').waitFor();
-      await eventually(async () => assert.equal(await device.page.getByText('Loading…').count(), 0));
+      await isLoaded(device.page);
       faults.push(...(await seriousFaults(device.page, path)));
       await device.assertNoSidewaysScroll();
     }
@@ -38,10 +37,19 @@ test('U26, U28: the page for a link that works no more has no accessibility faul
   assert.deepEqual(await seriousFaults(page, 'a used link'), []);
 });
 
+/** A page that is there as a whole. */
+async function isLoaded(page: Page): Promise<void> {
+  await page.getByRole('main').waitFor();
+  await eventually(async () => assert.equal(await page.getByText('Loading…').count(), 0));
+}
+
+/** So many can be focused on any page: the links beside it. */
+const FEWEST = 6;
+
 /** Walks on with the Tab key until it has come around; answers what can be focused without anything changing its look. */
 async function unseenFocus(page: Page, where: string): Promise<string[]> {
   const unseen: string[] = [];
-  for (;;) {
+  for (let walked = 0; ; walked += 1) {
     await page.keyboard.press('Tab');
     const found = await page.evaluate(() => {
       const element = document.activeElement;
@@ -61,7 +69,10 @@ async function unseenFocus(page: Page, where: string): Promise<string[]> {
       element.focus({ preventScroll: true });
       return focused === resting ? element.outerHTML.slice(0, 160) : 'seen';
     });
-    if (found === 'end') return unseen;
+    if (found === 'end') {
+      assert.ok(walked >= FEWEST, `the walk ended at once at ${where}, after ${walked}`);
+      return unseen;
+    }
     if (found !== 'seen') unseen.push(`${where}: ${found}`);
   }
 }
@@ -77,7 +88,7 @@ test('U24, U28: wherever the Tab key leads the focus is seen', async () => {
   const unseen = await unseenFocus(device.page, 'a session');
   for (const path of PAGES) {
     await device.open(path);
-    await device.page.getByRole('main').waitFor();
+    await isLoaded(device.page);
     unseen.push(...(await unseenFocus(device.page, path)));
   }
   assert.deepEqual(unseen, []);
