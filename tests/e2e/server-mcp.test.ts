@@ -23,7 +23,7 @@ test('E27: the page of machines shows which MCP servers run on the server, which
   const device = await rig.device({ viewport: PHONE, colorScheme: 'dark' });
   await device.open('/machines');
   const card = device.page.getByRole('region', { name: 'On the server' });
-  await device.page.getByText('this computer').or(device.page.getByText('Connected')).first().waitFor();
+  await device.page.getByText('Online', { exact: true }).waitFor();
   assert.equal(await card.count(), 0);
   await write({ docs, gone: { command: '/nowhere/uvx' } });
   await card.getByText('server_mcp__docs__work').waitFor();

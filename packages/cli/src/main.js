@@ -34,6 +34,8 @@ function enableCodeCache(words) {
   if (!isCommand(words[0]) || words.includes('--help') || words.includes('-h')) return;
   try {
     const home = homeOf(words);
+    // A child comes after whoever made the home: where it is gone, so is its owner.
+    if (process.connected && !existsSync(home)) return;
     const folder = join(home, 'code-cache');
     mkdirSync(folder, { mode: 0o700, recursive: true });
     if (isOursAlone(statSync(home)) && isOursAlone(lstatSync(folder))) enableCompileCache(folder);

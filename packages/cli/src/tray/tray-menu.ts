@@ -62,7 +62,8 @@ export class TrayMenu extends BusObject {
   }
 
   GetProperty(id: number, name: string): Variant {
-    return this.#properties(id)[name] ?? new Variant('s', '');
+    const known = this.#properties(id);
+    return (Object.hasOwn(known, name) ? known[name] : undefined) ?? new Variant('s', '');
   }
 
   /** The rest of an event, its data and its time, says nothing of a click. */
