@@ -59,10 +59,11 @@ export interface DoorAndAuth {
 /** Who sent this request, or the answer that refuses it. */
 export async function identify(context: RouteContext, { auth, door, pace }: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
   const { incoming } = context.env;
-  const admission = pace.take(incoming.headers);
+  const token = bearer(incoming);
+  const admission = pace.take({ token, cookie: incoming.headers.cookie });
   if (!admission.ok) return tooMany(context, admission.retryAfterMs);
   const decision = await auth.authenticate({
-    token: bearer(incoming),
+    token,
     headers: incoming.headers,
     address: door.addressOf(incoming),
     namespace: 'http',

@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
 import { type Admission, AttemptLimiter } from '../auth/attempt-limiter.ts';
 
 const CAPACITY = 400;
 const REFILL_MS = 10;
+const SESSION_COOKIE = /^(?:__Secure-)?tendon-\d+\.session_token=(.*)$/;
+
+export interface Offered {
+  /** Of an `Authorization: Bearer` header. */
+  readonly token: string | undefined;
+  /** The whole header. */
+  readonly cookie: string | undefined;
+}
 
 /** How fast one credential may ask, from however many addresses (rule H31). It is not looked up for that: a wrong one has the same pace. */
 export class CredentialPace {
@@ -14,9 +21,27 @@ export class CredentialPace {
     this.#limiter = new AttemptLimiter({ capacity: CAPACITY, refillMs: REFILL_MS, now });
   }
 
-  take({ authorization, cookie }: IncomingHttpHeaders): Admission {
-    const credential = authorization ?? cookie;
-    if (credential === undefined) return { ok: true };
-    return this.#limiter.take('credential', createHash('sha256').update(credential).digest('base64url'));
+  take({ token, cookie = '' }: Offered): Admission {
+    const refused = (token === undefined ? sessionsIn(cookie) : [token])
+      .map((credential) => this.#limiter.take('credential', createHash('sha256').update(credential).digest('base64url')))
+      .find(({ ok }) => !ok);
+    return refused ?? { ok: true };
+  }
+}
+
+/**
+ * The sessions that a cookie header names. Nothing else in it counts, nor how a value is written: who varies that would be another each time; and
+ * what a proxy in front adds to everybody's requests would make them all one.
+ */
+function sessionsIn(cookie: string): string[] {
+  const values = cookie.split(';').flatMap((pair) => SESSION_COOKIE.exec(pair.trim())?.[1] ?? []);
+  return [...new Set(values.map((value) => decoded(value).replace(/^"/, '').split('.', 1)[0] ?? ''))];
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
   }
 }

@@ -51,3 +51,22 @@ test('H31: a credential that asks too often is told to wait and is not looked up
   clock.ms += 10;
   assert.deepEqual([(await askWith(mine)).status, (await askWith(mine)).status], [200, 429]);
 });
+
+test('H31: a session has its pace whatever stands around its cookie and however it is written; what a proxy adds for everybody is no credential', async () => {
+  const pace = new CredentialPace(() => 0);
+  await using rig = await httpRig({}, {}, { pace });
+  const link = new URL(await rig.auth.auth.signInLink());
+  const { headers } = await rig.ask('GET', `${link.pathname}${link.search}`);
+  const [name = '', value = ''] = String(headers['set-cookie']?.[0]).split(';', 1)[0]?.split(/=(.*)/, 2) ?? [];
+  // `ab…` as `%61b…`, then `a%62…`: the same to whoever reads it.
+  const written = (turn: number): string => {
+    const at = turn % 20;
+    return `turn=${turn}; ${name}=${value.slice(0, at)}%${value.charCodeAt(at).toString(16)}${value.slice(at + 1)}`;
+  };
+  const ask = (turn: number) => rig.ask('GET', '/api/me', { Origin: rig.origin, Authorization: `Basic ${turn}`, Cookie: written(turn) });
+  assert.equal((await ask(0)).status, 200);
+  for (let turn = 1; turn < 400; turn += 1) assert.ok(pace.take({ token: undefined, cookie: written(turn) }).ok);
+  assert.equal((await ask(400)).status, 429);
+  for (let turn = 0; turn < 400; turn += 1) pace.take({ token: undefined, cookie: 'route=1' });
+  assert.equal((await rig.ask('GET', '/api/me', { Origin: rig.origin, Authorization: 'Basic c2hhcmVk', Cookie: 'route=1' })).status, 401);
+});
