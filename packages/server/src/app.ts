@@ -14,7 +14,7 @@ import { Door } from './http/door.ts';
 import { Entrance } from './http/entrance.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
-import { openServerMcp } from './mcp/open-mcp.ts';
+import { openServerMcp, ownDoors } from './mcp/open-mcp.ts';
 import { postgresChannel } from './neighbours/index.ts';
 import { createChangeableModels, createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
 import { Keyring } from './secrets/keyring.ts';
@@ -125,16 +125,23 @@ interface Opened extends Given, Pick<Awaited<ReturnType<typeof openKeys>>, 'mode
 }
 
 async function serve(storage: Storage, opened: Opened): Promise<ServerHandle> {
-  const mcp = await openServerMcp({ home: opened.config.home, log: opened.log });
+  const doors: ReturnType<typeof ownDoors> = [];
+  const mcp = await openServerMcp({ home: opened.config.home, log: opened.log, doors });
   try {
-    return await serveWith(mcp, storage, opened);
+    return await serveWith({ mcp, doors }, storage, opened);
   } catch (error) {
     await mcp.close();
     throw error;
   }
 }
 
-async function serveWith(mcp: McpHost, storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
+interface OpenMcp {
+  readonly mcp: McpHost;
+  /** Empty until the port is known. */
+  readonly doors: ReturnType<typeof ownDoors>;
+}
+
+async function serveWith({ mcp, doors }: OpenMcp, storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
@@ -190,11 +197,12 @@ async function serveWith(mcp: McpHost, storage: Storage, { config, log, parts, s
   const ended = auth.watchEnded(() => transport.credentials());
   transport.serve(runner);
   await listen(http, config);
+  const port = portOf(http);
+  doors.push(...ownDoors(door.publicOrigin(), port));
   mcp.start();
   await runner.start();
   housekeeper.start();
   ended.start();
-  const port = portOf(http);
   const signInLink = async () => {
     // Somebody is about to sign in: what that needs loads while they open the link.
     auth.warm().catch((error: unknown) => log.warn({ err: error }, 'sign-in could not be prepared'));
