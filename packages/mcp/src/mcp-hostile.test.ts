@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import timers from 'node:timers/promises';
 import { within } from '@tendon/testing';
@@ -234,5 +236,24 @@ test('E21: a server over stdio that writes without an end, or asks without readi
     assert.match(said, why);
     const readies = () => bench.lines.filter((line) => line.includes(`"mcpServer":"${name}"`) && line.includes('is ready')).length;
     while (readies() < 2) await new Promise(setImmediate);
+  }
+});
+
+test('E21: a server that answers every try with megabytes fills neither the log nor what is told of it', async () => {
+  let tries = 0;
+  const http = createServer((_request, response) => {
+    tries += 1;
+    response.writeHead(500).end(`${tries} ${MIB}${MIB}`);
+  }).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  try {
+    await using bench = await openMcpBench({ loud: { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp` } });
+    await bench.logged(/does not run: .*\b2 x/);
+    const [shown] = bench.host.servers;
+    assert.ok(shown?.state === 'failed' && shown.reason.length < 10_000, 'what is told');
+    assert.ok(Math.max(...bench.lines.map((line) => line.length)) < 50_000, 'a line of the log');
+  } finally {
+    http.closeAllConnections();
+    http.close();
   }
 });

@@ -38,3 +38,10 @@ test('E28: of two secrets the longer one is looked for first, and what is too sh
   assert.equal(stdio({ A_KEY: 'secret', B_KEY: 'secret-longer' }).text('secret-longer'), HIDDEN);
   assert.equal(stdio({ A_KEY: 'short' }), NOTHING_HIDDEN);
 });
+
+test('E28: an argument that stands after its name is hidden, and every secret also as an address and a JSON text spell it', () => {
+  const filter = stdio({ PRIVATE_KEY: 'line one\nline "two"' }, ['serve', '--api-key', 'abc-def-ghi', '--verbose', '--token', '--port', '8080-8090']);
+  assert.equal(filter.text('abc-def-ghi serve 8080-8090'), `${HIDDEN} serve 8080-8090`);
+  assert.equal(filter.text(JSON.stringify({ key: 'line one\nline "two"' })), `{"key":"${HIDDEN}"}`);
+  assert.equal(http({}, 'https://example.org/mcp?api_key=qwe%2Frty%2Buiop').text('?api_key=qwe%2Frty%2Buiop'), `?api_key=${HIDDEN}`);
+});

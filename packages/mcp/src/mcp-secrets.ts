@@ -16,7 +16,7 @@ export const NOTHING_HIDDEN: SecretFilter = { text: (said) => said, value: (said
 
 export function secretFilter(config: McpServerConfig): SecretFilter {
   // The longest first: one may be a part of another.
-  const secrets = [...new Set(secretsOf(config))].filter((secret) => secret.length >= SHORTEST).toSorted((a, b) => b.length - a.length);
+  const secrets = [...new Set(secretsOf(config).flatMap(spellings))].filter((secret) => secret.length >= SHORTEST).toSorted((a, b) => b.length - a.length);
   if (secrets.length === 0) return NOTHING_HIDDEN;
   // In one pass: what is put in their place holds words too.
   const any = new RegExp(secrets.map((secret) => secret.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&')).join('|'), 'g');
@@ -30,9 +30,14 @@ export function secretFilter(config: McpServerConfig): SecretFilter {
   return { text, value: <T>(said: T) => value(said) as T };
 }
 
+/** As it is, in an address, and in JSON that is a text itself. */
+function spellings(secret: string): string[] {
+  return [secret, encodeURIComponent(secret.toWellFormed()), JSON.stringify(secret).slice(1, -1)];
+}
+
 /** By their names, as far as those tell: an environment also holds folders and switches, which answers may well name. */
 function secretsOf(config: McpServerConfig): string[] {
-  if (config.kind === 'stdio') return [...named(Object.entries(config.env)), ...config.args.flatMap(secretInArgument)];
+  if (config.kind === 'stdio') return [...named(Object.entries(config.env)), ...config.args.flatMap(secretInArguments)];
   const headers = Object.entries(config.headers).filter(([name]) => !HARMLESS_HEADERS.has(name.toLowerCase()));
   const query = named([...new URL(config.url).searchParams]);
   const { clientSecret } = config.oauth ?? {};
@@ -44,7 +49,11 @@ function named(entries: readonly (readonly [string, string])[]): string[] {
   return entries.flatMap(([name, given]) => (SECRET_NAME.test(name) ? [given] : []));
 }
 
-function secretInArgument(argument: string): string[] {
+/** `--api-key=…`, or `--api-key` and the argument after it. */
+function secretInArguments(argument: string, index: number, args: readonly string[]): string[] {
   const [name = '', ...rest] = argument.split('=');
-  return rest.length > 0 && SECRET_NAME.test(name) ? [rest.join('=')] : [];
+  if (!SECRET_NAME.test(name)) return [];
+  if (rest.length > 0) return [rest.join('=')];
+  const next = args[index + 1];
+  return name.startsWith('-') && next !== undefined && !next.startsWith('-') ? [next] : [];
 }

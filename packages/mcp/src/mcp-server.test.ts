@@ -61,3 +61,12 @@ test('E28: an error that a server answers with is told without the headers of it
   assert.match(await ask({ ...PLACE, hidesSecrets: true }), /I do not like "\[hidden: a secret of mcp\.json\]"$/);
   assert.match(await ask(PLACE), /abc\.def\.ghi/);
 });
+
+test('E28: a secret that stands where a long error is cut is told by no half', async () => {
+  for (const before of [3_960, 3_990]) {
+    const server = await serverThatFails(new Error(`${'x'.repeat(before)}Bearer abc.def.ghi`), { ...PLACE, hidesSecrets: true });
+    const result = await server.callTool('query', {}, contextOf(new AbortController().signal));
+    await server.close();
+    assert.doesNotMatch(result.error?.message ?? '', /Bearer|abc/, String(before));
+  }
+});

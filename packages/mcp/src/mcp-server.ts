@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { aborted } from 'node:util';
 import type { Log } from '@tendon/protocol';
 import { failedResult, type ToolResult } from '@tendon/protocol';
+import { cutMiddle } from '@tendon/protocol/truncation';
 import { z } from 'zod';
 import type { McpServerConfig } from './mcp-config.ts';
 import {
@@ -82,6 +83,8 @@ const MAX_LISTED_UNITS = 4 * 1024 * 1024;
 
 const NOBODY_KNOWS = 'Nobody can say whether it was done: look at its effects before you ask again.';
 const RUNS: StartWords = { said: '', logged: '' };
+/** Of an answer that is no message all of its body may be in the words, and they are logged with each try. The address of a sign-in stands at their end. */
+const MAX_WORDS_UNITS = 8_000;
 
 /** One server of mcp.json, kept running from start to close. */
 export class McpServer {
@@ -184,18 +187,19 @@ export class McpServer {
   }
 
   async #fault(connection: McpConnection, error: unknown, signal: AbortSignal): Promise<string> {
-    const cause = error instanceof Error ? error.message : String(error);
+    // Hidden before it is cut: half a secret is not found.
+    const cause = this.#told(error instanceof Error ? error.message : String(error));
     const late = (): Promise<string> => delay(END_LIMIT_MS, cause, { signal, ref: false }).catch(() => cause);
     if (error instanceof RequestRefused) return this.#refused(error.words);
     if (error instanceof AnswerLost) return `The answer of the MCP server "${this.name}" was lost (${cause.slice(0, 4_000)}). ${NOBODY_KNOWS}`;
     const ended = error instanceof ConnectionEnded ? await Promise.race([connection.ended, late()]) : undefined;
     if (ended === undefined) return `The MCP server "${this.name}" answered with an error: ${cause.slice(0, 4_000)}`;
     if (this.#state.kind === 'closed') return `The MCP server "${this.name}" was ended while this ran: ${this.#state.why}. ${NOBODY_KNOWS}`;
-    return `The MCP server "${this.name}" ended while this ran (${ended}). ${NOBODY_KNOWS} The server is started again by itself.`;
+    return `The MCP server "${this.name}" ended while this ran (${this.#told(ended)}). ${NOBODY_KNOWS} The server is started again by itself.`;
   }
 
   #refused(words: StartWords): string {
-    const { said, logged } = { said: words.said, logged: this.#hidden.text(words.logged) };
+    const { said, logged } = { said: this.#told(words.said), logged: this.#told(words.logged) };
     if (logged !== this.#wish) this.#log.warn({ reason: logged }, `the MCP server "${this.name}" has refused a request: ${logged}`);
     this.#wish = logged;
     return `The MCP server "${this.name}" refused this, and nothing was done: ${said}. Ask again after that.`;
@@ -238,7 +242,7 @@ export class McpServer {
   }
 
   #failed({ said, logged }: StartWords): void {
-    const words = { said: this.#hidden.text(said), logged: this.#hidden.text(logged) };
+    const words = { said: this.#told(said), logged: this.#told(logged) };
     if (this.#state.kind === 'closed') return;
     const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
@@ -248,6 +252,10 @@ export class McpServer {
     this.#words = words;
     this.#state = { kind: 'waiting', timer: setTimeout(() => this.start(), delayMs) };
     this.#options.onState();
+  }
+
+  #told(said: string): string {
+    return cutMiddle(this.#hidden.text(said), MAX_WORDS_UNITS).text;
   }
 
   #signedIn(): void {
@@ -271,7 +279,7 @@ export class McpServer {
       this.#tools = await this.#list(connection);
       this.#options.onTools();
     } catch (error) {
-      const reason = this.#hidden.text(error instanceof Error ? error.message : String(error));
+      const reason = this.#told(error instanceof Error ? error.message : String(error));
       this.#log.warn({ reason }, 'the tools of an MCP server could not be listed again');
     }
     await delay(this.#pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
