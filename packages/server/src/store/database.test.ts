@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { testDatabase } from '@tendon/testing';
@@ -83,3 +83,35 @@ test('D12: a statement that takes too long is given up, and the next one runs', 
   assert.deepEqual((await database.pool.query('show statement_timeout')).rows, [{ statement_timeout: '15s' }]);
   await database.close();
 });
+
+test('D12: a connection that is not made within 5 s is given up; whoever waits until one is free has longer', async () => {
+  await using silent = await silentServer();
+  await using own = await testDatabase();
+  const [database, nowhere] = [connect(own.url, log), connect(`postgres://someone@127.0.0.1:${silent.port}/x`, log)];
+  const startedAt = performance.now();
+  const refused = assert.rejects(nowhere.pool.query('select 1'), /timeout/);
+  const held = await Promise.all(Array.from({ length: database.pool.options.max }, () => database.pool.connect()));
+  const waiting = database.pool.query('select 1 as one');
+  await refused;
+  const givenUpMs = performance.now() - startedAt;
+  assert.ok(givenUpMs > 4_500 && givenUpMs < 12_000, String(givenUpMs));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  for (const client of held) client.release();
+  assert.deepEqual((await waiting).rows, [{ one: 1 }]);
+  await Promise.all([database.close(), nowhere.close()]);
+});
+
+/** Takes connections and says nothing. */
+async function silentServer(): Promise<{ readonly port: number } & AsyncDisposable> {
+  const server = createServer().listen(0, '127.0.0.1');
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => open.add(socket.on('error', () => undefined).resume()));
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

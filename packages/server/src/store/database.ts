@@ -16,6 +16,8 @@ export interface Database {
 
 const POOL_SIZE = 20;
 const CONNECT_LIMIT_MS = 5_000;
+/** With many at work each waits its turn for a connection, and the database is none the worse for it. */
+const TURN_LIMIT_MS = 15_000;
 /** The server gives a statement up after this; the client a little later, when not even that came back. */
 const STATEMENT_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 20_000;
@@ -25,10 +27,10 @@ export function connect(url: string, log: Log): Database {
   const queries: QueryCounter = { total: 0 };
   const pool = new pg.Pool({
     connectionString: url,
-    Client: countingClient(queries),
+    Client: countingClient(queries, CONNECT_LIMIT_MS),
     max: POOL_SIZE,
     idleTimeoutMillis: 60_000,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    connectionTimeoutMillis: TURN_LIMIT_MS,
     statement_timeout: STATEMENT_LIMIT_MS,
     query_timeout: ANSWER_LIMIT_MS,
     idle_in_transaction_session_timeout: STATEMENT_LIMIT_MS,
