@@ -1,9 +1,15 @@
-import { type KeptFiles, killCallProcesses, type ProcessIdentity } from '@tendon/system';
+import { identify, type KeptFiles, killCallProcesses, type ProcessIdentity } from '@tendon/system';
 import { z } from 'zod';
 
-const fileSchema = z.array(
-  z.object({ marker: z.string(), leader: z.object({ pid: z.number().int().positive(), startedAt: z.string(), bootId: z.string() }).optional() }),
-);
+const identity = z.object({ pid: z.number().int().positive(), startedAt: z.string(), bootId: z.string() });
+const rowSchema = z.object({
+  marker: z.string(),
+  leader: identity.optional(),
+  /** Who noted it down: two nodes of a server may share a home. */
+  owner: z.object({ id: z.string(), process: identity }).optional(),
+});
+type Row = z.infer<typeof rowSchema>;
+const fileSchema = z.array(rowSchema);
 
 export interface ServerMark {
   readonly marker: string;
@@ -17,6 +23,9 @@ export class McpProcesses {
   readonly #path: string;
   readonly #files: KeptFiles;
   readonly #newId: () => string;
+  #owner: Row['owner'];
+  /** Of those before, and over. */
+  readonly #settled = new Set<string>();
   readonly #running = new Map<string, ProcessIdentity | undefined>();
   #writing: Promise<void> = Promise.resolve();
 
@@ -26,10 +35,15 @@ export class McpProcesses {
     this.#newId = newId;
   }
 
-  /** Ends what a dead predecessor has left. A file that cannot be read names nobody. */
+  /** Ends what a dead predecessor has left, and nothing of one that lives. A file that cannot be read names nobody. */
   async endLeftovers(): Promise<void> {
-    const left = await this.#left();
+    const self = await identify(process.pid);
+    this.#owner = self && { id: this.#newId(), process: self };
+    const rows = await this.#rows();
+    const livings = await Promise.all(rows.map(({ owner }) => lives(owner)));
+    const left = rows.filter((_, index) => livings[index] === false);
     await Promise.all(left.map(({ marker, leader }) => killCallProcesses({ callId: marker, leader })));
+    for (const { marker } of left) this.#settled.add(marker);
     if (left.length > 0) await this.#write();
   }
 
@@ -56,7 +70,7 @@ export class McpProcesses {
     return this.#writing;
   }
 
-  async #left(): Promise<z.infer<typeof fileSchema>> {
+  async #rows(): Promise<Row[]> {
     try {
       const text = await this.#files.read(this.#path);
       return text === undefined ? [] : fileSchema.parse(JSON.parse(text.toString('utf8')));
@@ -67,10 +81,17 @@ export class McpProcesses {
 
   /** A disk that fails costs no server: its processes then end with their input, as the protocol asks. */
   #write(): Promise<void> {
-    this.#writing = this.#writing.then(() => {
-      const rows = [...this.#running].map(([marker, leader]) => ({ marker, leader }));
+    this.#writing = this.#writing.then(async () => {
+      const others = (await this.#rows()).filter(({ marker, owner }) => owner !== undefined && owner.id !== this.#owner?.id && !this.#settled.has(marker));
+      const rows: Row[] = [...others, ...[...this.#running].map(([marker, leader]) => ({ marker, leader, owner: this.#owner }))];
       return this.#files.replace(this.#path, JSON.stringify(rows)).catch(() => undefined);
     });
     return this.#writing;
   }
+}
+
+async function lives(owner: Row['owner']): Promise<boolean> {
+  if (!owner) return false;
+  const now = await identify(owner.process.pid);
+  return now?.startedAt === owner.process.startedAt && now.bootId === owner.process.bootId;
 }
