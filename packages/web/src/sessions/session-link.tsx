@@ -46,7 +46,8 @@ export const SessionLink = memo(function SessionLink({ session, differsAt = sess
           </bdi>
           <span className="block truncate text-xs text-faint tabular-nums">
             {facts.map((fact, index) => (
-              <Fragment key={fact}>
+              // biome-ignore lint/suspicious/noArrayIndexKey: a machine may be named as its folder is
+              <Fragment key={index}>
                 {index > 0 && ' · '}
                 <bdi>{fact}</bdi>
               </Fragment>
