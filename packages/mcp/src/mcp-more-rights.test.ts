@@ -125,6 +125,10 @@ test('E18: calls that are refused together make one sign-in; one that is cancell
   await asked.promise;
   abort.abort(cancelled);
   assert.equal((await running).status, 'cancelled');
+  assert.deepEqual(
+    bench.lines.filter((line) => line.includes('has refused a request: undefined')),
+    [],
+  );
 });
 
 const OWN = { id: 'tendon-by-hand', secret: 'a secret' };

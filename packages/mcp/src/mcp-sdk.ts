@@ -108,7 +108,7 @@ function connectionOf(client: Client, transport: Transport, { ended, hasEnded, d
         if (signal.aborted) throw error;
         if (door && isUnauthorized(error)) {
           // A service may take its time: a call that is cancelled does not wait for it.
-          const words = await Promise.race([door.words(error, signedInBefore), aborted(signal, client)]);
+          const words = await Promise.race([door.words(error, signedInBefore), aborted(signal, client).then(() => undefined)]);
           if (words !== undefined) throw new RequestRefused(startWords(words), error);
           throw error;
         }
