@@ -90,7 +90,9 @@ export class StdioTransport implements Transport {
     child.stdin.on('error', () => undefined);
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
     child.stderr.on('data', (chunk: Buffer) => {
-      this.#tail = (this.#tail + chunk.toString('utf8')).slice(-TAIL_UNITS);
+      const said = this.#tail + chunk.toString('utf8');
+      // No half of a word: half a secret would not be found and hidden.
+      this.#tail = said.length > TAIL_UNITS ? said.slice(-TAIL_UNITS).replace(/^\S+/, '') : said;
     });
     if (child.pid !== undefined) this.#leader = await identify(child.pid);
     if (this.#leader) this.#start.onLeader(this.#leader);
