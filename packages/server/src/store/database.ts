@@ -15,22 +15,21 @@ export interface Database {
 }
 
 const POOL_SIZE = 20;
-const CONNECT_LIMIT_MS = 5_000;
 /** With many at work each waits its turn for a connection, and the database is none the worse for it. */
-const TURN_LIMIT_MS = 15_000;
+const WAITS = { connectMs: 5_000, turnMs: 15_000 };
 /** The server gives a statement up after this; the client a little later, when not even that came back. */
 const STATEMENT_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 20_000;
 
 /** Opens nothing yet: connections are made when they are first needed. A lost idle connection is logged and replaced, never thrown. */
-export function connect(url: string, log: Log): Database {
+export function connect(url: string, log: Log, waits: typeof WAITS = WAITS): Database {
   const queries: QueryCounter = { total: 0 };
   const pool = new pg.Pool({
     connectionString: url,
-    Client: countingClient(queries, CONNECT_LIMIT_MS),
+    Client: countingClient(queries, waits.connectMs),
     max: POOL_SIZE,
     idleTimeoutMillis: 60_000,
-    connectionTimeoutMillis: TURN_LIMIT_MS,
+    connectionTimeoutMillis: waits.turnMs,
     statement_timeout: STATEMENT_LIMIT_MS,
     query_timeout: ANSWER_LIMIT_MS,
     idle_in_transaction_session_timeout: STATEMENT_LIMIT_MS,

@@ -7,6 +7,8 @@ import type { Database } from './database.ts';
 import { GUARDS } from './guards.ts';
 
 const FOLDER = join(import.meta.dirname, 'migrations');
+/** When a server starts, its machine is at its busiest, and nobody waits for an answer yet. */
+const CONNECT_LIMIT_MS = 15_000;
 /** Any number, the same in every node: "tendon" in ASCII, in decimal because PostgreSQL 15 reads no other. */
 const LOCK = '127978992594798';
 
@@ -16,7 +18,7 @@ const LOCK = '127978992594798';
  */
 export async function migrate(database: Database): Promise<void> {
   // A connection of its own: waiting for another node and building an index may take longer than a request may.
-  const client = new pg.Client({ connectionString: database.url, connectionTimeoutMillis: 5_000, application_name: 'tendon migrations' });
+  const client = new pg.Client({ connectionString: database.url, connectionTimeoutMillis: CONNECT_LIMIT_MS, application_name: 'tendon migrations' });
   await client.connect().catch((cause: unknown) => {
     throw unreachable(database, cause);
   });
