@@ -69,7 +69,11 @@ test('E15: a refresh that failed for a moment is asked again with the same token
   });
   const none = { read: async () => undefined, replace: async () => undefined };
   const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
-  const door = new SignInDoor(configOf(`${server.origin}/mcp`), { credentials, surroundings: { fetchFor: () => sendOnce }, onSignedIn: () => undefined });
+  const door = new SignInDoor(configOf(`${server.origin}/mcp`), {
+    credentials,
+    surroundings: { networkFor: () => ({ fetch: sendOnce, pageFault: async () => undefined }) },
+    onSignedIn: () => undefined,
+  });
   const refresh = () =>
     door.fetch(`${server.origin}/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: 'r' }) });
   assert.deepEqual([(await refresh()).status, (await refresh()).status, (await refresh()).status], [503, 200, 200]);

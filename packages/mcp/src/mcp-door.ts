@@ -7,6 +7,7 @@ import type { McpServerConfig } from './mcp-config.ts';
 import type { McpDoor, StartWords } from './mcp-connection.ts';
 import type { McpCredentials } from './mcp-credentials.ts';
 import { McpSignIn, type SignInChallenge } from './mcp-sign-in.ts';
+import { PageRefused } from './mcp-sign-in-attempt.ts';
 import type { McpSurroundings, ServerFetch } from './mcp-surroundings.ts';
 import { wordsOfError } from './words-of-error.ts';
 
@@ -24,7 +25,7 @@ class SignInWanted extends UnauthorizedError {
 
 export interface SignInMeans {
   readonly credentials: McpCredentials;
-  readonly surroundings: Pick<McpSurroundings, 'fetchFor'>;
+  readonly surroundings: Pick<McpSurroundings, 'networkFor'>;
   readonly onSignedIn: () => void;
 }
 
@@ -40,10 +41,11 @@ export class SignInDoor implements McpDoor {
 
   constructor(config: HttpConfig, { credentials, surroundings, onSignedIn }: SignInMeans) {
     this.#address = new URL(config.url).href;
-    const send = surroundings.fetchFor(config.url, (message) => void (this.#refused.size < MAX_REFUSED && this.#refused.add(message)));
-    const inner = fetchFor(config, send, (address, answer) => this.#hear(address, answer));
+    const network = surroundings.networkFor(config, (message) => void (this.#refused.size < MAX_REFUSED && this.#refused.add(message)));
+    const inner = fetchFor(config, network.fetch, (address, answer) => this.#hear(address, answer));
     this.fetch = refreshingOnce(limited(inner, this.#closing.signal));
-    this.signIn = new McpSignIn({ url: config.url, client: config.oauth, credentials, fetch: this.fetch, onSignedIn });
+    const { pageFault } = network;
+    this.signIn = new McpSignIn({ url: config.url, client: config.oauth, credentials, fetch: this.fetch, pageFault, onSignedIn });
   }
 
   /** What a person does about `error`. `signedInBefore` is how often somebody had signed in when it was asked. */
@@ -63,7 +65,9 @@ export class SignInDoor implements McpDoor {
         logged: `${wish}${named(challenge)}${this.#refusals()}: open this address in a browser on this machine: ${address} (it leads on to ${this.signIn.leadsTo})`,
       };
     } catch (fault) {
-      return `${wish} and offers none that works here (${wordsOfError(fault)}${this.#refusals(wordsOfError(fault))}): get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }, or register Tendon at the service and set "oauth": { "clientId": "…" }`;
+      if (fault instanceof PageRefused)
+        return `${wish} at an address that nobody is sent to (${cleanText(fault.message).slice(0, FAULT_UNITS)}): ask whoever runs the server to mend that, or ${GET_TOKEN}`;
+      return `${wish} and offers none that works here (${wordsOfError(fault)}${this.#refusals(wordsOfError(fault))}): ${GET_TOKEN}, or register Tendon at the service and set "oauth": { "clientId": "…" }`;
     }
   }
 
@@ -91,6 +95,7 @@ export class SignInDoor implements McpDoor {
   }
 }
 
+const GET_TOKEN = 'get a token from the service and set it in mcp.json as "headers": { "Authorization": "Bearer …" }';
 const SCOPE_UNITS = 2_000;
 const FAULT_UNITS = 3_000;
 const MAX_REFUSED = 10;

@@ -140,7 +140,7 @@ function transportTo({ config, folder, marker, onLeader, signIn }: McpConnectOpt
   }
   const door = signIn instanceof SignInDoor ? signIn : undefined;
   const transport = new StreamableHTTPClientTransport(new URL(config.url), {
-    fetch: lost.watched(door?.fetch ?? fetchFor(config, surroundings.fetchFor(config.url))),
+    fetch: lost.watched(door?.fetch ?? fetchFor(config, surroundings.networkFor(config).fetch)),
     redirectPolicy: 'same-origin',
     ...(door ? { authProvider: door.signIn.tokens } : {}),
   }) as Transport;

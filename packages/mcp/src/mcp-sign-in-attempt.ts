@@ -3,25 +3,37 @@ import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.
 import type { OAuthClientInformationMixed, OAuthClientMetadata, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import type { McpOAuthClient } from './mcp-config.ts';
 import type { McpCredential } from './mcp-credentials.ts';
+import type { McpNetwork } from './mcp-surroundings.ts';
 import { clientMetadata } from './mcp-token-provider.ts';
+
+export interface AttemptOptions {
+  /** As what the service knows this machine, when somebody has registered it there. */
+  readonly client?: McpOAuthClient | undefined;
+  readonly pageFault: McpNetwork['pageFault'];
+}
+
+/** The page to sign in at is none to send a person to. The message says why. */
+export class PageRefused extends Error {}
 
 /** One sign-in, from its address to its tokens. It knows of no tokens before: it is asked for because they are not enough. */
 export class SignInAttempt implements OAuthClientProvider {
   readonly redirectUrl: string;
   readonly clientMetadata: OAuthClientMetadata;
   readonly #state = randomBytes(32).toString('base64url');
+  readonly #pageFault: McpNetwork['pageFault'];
   #client: OAuthClientInformationMixed | undefined;
   #verifier = '';
   #address = '';
   #tokens: OAuthTokens | undefined;
 
-  constructor(redirectUrl: string, client: McpOAuthClient | undefined) {
+  constructor(redirectUrl: string, { client, pageFault }: AttemptOptions) {
     this.redirectUrl = redirectUrl;
+    this.#pageFault = pageFault;
     this.clientMetadata = clientMetadata(redirectUrl);
     if (client) this.#client = { client_id: client.clientId, ...(client.clientSecret === undefined ? {} : { client_secret: client.clientSecret }) };
   }
 
-  /** What the person opens. */
+  /** What the person opens, once it has been judged; empty before. */
   get address(): string {
     return this.#address;
   }
@@ -51,8 +63,11 @@ export class SignInAttempt implements OAuthClientProvider {
     this.#tokens = tokens;
   }
 
-  redirectToAuthorization(url: URL): void {
-    if (this.#address === '' && /^https?:$/.test(url.protocol)) this.#address = url.href;
+  async redirectToAuthorization(url: URL): Promise<void> {
+    if (this.#address !== '') return;
+    const fault = await this.#pageFault(url);
+    if (fault !== undefined) throw new PageRefused(fault);
+    this.#address = url.href;
   }
 
   saveCodeVerifier(verifier: string): void {

@@ -98,7 +98,7 @@ test('E15: a browser that goes away before it is answered costs neither the sign
     if (String(address).endsWith('/token')) await socketGone.promise;
     return fetch(address, init);
   };
-  const signIn = new McpSignIn({ url: server.url, credentials, fetch: patient, onSignedIn: signedIn.resolve });
+  const signIn = new McpSignIn({ url: server.url, credentials, fetch: patient, pageFault: async () => undefined, onSignedIn: signedIn.resolve });
   const address = await serviceAddress(await signIn.begin({}));
   const back = new URL((await fetch(address, { redirect: 'manual' })).headers.get('location') ?? '');
   const socket = connect(Number(back.port), '127.0.0.1');
@@ -108,4 +108,31 @@ test('E15: a browser that goes away before it is answered costs neither the sign
   await signedIn.promise;
   assert.equal(signIn.count, 1);
   await signIn.close();
+});
+
+test('E29: the address of the log leads on to its own sign-in and nowhere else, and to nothing when it is over or was refused', async () => {
+  await using oauth = await startOAuthServer();
+  await using server = await startHttpServer({ oauth });
+  await using bench = await openMcpBench({ web: { url: server.url } });
+  const door = new URL(await addressToOpen(bench));
+  const service = await serviceAddress(door.href);
+  const ask = async (path: string): Promise<[number, string | null]> => {
+    const { status, headers } = await fetch(`${door.origin}${path}`, { redirect: 'manual' });
+    return [status, headers.get('location')];
+  };
+  const elsewhere = encodeURIComponent('https://elsewhere.example/');
+  for (const query of ['url', 'next', 'redirect_uri', 'address', 'location'].map((name) => `?${name}=${elsewhere}`))
+    assert.deepEqual(await ask(`${door.pathname}${query}`), [302, service]);
+  const strays = ['/', '//elsewhere.example/', '/https://elsewhere.example/', `/callback?url=${elsewhere}`, `${door.pathname}/x`, '/%2F%2Felsewhere.example'];
+  for (const path of strays) assert.equal((await ask(path))[1], null, path);
+  await fetch(door);
+  await bench.announced('mcp__web__add');
+  await assert.rejects(fetch(door), 'nobody listens any more');
+
+  const none = { read: async () => undefined, replace: async () => undefined };
+  const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
+  const pageFault = async (): Promise<string> => 'it is bad';
+  const signIn = new McpSignIn({ url: server.url, credentials, fetch, pageFault, onSignedIn: () => undefined });
+  await assert.rejects(signIn.begin({}), /^Error: it is bad$/);
+  await assert.rejects(fetch(oauth.registered.at(-1)?.redirect_uris[0] ?? ''), 'no listener is left');
 });

@@ -4,9 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { auth, type OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { errorCode } from '@tendon/system';
-import type { McpOAuthClient } from './mcp-config.ts';
 import type { McpCredential, McpCredentials } from './mcp-credentials.ts';
-import { SignInAttempt } from './mcp-sign-in-attempt.ts';
+import { type AttemptOptions, SignInAttempt } from './mcp-sign-in-attempt.ts';
 import { McpTokenProvider } from './mcp-token-provider.ts';
 
 /** What a server said when it wanted a sign-in: where that is described, and for what. */
@@ -17,11 +16,9 @@ export interface SignInChallenge {
   readonly isMore?: boolean;
 }
 
-export interface McpSignInOptions {
+export interface McpSignInOptions extends AttemptOptions {
   /** The server's address. */
   readonly url: string;
-  /** As what the service knows this machine, when somebody has registered it there. */
-  readonly client?: McpOAuthClient | undefined;
   readonly credentials: Pick<McpCredentials, 'get' | 'set'>;
   readonly fetch: FetchLike;
   /** There are tokens: the server can be tried again. */
@@ -133,7 +130,7 @@ export class McpSignIn {
     });
     await listenOn(listener, client?.callbackPort ?? 0);
     const redirectUrl = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/callback`;
-    const attempt = new SignInAttempt(redirectUrl, client);
+    const attempt = new SignInAttempt(redirectUrl, this.#options);
     // A service may name only what is missing.
     const before = challenge.isMore === true ? scopesOf(this.#credential()?.tokens['scope'] ?? this.#granted.join(' ')) : [];
     const scopes = [...new Set([...before, ...wanted])];

@@ -1,6 +1,18 @@
 /** Sends one request, and follows no redirect. */
 export type ServerFetch = (target: URL, init?: RequestInit) => Promise<Response>;
 
+/** What one server over HTTP may make others reach. */
+export interface McpNetwork {
+  readonly fetch: ServerFetch;
+  /** What is wrong with a page that the server would have a person open to sign in; undefined for a good one. Never rejects. */
+  readonly pageFault: (page: URL) => Promise<string | undefined>;
+}
+
+/** What an entry over HTTP says of the network. */
+export interface HttpReach {
+  readonly url: string;
+}
+
 /** A server over stdio that is about to be started. */
 export interface ServerStart {
   /** Its name in mcp.json. */
@@ -22,8 +34,8 @@ export interface ServerSeat {
 
 /** What a machine gives to its MCP servers: the network, and places to run in. */
 export interface McpSurroundings {
-  /** What the requests of the server at `url` are sent with. `onRefused` hears what was not sent, and what would allow it. */
-  fetchFor(url: string, onRefused?: (message: string) => void): ServerFetch;
+  /** What the requests of a server are sent with. `onRefused` hears what was not sent, and what would allow it. */
+  networkFor(server: HttpReach, onRefused?: (message: string) => void): McpNetwork;
   /** What the policy says of each of these servers over stdio: one of which it says something else than before is started anew. */
   wishesFor(servers: readonly string[]): Promise<ReadonlyMap<string, unknown>>;
   /** Calls `onChange` when the policy says something else than when it was last asked, and never twice at once. */

@@ -18,9 +18,9 @@ test('W28: a server without a policy leads to its own origin and public addresse
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const { fetchFor } = plainSurroundings({ reserved: [], wayIn: () => 'ask its operator.', resolve: async () => ['127.0.0.1'] });
+  const { networkFor } = plainSurroundings({ reserved: [], wayIn: () => 'ask its operator.', resolve: async () => ['127.0.0.1'] });
   const refused: string[] = [];
-  const send = fetchFor(`http://mcp.example:${port}/mcp`, (message) => refused.push(message));
+  const { fetch: send } = networkFor({ url: `http://mcp.example:${port}/mcp` }, (message) => refused.push(message));
   assert.equal(await (await send(new URL(`http://mcp.example:${port}/own`))).text(), 'here');
   const targets = [...PRIVATE_HOSTS, 'stranger.example'].flatMap((host) => URL.parse(`http://${host}:${port}/other`) ?? []);
   for (const target of targets) await assert.rejects(send(target), /nothing was sent to/, target.href);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { McpSurroundings, ServerFetch, ServerSeat, ServerStart } from '@tendon/mcp';
+import { type HttpReach, lateNetwork, type McpNetwork, type McpSurroundings, type ServerSeat, type ServerStart } from '@tendon/mcp';
 import { ServerSeats, type ServerSeatsOptions, settingsFor } from './server-seats.ts';
 
 const LOOK_MS = 500;
@@ -20,13 +20,9 @@ export class MachineSurroundings implements McpSurroundings {
     this.#seats = new ServerSeats(options);
   }
 
-  /** What it needs is loaded by the first request. */
-  fetchFor(url: string, onRefused?: (message: string) => void): ServerFetch {
-    let loading: Promise<ServerFetch> | undefined;
-    return async (target, init) => {
-      loading ??= import('@tendon/mcp/fetch').then(({ mcpFetch }) => mcpFetch(url, { ...this.#options, ...(onRefused && { onRefused }) }));
-      return (await loading)(target, init);
-    };
+  /** Of an entry the address alone: what a machine lets in stands in its policy file. */
+  networkFor({ url }: HttpReach, onRefused?: (message: string) => void): McpNetwork {
+    return lateNetwork(url, { ...this.#options, onRefused });
   }
 
   async wishesFor(servers: readonly string[]): Promise<ReadonlyMap<string, unknown>> {

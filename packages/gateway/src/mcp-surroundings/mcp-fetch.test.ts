@@ -3,13 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { type McpFetchOptions, mcpFetch } from '@tendon/mcp/fetch';
-import { fetchFor } from '@tendon/mcp/rig';
+import { type McpNetworkOptions, mcpNetwork } from '@tendon/mcp/network';
+import { fetchFor, inHeader, privateUrls, resolveName } from '@tendon/mcp/rig';
 import type { NetworkRulesOptions } from '@tendon/network';
 import { openCanary } from '../sandbox/canary.test-kit.ts';
-import { inHeader, privateUrls, resolveName } from './evil-mcp.test-kit.ts';
 
-const rules = (options: Partial<McpFetchOptions> & { entries?: string[] } = {}): McpFetchOptions => ({
+const rules = (options: Partial<McpNetworkOptions> & { entries?: string[] } = {}): McpNetworkOptions => ({
   policy: { current: async () => ({ ok: true, policy: { version: 1, rules: [], network: { allow: options.entries ?? [] } } }) },
   ...{ reserved: [], resolve: resolveName },
   ...options,
@@ -38,7 +37,7 @@ test('W28: a redirect that is followed ends at the border, whatever it leads to'
   const { port } = await openOrigin(t);
   const url = `http://mcp.example:${port}/mcp`;
   const refused: string[] = [];
-  const send = fetchFor({ kind: 'http', name: 'web', url, headers: {} }, mcpFetch(url, rules({ onRefused: (message) => refused.push(message) })));
+  const send = fetchFor({ kind: 'http', name: 'web', url, headers: {} }, mcpNetwork(url, rules({ onRefused: (message) => refused.push(message) })).fetch);
   const others = ['file:///etc/passwd', 'data:text/plain,x', 'ftp://127.0.0.1/', 'gopher://127.0.0.1/'];
   const targets = [...privateUrls(canary.port), ...others];
   for (const target of targets)
@@ -55,7 +54,7 @@ test('W14, W28: a name that changes what it leads to is looked up once for a con
     lookups += 1;
     return [lookups % 2 === 1 ? '127.0.0.2' : '127.0.0.1'];
   };
-  const send = mcpFetch('http://mcp.example/mcp', rules({ resolve, entries: ['turning.example'] }));
+  const { fetch: send } = mcpNetwork('http://mcp.example/mcp', rules({ resolve, entries: ['turning.example'] }));
   await assert.rejects(send(new URL(`http://turning.example:${origin.port}/`)), (error: Error) =>
     /ECONNREFUSED/.test(String((error.cause as NodeJS.ErrnoException).code)),
   );
@@ -72,7 +71,7 @@ test('W28: a name in the public that leads here later is refused then', async (t
     setImmediate(() => abort.abort());
     return addresses;
   };
-  const send = mcpFetch('http://mcp.example/mcp', rules({ resolve }));
+  const { fetch: send } = mcpNetwork('http://mcp.example/mcp', rules({ resolve }));
   const target = new URL(`http://login.example:${origin.port}/`);
   await assert.rejects(send(target, { signal: abort.signal }));
   for (addresses of [['127.0.0.1'], ['93.184.216.34', '127.0.0.1'], ['169.254.169.254'], ['::ffff:127.0.0.1']])
@@ -85,7 +84,7 @@ test('W29: the own origin may lead into the network of its person, but not from 
   const abort = new AbortController();
   let addresses = ['127.0.0.1'];
   const url = new URL(`http://wiki.corp:${origin.port}/mcp`);
-  const send = mcpFetch(url.href, rules({ resolve: async () => addresses }));
+  const { fetch: send } = mcpNetwork(url.href, rules({ resolve: async () => addresses }));
   const close = { headers: { connection: 'close' } };
   assert.equal(await (await send(url, close)).text(), 'ORIGIN');
   assert.equal(await (await send(url, close)).text(), 'ORIGIN');
@@ -100,7 +99,7 @@ test('W29: the own origin may lead into the network of its person, but not from 
 test('W28: doors of Tendon stay shut, also to a server on loopback', async () => {
   await using canary = await openCanary();
   const reserved = [{ host: 'localhost', port: canary.port }];
-  const send = mcpFetch('http://127.0.0.1:1/mcp', rules({ reserved, entries: ['127.0.0.0/8', 'localhost'] }));
+  const { fetch: send } = mcpNetwork('http://127.0.0.1:1/mcp', rules({ reserved, entries: ['127.0.0.0/8', 'localhost'] }));
   for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '[::1]', '0.0.0.0'])
     await assert.rejects(send(new URL(`http://${host}:${canary.port}/`)), /door of Tendon/, host);
   assert.deepEqual(canary.touched, []);
@@ -109,6 +108,6 @@ test('W28: doors of Tendon stay shut, also to a server on loopback', async () =>
 test('W28: while the policy file is broken, what it would have to allow is refused', async () => {
   await using canary = await openCanary();
   const policy = { current: async () => ({ ok: false as const, message: 'It is broken.' }) };
-  await assert.rejects(mcpFetch('http://mcp.example/mcp', rules({ policy }))(new URL(`http://localhost:${canary.port}/`)), /It is broken/);
+  await assert.rejects(mcpNetwork('http://mcp.example/mcp', rules({ policy })).fetch(new URL(`http://localhost:${canary.port}/`)), /It is broken/);
   assert.deepEqual(canary.touched, []);
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type McpBench, serviceAddress } from '@tendon/mcp/rig';
+import { BAD_PAGES, type McpBench, privateUrls, resolveName, serviceAddress, startEvilServer, WAYS, type Way } from '@tendon/mcp/rig';
+import type { NetworkTarget } from '@tendon/network';
 import { OPEN_POLICY, type Policy } from '../policy/policy.ts';
 import { openCanary } from '../sandbox/canary.test-kit.ts';
-import { privateUrls, resolveName, startEvilServer, WAYS, type Way } from './evil-mcp.test-kit.ts';
 import { openMachineBench } from './machine-bench-rig.ts';
 
 /** What each server comes to, by its name: the first line of the log that says that it does not run, or what its page says at the end of the sign-in. */
@@ -35,12 +35,19 @@ async function comeBack(address: string): Promise<string> {
 
 const allowing = (...allow: string[]): Policy => ({ ...OPEN_POLICY, network: { allow } });
 
-async function play(way: Way, how: { urls: readonly string[]; allow?: readonly string[]; host?: string }): Promise<string[]> {
-  await using evil = await startEvilServer(way, how.urls, how.host);
-  await using bench = await openMachineBench(evil.servers, { jitter: 1, resolve: resolveName, policy: () => allowing(...(how.allow ?? [])) });
+interface Play {
+  readonly urls: readonly string[];
+  readonly allow?: readonly string[];
+  readonly host?: string;
+  readonly reserved?: readonly NetworkTarget[];
+}
+
+async function play(way: Way, { urls, allow = [], host, reserved = [] }: Play): Promise<string[]> {
+  await using evil = await startEvilServer(way, urls, host);
+  await using bench = await openMachineBench(evil.servers, { jitter: 1, resolve: resolveName, reserved, policy: () => allowing(...allow) });
   const found = await outcomes(bench, Object.keys(evil.servers), way);
-  assert.equal(found.size, how.urls.length);
-  return how.urls.map((_url, index) => found.get(`s${index}`) ?? '');
+  assert.equal(found.size, urls.length);
+  return urls.map((_url, index) => found.get(`s${index}`) ?? '');
 }
 
 for (const way of WAYS) {
@@ -79,3 +86,37 @@ for (const way of WAYS.filter((one) => one !== 'redirect')) {
     assert.ok(canary.touched.length > 0);
   });
 }
+
+/** How a page is refused: by what is wrong with it, or because nothing could be read of its description. */
+const NOBODY_IS_SENT =
+  /^it wants a sign-in (?:at an address that nobody is sent to \(.+\): ask whoever runs the server|and offers none that works here \(authorization_endpoint: .+\): get a token)/s;
+
+test('E29: no person is sent to a page that is no page of the web, misleads, is plain http, or stands on this machine or in its network', async () => {
+  const plain = ['http://192.168.1.1', 'http://localhost:9', 'http://here.example:9', 'http://metadata.example'];
+  const urls = [...BAD_PAGES, ...plain, ...new Set(privateUrls(9).map((url) => url.replace(/^http:/, 'https:')))];
+  assert.ok(BAD_PAGES.length >= 30);
+  const said = await play('sign-in page', { urls });
+  for (const [index, text] of said.entries()) assert.match(text, NOBODY_IS_SENT, urls[index]);
+});
+
+test('E29: a server on loopback sends a person to pages of loopback by its own names, and to no other network; a door of Tendon stays shut', async () => {
+  const strangers = ['http://here.example:9', 'https://192.168.1.1', 'http://10.0.0.1/', 'http://169.254.169.254/', 'http://0.0.0.0:9', 'http://localhost:7'];
+  const reserved = [{ host: 'localhost', port: 7 }];
+  const urls = [...BAD_PAGES, ...strangers];
+  const said = await play('sign-in page', { urls, reserved, host: '127.0.0.1' });
+  for (const [index, text] of said.entries()) assert.match(text, NOBODY_IS_SENT, urls[index]);
+  assert.match(said.at(-1) ?? '', /is a door of Tendon itself/);
+});
+
+test('E29: a person is sent to public pages over https, to those of the server itself, and to those that the policy names', async () => {
+  const pages = [
+    'https://public.example/authorize?audience=x#y',
+    'https://93.184.216.34:8443/',
+    'https://private.example/',
+    'http://private.example:81/authorize',
+  ];
+  const allow = ['private.example'];
+  for (const text of await play('sign-in page', { urls: pages, allow })) assert.match(text, /open this address in a browser on this machine: /);
+  const here = ['http://localhost:9/authorize', 'http://127.0.0.1:9/', 'https://[::1]:9/', 'https://public.example/'];
+  for (const text of await play('sign-in page', { urls: here, host: '127.0.0.1' })) assert.match(text, /open this address/);
+});

@@ -6,7 +6,7 @@ import { PRIVATE_HOSTS } from '@tendon/testing';
 
 /** What an MCP server can say that makes its client go elsewhere. */
 export const WAYS = ['redirect', 'resource metadata', 'authorization server', 'token endpoint', 'registration endpoint'] as const;
-export type Way = (typeof WAYS)[number];
+export type Way = (typeof WAYS)[number] | 'sign-in page';
 
 /** Of this machine, besides loopback. */
 const OWN_ADDRESSES = Object.values(networkInterfaces()).flatMap((addresses) =>
@@ -22,6 +22,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   'mapped.example': ['::ffff:127.0.0.1'],
   'private.example': ['10.0.0.1'],
   'metadata.example': ['169.254.169.254'],
+  'public.example': ['93.184.216.34'],
   'mixed.example': ['93.184.216.34', '127.0.0.1'],
 };
 
@@ -34,6 +35,23 @@ export function privateUrls(port: number): string[] {
   const hosts = [...PRIVATE_HOSTS, ...OWN_ADDRESSES, ...STRANGE_NAMES];
   return [...hosts.map((host) => `http://${host}:${port}`), ...['127.0.0.1', '[::1]', 'localhost', 'here.example'].map((host) => `https://${host}:${port}`)];
 }
+
+/** Pages that no person is sent to, whatever a policy allows. */
+export const BAD_PAGES: readonly string[] = [
+  ...['javascript:alert(1)', 'JaVaScRiPt:alert(1)//https://public.example', 'data:text/html,<script>alert(1)</script>', 'vbscript:msgbox(1)'],
+  ...['file:///etc/passwd', 'ftp://public.example/', 'ws://public.example/', 'about:blank', 'chrome://settings', 'view-source:https://public.example/'],
+  ...['blob:https://public.example/x', 'mailto:ada@public.example', 'tel:+1', 'ms-settings:display', 'vscode://file/etc/passwd', 'intent://x#Intent;end'],
+  ...['https://login.example@public.example/', 'https://ada:secret@public.example/', 'https://public.example%40login.example@public.example/'],
+  ...['http://public.example/authorize', 'http://93.184.216.34/', 'http://mixed.example/', `https://public.example/${'a'.repeat(9_000)}`],
+  ...[
+    'https://public.example/\u202egro.knab',
+    'https://public.example/?q=%E2%80%AEgro',
+    'https://public.example/?q=\u2066x',
+    'https://public.example/%e2%80%8f',
+  ],
+  ...['https://public.example/?q=%0d%0aSet-Cookie:%20a', 'https://public.example/%00', 'https://public.example/?q=\u0007x', 'https://public.example/%C2%9b'],
+  ...['https://none.example/', 'not an address', '', '//public.example/', '/authorize'],
+];
 
 export interface EvilServer extends AsyncDisposable {
   /** An MCP server for each address that it is to lead to, named after its place among them. */
@@ -84,7 +102,7 @@ function answer({ way, base, index, evil }: Asked, { url = '' }: IncomingMessage
   if (url.startsWith('/.well-known/oauth-authorization-server/as/'))
     return void json(200, {
       issuer: `${base}/as/s${index}`,
-      authorization_endpoint: `${base}/authorize`,
+      authorization_endpoint: way === 'sign-in page' ? evil : `${base}/authorize`,
       token_endpoint: way === 'token endpoint' ? `${evil}/token` : `${base}/token`,
       registration_endpoint: way === 'registration endpoint' ? `${evil}/register` : `${base}/register`,
       ...{ response_types_supported: ['code'], code_challenge_methods_supported: ['S256'], token_endpoint_auth_methods_supported: ['none'] },
