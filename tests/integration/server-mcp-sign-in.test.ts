@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { startHttpServer, startOAuthServer } from '@tendon/mcp/rig';
+import { BAD_PAGES, startEvilServer, startHttpServer, startOAuthServer } from '@tendon/mcp/rig';
 import { calls, processRig, resultText, SessionView, says, until } from '@tendon/testing';
 import { hasTool, serversWhen, writeServerMcp } from './server-mcp-rig.ts';
 
@@ -41,4 +41,32 @@ test("E15, E23, E28: a sign-in of the server's own MCP server is named in its lo
   assert.equal(oauth.registered.length, 1, 'nobody had to sign in again');
   const told = `${server.output()}${again.output()}${JSON.stringify([session.socket.received, rig.model.requests])}`;
   assert.ok([...oauth.live].every((token) => kept.includes(token) && !told.includes(token)));
+});
+
+test("E29, W33, W34: the server's own port stays shut to its MCP servers, and their pages are judged; what an entry allows goes through", async () => {
+  await using rig = await processRig();
+  const server = await rig.start();
+  const socket = await rig.connect();
+  const own = `http://localhost:${server.port}`;
+  await using metadata = await startEvilServer('resource metadata', [own], '127.0.0.1');
+  await using issuer = await startEvilServer('authorization server', [own], '127.0.0.1');
+  const pages = [...BAD_PAGES, 'https://192.168.1.1/', 'http://10.0.0.1/', `${own}/sign-in`, 'https://127.0.0.2:8443/authorize', 'http://10.0.0.1/authorize'];
+  await using page = await startEvilServer('sign-in page', pages, '127.0.0.1');
+  const allowed = `s${pages.length - 1}`;
+  const named = Object.entries(page.servers).map(([name, entry]) => [name, name === allowed ? { ...entry, networkAllow: ['10.0.0.1:80'] } : entry]);
+  const networkAllow = ['localhost', '127.0.0.0/8'];
+  await writeServerMcp(rig.home, {
+    self: { url: `http://127.0.0.1:${server.port}/mcp`, headers: { Authorization: 'Bearer x' }, networkAllow },
+    ...{ metadata: { ...metadata.servers['s0'], networkAllow }, issuer: { ...issuer.servers['s0'], networkAllow } },
+    wrong: { url: 'https://mcp.example/mcp', networkAllow: ['http://10.0.0.1'] },
+    ...Object.fromEntries(named),
+  });
+  const shown = await serversWhen(socket, (servers) => servers.length === pages.length + 4 && servers.every(({ state }) => state === 'failed'));
+  const reasonOf = (name: string): string => shown.find((entry) => entry.name === name)?.reason ?? '';
+  for (const name of ['self', 'issuer']) assert.match(reasonOf(name), /nothing was sent to http:\/\/\S+: \S+ is a door of Tendon itself/, name);
+  assert.match(server.output(), /nothing was sent to http:\/\/localhost:\d+: localhost:\d+ is a door of Tendon itself[^"]*open this address/, 'the metadata');
+  assert.match(reasonOf('wrong'), /its entry in mcp\.json is wrong/);
+  for (const [index, url] of pages.slice(0, -2).entries())
+    assert.match(reasonOf(`s${index}`), /nobody is sent to|none that works here \(authorization_endpoint: /, url);
+  for (const index of [pages.length - 2, pages.length - 1]) assert.match(reasonOf(`s${index}`), /a person at this machine opens the address/);
 });

@@ -64,6 +64,20 @@ test('E1: what is wrong is told in one line with place and mend, and costs no ot
   assert.deepEqual(parse({}), { servers: [], faults: [] });
 });
 
+test('W33: networkAllow is read on the server, where a wrong one is told; on a machine it is a field like any other that is not known', () => {
+  const on = (reader: 'gateway' | 'server', networkAllow: unknown) =>
+    parseMcpConfig(JSON.stringify({ mcpServers: { web: { url: 'http://a/mcp', networkAllow } } }), { ...source, reader });
+  const allow = ['login.corp', '*.corp:8443', '10.0.0.0/8', '[fd00::1]:80', 'localhost:3000'];
+  assert.deepEqual(on('server', allow).servers, [{ kind: 'http', name: 'web', url: 'http://a/mcp', headers: {}, networkAllow: allow }]);
+  assert.deepEqual(on('server', []).faults, []);
+  for (const wrong of [['http://login.corp'], ['*'], [''], [7], 'login.corp', { allow: [] }, true]) {
+    const { servers, faults } = on('server', wrong);
+    assert.deepEqual([servers, faults.length], [[], 1]);
+    assert.match(faults[0]?.line ?? '', /mcpServers\.web\.networkAllow(?:\.0)? is wrong: .* the server reads it again by itself\.$/);
+    assert.deepEqual(on('gateway', wrong), { servers: [{ kind: 'http', name: 'web', url: 'http://a/mcp', headers: {} }], faults: [] });
+  }
+});
+
 test('E1: no file is no server; one that cannot be read is told', async () => {
   assert.deepEqual(await readMcpConfig('/nowhere/mcp.json', {}), { servers: [], faults: [] });
   assert.match((await readMcpConfig('/', {})).faults[0]?.line ?? '', /cannot be read \(EISDIR\)/);

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { NO_TARGET, parseAllowed } from '@tendon/network';
 import { errorCode } from '@tendon/system';
 import { z } from 'zod';
 
@@ -18,6 +19,8 @@ interface HttpServer {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly oauth?: McpOAuthClient | undefined;
+  /** Where it may lead besides public addresses; of the server's own file alone. */
+  readonly networkAllow?: readonly string[] | undefined;
 }
 
 /** What a service gave to whoever registered this machine there by hand. */
@@ -54,6 +57,9 @@ const oauthSchema = z.object({
   callbackPort: z.number().int().min(1).max(65_535).optional(),
 });
 const httpSchema = z.object({ url: z.url({ protocol: /^https?$/ }), headers: words.default({}), oauth: oauthSchema.optional() });
+const allowedTarget = z.string().refine((entry) => parseAllowed(entry) !== undefined, NO_TARGET);
+/** A machine has a policy file, which is the one place where its person says so: its file may come from another program. */
+const httpSchemas = { gateway: httpSchema, server: httpSchema.extend({ networkAllow: z.array(allowedTarget).max(1_000).optional() }) };
 const HTTP_TYPES = new Set(['http', 'streamable-http', 'streamableHttp']);
 
 /**
@@ -121,7 +127,7 @@ function serverOf(name: string, given: unknown, source: Source): McpServerConfig
   const isHttp = HTTP_TYPES.has(String(type)) || (type === undefined && entry['command'] === undefined && entry['url'] !== undefined);
   if (type !== undefined && type !== 'stdio' && !isHttp) return faultLine(source, `${place}.type`, 'is not known. Use "stdio" or "http"');
   const missing = new Set<string>();
-  const checked = (isHttp ? httpSchema : stdioSchema).safeParse(filled(entry, source.env, missing));
+  const checked = (isHttp ? httpSchemas[source.reader] : stdioSchema).safeParse(filled(entry, source.env, missing));
   if (missing.size > 0) return unknownVariables(source, place, [...missing]);
   if (!checked.success) {
     const issue = checked.error.issues[0];
@@ -134,7 +140,7 @@ function serverOf(name: string, given: unknown, source: Source): McpServerConfig
       `${place}.url`,
       'holds a name or a password, which logs would show. Leave them out and use "headers": { "Authorization": "Basic …" }',
     );
-  if ('url' in server) return { kind: 'http', name, url: server.url, headers: server.headers, ...(server.oauth === undefined ? {} : { oauth: server.oauth }) };
+  if ('url' in server) return { kind: 'http', name, ...server };
   return { kind: 'stdio', name, command: server.command, args: server.args, env: server.env, cwd: server.cwd };
 }
 

@@ -64,6 +64,8 @@ export interface McpBench extends AsyncDisposable {
 export interface McpBenchOptions {
   /** Of the pauses between tries; short when left out. */
   readonly jitter?: number;
+  /** The machine's gateway when left out. */
+  readonly place?: McpPlace;
   /** The folder of a bench that was there before. */
   readonly at?: string;
   /** Those of a machine, from where the bench stands; plain ones when left out. */
@@ -103,7 +105,7 @@ export async function openMcpBench(servers: Record<string, unknown> | string, op
   const surroundings = (await options.surroundings?.({ base, workspace, log })) ?? plainSurroundings({ reserved: [] });
   const host = await McpHost.open({
     files,
-    place: PLACE,
+    place: options.place ?? PLACE,
     folder: workspace,
     surroundings,
     version: '0',

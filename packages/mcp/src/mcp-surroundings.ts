@@ -11,6 +11,8 @@ export interface McpNetwork {
 /** What an entry over HTTP says of the network. */
 export interface HttpReach {
   readonly url: string;
+  /** Where the server may lead besides public addresses, in the words of the policy's `network.allow`; a machine does not read it. */
+  readonly networkAllow?: readonly string[] | undefined;
 }
 
 /** A server over stdio that is about to be started. */

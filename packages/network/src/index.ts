@@ -1,5 +1,5 @@
 /** Which addresses a tool may reach: what is public, what somebody allows besides, and doors of Tendon itself, which nobody opens. */
-export { type AllowedTarget, parseAllowed } from './network-allow.ts';
+export { type AllowedTarget, NO_TARGET, parseAllowed } from './network-allow.ts';
 export {
   judgeTarget,
   lookUp,

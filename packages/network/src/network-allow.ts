@@ -16,6 +16,9 @@ export interface AllowedTarget {
   readonly network: boolean;
 }
 
+/** What is said of an entry that is none. */
+export const NO_TARGET = 'must be a host, a host and port, an address or a network, such as localhost:3000 or 10.0.0.0/8';
+
 /** Undefined for what is no such entry. Pure. */
 export function parseAllowed(entry: string): AllowedTarget | undefined {
   if (entry.includes('/')) return ipaddr.isValidCIDR(entry) ? { host: entry, port: undefined, network: true } : undefined;

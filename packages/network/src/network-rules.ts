@@ -31,7 +31,10 @@ export interface NetworkRulesOptions {
   readonly wayIn?: (entry: string) => string;
   /** Besides what the policy allows, in the same words. */
   readonly allow?: readonly string[];
-  /** Doors of Tendon itself, which no policy opens: neither a page nor a command may talk to the server that steers it. */
+  /**
+   * Doors of Tendon itself, which no policy opens: neither a page nor a command may talk to the server that steers it. The list is looked at with
+   * each judgement: one may be added when its port is known.
+   */
   readonly reserved: readonly NetworkTarget[];
   /** The system's own when left out, the hosts file included. */
   readonly resolve?: Resolve;
@@ -42,9 +45,6 @@ export async function judgeTarget(target: NetworkTarget, options: NetworkRulesOp
   const found = await lookUp(target, options);
   if (!found.ok) return found;
   const { asked, addresses } = found;
-  const doors = options.reserved.filter(({ port }) => port === asked.port);
-  const areDoors = await Promise.all(doors.map((door) => isDoor(door, { host: asked.host, addresses }, options.resolve ?? systemResolve)));
-  if (areDoors.includes(true)) return refuse(`${nameOf(asked)} is a door of Tendon itself, which its tools never open.`);
   if (addresses.every(isPublic)) return { ok: true, addresses };
   const policy = await options.policy.current();
   if (!policy.ok) return refuse(policy.message);
@@ -53,18 +53,23 @@ export async function judgeTarget(target: NetworkTarget, options: NetworkRulesOp
   return barred === undefined ? { ok: true, addresses } : refuse(barredText(asked, barred, options.wayIn ?? byPolicyFile));
 }
 
-type Found = { readonly ok: true; readonly asked: NetworkTarget; readonly addresses: readonly string[] } | Extract<Verdict, { ok: false }>;
+type Refusal = Extract<Verdict, { ok: false }>;
+type Found = { readonly ok: true; readonly asked: NetworkTarget; readonly addresses: readonly string[] } | Refusal;
 
-/** Where a name leads, without a judgement. Never rejects. */
-export async function lookUp(target: NetworkTarget, { resolve = systemResolve }: Pick<NetworkRulesOptions, 'resolve'>): Promise<Found> {
+/** Where a name leads. No judgement, but that doors of Tendon are refused. Never rejects. */
+export async function lookUp(target: NetworkTarget, { reserved, resolve = systemResolve }: Pick<NetworkRulesOptions, 'reserved' | 'resolve'>): Promise<Found> {
   const host = canonicalHost(isIP(target.host) === 6 ? `[${target.host}]` : target.host);
   if (host === undefined) return { ok: false, code: 'unknown_host', message: `${JSON.stringify(target.host)} is not the name of a host.` };
   const addresses = await addressesOf(host, resolve);
-  if (addresses.length > 0) return { ok: true, asked: { host, port: target.port }, addresses };
-  return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
+  if (addresses.length === 0)
+    return { ok: false, code: 'unknown_host', message: `There is no host named ${host}, or its name could not be looked up. Check how it is spelled.` };
+  const asked = { host, port: target.port };
+  const doors = reserved.filter(({ port }) => port === asked.port);
+  const areDoors = await Promise.all(doors.map((door) => isDoor(door, { host, addresses }, resolve)));
+  return areDoors.includes(true) ? refuse(`${nameOf(asked)} is a door of Tendon itself, which its tools never open.`) : { ok: true, asked, addresses };
 }
 
-function refuse(message: string): Verdict {
+function refuse(message: string): Refusal {
   return { ok: false, code: 'address_refused', message };
 }
 

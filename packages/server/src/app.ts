@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
 import type { McpHost } from '@tendon/mcp';
+import { type NetworkTarget, targetOf } from '@tendon/network';
 import { HANDSHAKE_CODES } from '@tendon/protocol';
 import { v7 } from 'uuid';
 import { type Auth, createAuth } from './auth/auth.ts';
@@ -14,7 +15,7 @@ import { Door } from './http/door.ts';
 import { Entrance } from './http/entrance.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Log } from './log.ts';
-import { openServerMcp, ownDoors } from './mcp/open-mcp.ts';
+import { openServerMcp } from './mcp/open-mcp.ts';
 import { postgresChannel } from './neighbours/index.ts';
 import { createChangeableModels, createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
 import { Keyring } from './secrets/keyring.ts';
@@ -124,8 +125,13 @@ interface Opened extends Given, Pick<Awaited<ReturnType<typeof openKeys>>, 'mode
   readonly secretKey: Buffer;
 }
 
+interface OpenedMcp {
+  readonly mcp: McpHost;
+  readonly doors: NetworkTarget[];
+}
+
 async function serve(storage: Storage, opened: Opened): Promise<ServerHandle> {
-  const doors: ReturnType<typeof ownDoors> = [];
+  const doors: NetworkTarget[] = [];
   const mcp = await openServerMcp({ home: opened.config.home, log: opened.log, doors });
   try {
     return await serveWith({ mcp, doors }, storage, opened);
@@ -135,13 +141,7 @@ async function serve(storage: Storage, opened: Opened): Promise<ServerHandle> {
   }
 }
 
-interface OpenMcp {
-  readonly mcp: McpHost;
-  /** Empty until the port is known. */
-  readonly doors: ReturnType<typeof ownDoors>;
-}
-
-async function serveWith({ mcp, doors }: OpenMcp, storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
+async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
@@ -198,7 +198,7 @@ async function serveWith({ mcp, doors }: OpenMcp, storage: Storage, { config, lo
   transport.serve(runner);
   await listen(http, config);
   const port = portOf(http);
-  doors.push(...ownDoors(door.publicOrigin(), port));
+  doors.push(...[`http://localhost:${port}`, door.publicOrigin()].flatMap((url) => targetOf(url) ?? []));
   mcp.start();
   await runner.start();
   housekeeper.start();

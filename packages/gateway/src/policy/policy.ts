@@ -1,5 +1,5 @@
 import { isAbsolute, normalize } from 'node:path';
-import { parseAllowed } from '@tendon/network';
+import { NO_TARGET, parseAllowed } from '@tendon/network';
 import type { ToolEffect } from '@tendon/protocol';
 import { z } from 'zod';
 import type { PolicySubject } from './policy-subject.ts';
@@ -7,9 +7,7 @@ import { COMMAND_OPERATORS } from './shell-commands.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 
-const allowedTarget = z
-  .string()
-  .refine((entry) => parseAllowed(entry) !== undefined, 'must be a host, a host and port, an address or a network, such as localhost:3000 or 10.0.0.0/8');
+const allowedTarget = z.string().refine((entry) => parseAllowed(entry) !== undefined, NO_TARGET);
 
 const networkChoice = z.union([z.boolean(), z.literal('filtered')], { error: 'must be true, false or "filtered"' });
 

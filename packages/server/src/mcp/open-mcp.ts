@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lateAnswer, McpHost, plainSurroundings } from '@tendon/mcp';
+import type { NetworkTarget } from '@tendon/network';
 import { textResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
 import manifest from '../../package.json' with { type: 'json' };
@@ -11,8 +12,8 @@ import { serverMcpPath } from './mcp-path.ts';
 export interface ServerMcpOptions {
   readonly home: string;
   readonly log: Log;
-  /** Of this server: no MCP server leads there (rule W16). Looked at with each connection, so that the port may be known later. */
-  readonly doors: readonly { readonly host: string; readonly port: number }[];
+  /** This server's own, which stay shut (W16): to be added once it listens, before its MCP servers are started. */
+  readonly doors: readonly NetworkTarget[];
 }
 
 /**
@@ -42,7 +43,7 @@ export async function openServerMcp({ home, log, doors }: ServerMcpOptions): Pro
   });
 }
 
-const wayIn = (): string => 'a token in "headers" needs no sign-in there.';
+const wayIn = (entry: string): string => `the operator can allow this one in the entry of this MCP server in server/mcp.json: "networkAllow": [${entry}].`;
 
 /** `ServerCalls` says why. The server was told to stop, but what it had done by then stays done. */
 function endedEarly(signal: AbortSignal, durationMs: number): ReturnType<typeof lateAnswer> {
@@ -50,11 +51,4 @@ function endedEarly(signal: AbortSignal, durationMs: number): ReturnType<typeof 
   if (reason?.kind === 'timeout') return lateAnswer(Number(reason.limitMs), durationMs);
   const why = reason?.kind === 'closing' ? 'Ended because the server was stopped.' : 'Cancelled while it ran.';
   return textResult('cancelled', `${why} What it had done by then stays done.`, { durationMs });
-}
-
-/** By every name and address of this machine, and by the address that people use. */
-export function ownDoors(publicOrigin: string, port: number): { host: string; port: number }[] {
-  const url = new URL(publicOrigin);
-  const shown = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) };
-  return [{ host: 'localhost', port }, shown];
 }
