@@ -10,6 +10,8 @@ export interface FloodPlace {
   readonly key: string;
   /** A session of that person with a long transcript. */
   readonly sessionId: string;
+  /** Where the flood comes from. */
+  readonly localAddress?: string;
 }
 
 /** What came of it. `refused`: answers that were a refusal; `cut`: connections that the server ended. */
@@ -54,18 +56,26 @@ export const FLOODS: Readonly<Record<string, FloodKind>> = {
   passwords: (place, flood) => several(32, () => passwords(place, flood)),
   'API requests without a credential': (place, flood) => several(32, () => asking(place, flood, ['GET /api/me'])),
   'API requests with a right key': (place, flood) => several(32, () => asking(place, flood, ['GET /api/devices', `Authorization: Bearer ${place.key}`])),
+  'API requests with one key from many addresses': (place, flood) =>
+    fromManyAddresses(512, (localAddress) => asking({ ...place, localAddress }, flood, ['GET /api/devices', `Authorization: Bearer ${place.key}`])),
+  'slow bodies': (place, flood) => several(400, () => slowBody(place, flood)),
   'files of the page': (place, flood) => several(32, () => asking(place, flood, ['GET /', 'Accept-Encoding: br'])),
   'polling sessions that begin': (place, flood) => several(32, () => asking(place, flood, [`GET ${SOCKET_PATH}?EIO=4&transport=polling`])),
 };
 
 /** They cannot see what became of them: one reads nothing, and the other's bodies wait. The server leaves them unread. */
-export const SEE_NOTHING: ReadonlySet<string> = new Set(['small events, answers not read', 'bodies of 3 MiB by polling']);
+export const SEE_NOTHING: ReadonlySet<string> = new Set(['small events, answers not read', 'bodies of 3 MiB by polling', 'slow bodies']);
 
 /** It is cut only once much waits for it, which on a busy machine takes longer than a flood. */
 export const CUT_LATE: ReadonlySet<string> = new Set(['a long transcript, asked for and not read']);
 
 async function several(count: number, one: () => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, one));
+}
+
+/** Every address of 127.0.0.0/8 is this machine's, and to the server each is another client's. */
+async function fromManyAddresses(count: number, one: (localAddress: string) => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, number) => one(`127.1.${number >> 8}.${number & 255}`)));
 }
 
 /** Opens a connection again whenever the server has ended it, until the flood is over. */
@@ -204,8 +214,8 @@ async function crowd(flood: Flood, most: number, open: () => Promise<Socket>): P
   for (const socket of living) socket.removeAllListeners('close').destroy();
 }
 
-async function dialled(port: number): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port });
+async function dialled(port: number, localAddress?: string): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port, ...(localAddress !== undefined && { localAddress }) });
   socket.on('error', () => socket.destroy());
   await new Promise((resolve, reject) => socket.once('connect', resolve).once('close', reject));
   return socket;
@@ -222,7 +232,8 @@ function wrongKeys({ port }: FloodPlace, flood: Flood): Promise<void> {
 }
 
 /** One connection after another, as many requests on each as the server takes; what is asked for changes. */
-function httpRequests({ port }: FloodPlace, flood: Flood): Promise<void> {
+function httpRequests(place: FloodPlace, flood: Flood): Promise<void> {
+  const { port } = place;
   const head = `Host: 127.0.0.1:${port}\r\n`;
   const requests = [
     `GET /api/me HTTP/1.1\r\n${head}\r\n`,
@@ -231,25 +242,42 @@ function httpRequests({ port }: FloodPlace, flood: Flood): Promise<void> {
     `POST /api/pair/key HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 20000\r\n\r\n${'9'.repeat(20_000)}`,
     `GET /api/me HTTP/1.1\r\nHost: evil.example\r\n\r\n`,
   ];
-  return pipelined(port, flood, (number) => requests[number % requests.length] ?? '');
+  return pipelined(place, flood, (number) => requests[number % requests.length] ?? '');
 }
 
-function passwords({ port }: FloodPlace, flood: Flood): Promise<void> {
+function passwords(place: FloodPlace, flood: Flood): Promise<void> {
+  const { port } = place;
   const body = JSON.stringify({ email: 'ada@example.org', password: 'wrong wrong wrong' });
   const text = `POST /api/auth/sign-in HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nOrigin: http://127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  return pipelined(port, flood, () => text);
+  return pipelined(place, flood, () => text);
 }
 
 /** The same request, over and over. */
-function asking({ port }: FloodPlace, flood: Flood, [what, ...headers]: readonly [string, ...string[]]): Promise<void> {
-  const text = [`${what} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...headers, '', ''].join('\r\n');
-  return pipelined(port, flood, () => text);
+function asking(place: FloodPlace, flood: Flood, [what, ...headers]: readonly [string, ...string[]]): Promise<void> {
+  const text = [`${what} HTTP/1.1`, `Host: 127.0.0.1:${place.port}`, ...headers, '', ''].join('\r\n');
+  return pipelined(place, flood, () => text);
+}
+
+/** A request that somebody may make, whose body comes in drops. */
+async function slowBody({ port, key }: FloodPlace, flood: Flood): Promise<void> {
+  const head = `POST /api/keys HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
+  while (!flood.isOver()) {
+    const socket = await dialled(port).catch(() => undefined);
+    if (!socket) continue;
+    flood.counts.sent += 1;
+    socket.resume().write(`${head}Content-Length: 10000\r\n\r\n{`);
+    const dropping = setInterval(() => socket.write(' '), 500);
+    await Promise.race([flood.over, new Promise((resolve) => socket.once('close', resolve))]);
+    clearInterval(dropping);
+    if (!flood.isOver()) flood.counts.cut += 1;
+    socket.destroy();
+  }
 }
 
 /** Sixteen requests are under way on each connection. Every status from 400 on is a refusal. */
-async function pipelined(port: number, flood: Flood, next: (number: number) => string): Promise<void> {
+async function pipelined(place: FloodPlace, flood: Flood, next: (number: number) => string): Promise<void> {
   for (let number = 0; !flood.isOver(); ) {
-    const socket = await dialled(port).catch(() => undefined);
+    const socket = await dialled(place.port, place.localAddress).catch(() => undefined);
     if (!socket) continue;
     let under = 0;
     socket.setEncoding('latin1').on('data', (text: string) => {

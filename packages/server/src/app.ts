@@ -13,7 +13,8 @@ import { Housekeeper } from './housekeeper.ts';
 import { createHttp } from './http/create-http.ts';
 import { Door } from './http/door.ts';
 import { Entrance } from './http/entrance.ts';
-import { createMetrics } from './http/metrics.ts';
+import { createMetrics, type Gauge } from './http/metrics.ts';
+import { UnderWay } from './http/under-way.ts';
 import type { Log } from './log.ts';
 import { openServerMcp } from './mcp/open-mcp.ts';
 import { postgresChannel } from './neighbours/index.ts';
@@ -146,16 +147,11 @@ async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, 
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
   const state = { isDraining: false };
-  const entrance = new Entrance({ addressOf: door.addressOf, log });
-  const metrics = createMetrics([
-    { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => transport.connections().agent },
-    { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => transport.connections().gateway },
-    { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
-    { name: 'tendon_refused_requests_total', help: 'Requests refused since the start because too many waited.', read: () => entrance.refused },
-  ]);
+  const ways = { entrance: new Entrance({ addressOf: door.addressOf, log }), underWay: new UnderWay({ addressOf: door.addressOf, log }) };
+  const metrics = createMetrics(gauges({ ...ways, database, connections: () => transport.connections() }));
   const http = createHttp({
     door,
-    entrance,
+    ...ways,
     auth,
     providers: openProviderDesk(auth, secrets, () => new Date()),
     webRoot: parts.webRoot,
@@ -167,7 +163,7 @@ async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, 
     httpServer: http,
     checkDoor: (request) => doorVerdict(door, request),
     addressOf: door.addressOf,
-    entrance,
+    ...ways,
     authenticate: (attempt) => signIn(auth, attempt),
     isDraining: () => state.isDraining,
     log,
@@ -210,6 +206,27 @@ async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, 
   };
   const close = closing({ http, transport, runner, mcp, housekeeper, ended, secrets, storage, state });
   return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
+}
+
+interface Measured {
+  readonly entrance: Entrance;
+  readonly underWay: UnderWay;
+  readonly database: Database;
+  readonly connections: Transport['connections'];
+}
+
+function gauges({ entrance, underWay, database, connections }: Measured): readonly Gauge[] {
+  return [
+    { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => connections().agent },
+    { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => connections().gateway },
+    { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
+    {
+      name: 'tendon_refused_requests_total',
+      help: 'Requests refused since the start because too many waited.',
+      read: () => entrance.refused + underWay.refused,
+    },
+    { name: 'tendon_requests_under_way', help: 'HTTP requests that are being answered.', read: () => underWay.count },
+  ];
 }
 
 function doorVerdict(door: Door, request: Parameters<Door['check']>[0]): ReturnType<Parameters<typeof createTransport>[0]['checkDoor']> {

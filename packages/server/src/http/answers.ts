@@ -7,12 +7,17 @@ import type { AuditAction } from '../auth/audit-log.ts';
 import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Log } from '../log.ts';
+import type { Places } from '../turns/places.ts';
 import type { CredentialPace } from './credential-pace.ts';
 import type { Door } from './door.ts';
 
 /* What every route does with a request: who asks, what the body says, and how a refusal reads. */
 
-export type HttpEnv = { Bindings: HttpBindings };
+export type HttpEnv = {
+  Bindings: HttpBindings;
+  /** The place of whoever asks (rule H33), once they are known. */
+  Variables: { readonly seat?: { leave(): void } };
+};
 type RouteContext = Context<HttpEnv>;
 
 const BODY_BYTES = 16 * 1_024;
@@ -53,11 +58,13 @@ export interface DoorAndAuth {
   readonly door: Door;
   readonly auth: Auth;
   readonly pace: CredentialPace;
+  readonly people: Places;
   readonly log: Log;
 }
 
-/** Who sent this request, or the answer that refuses it. */
-export async function identify(context: RouteContext, { auth, door, pace }: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
+/** Who sent this request, when they have a place for it, or the answer that refuses it. */
+export async function identify(context: RouteContext, parts: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
+  const { auth, door, pace } = parts;
   const { incoming } = context.env;
   const token = bearer(incoming);
   const admission = pace.take({ token, cookie: incoming.headers.cookie });
@@ -70,10 +77,20 @@ export async function identify(context: RouteContext, { auth, door, pace }: Door
   });
   if (decision.ok) {
     const { scopes } = decision.principal;
-    return scopes === undefined || scopes.includes(scope) ? decision.principal : forbidden(context, `This key is not good for "${scope}".`);
+    if (scopes !== undefined && !scopes.includes(scope)) return forbidden(context, `This key is not good for "${scope}".`);
+    return (await refuseForPlace(context, parts.people, decision.principal)) ?? decision.principal;
   }
   if (decision.code === 'rate_limited') return tooMany(context, decision.retryAfterMs ?? 1_000);
   return refused(context, decision.code);
+}
+
+/** Waits for a place of this person, which the request keeps until it is handled; or the answer that refuses it. */
+async function refuseForPlace(context: RouteContext, people: Places, { userId }: Principal): Promise<Response | undefined> {
+  if (context.get('seat')) return undefined;
+  const seat = await people.take({ household: userId, connection: context.env.incoming.socket });
+  if (!seat.ok) return tooMany(context, seat.retryAfterMs);
+  context.set('seat', seat);
+  return undefined;
 }
 
 /** The one answer to those who are known and may not. */

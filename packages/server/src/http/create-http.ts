@@ -7,6 +7,7 @@ import type { Auth } from '../auth/auth.ts';
 import { isLoopbackHost } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { ProviderDesk } from '../secrets/provider-desk.ts';
+import { Places } from '../turns/places.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 import { addApiRoutes } from './api-routes.ts';
 import { CredentialPace } from './credential-pace.ts';
@@ -16,13 +17,17 @@ import type { MetricsPage } from './metrics.ts';
 import { plainPage } from './plain-page.ts';
 import { securityHeaders } from './security-headers.ts';
 import { StaticFiles } from './static-files.ts';
+import { OF_PEOPLE, type UnderWay } from './under-way.ts';
 
 export interface HttpOptions {
   readonly door: Door;
   readonly entrance: Entrance;
+  readonly underWay: UnderWay;
   readonly auth: Auth;
   /** How fast one credential may ask; the usual pace when left out. */
   readonly pace?: CredentialPace;
+  /** How many requests of one person are under way at once; as many as usual when left out. */
+  readonly people?: Places;
   readonly providers: ProviderDesk;
   /** Folder of the built web UI; it may be missing. */
   readonly webRoot: string;
@@ -53,9 +58,10 @@ export function createHttp(options: HttpOptions): Server {
     },
     (request, response) => {
       if (refuseAtDoor(options.door, request, response)) return;
+      const refuse = (refusal: CrowdRefusal): void => refuseForCrowd(refusal, request, response);
       options.entrance.admit(request, {
-        letIn: () => void listener(request, response),
-        refuse: (refusal) => refuseForCrowd(refusal, request, response),
+        letIn: () => void options.underWay.begin(request, response, { letIn: () => listener(request, response), refuse }),
+        refuse,
       });
     },
   );
@@ -97,11 +103,15 @@ function refuseUpgrade(door: Door, request: IncomingMessage, socket: Duplex): vo
 }
 
 function routes(given: HttpOptions): Hono<HttpEnv> {
-  const options = { ...given, pace: given.pace ?? new CredentialPace() };
+  const options = { ...given, pace: given.pace ?? new CredentialPace(), people: given.people ?? new Places(OF_PEOPLE) };
   const app = new Hono<HttpEnv>();
   app.use('*', async (context, next) => {
     for (const [name, value] of Object.entries(securityHeaders(options.door, context.env.incoming.headers.host))) context.header(name, value);
-    await next();
+    try {
+      await next();
+    } finally {
+      context.get('seat')?.leave();
+    }
   });
   app.onError((error, context) => {
     options.log.error({ component: 'http', method: context.req.method, route: new URL(context.req.url).pathname, err: error }, 'a request failed');

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { AttemptLimiter, householdOf } from '../auth/attempt-limiter.ts';
 import type { Log } from '../log.ts';
+import { type Waiting, WaitingLines } from '../turns/waiting-lines.ts';
 import type { ClientAddress } from './client-address.ts';
-import { type Waiting, WaitingLines } from './waiting-lines.ts';
 
 /*
  * What every request, poll and upgrade passes after the door and before anything that costs (rules H29 and H30):

@@ -9,10 +9,12 @@ import type { ProviderConfig } from '../config.ts';
 import { Keyring } from '../secrets/keyring.ts';
 import { type OpenSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { openProviderDesk } from '../secrets/provider-desk.ts';
+import { type PlaceLimits, Places } from '../turns/places.ts';
 import { createHttp } from './create-http.ts';
 import type { CredentialPace } from './credential-pace.ts';
 import { Entrance, type EntranceLimits } from './entrance.ts';
 import { createMetrics } from './metrics.ts';
+import { OF_PEOPLE, UnderWay } from './under-way.ts';
 
 export interface Answer {
   readonly status: number;
@@ -30,6 +32,7 @@ export interface HttpRig extends AsyncDisposable {
   readonly origin: string;
   readonly webRoot: string;
   readonly entrance: Entrance;
+  readonly underWay: UnderWay;
   readonly readiness: { ok: boolean };
   /** One request; `headers` go out as they are, beside a right `Host`. */
   ask(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
@@ -47,13 +50,15 @@ const ALL_AT_ONCE: Partial<EntranceLimits> = { burst: 100_000 };
 interface Paces {
   readonly limits?: Partial<EntranceLimits>;
   readonly pace?: CredentialPace;
+  readonly places?: Partial<PlaceLimits>;
+  readonly people?: Partial<PlaceLimits>;
 }
 
 /** `environment`: the keys of providers that are set from the outside. */
 export async function httpRig(
   config: Parameters<typeof authRig>[0] = {},
   environment: ProviderConfig = {},
-  { limits = ALL_AT_ONCE, pace }: Paces = {},
+  { limits = ALL_AT_ONCE, pace, places, people }: Paces = {},
 ): Promise<HttpRig> {
   const folder = await temporaryFolder();
   const webRoot = join(folder.path, 'dist');
@@ -72,10 +77,13 @@ export async function httpRig(
   });
   const readiness = { ok: true };
   const entrance = new Entrance({ addressOf: auth.door.addressOf, log: auth.log, limits });
+  const underWay = new UnderWay({ addressOf: auth.door.addressOf, log: auth.log, ...(places && { limits: places }) });
   const server = createHttp({
     door: auth.door,
     entrance,
+    underWay,
     ...(pace && { pace }),
+    ...(people && { people: new Places({ ...OF_PEOPLE, ...people }) }),
     auth: auth.auth,
     providers: openProviderDesk(auth.auth, secrets, () => auth.clock.now),
     webRoot,
@@ -93,6 +101,7 @@ export async function httpRig(
     origin: `http://127.0.0.1:${port}`,
     webRoot,
     entrance,
+    underWay,
     readiness,
     ask: (method, path, headers = {}) => ask({ port, method, path, headers, body: undefined }),
     post: (path, headers, body) => ask({ port, method: 'POST', path, headers, body }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import type { CrowdRefusal, DoorVerdict, Entrance } from './options.ts';
+import type { CrowdRefusal, DoorVerdict, Entrance, UnderWay } from './options.ts';
 import { TransportRig } from './transport-rig.ts';
 
 const CLOSED: DoorVerdict = { ok: false, status: 403, code: 'forbidden_origin', message: 'not from there' };
@@ -142,6 +142,28 @@ test('H29: polls, posts and upgrades wait for their turn as every other request 
   upgrade.letIn();
   await upgrading;
   assert.equal(rig.transport.connections().open, 2);
+});
+
+test('H32: what is posted has a place before it is read; polls and WebSockets, which last, need none', async () => {
+  const { entrance, next } = heldEntrance();
+  const underWay: UnderWay = { begin: async (request, _response, errand) => entrance.admit(request, errand) };
+  await using rig = await TransportRig.start({ underWay });
+  const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+  const post = () => {
+    const body = '40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}';
+    return fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
+  };
+  const refused = post();
+  (await next()).refuse(CROWDED);
+  assert.deepEqual([(await refused).status, (await refused).headers.get('retry-after')], [429, '2']);
+  const posting = post();
+  const waiting = await next();
+  await rig.webSocket();
+  const poll = fetch(rig.url(`transport=polling&sid=${sid}`));
+  assert.equal(rig.attempts.length, 0);
+  waiting.letIn();
+  assert.equal((await posting).status, 200);
+  assert.match(await (await poll).text(), /^40\/agent,/);
 });
 
 test('H30: polls and upgrades for which there is no place get their refusal with Retry-After', async () => {

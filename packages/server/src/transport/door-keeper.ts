@@ -1,12 +1,13 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Log } from '@tendon/protocol';
-import type { DoorVerdict, Entrance } from './options.ts';
+import type { CrowdRefusal, DoorVerdict, Entrance, UnderWay } from './options.ts';
 
 export interface DoorKeeper {
   checkDoor(request: IncomingMessage): DoorVerdict;
   /** `closing` lets running connections fetch their last packets; `closed` lets nobody in. */
   readonly phase: () => 'open' | 'closing' | 'closed';
   readonly entrance: Entrance | undefined;
+  readonly underWay: UnderWay | undefined;
   /** For how long what this polling session posts is to be left unread. */
   readonly holdPostMs: (sessionId: string) => number;
   readonly stalledResponseMs: number;
@@ -37,12 +38,12 @@ export function doorMiddleware(keeper: DoorKeeper): Middleware {
       else enter(keeper, { request, response, next });
     };
     if (!keeper.entrance) letIn();
-    else
-      keeper.entrance.admit(request, {
-        letIn,
-        refuse: ({ status, message, retryAfterS }) => refuse({ request, response, verdict: { ok: false, status, code: 'rate_limited', message }, retryAfterS }),
-      });
+    else keeper.entrance.admit(request, { letIn, refuse: (refusal) => refuseForCrowd(request, response, refusal) });
   };
+}
+
+function refuseForCrowd(request: IncomingMessage, response: unknown, { status, message, retryAfterS }: CrowdRefusal): void {
+  refuse({ request, response, verdict: { ok: false, status, code: 'rate_limited', message }, retryAfterS });
 }
 
 interface Entering {
@@ -51,20 +52,28 @@ interface Entering {
   readonly next: () => void;
 }
 
-function enter({ stalledResponseMs, holdPostMs }: DoorKeeper, { request, response, next }: Entering): void {
+function enter({ stalledResponseMs, holdPostMs, underWay }: DoorKeeper, { request, response, next }: Entering): void {
   if (!(response instanceof ServerResponse)) {
     next();
     return;
   }
   // A poll whose answer nobody reads would keep its bytes for as long as the TCP connection lives.
   response.setTimeout(stalledResponseMs, () => response.destroy());
-  const sessionId = request.method === 'POST' ? SESSION_ID.exec(request.url ?? '')?.[1] : undefined;
-  const holdMs = sessionId === undefined ? 0 : holdPostMs(sessionId);
-  if (holdMs <= 0) {
+  if (request.method !== 'POST') {
     next();
     return;
   }
-  const timer = setTimeout(next, holdMs).unref();
+  const begin = (): void => {
+    if (underWay) void underWay.begin(request, response, { letIn: next, refuse: (refusal) => refuseForCrowd(request, response, refusal) });
+    else next();
+  };
+  const sessionId = SESSION_ID.exec(request.url ?? '')?.[1];
+  const holdMs = sessionId === undefined ? 0 : holdPostMs(sessionId);
+  if (holdMs <= 0) {
+    begin();
+    return;
+  }
+  const timer = setTimeout(begin, holdMs).unref();
   response.once('close', () => clearTimeout(timer));
 }
 

@@ -1,4 +1,5 @@
 import { LIMITS } from '@tendon/protocol';
+import type { PlaceLimits } from '../turns/places.ts';
 import type { PaceLimits } from './inbound-pace.ts';
 
 /** What one connection may cost the server. Tests put smaller numbers in. Sizes are bytes, times milliseconds. */
@@ -18,6 +19,8 @@ export interface TransportLimits {
   readonly outboundBytes: number;
   readonly eventsPerSecond: number;
   readonly eventBurst: number;
+  /** How many requests are under way at once: of one person, for their clients and for their machines, and in all. */
+  readonly requests: PlaceLimits;
   /** Live output of a gateway has a meter of its own: it is large, frequent and may be lost. */
   readonly outputBytesPerSecond: number;
   readonly outputBurstBytes: number;
@@ -42,6 +45,8 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   outboundBytes: 8 * MEBIBYTE,
   eventsPerSecond: LIMITS.eventsPerSecond,
   eventBurst: LIMITS.eventBurst,
+  // Fewer of a person than there are connections to the database, so that nobody alone can take them all.
+  requests: { ofHousehold: 6, ofAll: 256, waitingOfHousehold: 400, waitingOfAll: 2_000, waitMs: 5_000 },
   outputBytesPerSecond: 4 * MEBIBYTE,
   outputBurstBytes: 8 * MEBIBYTE,
   pace: { packetsPerSecond: 100, packetBurst: 400, bytesPerSecond: MEBIBYTE, byteBurst: 8 * MEBIBYTE, packetDebt: 2_000 },

@@ -1,4 +1,4 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { HandshakeCode, HandshakeRefusal, Log, Scope } from '@tendon/protocol';
 import type { TransportLimits } from './limits.ts';
 
@@ -17,6 +17,12 @@ export interface CrowdRefusal {
 export interface Entrance {
   /** Calls one of the two, now or later; neither when the connection ends first. */
   admit(request: IncomingMessage, visit: { letIn(): void; refuse(refusal: CrowdRefusal): void }): void;
+}
+
+/** What waits for a place among the requests that are under way. */
+export interface UnderWay {
+  /** Calls one of the two, now or later; neither when the connection ends first. */
+  begin(request: IncomingMessage, response: ServerResponse, errand: { letIn(): unknown; refuse(refusal: CrowdRefusal): void }): Promise<void>;
 }
 
 /** What a socket offers to be let in. The credential is never logged. */
@@ -51,6 +57,8 @@ export interface TransportOptions {
   checkDoor(request: IncomingMessage): DoorVerdict;
   /** Lets requests, polls and upgrades in when it is their turn; all at once when it is left out. */
   readonly entrance?: Entrance | undefined;
+  /** Where what is posted by polling has a place before it is read. Polls themselves and WebSockets last, and need none. */
+  readonly underWay?: UnderWay | undefined;
   /** Where a request really came from. */
   addressOf(request: IncomingMessage): string;
   authenticate(attempt: SignInAttempt): Promise<SignInResult>;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { AGENT_REQUESTS, LIMITS, success, validate } from '@tendon/protocol';
+import { DEFAULT_TRANSPORT_LIMITS } from './limits.ts';
 import { attaching, nextText, rawRequest, SESSION, TransportRig } from './transport-rig.ts';
 
 interface Refused {
@@ -207,6 +208,74 @@ test('T11: a handler that throws answers internal with the id of its log line, a
     assert.doesNotMatch(JSON.stringify(refused), /secret|at .*\.ts|BigInt/);
   }
   assert.equal((await client.emitWithAck('model:list', {})).ok, true);
+});
+
+test('T24: a person has a few requests under way at once, from however many connections; the others wait in order, and others are answered', async () => {
+  const gate = Promise.withResolvers<void>();
+  await using rig = await TransportRig.start({
+    agent: {
+      'session:create': async () => {
+        await gate.promise;
+        return success({});
+      },
+    },
+    limits: { requests: { ...DEFAULT_TRANSPORT_LIMITS.requests, waitMs: 60_000 } },
+  });
+  const [page, phone] = [await rig.connected('/agent', 'ada'), await rig.connected('/agent', 'ada')];
+  const titles = Array.from({ length: 30 }, (_, index) => `title ${index}`);
+  const answers = Promise.all(titles.map((title) => page.emitWithAck('session:create', { title })));
+  const machine = await rig.connected('/gateway', 'ada');
+  assert.equal((await machine.emitWithAck('tool:started', { callId: SESSION })).ok, true, 'what machines ask has places of its own');
+  const late = phone.emitWithAck('session:list', {});
+  const other = await rig.connected('/agent', 'bob');
+  for (let round = 0; round < 10; round += 1) assert.equal((await other.emitWithAck('session:list', {})).ok, true);
+  const ofAda = () => rig.calls.filter(({ name, connection }) => connection.userId === 'ada' && name !== 'tool:started');
+  assert.equal(ofAda().length, DEFAULT_TRANSPORT_LIMITS.requests.ofHousehold);
+  gate.resolve();
+  assert.equal((await late).ok, true);
+  assert.ok((await answers).every(({ ok }) => ok));
+  assert.deepEqual(
+    ofAda().flatMap(({ payload }) => (payload as { title?: string }).title ?? []),
+    titles,
+  );
+});
+
+test('T24: a request that has waited for too long is rate_limited and says until when; its place was never lost', async () => {
+  const gate = Promise.withResolvers<void>();
+  const requests = { ...DEFAULT_TRANSPORT_LIMITS.requests, ofHousehold: 1, waitMs: 50 };
+  const create = async () => {
+    await gate.promise;
+    return success({});
+  };
+  await using rig = await TransportRig.start({ agent: { 'session:create': create }, limits: { requests } });
+  const client = await rig.connected('/agent', 'ada');
+  const held = client.emitWithAck('session:create', {});
+  const refused = (await client.emitWithAck('session:list', {})) as Refused;
+  assert.deepEqual([refused.error.code, refused.error.details], ['rate_limited', { retryAfterMs: 2_000 }]);
+  gate.resolve();
+  assert.equal((await held).ok, true);
+  assert.equal((await client.emitWithAck('session:list', {})).ok, true);
+  assert.deepEqual(
+    rig.calls.map(({ name }) => name),
+    ['session:create', 'session:list'],
+  );
+});
+
+test('T24: a connection that ends in the middle of a request, or a handler that throws, gives the place back', async () => {
+  const gate = Promise.withResolvers<void>();
+  const requests = { ...DEFAULT_TRANSPORT_LIMITS.requests, ofHousehold: 1, waitMs: 60_000 };
+  const create = async () => {
+    await gate.promise;
+    throw new Error('broken');
+  };
+  await using rig = await TransportRig.start({ agent: { 'session:create': create }, limits: { requests } });
+  const [gone, stays] = [await rig.connected('/agent', 'ada'), await rig.connected('/agent', 'ada')];
+  gone.emit('session:create', {}, () => {});
+  while (rig.calls.length === 0) await new Promise((done) => setImmediate(done));
+  gone.disconnect();
+  const waiting = stays.emitWithAck('session:list', {});
+  gate.resolve();
+  assert.equal((await waiting).ok, true);
 });
 
 test('T12: requests of one connection start in the order they came', async () => {

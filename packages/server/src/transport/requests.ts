@@ -3,6 +3,7 @@ import type { Log } from '@tendon/protocol';
 import { type ProtocolError, type Result, refusal, type Scope, validate } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
+import type { Seat } from '../turns/places.ts';
 import { PacketFault } from './packet-codec.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
@@ -24,6 +25,8 @@ export interface RequestDesk<Connection> {
   /** What the credential behind the connection is good for; undefined: everything. */
   readonly scopes?: readonly Scope[] | undefined;
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
+  /** Where each request of this person waits for its turn. */
+  readonly place: () => Promise<Seat>;
   readonly log: Log;
 }
 
@@ -39,7 +42,8 @@ type Admission<Connection> =
 
 /**
  * The one wrapper around every handler. Whatever a client sends ends in exactly one acknowledgement and never in an exception:
- * meter, acknowledgement, event name, number of arguments, schema, then the handler. Handlers start in order of arrival and run side by side.
+ * meter, acknowledgement, event name, number of arguments, schema, a place, then the handler. Handlers start in order of arrival and run side
+ * by side, as many as a person has places.
  */
 export function serveRequests<Connection>(socket: Socket, desk: RequestDesk<Connection>): void {
   socket.onAny((...args: unknown[]) => {
@@ -107,10 +111,14 @@ function outputCost(packet: Packet): number {
 }
 
 async function run<Connection>(route: Route<Connection>, payload: unknown, desk: RequestDesk<Connection>): Promise<Result<unknown>> {
+  const seat = await desk.place();
+  if (!seat.ok) return refusal('rate_limited', 'Too many requests are under way.', { retryAfterMs: seat.retryAfterMs });
   try {
     return await route.handle(desk.connection, payload);
   } catch (error) {
     return internal(desk.log, error);
+  } finally {
+    seat.leave();
   }
 }
 

@@ -8,7 +8,7 @@ import { type Socket as ClientSocket, io, type ManagerOptions, type SocketOption
 import WebSocket from 'ws';
 import type { AgentConnection, AgentHandlers, GatewayConnection, GatewayDesk, GatewayHandlers } from '../runner/ports.ts';
 import type { TransportLimits } from './limits.ts';
-import type { DoorVerdict, Entrance, SignInAttempt, SignInResult } from './options.ts';
+import type { DoorVerdict, Entrance, SignInAttempt, SignInResult, UnderWay } from './options.ts';
 import { createTransport, type Transport } from './transport.ts';
 
 export const SESSION = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -22,6 +22,7 @@ export interface RigOptions {
   readonly now?: () => number;
   readonly door?: () => DoorVerdict;
   readonly entrance?: Entrance;
+  readonly underWay?: UnderWay;
   readonly authenticate?: (attempt: SignInAttempt) => Promise<SignInResult>;
   readonly agent?: Partial<Record<AgentRequestName, Handler<AgentConnection>>>;
   readonly gateway?: Partial<Record<GatewayRequestName, Handler<GatewayConnection>>>;
@@ -48,6 +49,7 @@ export class TransportRig {
       httpServer: this.http,
       checkDoor: () => options.door?.() ?? { ok: true },
       entrance: options.entrance,
+      underWay: options.underWay,
       addressOf: (request) => request.socket.remoteAddress ?? '',
       authenticate: (attempt) => this.#authenticate(attempt),
       isDraining: () => this.isDraining,

@@ -2,6 +2,7 @@ import type { Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, GATEWAY_NAMESPACE, SOCKET_PATH } from '@tendon/protocol';
 import { type Namespace, Server, type Socket } from 'socket.io';
 import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
+import { Places } from '../turns/places.ts';
 import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
 import { agentRoutes, openAgentConnection } from './agent-desk.ts';
 import { CredentialBook } from './credential-book.ts';
@@ -11,7 +12,7 @@ import { gatewayRoutes } from './gateway-desk.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { HandshakeError } from './handshake.ts';
 import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.ts';
-import type { TransportOptions } from './options.ts';
+import type { NamespaceName, TransportOptions } from './options.ts';
 import { packetCodec } from './packet-codec.ts';
 import { type RequestDesk, type Routes, serveRequests } from './requests.ts';
 import { roomFanout } from './rooms.ts';
@@ -72,12 +73,15 @@ class SocketTransport implements Transport {
   readonly #gateway: Namespace;
   readonly #credentials = new CredentialBook();
   readonly #connections: EngineConnections;
+  /** A page that asks much keeps nothing from its person's machines. */
+  readonly #places: Readonly<Record<NamespaceName, Places>>;
   #phase: Phase = { name: 'waiting' };
 
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
     this.#log = options.log;
+    this.#places = { agent: new Places(this.#limits.requests), gateway: new Places(this.#limits.requests) };
     this.#connections = new EngineConnections(this.#limits, this.#log, options.now ?? (() => performance.now()));
     this.#io = openServer(options, this.#limits);
     this.#agent = this.#io.of(AGENT_NAMESPACE);
@@ -88,6 +92,7 @@ class SocketTransport implements Transport {
         checkDoor: (request) => options.checkDoor(request),
         phase: () => this.#doorPhase(),
         entrance: options.entrance,
+        underWay: options.underWay,
         holdPostMs: (sessionId) => this.#connections.holdPostMs(sessionId),
         stalledResponseMs: 30_000,
         log: this.#log,
@@ -164,7 +169,8 @@ class SocketTransport implements Transport {
     if (this.#phase.name !== 'serving') return;
     const { scopes } = guest.principal;
     const address = this.#options.addressOf(socket.request) || socket.conn.remoteAddress;
-    this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes });
+    const place = () => this.#places.agent.take({ household: guest.principal.userId, connection: socket });
+    this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes, place });
   }
 
   #openGateway(socket: Socket, guest: Guest): void {
@@ -173,7 +179,8 @@ class SocketTransport implements Transport {
     const link = new GatewayLink(socket, guest);
     // Not from inside a send: a socket that is cut for slowness ends while somebody is still writing to it.
     socket.once('disconnect', () => queueMicrotask(() => this.#reportGone(gateways, link)));
-    this.#answer<GatewayConnection>(socket, { connection: link, routes });
+    const place = () => this.#places.gateway.take({ household: guest.principal.userId, connection: socket });
+    this.#answer<GatewayConnection>(socket, { connection: link, routes, place });
   }
 
   #reportGone(desk: GatewayDesk, link: GatewayLink): void {
@@ -184,7 +191,7 @@ class SocketTransport implements Transport {
     }
   }
 
-  #answer<Connection>(socket: Socket, desk: Pick<RequestDesk<Connection>, 'connection' | 'routes' | 'scopes'>): void {
+  #answer<Connection>(socket: Socket, desk: Pick<RequestDesk<Connection>, 'connection' | 'routes' | 'scopes' | 'place'>): void {
     const { eventsPerSecond, eventBurst, outputBytesPerSecond, outputBurstBytes } = this.#limits;
     const now = this.#options.now ?? (() => performance.now());
     const meters = {

@@ -73,6 +73,17 @@ export class WaitingLines<Visit extends Waiting> {
     return visit;
   }
 
+  /** This one waits no more. */
+  remove(visit: Visit): void {
+    const household = this.#households.get(visit.household);
+    const line = household?.lines.get(visit.connection);
+    const place = line?.indexOf(visit) ?? -1;
+    if (!household || !line || place === -1) return;
+    line.splice(place, 1);
+    if (line.length === 0) household.lines.delete(visit.connection);
+    this.#counted(visit.household, household, 1);
+  }
+
   /** All that this connection has waiting is gone, and so is it. */
   leave(connection: object): void {
     for (const [name, household] of this.#households) {

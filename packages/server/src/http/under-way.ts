@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { householdOf } from '../auth/attempt-limiter.ts';
+import type { Log } from '../log.ts';
+import { type PlaceLimits, Places } from '../turns/places.ts';
+import type { ClientAddress } from './client-address.ts';
+import type { CrowdRefusal } from './entrance.ts';
+
+/*
+ * A request after the entrance (rule H32). Until it has a place nothing of its body is read and nothing is done for it:
+ *
+ *   let in ── a place ──► in work ──┬── its handler is done ──┐
+ *                                   └── its answer was taken, ┴──► its place is free
+ *                                       or its connection ended
+ *
+ * Whoever goes away while the database works for them keeps the place until that is over: else somebody who asks and goes, again and again,
+ * would have any number of requests under way.
+ */
+
+export interface Errand {
+  /** Settles when all that is done for this request is done. */
+  letIn(): unknown;
+  refuse(refusal: CrowdRefusal): void;
+}
+
+export interface UnderWayOptions {
+  readonly addressOf: ClientAddress;
+  readonly log: Log;
+  readonly limits?: Partial<PlaceLimits>;
+}
+
+const OF_ADDRESSES: PlaceLimits = { ofHousehold: 64, ofAll: 1_000, waitingOfHousehold: 400, waitingOfAll: 2_000, waitMs: 5_000 };
+/** Fewer than there are connections to the database, so that nobody alone can take them all. */
+export const OF_PEOPLE: PlaceLimits = { ofHousehold: 6, ofAll: 1_000, waitingOfHousehold: 100, waitingOfAll: 1_000, waitMs: 5_000 };
+/** An answer of which nothing is taken for so long is given up, and so is one that takes so long altogether. */
+const STALLED_MS = 30_000;
+const LONGEST_MS = 120_000;
+const LOG_EVERY_MS = 10_000;
+
+export class UnderWay {
+  readonly #addressOf: ClientAddress;
+  readonly #log: Log;
+  readonly #places: Places;
+  /** What is in work on each connection: an answer that waits behind another one of its connection does not hear of the end itself. */
+  readonly #ofConnection = new Map<object, Set<() => void>>();
+  #refused = 0;
+  #loggedAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ addressOf, log, limits }: UnderWayOptions) {
+    this.#addressOf = addressOf;
+    this.#log = log;
+    this.#places = new Places({ ...OF_ADDRESSES, ...limits });
+  }
+
+  get count(): number {
+    return this.#places.underWay;
+  }
+
+  get waiting(): number {
+    return this.#places.waiting;
+  }
+
+  /** How many were refused since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Calls one of the two; neither when the connection ends first. */
+  async begin(request: IncomingMessage, response: ServerResponse, errand: Errand): Promise<void> {
+    const { socket: connection } = request;
+    const address = this.#addressOf(request);
+    const seat = await this.#places.take({ household: householdOf(address), connection });
+    if (!seat.ok) {
+      if (!connection.destroyed) this.#refuse(address, errand, CROWDED[seat.crowd]);
+      return;
+    }
+    try {
+      if (connection.destroyed) return;
+      await Promise.all([this.#gone(response, connection), errand.letIn()]);
+    } finally {
+      seat.leave();
+    }
+  }
+
+  /** Resolves when the answer was taken or never will be. */
+  #gone(response: ServerResponse, connection: IncomingMessage['socket']): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const works = this.#ofConnection.get(connection) ?? this.#watch(connection);
+    works.add(resolve);
+    response.setTimeout(STALLED_MS, () => response.destroy());
+    const timer = setTimeout(() => connection.destroy(), LONGEST_MS).unref();
+    response.once('close', resolve);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      works.delete(resolve);
+    });
+  }
+
+  #watch(connection: IncomingMessage['socket']): Set<() => void> {
+    const works = new Set<() => void>();
+    this.#ofConnection.set(connection, works);
+    connection.once('close', () => {
+      this.#ofConnection.delete(connection);
+      for (const end of works) end();
+    });
+    return works;
+  }
+
+  #refuse(address: string, errand: Errand, refusal: CrowdRefusal): void {
+    this.#refused += 1;
+    const at = performance.now();
+    if (at - this.#loggedAt >= LOG_EVERY_MS) {
+      this.#loggedAt = at;
+      this.#log.warn({ event: 'requests_crowded', address, count: this.#refused }, `requests are refused: ${this.#places.underWay} are under way`);
+    }
+    errand.refuse(refusal);
+  }
+}
+
+const CROWDED: Readonly<Record<'household' | 'all', CrowdRefusal>> = {
+  household: { status: 429, code: 'rate_limited', message: 'Too many requests of your address are under way. Try again in a moment.', retryAfterS: 2 },
+  all: { status: 503, code: 'unavailable', message: 'Too many requests are under way. Try again in a moment.', retryAfterS: 2 },
+};
