@@ -4,6 +4,7 @@ import type { Socket } from 'socket.io';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
 import { guardOutbound } from './outbound-guard.ts';
+import { readInSlices } from './posted-packets.ts';
 import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose, writeTogether } from './wire.ts';
 
 /*
@@ -48,6 +49,7 @@ export class EngineConnections {
     const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0, pace };
     this.#tracked.set(connection, tracked);
     this.#paces.set(connectionIdOf(connection), pace);
+    readInSlices(connection, (packets) => pace.mayRead(packets));
     limitPollingClose(connection, this.#limits.closeGraceMs);
     guardOutbound(connection, {
       limitBytes: this.#limits.outboundBytes,

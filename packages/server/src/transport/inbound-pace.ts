@@ -2,7 +2,7 @@ import { type EngineConnection, holdReading } from './wire.ts';
 
 /*
  *   reading ── more than its pace ──► held (its TCP connection, or the next body that it posts, is not read) ── debt paid, at most 2 s ──► reading
- *      └── one body that was posted, and is read by then, holds far too many packets ──► flooded: ended
+ *      └── one body that was posted holds far too many packets ──► flooded: ended before any of them is read
  */
 
 export interface PaceLimits {
@@ -10,7 +10,7 @@ export interface PaceLimits {
   readonly packetBurst: number;
   readonly bytesPerSecond: number;
   readonly byteBurst: number;
-  /** How many packets over its pace one that polls may be: what it has posted is read as a whole. */
+  /** How many packets over its pace one that polls may be: what it has posted is there as a whole. */
   readonly packetDebt: number;
 }
 
@@ -52,6 +52,14 @@ export class InboundPace {
     this.#bytesPerSecond = Math.max(this.#bytesPerSecond, perSecond);
   }
 
+  /** Whether one that polls may have so many packets read, which are there already. When not, it is ended. */
+  mayRead(packets: number): boolean {
+    this.#refill();
+    if (packets - this.#packets <= this.#options.limits.packetDebt) return true;
+    this.#options.onFlood();
+    return false;
+  }
+
   /** For how long it is to be left unread from now on. */
   holdMs(): number {
     this.#refill();
@@ -67,7 +75,6 @@ export class InboundPace {
     const holdMs = this.holdMs();
     if (holdMs === 0 || connection.readyState !== 'open') return;
     if (holdReading(connection, holdMs)) this.#forgivePackets();
-    else if (-this.#packets > this.#options.limits.packetDebt) this.#options.onFlood();
     this.#forgiveBytes();
   }
 
