@@ -63,8 +63,13 @@ export const FLOODS: Readonly<Record<string, FloodKind>> = {
   'polling sessions that begin': (place, flood) => several(32, () => asking(place, flood, [`GET ${SOCKET_PATH}?EIO=4&transport=polling`])),
 };
 
-/** They cannot see what became of them: one reads nothing, and the other's bodies wait. The server leaves them unread. */
-export const SEE_NOTHING: ReadonlySet<string> = new Set(['small events, answers not read', 'bodies of 3 MiB by polling', 'slow bodies']);
+/** They cannot see what became of them: one reads nothing, and what the others send waits. The server leaves it unread. */
+export const SEE_NOTHING: ReadonlySet<string> = new Set([
+  'small events, answers not read',
+  'bodies of 3 MiB by polling',
+  'API requests with one key from many addresses',
+  'slow bodies',
+]);
 
 /** It is cut only once much waits for it, which on a busy machine takes longer than a flood. */
 export const CUT_LATE: ReadonlySet<string> = new Set(['a long transcript, asked for and not read']);
