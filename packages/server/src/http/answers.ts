@@ -6,8 +6,8 @@ import { z } from 'zod';
 import type { AuditAction } from '../auth/audit-log.ts';
 import type { Auth } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { Places } from '../crowd/places.ts';
 import type { Log } from '../log.ts';
-import type { Places } from '../turns/places.ts';
 import type { CredentialPace } from './credential-pace.ts';
 import type { Door } from './door.ts';
 

@@ -22,11 +22,18 @@ export class CredentialPace {
   }
 
   take({ token, cookie = '' }: Offered): Admission {
-    const refused = (token === undefined ? sessionsIn(cookie) : [token])
+    const refused = (token === undefined ? sessionsIn(cookie) : [asSigned(token)])
       .map((credential) => this.#limiter.take('credential', createHash('sha256').update(credential).digest('base64url')))
       .find(({ ok }) => !ok);
     return refused ?? { ok: true };
   }
+}
+
+/** The last character of a signature can be written in several ways that mean the same; what is signed cannot. */
+function asSigned(token: string): string {
+  const [header, claims, signature, ...rest] = token.split('.');
+  if (signature === undefined || rest.length > 0) return token;
+  return [header, claims, Buffer.from(signature, 'base64url').toString('base64url')].join('.');
 }
 
 /**

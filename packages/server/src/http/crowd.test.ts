@@ -70,3 +70,14 @@ test('H31: a session has its pace whatever stands around its cookie and however 
   for (let turn = 0; turn < 400; turn += 1) pace.take({ token: undefined, cookie: 'route=1' });
   assert.equal((await rig.ask('GET', '/api/me', { Origin: rig.origin, Authorization: 'Basic c2hhcmVk', Cookie: 'route=1' })).status, 401);
 });
+
+test('H31: a signed token has one pace however the end of its signature is written', () => {
+  const pace = new CredentialPace(() => 0);
+  const signature = Buffer.from('a signature of some bytes').toString('base64url');
+  const ends = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].map((end) => `${signature.slice(0, -1)}${end}`);
+  const same = ends.filter((end) => Buffer.from(end, 'base64url').equals(Buffer.from(signature, 'base64url')));
+  assert.ok(same.length > 1);
+  for (let turn = 0; turn < 400; turn += 1) assert.ok(pace.take({ token: `head.claims.${same[turn % same.length]}`, cookie: undefined }).ok);
+  for (const end of same) assert.equal(pace.take({ token: `head.claims.${end}`, cookie: undefined }).ok, false);
+  assert.ok(pace.take({ token: `head.others.${signature}`, cookie: undefined }).ok);
+});

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AttemptLimiter, householdOf } from '../auth/attempt-limiter.ts';
+import { type Waiting, WaitingLines } from '../crowd/waiting-lines.ts';
 import type { Log } from '../log.ts';
-import { type Waiting, WaitingLines } from '../turns/waiting-lines.ts';
 import type { ClientAddress } from './client-address.ts';
 
 /*

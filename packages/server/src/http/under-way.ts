@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { householdOf } from '../auth/attempt-limiter.ts';
+import { type PlaceLimits, Places } from '../crowd/places.ts';
 import type { Log } from '../log.ts';
-import { type PlaceLimits, Places } from '../turns/places.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { CrowdRefusal } from './entrance.ts';
 

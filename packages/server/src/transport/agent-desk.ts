@@ -6,6 +6,8 @@ import { NewestNotices } from './newest-notices.ts';
 import type { Route, Routes } from './requests.ts';
 import { sessionRoom, userRoom } from './rooms.ts';
 
+const REINS: ReadonlySet<AgentRequestName> = new Set(['agent:stop', 'tool:decide']);
+
 export function agentRoutes(handlers: AgentHandlers): Routes<AgentConnection> {
   const names = Object.keys(AGENT_REQUESTS) as AgentRequestName[];
   return new Map(names.map((name): [string, Route<AgentConnection>] => [name, agentRoute(handlers, name)]));
@@ -17,6 +19,7 @@ function agentRoute(handlers: AgentHandlers, name: AgentRequestName): Route<Agen
     schema: AGENT_REQUESTS[name].payload,
     isAcknowledged: true,
     scope: AGENT_SCOPES[name],
+    isRein: REINS.has(name),
     handle: (connection, payload) => handle(connection, payload),
   };
 }

@@ -1,5 +1,5 @@
 import { LIMITS } from '@tendon/protocol';
-import type { PlaceLimits } from '../turns/places.ts';
+import type { PlaceLimits } from '../crowd/places.ts';
 import type { PaceLimits } from './inbound-pace.ts';
 
 /** What one connection may cost the server. Tests put smaller numbers in. Sizes are bytes, times milliseconds. */

@@ -240,6 +240,27 @@ test('T24: a person has a few requests under way at once, from however many conn
   );
 });
 
+test('T24: a stop and a decision wait for nothing that others of their person wait for, and for what their own connection sent before them', async () => {
+  const gate = Promise.withResolvers<void>();
+  const held = async () => {
+    await gate.promise;
+    return success({});
+  };
+  const requests = { ...DEFAULT_TRANSPORT_LIMITS.requests, waitMs: 60_000 };
+  await using rig = await TransportRig.start({ agent: { 'session:create': held }, limits: { requests } });
+  const [page, phone] = [await rig.connected('/agent', 'ada'), await rig.connected('/agent', 'ada')];
+  const created = Promise.all(Array.from({ length: 10 }, () => page.emitWithAck('session:create', {})));
+  while (rig.calls.length < requests.ofHousehold) await new Promise((done) => setImmediate(done));
+  assert.equal((await phone.emitWithAck('agent:stop', { sessionId: SESSION })).ok, true);
+  const stopped = page.emitWithAck('agent:stop', { sessionId: SESSION });
+  const listed = phone.emitWithAck('session:list', {});
+  assert.equal((await (await rig.connected('/agent', 'ada')).emitWithAck('agent:stop', { sessionId: SESSION })).ok, true);
+  assert.equal(rig.calls.filter(({ name }) => name === 'agent:stop').length, 2);
+  gate.resolve();
+  assert.ok((await Promise.all([created, stopped, listed])).flat().every(({ ok }) => ok));
+  assert.equal(rig.calls.filter(({ name }) => name === 'agent:stop').length, 3);
+});
+
 test('T24: a request that has waited for too long is rate_limited and says until when; its place was never lost', async () => {
   const gate = Promise.withResolvers<void>();
   const requests = { ...DEFAULT_TRANSPORT_LIMITS.requests, ofHousehold: 1, waitMs: 50 };

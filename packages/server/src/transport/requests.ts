@@ -3,7 +3,7 @@ import type { Log } from '@tendon/protocol';
 import { type ProtocolError, type Result, refusal, type Scope, validate } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
-import type { Seat } from '../turns/places.ts';
+import type { Seat } from '../crowd/places.ts';
 import { PacketFault } from './packet-codec.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
@@ -14,6 +14,8 @@ export interface Route<Connection> {
   readonly isAcknowledged: boolean;
   /** What a credential must be good for. */
   readonly scope?: Scope;
+  /** By it a person holds the agent: it waits for nothing that others of theirs wait for. */
+  readonly isRein?: boolean;
   handle(connection: Connection, payload: unknown): Promise<Result<unknown>>;
 }
 
@@ -26,7 +28,7 @@ export interface RequestDesk<Connection> {
   readonly scopes?: readonly Scope[] | undefined;
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
   /** Where each request of this person waits for its turn. */
-  readonly place: () => Promise<Seat>;
+  readonly place: (isRein: boolean) => Promise<Seat>;
   readonly log: Log;
 }
 
@@ -111,7 +113,7 @@ function outputCost(packet: Packet): number {
 }
 
 async function run<Connection>(route: Route<Connection>, payload: unknown, desk: RequestDesk<Connection>): Promise<Result<unknown>> {
-  const seat = await desk.place();
+  const seat = await desk.place(route.isRein === true);
   if (!seat.ok) return refusal('rate_limited', 'Too many requests are under way.', { retryAfterMs: seat.retryAfterMs });
   try {
     return await route.handle(desk.connection, payload);

@@ -1,8 +1,9 @@
 import type { Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, GATEWAY_NAMESPACE, SOCKET_PATH } from '@tendon/protocol';
 import { type Namespace, Server, type Socket } from 'socket.io';
+import { Places, type Seat } from '../crowd/places.ts';
+import type { Waiting } from '../crowd/waiting-lines.ts';
 import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
-import { Places } from '../turns/places.ts';
 import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
 import { agentRoutes, openAgentConnection } from './agent-desk.ts';
 import { CredentialBook } from './credential-book.ts';
@@ -75,6 +76,8 @@ class SocketTransport implements Transport {
   readonly #connections: EngineConnections;
   /** A page that asks much keeps nothing from its person's machines. */
   readonly #places: Readonly<Record<NamespaceName, Places>>;
+  /** Whatever else a person waits for, they can stop and decide. */
+  readonly #reins: Places;
   #phase: Phase = { name: 'waiting' };
 
   constructor(options: TransportOptions) {
@@ -82,6 +85,7 @@ class SocketTransport implements Transport {
     this.#limits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
     this.#log = options.log;
     this.#places = { agent: new Places(this.#limits.requests), gateway: new Places(this.#limits.requests) };
+    this.#reins = new Places({ ...this.#limits.requests, ofHousehold: 1 });
     this.#connections = new EngineConnections(this.#limits, this.#log, options.now ?? (() => performance.now()));
     this.#io = openServer(options, this.#limits);
     this.#agent = this.#io.of(AGENT_NAMESPACE);
@@ -169,8 +173,20 @@ class SocketTransport implements Transport {
     if (this.#phase.name !== 'serving') return;
     const { scopes } = guest.principal;
     const address = this.#options.addressOf(socket.request) || socket.conn.remoteAddress;
-    const place = () => this.#places.agent.take({ household: guest.principal.userId, connection: socket });
+    const place = this.#placesOf({ household: guest.principal.userId, connection: socket });
     this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes, place });
+  }
+
+  /** A rein overtakes others, but nothing of its own connection: who sends and stops at once means it in that order (T12). */
+  #placesOf(waiting: Waiting): (isRein: boolean) => Promise<Seat> {
+    let before = 0;
+    return async (isRein) => {
+      const places = isRein && before === 0 ? this.#reins : this.#places.agent;
+      before += 1;
+      const seat = await places.take(waiting);
+      before -= 1;
+      return seat;
+    };
   }
 
   #openGateway(socket: Socket, guest: Guest): void {
