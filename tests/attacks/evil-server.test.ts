@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test';
 import { startGateway } from '@tendon/gateway';
 import { createLog } from '@tendon/server';
 import { commandFor, startServerDouble, temporaryFolder } from '@tendon/testing';
+import { pathTricks } from './path-tricks.ts';
 
 /*
  * The server is the attacker: it computes every hash itself, and says that a person has approved everything. What it must never get by the
@@ -20,6 +21,8 @@ const base = await realpath(folder.path);
 const workspace = join(base, 'work space');
 const home = join(workspace, '.tendon');
 await mkdir(join(base, 'outside'));
+await mkdir(`${workspace}-evil`, { recursive: true });
+await writeFile(join(`${workspace}-evil`, 'secret.txt'), SECRET);
 await mkdir(join(workspace, 'inside', 'deep'), { recursive: true });
 await mkdir(home);
 await writeFile(join(base, 'secret.txt'), SECRET);
@@ -57,78 +60,8 @@ after(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** Paths that lead outside, or into what is the gateway's own, by every trick that we know of. */
-const PATHS: readonly string[] = [
-  '../secret.txt',
-  '../outside/secret.txt',
-  './../secret.txt',
-  'inside/../../secret.txt',
-  'inside/deep/../../../secret.txt',
-  'missing/../../secret.txt',
-  '..//secret.txt',
-  '.././secret.txt',
-  'inside/./.././../secret.txt',
-  '../work space/../secret.txt',
-  '../work space/../outside/secret.txt',
-  join(base, 'secret.txt'),
-  join(base, 'outside', 'secret.txt'),
-  `${workspace}/../secret.txt`,
-  `/${base}/secret.txt`,
-  `//${base}/secret.txt`,
-  `${base}/./secret.txt`,
-  'link-to-file',
-  './link-to-file',
-  'inside/../link-to-file',
-  'link-to-folder/secret.txt',
-  'link-to-link/secret.txt',
-  'link-to-folder/../secret.txt',
-  'link-up/secret.txt',
-  'link-up/outside/secret.txt',
-  'link-up/link-up/secret.txt',
-  `link-to-root${base}/secret.txt`,
-  `link-to-proc${base}/secret.txt`,
-  'dangling',
-  '/proc/self/environ',
-  '/proc/self/cwd/../secret.txt',
-  `/proc/self/root${base}/secret.txt`,
-  '/proc/1/environ',
-  '/dev/fd/0',
-  '/dev/stdin',
-  '/etc/passwd',
-  '/etc/shadow',
-  '.tendon/secret-key',
-  '.tendon/gateway-policy.json',
-  './.tendon/gateway-policy.json',
-  'inside/../.tendon/gateway-policy.json',
-  'link-to-home/gateway-policy.json',
-  'link-to-home/secret-key',
-  '.tendon/new-file',
-  '.tendon/gateway/machine/identity.json',
-  '.tendon/gateway/machine/journal/new',
-  `${home}/gateway-policy.json`,
-  '~/secret.txt',
-  '~root/.profile',
-  '$HOME/secret.txt',
-  'file:///etc/passwd',
-  `file://${base}/secret.txt`,
-  '..%2fsecret.txt',
-  '%2e%2e/secret.txt',
-  '..\\secret.txt',
-  '\u2025/secret.txt',
-  '\uff0e\uff0e/secret.txt',
-  '.. /secret.txt',
-  '../secret.txt\u0000.md',
-  'inside/plain.txt\u0000/../../secret.txt',
-  '../secret.txt\n',
-  '',
-  '.',
-  '..',
-  '/',
-  'a/'.repeat(2_000),
-  'x'.repeat(5_000),
-  '-rf',
-  '--help',
-];
+/** Paths that lead outside, or into what is the gateway's own. */
+const PATHS = pathTricks({ base, workspace, home });
 
 const TOOLS: Readonly<Record<string, (path: string) => Record<string, unknown>>> = {
   read_file: (path) => ({ path }),
@@ -143,9 +76,16 @@ const TOOLS: Readonly<Record<string, (path: string) => Record<string, unknown>>>
 
 /** What the server must not have changed, byte for byte. */
 async function outside(): Promise<Record<string, string>> {
-  const files = [join(base, 'secret.txt'), join(base, 'outside', 'secret.txt'), join(home, 'secret-key'), join(home, 'gateway-policy.json'), '/etc/passwd'];
+  const files = [
+    join(base, 'secret.txt'),
+    join(base, 'outside', 'secret.txt'),
+    join(`${workspace}-evil`, 'secret.txt'),
+    join(home, 'secret-key'),
+    join(home, 'gateway-policy.json'),
+    '/etc/passwd',
+  ];
   const contents = await Promise.all(files.map(async (file) => [file, await readFile(file, 'utf8')] as const));
-  const names = [base, join(base, 'outside'), home].map(async (path) => [path, (await readdir(path)).toSorted().join()] as const);
+  const names = [base, join(base, 'outside'), `${workspace}-evil`, home].map(async (path) => [path, (await readdir(path)).toSorted().join()] as const);
   return Object.fromEntries([...contents, ...(await Promise.all(names))]);
 }
 
@@ -155,6 +95,10 @@ const untouched = await outside();
 function told(from: number): string {
   return JSON.stringify([[...server.results.values()].slice(from), server.outputs]);
 }
+
+test('G20: there are a hundred and fifty of them, all different', () => {
+  assert.ok(new Set(PATHS).size >= 150, String(new Set(PATHS).size));
+});
 
 for (const [tool, inputFor] of Object.entries(TOOLS)) {
   describe(tool, () => {

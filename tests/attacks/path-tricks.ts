@@ -1,0 +1,212 @@
+import { join } from 'node:path';
+
+/** Where they lead out of: `workspace` lies in `base`, and the gateway's own folder `home` in the workspace. */
+export interface Folders {
+  readonly base: string;
+  readonly workspace: string;
+  readonly home: string;
+}
+
+/** Paths that lead outside, or into what is the gateway's own, by every trick that we know of. */
+export function pathTricks(folders: Folders): readonly string[] {
+  return [...plainTricks(folders), ...oddWords(folders), ...detours(folders), ...OF_OTHERS];
+}
+
+function plainTricks({ base, workspace }: Folders): readonly string[] {
+  return [
+    '../secret.txt',
+    '../outside/secret.txt',
+    './../secret.txt',
+    'inside/../../secret.txt',
+    'inside/deep/../../../secret.txt',
+    'missing/../../secret.txt',
+    '..//secret.txt',
+    '.././secret.txt',
+    'inside/./.././../secret.txt',
+    '../work space/../secret.txt',
+    '../work space/../outside/secret.txt',
+    join(base, 'secret.txt'),
+    join(base, 'outside', 'secret.txt'),
+    `${workspace}/../secret.txt`,
+    `/${base}/secret.txt`,
+    `//${base}/secret.txt`,
+    `${base}/./secret.txt`,
+    'link-to-file',
+    './link-to-file',
+    'inside/../link-to-file',
+    'link-to-folder/secret.txt',
+    'link-to-link/secret.txt',
+    'link-to-folder/../secret.txt',
+    'link-up/secret.txt',
+    'link-up/outside/secret.txt',
+    'link-up/link-up/secret.txt',
+    `link-to-root${base}/secret.txt`,
+    `link-to-proc${base}/secret.txt`,
+    'dangling',
+  ];
+}
+
+/** Devices, the gateway's own folder, and names that something else than a file system would understand. */
+function oddWords({ base, home }: Folders): readonly string[] {
+  return [
+    '/proc/self/environ',
+    '/proc/self/cwd/../secret.txt',
+    `/proc/self/root${base}/secret.txt`,
+    '/proc/1/environ',
+    '/dev/fd/0',
+    '/dev/stdin',
+    '/etc/passwd',
+    '/etc/shadow',
+    '.tendon/secret-key',
+    '.tendon/gateway-policy.json',
+    './.tendon/gateway-policy.json',
+    'inside/../.tendon/gateway-policy.json',
+    'link-to-home/gateway-policy.json',
+    'link-to-home/secret-key',
+    '.tendon/new-file',
+    '.tendon/gateway/machine/identity.json',
+    '.tendon/gateway/machine/journal/new',
+    `${home}/gateway-policy.json`,
+    '~/secret.txt',
+    '~root/.profile',
+    '$HOME/secret.txt',
+    'file:///etc/passwd',
+    `file://${base}/secret.txt`,
+    '..%2fsecret.txt',
+    '%2e%2e/secret.txt',
+    '..\\secret.txt',
+    '\u2025/secret.txt',
+    '\uff0e\uff0e/secret.txt',
+    '.. /secret.txt',
+    '../secret.txt\u0000.md',
+    'inside/plain.txt\u0000/../../secret.txt',
+    '../secret.txt\n',
+    '',
+    '.',
+    '..',
+    '/',
+    'a/'.repeat(2_000),
+    'x'.repeat(5_000),
+    '-rf',
+    '--help',
+  ];
+}
+
+/** The same ways once more, and those of names that only begin alike. */
+function detours({ base, workspace, home }: Folders): readonly string[] {
+  return [
+    // A folder beside the workspace whose name begins as the workspace's does.
+    '../work space-evil/secret.txt',
+    `${workspace}-evil/secret.txt`,
+    'inside/../../work space-evil/secret.txt',
+    `${workspace}/../work space-evil/secret.txt`,
+    // Through what is no folder, and longer ways round.
+    'inside/plain.txt/../../../secret.txt',
+    'inside/plain.txt/../../secret.txt',
+    'inside/hard/../../../secret.txt',
+    'dangling/../../secret.txt',
+    'link-to-file/../secret.txt',
+    'link-to-link/../outside/secret.txt',
+    'link-to-folder/../outside/secret.txt',
+    'inside/../link-up/secret.txt',
+    'inside/../link-to-link/secret.txt',
+    `link-to-root/${'../'.repeat(10)}etc/passwd`,
+    'link-to-root/etc/passwd',
+    'link-to-proc/etc/passwd',
+    'link-to-root/proc/self/environ',
+    `${'../'.repeat(40)}etc/passwd`,
+    `${'inside/../'.repeat(200)}../secret.txt`,
+    `${'./'.repeat(500)}../secret.txt`,
+    `..${'/'.repeat(500)}secret.txt`,
+    '/../etc/passwd',
+    '/./etc/passwd',
+    '//etc//passwd',
+    '/etc/./passwd/../passwd',
+    `/proc/self/cwd/${'../'.repeat(20)}etc/passwd`,
+    '/proc/thread-self/environ',
+    '/proc/self/fd/0',
+    '/proc/self/exe',
+    '/proc/self/maps',
+    `/proc/${process.pid}/environ`,
+    `/proc/${process.pid}/root${base}/secret.txt`,
+    `/proc/${process.pid}/cwd/../secret.txt`,
+    '/dev/null/../../etc/passwd',
+    '/dev/tty',
+    '/dev/zero',
+    '/sys/kernel/../../etc/passwd',
+    // The gateway's own folder.
+    '.tendon',
+    '.tendon/',
+    '.tendon/.',
+    './.tendon/./secret-key',
+    '.tendon//secret-key',
+    'inside/deep/../../.tendon/secret-key',
+    '.tendon/../.tendon/secret-key',
+    'link-to-home',
+    'link-to-home/.',
+    '../work space/.tendon/secret-key',
+    `link-to-root${home}/secret-key`,
+    `link-to-proc${home}/secret-key`,
+    `/proc/self/root${home}/secret-key`,
+  ];
+}
+
+/** Of other systems, encoded, with signs that are not seen or look like others, and as a shell or a pattern would read it. */
+const OF_OTHERS: readonly string[] = [
+  // Of other systems.
+  'C:\\Windows\\win.ini',
+  'C:/Windows/win.ini',
+  'C:..\\secret.txt',
+  '\\\\server\\share\\secret.txt',
+  '//server/share/secret.txt',
+  '\\\\?\\C:\\secret.txt',
+  '\\\\.\\pipe\\secret',
+  'inside/plain.txt:secret',
+  '.tendon/secret-key::$DATA',
+  '..\\..\\etc\\passwd',
+  'inside\\..\\..\\secret.txt',
+  'CON',
+  'NUL.txt',
+  // Encoded: a path is no address, so that none of it is decoded.
+  '%2e%2e%2fsecret.txt',
+  '..%252fsecret.txt',
+  '%2E%2E/%2E%2E/etc/passwd',
+  '..%c0%afsecret.txt',
+  '..%5csecret.txt',
+  '&#46;&#46;/secret.txt',
+  '\\u002e\\u002e/secret.txt',
+  'file:../secret.txt',
+  'FILE://localhost/etc/passwd',
+  // Signs that look like others, or are not seen.
+  '\u2024\u2024/secret.txt',
+  '..\u2215secret.txt',
+  '..\uff0fsecret.txt',
+  '..\u2044secret.txt',
+  '.\u200b./secret.txt',
+  '\u202e../secret.txt',
+  '\ufeff../secret.txt',
+  '.\u00ad./secret.txt',
+  '.\u0008./secret.txt',
+  ' ../secret.txt',
+  '../secret.txt ',
+  '../secret.txt/',
+  '../secret.txt/.',
+  '../secret.txt\r',
+  '\t../secret.txt',
+  '../secret.txt\u0000',
+  '\u0000../secret.txt',
+  // As a shell, a pattern or a tool of another kind would read it.
+  '`cat ../secret.txt`',
+  '$(cat ../secret.txt)',
+  '$\u007bHOME}/secret.txt',
+  '~/../secret.txt',
+  '../*.txt',
+  '../sec?et.txt',
+  '{..,.}/secret.txt',
+  '@../secret.txt',
+  '|cat ../secret.txt',
+  "'../secret.txt'",
+  '"../secret.txt"',
+  '--pre=cat',
+  '-f../secret.txt',
+];
