@@ -20,7 +20,7 @@ export class ToolFault extends Error {
 
 const FILE_FAULTS: Readonly<Record<string, { code: string; text: string }>> = {
   ENOENT: { code: 'not_found', text: 'does not exist. Use glob to find the right path' },
-  ENOTDIR: { code: 'not_found', text: 'cannot exist: a part of the path is a file, not a folder' },
+  ENOTDIR: { code: 'not_found', text: 'cannot exist: a part of the path is a file, not a folder. Use list_folder to find the right path' },
   EISDIR: { code: 'is_folder', text: 'is a folder. Use list_folder to see what is in it' },
   EACCES: { code: 'no_permission', text: "may not be opened by the gateway's user. Change its permissions or choose another path" },
   EPERM: { code: 'no_permission', text: "may not be changed by the gateway's user. Change its permissions or choose another path" },
