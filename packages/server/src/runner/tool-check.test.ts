@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PauseToolName, RemoteToolName } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
+import { runRemoteTool } from './remote-tools.ts';
 import { NO_SERVER_TOOLS } from './server-tools.ts';
 import { type Machine, offeredTools, requestedCall } from './tool-check.ts';
 
@@ -48,6 +50,40 @@ test('R6: what does not fit is invalid and says what would', () => {
     assert.match(verdict.error.message, says);
   }
 });
+
+const STEP = { title: 'look', status: 'todo' };
+const QUESTION = { question: 'q', options: [{ label: 'a' }] };
+/** What models send wrongly to the tools that run in no machine. */
+const WRONG: Readonly<Record<RemoteToolName | PauseToolName, readonly unknown[]>> = {
+  update_plan: [
+    ...[undefined, null, [], 'steps', 7, {}, { plan: [STEP] }, { steps: [] }, { steps: 'none' }, { steps: STEP }, { steps: [{}] }, { steps: ['look'] }],
+    ...[{ steps: [{ title: '', status: 'todo' }] }, { steps: [{ title: 'look', status: 'started' }] }, { steps: [{ title: 'x'.repeat(501), status: 'todo' }] }],
+    { steps: Array.from({ length: 51 }, () => STEP) },
+  ],
+  ask_user_questions: [
+    ...[undefined, null, [], 'why?', 7, {}, { question: 'q' }, { questions: [] }, { questions: 'q' }, { questions: ['q'] }, { questions: [{}] }],
+    ...[{ questions: [{ question: '' }] }, { questions: [{ question: 'q', options: 'a, b' }] }, { questions: [{ question: 'q', options: ['a'] }] }],
+    ...[{ questions: [{ question: 'q', options: [{ label: '' }] }] }, { questions: [{ question: 'x'.repeat(2_001) }] }],
+    ...[
+      { questions: Array.from({ length: 11 }, () => QUESTION) },
+      { questions: [{ question: 'q', options: Array.from({ length: 10 }, () => ({ label: 'a' })) }] },
+    ],
+  ],
+};
+
+for (const [tool, inputs] of Object.entries(WRONG)) {
+  test(`R6, R7: ${inputs.length} wrong inputs of ${tool} are refused before anything is begun, and each refusal says what is wrong`, async () => {
+    assert.ok(inputs.length >= 10);
+    for (const input of inputs) {
+      const { verdict } = ask(tool, JSON.stringify(input) ?? '');
+      assert.ok(verdict.kind === 'invalid', JSON.stringify(input));
+      assert.equal(verdict.error.code, 'invalid_input');
+      assert.match(verdict.error.message, /steps|questions|object|JSON/, JSON.stringify(input));
+      // A tool of the server looks for itself as well.
+      if (tool === 'update_plan') assert.equal((await runRemoteTool({ tool, input })).error?.code, 'invalid_input', JSON.stringify(input));
+    }
+  });
+}
 
 test('R6: without a machine there are no local tools, and the model is told why', () => {
   const context = { ...CONTEXT, machine: undefined };
