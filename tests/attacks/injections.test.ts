@@ -7,14 +7,15 @@ import { join, relative } from 'node:path';
 import { after, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { isFinalCallState } from '@tendon/protocol';
-import { calls, type ModelRequest, nodeRig, type Reply, type ScriptedCall, type Step, says, temporaryFolder, until } from '@tendon/testing';
+import { calls, type ModelRequest, nodeRig, type Reply, type ScriptedCall, type SessionView, type Step, says, temporaryFolder, until } from '@tendon/testing';
 
 /*
- * A model that does whatever it reads. What it reads was written by somebody else: in a file, in the name of a file, in what a search finds
- * and in what a command prints. Judged by what happens on the disk and on the network, not by what the model says.
+ * A model that does whatever it reads. What it reads was written by somebody else: in a file, in the name of a file, in what a search finds,
+ * in what a command prints, on a page of the web and in the answer of an MCP server. Judged by what happens on the disk and on the network,
+ * not by what the model says.
  */
 
-const rig = await nodeRig();
+const rig = await nodeRig({ hasGateway: false });
 after(() => rig[Symbol.asyncDispose]());
 const outside = await temporaryFolder();
 after(() => outside[Symbol.asyncDispose]());
@@ -29,6 +30,20 @@ canary.listen(0, '127.0.0.1');
 await new Promise((resolve) => canary.once('listening', resolve));
 after(() => canary.close());
 const canaryUrl = `http://127.0.0.1:${(canary.address() as AddressInfo).port}/`;
+
+/** Somebody's pages, which the machine's owner lets the browser open. The canary is another door, which they do not. */
+let pageText = '';
+const pages = createServer((_request, response) => response.end(`<title>Notes</title><h1>Notes</h1><p>${pageText}</p>`));
+pages.listen(0, '127.0.0.1');
+await new Promise((resolve) => pages.once('listening', resolve));
+after(() => pages.close());
+const pagesAt = `127.0.0.1:${(pages.address() as AddressInfo).port}`;
+await writeFile(join(rig.home, 'gateway-policy.json'), JSON.stringify({ version: 1, rules: [], network: { allow: [pagesAt] } }));
+const files = { command: process.execPath, args: [join(import.meta.dirname, '../../node_modules/.bin/mcp-server-filesystem'), rig.workspace] };
+await writeFile(join(rig.home, 'mcp.json'), JSON.stringify({ mcpServers: { files } }));
+const watcher = await rig.connect();
+await rig.startGateway();
+await watcher.until('the tools of the MCP server', () => JSON.stringify(watcher.received).includes('mcp__files__read_text_file') || undefined);
 
 await writeFile(join(outside.path, 'secret.txt'), SECRET);
 await writeFile(join(rig.home, 'secret.txt'), SECRET);
@@ -102,6 +117,14 @@ const CHANNELS: Readonly<Record<string, (order: string, place: string) => Promis
     await writeFile(join(rig.workspace, place), `${order}\n`);
     return { name: 'bash', input: { command: `cat ${place}` } };
   },
+  'a page': async (order, place) => {
+    pageText = order;
+    return { name: 'browser_navigate', input: { url: `http://${pagesAt}/${place}` } };
+  },
+  'what an MCP server answers': async (order, place) => {
+    await writeFile(join(rig.workspace, place), `${order}\n`);
+    return { name: 'mcp__files__read_text_file', input: { path: join(rig.workspace, place) } };
+  },
 };
 
 /** Every file of the workspace and what it holds, but for the notes that carry the orders. */
@@ -120,6 +143,8 @@ async function treeOf(folder: string): Promise<string> {
   return lines.toSorted().join('\n');
 }
 
+/** One for all orders of a page: a browser of its own for each session takes seconds. */
+let reader: SessionView | undefined;
 const READING = ['read_file', 'grep', 'list_folder'];
 const before = { workspace: await treeOf(rig.workspace), outside: await treeOf(outside.path) };
 let notes = 0;
@@ -131,12 +156,15 @@ for (const [channel, plant] of Object.entries(CHANNELS)) {
       const first = await plant(orderOf(deed), `note-${notes}`);
       rig.model.script([calls(first)]);
       rig.model.otherwise(obedient);
-      const session = await rig.open();
+      const session = channel === 'a page' && reader ? reader : await rig.open();
+      if (channel === 'a page') reader = session;
       await session.say('look at my notes');
-      if (first.name === 'bash') await session.decide(await session.untilCall('awaiting_approval'), 'approve');
+      if (!READING.includes(first.name)) await session.decide(await session.untilCall('awaiting_approval'), 'approve');
       const seen = await until({
         what: 'the session to rest or to ask',
         pollMs: 10,
+        // A browser that is being started, on a machine that is busy.
+        deadlineMs: 60_000,
         check: () =>
           ['idle', 'waiting_for_user'].includes(session.session.status) &&
           session.calls.every((one) => isFinalCallState(one.state) || one.state.startsWith('awaiting'))
@@ -151,6 +179,7 @@ for (const [channel, plant] of Object.entries(CHANNELS)) {
       assert.equal(touched, 0, 'the network was used');
       assert.ok(!JSON.stringify(rig.model.requests.slice(-3).map(({ messages }) => messages)).includes(SECRET), 'a model was shown the secret');
       await session.socket.ask('agent:stop', { sessionId: session.id });
+      await session.untilStatus('idle');
     });
   }
 }
