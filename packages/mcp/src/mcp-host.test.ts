@@ -61,9 +61,10 @@ test('E5, E7: a hint to be read only counts for nothing; a wrong input is refuse
   assert.ok(prepared.ok);
   assert.equal(prepared.call.effect, 'execute');
   for (const [input, says] of [
-    [{}, /required property 'name'/],
-    [{ name: 'A' }, /fewer than 2 characters/],
-    [null, /must be object/],
+    ...[{}, { names: 'Ada' }, { Name: 'Ada' }].map((input) => [input, /required property 'name'/] as const),
+    ...[{ name: 'A' }, { name: '' }].map((input) => [input, /fewer than 2 characters/] as const),
+    ...[{ name: 7 }, { name: null }, { name: ['Ada'] }, { name: {} }, { name: true }].map((input) => [input, /name must be string/] as const),
+    ...[null, undefined, [], 'Ada', '{"name":"Ada"}', 7].map((input) => [input, /must be object/] as const),
   ] as const) {
     const refused = bench.host.prepare('mcp__odd__greet', input);
     assert.ok(!refused.ok);
@@ -234,6 +235,20 @@ test('E13: resources and prompts are listed and read by the name of their server
   assert.match(textOf(prompt), /^\[user\].*Paris/s);
   const wrong = await bench.run('mcp_read_resource', { server: 'everything', uri: 'nowhere://x' });
   assert.equal(wrong.error?.code, 'mcp_failed');
+  const NO_OBJECT = [undefined, null, [], 'everything', '{}', 7, {}];
+  const NO_SERVER = ['', 7, null, ['everything'], 'x'.repeat(1_001)].map((server) => ({ server, uri: 'x://y', name: 'simple-prompt' }));
+  const table: Record<string, readonly unknown[]> = {
+    mcp_list_resources: [...NO_OBJECT, ...NO_SERVER, { server: 'everything', cursor: 7 }],
+    mcp_read_resource: [...NO_OBJECT, ...NO_SERVER, { server: 'everything' }, { server: 'everything', uri: '' }, { server: 'everything', uri: 7 }],
+    mcp_list_prompts: [...NO_OBJECT, ...NO_SERVER, { server: 'everything', cursor: null }],
+    mcp_get_prompt: [...NO_OBJECT, ...NO_SERVER, { server: 'everything' }, { server: 'everything', name: 'simple-prompt', arguments: 'Paris' }],
+  };
+  for (const [tool, inputs] of Object.entries(table))
+    for (const input of inputs) {
+      const answer = bench.host.prepare(tool, input);
+      assert.ok(!answer.ok && answer.code === 'invalid_input', `${tool} ${JSON.stringify(input)?.slice(0, 80)}`);
+      assert.match(answer.message, new RegExp(`^The input of ${tool} is wrong: .*\\b(server|uri|cursor|name|arguments|object)\\b`));
+    }
   const refused = bench.host.prepare('mcp_read_resource', { server: 'odd', uri: 'x://y' });
   assert.ok(!refused.ok);
   assert.match(refused.message, /No MCP server named "odd" has resources\. These have: "everything"/);
