@@ -138,3 +138,39 @@ test('G1: a stop while it waits leaves no timer behind', () => {
   link.stop();
   assert.equal(timers(), before);
 });
+
+for (const awayMs of [1_000, 5_000, 30_000]) {
+  test(`G2: 500 gateways whose server is away for ${awayMs / 1_000} s come back spread out, all of them within a minute`, async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => mock.timers.reset());
+    let seed = awayMs;
+    const random = (): number => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return seed / 2 ** 32;
+    };
+    const rigs = Array.from({ length: 500 }, () => rig(undefined, random));
+    for (const { link, sockets } of rigs) {
+      link.start();
+      sockets[0]?.events.connected();
+    }
+    await settled();
+    for (const { sockets } of rigs) sockets[0]?.events.ended({ kind: 'lost', cause: 'cut' });
+    const backAt: number[] = [];
+    const STEP_MS = 50;
+    for (let atMs = 0; atMs <= awayMs + 60_000 && backAt.length < rigs.length; atMs += STEP_MS) {
+      mock.timers.tick(STEP_MS);
+      for (const { link, live } of rigs) {
+        if (link.state.kind !== 'connecting') continue;
+        if (atMs < awayMs) live()[0]?.events.ended({ kind: 'lost', cause: 'refused' });
+        else backAt.push(atMs - awayMs) && live()[0]?.events.connected();
+      }
+      await settled();
+    }
+    assert.equal(backAt.length, rigs.length);
+    assert.ok((backAt.at(-1) ?? 0) <= 60_000, `the last one came after ${backAt.at(-1)} ms`);
+    const atOnce = Math.max(...[...Map.groupBy(backAt, (ms) => ms).values()].map(({ length }) => length));
+    t.diagnostic(`at most ${atOnce} within ${STEP_MS} ms, the last one after ${backAt.at(-1)} ms`);
+    assert.ok(atOnce <= 60, `${atOnce} of them came within ${STEP_MS} ms`);
+    for (const { link } of rigs) link.stop();
+  });
+}
