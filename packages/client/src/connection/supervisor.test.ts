@@ -72,6 +72,28 @@ describe('connection over real sockets', () => {
     await server.stop();
   });
 
+  it('K20: 1,000 requests while it waits are answered at once, say when the next try is, and cause none', async () => {
+    await using server = await FakeAgentServer.started();
+    server.admit = () => ({ code: 'shutting_down', message: 'bye', retryAfterMs: 60_000 });
+    const timers = countedTimers();
+    using client = connect(server, { timers });
+    const waiting = await until(client.connection, (state) => state.kind === 'waiting');
+    const [set, tried] = [timers.delays.length, server.handshakes.length];
+    const payload = {
+      sessionId: '0192a7c0-0000-7000-8000-000000000001',
+      messageId: '0192a7c0-0000-7000-8000-0000000000aa',
+      text: 'hello',
+      mode: 'queue',
+    } as const;
+    const answers = await Promise.all(Array.from({ length: 1_000 }, () => client.request('agent:execute', payload)));
+    for (const answer of answers) {
+      assert.ok(!answer.ok && answer.error.code === 'unavailable');
+      assert.deepEqual(answer.error.details, waiting, 'it says what is waited for, and until when');
+    }
+    assert.equal(client.connection.get(), waiting);
+    assert.deepEqual([timers.delays.length, server.handshakes.length], [set, tried], 'no timer and no try');
+  });
+
   it('K4: a token function is called once over 50 reconnects', async () => {
     await using server = await FakeAgentServer.started();
     let calls = 0;

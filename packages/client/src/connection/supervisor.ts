@@ -1,7 +1,7 @@
 import { AGENT_NAMESPACE, AGENT_NOTICES, type AgentNoticeName, type Fault, PROTOCOL_VERSION, type Result, refusal, SOCKET_PATH } from '@tendon/protocol';
 import { io, type Socket } from 'socket.io-client';
 import type { Timers } from '../types.ts';
-import { firstStep, type Link, type LinkAction, type LinkInput, type LinkStep, step } from './machine.ts';
+import { connectionState, firstStep, type Link, type LinkAction, type LinkInput, type LinkStep, step } from './machine.ts';
 import { readDisconnect, readRefusal } from './refusal.ts';
 import { RequestBook } from './request-book.ts';
 import { TokenCache, type TokenSource } from './token-cache.ts';
@@ -65,10 +65,11 @@ export class Supervisor {
     this.#input({ kind: 'close' });
   }
 
-  /** One request. Never throws; offline it answers `unavailable` at once. The data is as it came, unchecked. */
+  /** One request. Never throws; offline it answers `unavailable` at once, with the state and the time of the next try. The data is as it came, unchecked. */
   ask(name: string, payload: unknown): Promise<Result<unknown>> {
     const socket = this.#socket;
-    if (this.#link.kind !== 'online' || !socket) return Promise.resolve(refusal('unavailable', 'There is no connection to the server.'));
+    if (this.#link.kind !== 'online' || !socket)
+      return Promise.resolve(refusal('unavailable', 'There is no connection to the server.', connectionState(this.#link)));
     const sentAt = this.#options.now();
     return this.#requests.ask({
       timeoutMs: this.#options.requestTimeoutMs,
