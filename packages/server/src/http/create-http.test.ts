@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
@@ -57,6 +57,7 @@ const ROUTES: readonly [string, string][] = [
   ['GET', '/api/pair/BCDF-GHJK'],
   ['POST', '/api/pair/BCDF-GHJK'],
   ['DELETE', '/api/devices/0192a7c0-0000-7000-8000-000000000001'],
+  ['POST', '/api/devices/sign-out-others'],
   ['POST', '/api/sign-in-links'],
   ['GET', '/'],
   ['GET', '/sessions/1'],
@@ -160,6 +161,21 @@ test('H4: a link signs in, once; then a plain page says how to get a new one', a
   assert.equal(second.headers['set-cookie'], undefined);
   assert.match(text(second), /tendon start/);
   assert.equal((await rig.ask('GET', '/sign-in')).status, 401);
+});
+
+test('H6: every route that the code declares stands in the table of these tests', async () => {
+  const sources = (await readdir(import.meta.dirname)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const texts = await Promise.all(sources.map((name) => readFile(join(import.meta.dirname, name), 'utf8')));
+  const declared = texts.flatMap((source) => [...source.matchAll(/\bapp\s*\.(get|post|put|patch|delete)\(\s*['"`]([^'"`*]+)['"`]/g)]);
+  assert.ok(declared.length > 40, String(declared.length));
+  const missing = declared.filter(([, method = '', path = '']) => {
+    const pattern = new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}(\\?|$)`);
+    return !ROUTES.some((row) => row[0] === method.toUpperCase() && pattern.test(row[1]));
+  });
+  assert.deepEqual(
+    missing.map(([, method, path]) => `${method} ${path}`),
+    [],
+  );
 });
 
 test('H5: looking ahead does not use a link up', async () => {
