@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SessionView } from '@tendon/client';
 import type { Call, Message } from '@tendon/protocol';
+import fc from 'fast-check';
 import { answerTo, approvalOf, pendingOf } from './pending.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
 import { visibleText } from './visible-text.ts';
@@ -70,6 +71,27 @@ test('O14: what a model or a tool says cannot act on the terminal', () => {
     }),
   );
   assert.doesNotMatch(shown, /[\u001b\r]/);
+});
+
+test('O14: of 100,000 texts of such characters none has one left that acts or hides, and what was there is said', () => {
+  const odd = [
+    ...[0x00, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0d, 0x1b, 0x1f, 0x7f, 0x80, 0x9b, 0x9d, 0x9f, 0xad, 0x34f, 0x61c, 0x115f, 0x180e, 0x200b, 0x200e, 0x200f],
+    ...[0x2028, 0x2029, 0x202a, 0x202d, 0x202e, 0x2060, 0x2066, 0x2069, 0x206f, 0x2800, 0x3164, 0xd800, 0xdfff, 0xfeff, 0xfffb, 0xe0041, 0xe007f, 0xe0100],
+    ...['a', 'ü', ' ', '[', ']', ';', '\\', '🎉', '2J', '31m'].map((text) => text.codePointAt(0) ?? 0),
+  ].map((point) => String.fromCodePoint(point));
+  const text = fc.array(fc.oneof(fc.constantFrom(...odd), fc.string({ unit: 'binary', maxLength: 3 })), { maxLength: 12 });
+  const details = fc.check(
+    fc.property(text, (pieces) => {
+      const given = pieces.join('');
+      const shown = visibleText(given);
+      assert.doesNotMatch(shown, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]|\p{Cs}/u);
+      if (given.includes('\\')) return;
+      const back = shown.replace(/\\u\{([0-9a-f]+)\}/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
+      assert.equal(back, given.replace(/\r\n/g, '\n'));
+    }),
+    { numRuns: 100_000 },
+  );
+  assert.ok(!details.failed, `seed ${details.seed}: ${JSON.stringify(details.counterexample)}`);
 });
 
 test('O14: only clear answers decide; the oldest waiting call comes first', () => {
