@@ -8,6 +8,7 @@ import { LOCAL_TOOLS } from '@tendon/protocol';
 import { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
+import { browserModuleLoads } from './browser/browser-host.ts';
 import { type GatewayHandle, type GatewayOptions, GatewayStartError, type LinkState, readGatewayId, registryBuilds, startGateway } from './index.ts';
 import { textOf } from './tools/tool-bench-rig.ts';
 
@@ -147,7 +148,7 @@ test('G5: a server that falls silent without closing is noticed', async () => {
   await new Promise((resolve) => proxy.close(resolve));
 });
 
-test('G9: fifty reconnects, one registry', async () => {
+test('G9, W1: fifty reconnects, one registry, and no module of a browser', async () => {
   await using rig = await startRig();
   await rig.gateway.ready();
   for (let round = 2; round <= 50; round += 1) {
@@ -156,6 +157,7 @@ test('G9: fifty reconnects, one registry', async () => {
     await stateOf(rig.gateway, 'online');
   }
   assert.equal(registryBuilds(), 1);
+  assert.equal(browserModuleLoads(), 0);
   assert.equal(new Set(rig.server.hellos.map((hello) => `${hello.gatewayId} ${hello.instanceId}`)).size, 1);
 });
 
