@@ -155,5 +155,12 @@ test('E25: of two nodes, the one that runs a call is killed, or sleeps longer th
     linesOf(ledger).filter((line) => line.startsWith('held')),
     ['held slept', 'held killed'],
   );
+  // The MCP server outlives its node and comes to an end: nobody hears of it.
+  await writeFile(`${ledger}.go`, '');
+  await untilLine(ledger, 'done killed');
+  assert.deepEqual(
+    elsewhere.calls.map(({ state }) => state),
+    ['unknown'],
+  );
   elsewhere.assertGapFree();
 });
