@@ -49,8 +49,10 @@ export class OutputSpool {
     if (this.#isFull) return;
     if (!this.#file && this.#keptBytes + bytes.length > MEMORY_BYTES) this.#moveToFile();
     if (this.#file) this.#append(this.#file.fd, bytes);
-    else if (!this.#isFull) this.#memory.push(bytes);
-    if (!this.#isFull) this.#keptBytes += bytes.length;
+    else if (!this.#isFull) {
+      this.#memory.push(bytes);
+      this.#keptBytes += bytes.length;
+    }
   }
 
   /** At most `most` bytes from this offset on, without half a character at either end. Less than nothing counts from the end. */
@@ -84,8 +86,14 @@ export class OutputSpool {
   }
 
   #append(fd: number, bytes: Buffer): void {
+    const room = FILE_BYTES - this.#keptBytes;
+    const fitting = bytes.length <= room ? bytes : bytes.subarray(0, wholeLength(bytes.subarray(0, room)));
+    this.#isFull = fitting.length < bytes.length;
     try {
-      if (this.#keptBytes + bytes.length <= FILE_BYTES && writeSync(fd, bytes, 0, bytes.length, this.#keptBytes) === bytes.length) return;
+      if (writeSync(fd, fitting, 0, fitting.length, this.#keptBytes) === fitting.length) {
+        this.#keptBytes += fitting.length;
+        return;
+      }
       ftruncateSync(fd, this.#keptBytes);
     } catch {
       // As for a file that is full.
