@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -97,7 +97,8 @@ async function returns(folder: string, rounds: number): Promise<{ reconnectMs: F
 
 /** From a dispatch to its result: a tool that only reads, and one that writes, which is journaled twice; beside the bare work on the file and a bare question over the same kind of socket. */
 async function callCosts(folder: string, rounds: number): Promise<Record<string, Figure>> {
-  const [reads, writes, bareAsks, bareReads, bareWrites]: number[][] = [[], [], [], [], []];
+  const [reads, writes, bareAsks, bareReads, bareWrites, syncedWrites]: number[][] = [[], [], [], [], [], []];
+  await using log = await open(join(folder, 'bare-log'), 'a');
   await using double = await startServerDouble();
   await using _ = await machineAt(double, folder);
   const content = 'a line of a file\n'.repeat(50);
@@ -109,6 +110,7 @@ async function callCosts(folder: string, rounds: number): Promise<Record<string,
     bareAsks?.push(await timed(() => double.emit('tool:cancel', { callId: randomUUID() })));
     bareReads?.push(await timed(() => readFile(join(folder, 'read.txt'))));
     bareWrites?.push(await timed(() => writeFile(join(folder, `bare-${round}.txt`), content)));
+    syncedWrites?.push(await timed(() => syncedWrite({ log, path: join(folder, `synced-${round}.txt`), content })));
   }
   return {
     readCallMs: figure(reads ?? []),
@@ -116,7 +118,25 @@ async function callCosts(folder: string, rounds: number): Promise<Record<string,
     bareAskMs: figure(bareAsks ?? []),
     bareReadMs: figure(bareReads ?? []),
     bareWriteMs: figure(bareWrites ?? []),
+    bareSyncedWriteMs: figure(syncedWrites ?? []),
+    writeAddsMs: figure((writes ?? []).map((ms, round) => ms - (syncedWrites?.[round] ?? Number.NaN))),
   };
+}
+
+/** What a crash may not take from a call that writes, and nothing else: that it began, what was there before, the file, and that it is done. */
+async function syncedWrite({ log, path, content }: { readonly log: FileHandle; readonly path: string; readonly content: string }): Promise<void> {
+  const line = async (): Promise<void> => {
+    await log.appendFile(`${'x'.repeat(200)}\n`);
+    await log.datasync();
+  };
+  await line();
+  await line();
+  const temporary = await open(`${path}.tmp`, 'wx');
+  await temporary.writeFile(content);
+  await temporary.datasync();
+  await temporary.close();
+  await rename(`${path}.tmp`, path);
+  await line();
 }
 
 async function searches(folder: string, rounds: number): Promise<Record<string, Figure>> {
