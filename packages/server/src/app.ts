@@ -10,14 +10,15 @@ import type { EndedCredentials } from './auth/ended-credentials.ts';
 import type { Config } from './config.ts';
 import { readSecretKeys } from './home-folder.ts';
 import { Housekeeper } from './housekeeper.ts';
-import { createHttp } from './http/create-http.ts';
+import { createHttp, type HttpOptions } from './http/create-http.ts';
 import { Door } from './http/door.ts';
 import { Entrance } from './http/entrance.ts';
-import { createMetrics, type Gauge } from './http/metrics.ts';
+import { type Counter, createMetrics, type Gauge } from './http/metrics.ts';
 import { UnderWay } from './http/under-way.ts';
 import type { Log } from './log.ts';
 import { openServerMcp } from './mcp/open-mcp.ts';
 import { postgresChannel } from './neighbours/index.ts';
+import { Refusals } from './refusals.ts';
 import { createChangeableModels, createModels, createRunner, type ModelConfig, type Runner } from './runner/index.ts';
 import { Keyring } from './secrets/keyring.ts';
 import { type OpenSecrets, openSecrets } from './secrets/open-secrets.ts';
@@ -147,8 +148,8 @@ async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, 
   const door = new Door(config);
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
   const state = { isDraining: false };
-  const ways = { entrance: new Entrance({ addressOf: door.addressOf, log }), underWay: new UnderWay({ addressOf: door.addressOf, log }) };
-  const metrics = createMetrics(gauges({ ...ways, database, connections: () => transport.connections() }));
+  const ways = waysIn(door, log);
+  const metrics = createMetrics(gauges({ ...ways, database, connections: () => transport.connections() }), counters(ways.refusals));
   const http = createHttp({
     door,
     ...ways,
@@ -208,24 +209,39 @@ async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, 
   return { url: door.publicOrigin(), port, ownerId: auth.ownerId, auth, databaseLost: embedded?.exited ?? new Promise(() => undefined), signInLink, close };
 }
 
+function waysIn({ addressOf }: Door, log: Log): Pick<HttpOptions, 'entrance' | 'underWay' | 'refusals'> {
+  return { entrance: new Entrance({ addressOf, log }), underWay: new UnderWay({ addressOf, log }), refusals: new Refusals() };
+}
+
 interface Measured {
-  readonly entrance: Entrance;
   readonly underWay: UnderWay;
   readonly database: Database;
   readonly connections: Transport['connections'];
 }
 
-function gauges({ entrance, underWay, database, connections }: Measured): readonly Gauge[] {
+function gauges({ underWay, database, connections }: Measured): readonly Gauge[] {
   return [
     { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => connections().agent },
     { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => connections().gateway },
     { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
-    {
-      name: 'tendon_refused_requests_total',
-      help: 'Requests refused since the start because too many waited.',
-      read: () => entrance.refused + underWay.refused,
-    },
     { name: 'tendon_requests_under_way', help: 'HTTP requests that are being answered.', read: () => underWay.count },
+  ];
+}
+
+function counters(refusals: Refusals): readonly Counter[] {
+  return [
+    {
+      name: 'tendon_refusals_total',
+      help: 'Requests, handshakes and connections refused since the start, by where and why.',
+      labels: ['where', 'code'],
+      read: () => refusals.refused(),
+    },
+    {
+      name: 'tendon_cut_connections_total',
+      help: 'Connections ended since the start for what their other side did.',
+      labels: ['code'],
+      read: () => refusals.cut(),
+    },
   ];
 }
 

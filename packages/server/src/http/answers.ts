@@ -16,7 +16,7 @@ import type { Door } from './door.ts';
 export type HttpEnv = {
   Bindings: HttpBindings;
   /** The place of whoever asks (rule H33), once they are known. */
-  Variables: { readonly seat?: { leave(): void } };
+  Variables: { readonly seat?: { leave(): void } /** Why this request is refused, for the count (H34). */; readonly refusal?: string };
 };
 type RouteContext = Context<HttpEnv>;
 
@@ -103,6 +103,7 @@ export function fault(
   status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 429 | 500 | 503,
   error: { readonly code: string; readonly message: string },
 ): Response {
+  context.set('refusal', error.code);
   return context.json({ error }, status);
 }
 

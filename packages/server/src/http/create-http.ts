@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { SOCKET_PATH } from '@tendon/protocol';
+import { type ErrorCode, type HandshakeCode, SOCKET_PATH } from '@tendon/protocol';
 import { type Context, Hono } from 'hono';
 import type { Auth } from '../auth/auth.ts';
 import { isLoopbackHost } from '../config.ts';
 import { Places } from '../crowd/places.ts';
 import type { Log } from '../log.ts';
+import type { Refusals } from '../refusals.ts';
 import type { ProviderDesk } from '../secrets/provider-desk.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
 import { addApiRoutes } from './api-routes.ts';
@@ -34,6 +35,7 @@ export interface HttpOptions {
   /** What `/readyz` says; `checks` names each thing that was looked at. */
   readonly readiness: () => Promise<{ readonly ok: boolean; readonly checks: Readonly<Record<string, string>> }>;
   readonly metrics: () => Promise<MetricsPage>;
+  readonly refusals: Refusals;
   readonly log: Log;
 }
 
@@ -57,8 +59,11 @@ export function createHttp(options: HttpOptions): Server {
       connectionsCheckingInterval: 2_000,
     },
     (request, response) => {
-      if (refuseAtDoor(options.door, request, response)) return;
-      const refuse = (refusal: CrowdRefusal): void => refuseForCrowd(refusal, request, response);
+      if (refuseAtDoor(options, request, response)) return;
+      const refuse = (refusal: CrowdRefusal): void => {
+        options.refusals.count('http', refusal.code);
+        refuseForCrowd(refusal, request, response);
+      };
       options.entrance.admit(request, {
         letIn: () => void options.underWay.begin(request, response, { letIn: () => listener(request, response), refuse }),
         refuse,
@@ -69,8 +74,10 @@ export function createHttp(options: HttpOptions): Server {
     const address = server.address();
     if (typeof address === 'object' && address !== null) options.door.listening(address.port);
   });
-  server.on('upgrade', (request, socket) => refuseUpgrade(options.door, request, socket));
-  server.on('clientError', (_error, socket) => {
+  server.on('upgrade', (request, socket) => refuseUpgrade(options, request, socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // What cannot be read; not who went away, nor a browser that opened a connection ahead and sent nothing.
+    if (error.code?.startsWith('HPE_')) options.refusals.count('http', 'invalid_payload');
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     else socket.destroy();
   });
@@ -78,10 +85,12 @@ export function createHttp(options: HttpOptions): Server {
 }
 
 /** Answers a request that may not come in. True when it did. */
-function refuseAtDoor(door: Door, request: IncomingMessage, response: ServerResponse): boolean {
+function refuseAtDoor({ door, refusals, log }: HttpOptions, request: IncomingMessage, response: ServerResponse): boolean {
   const check = door.check(request);
   if (check.ok) return false;
+  refusals.count('http', 'forbidden_origin');
   const status = check.fault === 'host' ? 421 : 403;
+  log.info({ event: 'door_refused', code: 'forbidden_origin', status, address: door.addressOf(request) }, check.message);
   response.writeHead(status, { ...OUTSIDE_HEADERS, 'Content-Type': 'text/plain; charset=utf-8' });
   response.end(request.method === 'HEAD' ? undefined : `${check.message}\n`);
   return true;
@@ -93,14 +102,21 @@ function refuseForCrowd({ status, code, message, retryAfterS }: CrowdRefusal, re
 }
 
 /** Ends an upgrade that may not come in, or that is not for our sockets; the others are the transport's. */
-function refuseUpgrade(door: Door, request: IncomingMessage, socket: Duplex): void {
+function refuseUpgrade({ door, refusals }: HttpOptions, request: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => socket.destroy());
   const isOurs = request.url !== undefined && (request.url.startsWith(SOCKET_PATH) || request.url.startsWith(`${SOCKET_PATH.slice(0, -1)}?`));
   const check = door.check(request);
   if (check.ok && isOurs) return;
+  // What the transport sees too, it counts.
+  if (!request.url?.startsWith(SOCKET_PATH)) refusals.count('http', check.ok ? 'not_found' : 'forbidden_origin');
   const status = check.ok ? '404 Not Found' : check.fault === 'host' ? '421 Misdirected Request' : '403 Forbidden';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
+
+/** What a page that refuses means; JSON names its code itself. */
+const REFUSAL_OF_STATUS: Readonly<Record<number, ErrorCode | HandshakeCode>> = { 400: 'invalid_payload', 401: 'unauthorized', 429: 'rate_limited' };
+/** Said to a machine at each of its questions until somebody decides: nothing is refused. */
+const NOT_YET = 'authorization_pending';
 
 function routes(given: HttpOptions): Hono<HttpEnv> {
   const options = { ...given, pace: given.pace ?? new CredentialPace(), people: given.people ?? new Places(OF_PEOPLE) };
@@ -112,6 +128,8 @@ function routes(given: HttpOptions): Hono<HttpEnv> {
     } finally {
       context.get('seat')?.leave();
     }
+    const code = context.get('refusal') ?? REFUSAL_OF_STATUS[context.res.status];
+    if (code !== undefined && code !== NOT_YET) options.refusals.count('http', code);
   });
   app.onError((error, context) => {
     options.log.error({ component: 'http', method: context.req.method, route: new URL(context.req.url).pathname, err: error }, 'a request failed');

@@ -7,6 +7,7 @@ import { temporaryFolder } from '@tendon/testing';
 import { type AuthRig, authRig } from '../auth/auth-rig.ts';
 import type { ProviderConfig } from '../config.ts';
 import { type PlaceLimits, Places } from '../crowd/places.ts';
+import { Refusals } from '../refusals.ts';
 import { Keyring } from '../secrets/keyring.ts';
 import { type OpenSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { openProviderDesk } from '../secrets/provider-desk.ts';
@@ -33,6 +34,7 @@ export interface HttpRig extends AsyncDisposable {
   readonly webRoot: string;
   readonly entrance: Entrance;
   readonly underWay: UnderWay;
+  readonly refusals: Refusals;
   readonly readiness: { ok: boolean };
   /** One request; `headers` go out as they are, beside a right `Host`. */
   ask(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
@@ -76,6 +78,7 @@ export async function httpRig(
     },
   });
   const readiness = { ok: true };
+  const refusals = new Refusals();
   const entrance = new Entrance({ addressOf: auth.door.addressOf, log: auth.log, limits });
   const underWay = new UnderWay({ addressOf: auth.door.addressOf, log: auth.log, ...(places && { limits: places }) });
   const server = createHttp({
@@ -89,6 +92,7 @@ export async function httpRig(
     webRoot,
     readiness: async () => ({ ok: readiness.ok, checks: { database: readiness.ok ? 'ok' : 'cannot be reached' } }),
     metrics: createMetrics([{ name: 'tendon_test', help: 'A test.', read: () => 7 }]),
+    refusals,
     log: auth.log,
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -102,6 +106,7 @@ export async function httpRig(
     webRoot,
     entrance,
     underWay,
+    refusals,
     readiness,
     ask: (method, path, headers = {}) => ask({ port, method, path, headers, body: undefined }),
     post: (path, headers, body) => ask({ port, method: 'POST', path, headers, body }),

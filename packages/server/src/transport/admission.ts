@@ -12,7 +12,7 @@ export interface Guest {
 }
 
 export interface AdmissionDesk {
-  readonly options: Pick<TransportOptions, 'authenticate' | 'addressOf' | 'isDraining'>;
+  readonly options: Pick<TransportOptions, 'authenticate' | 'addressOf' | 'isDraining' | 'refusals'>;
   readonly isServing: () => boolean;
   readonly credentials: CredentialBook;
   readonly connections: EngineConnections;
@@ -38,9 +38,13 @@ const REVOKED: HandshakeRefusal = { code: 'unauthorized', message: 'This credent
 /** Puts the handshake before a namespace: refusals leave as `connect_error`, guests go to `welcome`. */
 export function guardNamespace(namespace: Namespace, name: NamespaceName, { desk, welcome }: { desk: AdmissionDesk; welcome: Welcome }): void {
   const admitted = new WeakMap<Socket, Admitted>();
+  const refuse = (refusal: HandshakeRefusal): HandshakeError => {
+    desk.options.refusals.count(`/${name}`, refusal.code);
+    return new HandshakeError(refusal);
+  };
   namespace.use((socket, next) => {
     if (!desk.connections.admitAttempt(socket)) {
-      next(new HandshakeError(TOO_MANY));
+      next(refuse(TOO_MANY));
       return;
     }
     const opening = desk.credentials.open();
@@ -49,7 +53,7 @@ export function guardNamespace(namespace: Namespace, name: NamespaceName, { desk
       if ('code' in outcome) {
         desk.credentials.settle(opening);
         desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: addressOf(desk, socket) }, outcome.message);
-        next(new HandshakeError(outcome));
+        next(refuse(outcome));
         return;
       }
       admitted.set(socket, { ...outcome, opening });

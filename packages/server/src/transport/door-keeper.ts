@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
-import type { Log } from '@tendon/protocol';
+import type { HandshakeCode, Log } from '@tendon/protocol';
 import type { CrowdRefusal, DoorVerdict, Entrance, UnderWay } from './options.ts';
 
 export interface DoorKeeper {
@@ -11,6 +11,7 @@ export interface DoorKeeper {
   /** For how long what this polling session posts is to be left unread. */
   readonly holdPostMs: (sessionId: string) => number;
   readonly stalledResponseMs: number;
+  readonly onRefused: (code: HandshakeCode) => void;
   readonly log: Log;
 }
 
@@ -28,22 +29,28 @@ export function doorMiddleware(keeper: DoorKeeper): Middleware {
     const verdict = judge(keeper, request);
     if (!verdict.ok) {
       keeper.log.info({ event: 'door_refused', code: verdict.code, status: verdict.status, address: request.socket.remoteAddress }, verdict.message);
-      refuse({ request, response, verdict });
+      refuse(keeper, { request, response, verdict });
       return;
     }
     const letIn = (): void => {
       // It may have waited.
       const late = isAway(keeper, request);
-      if (late) refuse({ request, response, verdict: AWAY });
+      if (late) refuse(keeper, { request, response, verdict: AWAY });
       else enter(keeper, { request, response, next });
     };
     if (!keeper.entrance) letIn();
-    else keeper.entrance.admit(request, { letIn, refuse: (refusal) => refuseForCrowd(request, response, refusal) });
+    else keeper.entrance.admit(request, { letIn, refuse: (refusal) => refuseForCrowd(keeper, { request, response, refusal }) });
   };
 }
 
-function refuseForCrowd(request: IncomingMessage, response: unknown, { status, message, retryAfterS }: CrowdRefusal): void {
-  refuse({ request, response, verdict: { ok: false, status, code: 'rate_limited', message }, retryAfterS });
+interface Crowded {
+  readonly request: IncomingMessage;
+  readonly response: unknown;
+  readonly refusal: CrowdRefusal;
+}
+
+function refuseForCrowd(keeper: DoorKeeper, { request, response, refusal: { status, message, retryAfterS } }: Crowded): void {
+  refuse(keeper, { request, response, verdict: { ok: false, status, code: 'rate_limited', message }, retryAfterS });
 }
 
 interface Entering {
@@ -52,7 +59,8 @@ interface Entering {
   readonly next: () => void;
 }
 
-function enter({ stalledResponseMs, holdPostMs, underWay }: DoorKeeper, { request, response, next }: Entering): void {
+function enter(keeper: DoorKeeper, { request, response, next }: Entering): void {
+  const { stalledResponseMs, holdPostMs, underWay } = keeper;
   if (!(response instanceof ServerResponse)) {
     next();
     return;
@@ -64,7 +72,7 @@ function enter({ stalledResponseMs, holdPostMs, underWay }: DoorKeeper, { reques
     return;
   }
   const begin = (): void => {
-    if (underWay) void underWay.begin(request, response, { letIn: next, refuse: (refusal) => refuseForCrowd(request, response, refusal) });
+    if (underWay) void underWay.begin(request, response, { letIn: next, refuse: (refusal) => refuseForCrowd(keeper, { request, response, refusal }) });
     else next();
   };
   const sessionId = SESSION_ID.exec(request.url ?? '')?.[1];
@@ -99,7 +107,8 @@ interface Refusal {
   readonly retryAfterS?: number;
 }
 
-function refuse({ request, response, verdict, retryAfterS }: Refusal): void {
+function refuse(keeper: DoorKeeper, { request, response, verdict, retryAfterS }: Refusal): void {
+  keeper.onRefused(verdict.code);
   const body = JSON.stringify({ code: verdict.code, message: verdict.message });
   if (response instanceof ServerResponse) {
     if (retryAfterS !== undefined) response.setHeader('Retry-After', retryAfterS);

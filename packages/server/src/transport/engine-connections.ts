@@ -1,8 +1,10 @@
 import type { Log } from '@tendon/protocol';
 import { GATEWAY_NAMESPACE } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
+import type { Refusals } from '../refusals.ts';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
+import type { TransportOptions } from './options.ts';
 import { guardOutbound } from './outbound-guard.ts';
 import { readInSlices } from './posted-packets.ts';
 import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose, writeTogether } from './wire.ts';
@@ -31,15 +33,17 @@ const SWEEP_MS = 1_000;
 export class EngineConnections {
   readonly #limits: TransportLimits;
   readonly #log: Log;
+  readonly #refusals: Refusals;
   readonly #now: () => number;
   readonly #tracked = new Map<EngineConnection, Tracked>();
   readonly #paces = new Map<string, InboundPace>();
   readonly #sweep: NodeJS.Timeout;
 
-  constructor(limits: TransportLimits, log: Log, now: () => number) {
+  constructor(limits: TransportLimits, { log, refusals, now }: Pick<TransportOptions, 'log' | 'refusals' | 'now'>) {
     this.#limits = limits;
     this.#log = log;
-    this.#now = now;
+    this.#refusals = refusals;
+    this.#now = now ?? (() => performance.now());
     this.#sweep = setInterval(() => this.#keepSlowSendersAlive(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -54,6 +58,7 @@ export class EngineConnections {
     guardOutbound(connection, {
       limitBytes: this.#limits.outboundBytes,
       onOverflow: (waitingBytes) => {
+        this.#refusals.countCut('slow_consumer');
         this.#log.warn(
           { event: 'slow_consumer', ...tracked.who, address: connection.remoteAddress, bytes: waitingBytes },
           'connection cut: its reader is too slow',
@@ -75,6 +80,7 @@ export class EngineConnections {
     if (!tracked) return false;
     tracked.attempts += 1;
     if (tracked.attempts <= this.#limits.handshakeAttempts && !tracked.namespaces.has(socket.nsp.name)) return true;
+    this.#refusals.countCut('handshake_flood');
     this.#log.warn({ event: 'handshake_flood', address: socket.conn.remoteAddress }, 'connection cut: too many handshakes');
     endNow(socket.conn);
     return false;
@@ -119,6 +125,7 @@ export class EngineConnections {
   }
 
   #endFlood(connection: EngineConnection): void {
+    this.#refusals.countCut('packet_flood');
     this.#log.warn(
       { event: 'packet_flood', ...this.#tracked.get(connection)?.who, address: connection.remoteAddress },
       'connection cut: too many packets at once',

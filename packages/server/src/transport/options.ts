@@ -1,5 +1,6 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { HandshakeCode, HandshakeRefusal, Log, Scope } from '@tendon/protocol';
+import type { Refusals } from '../refusals.ts';
 import type { TransportLimits } from './limits.ts';
 
 export type NamespaceName = 'agent' | 'gateway';
@@ -63,6 +64,7 @@ export interface TransportOptions {
   addressOf(request: IncomingMessage): string;
   authenticate(attempt: SignInAttempt): Promise<SignInResult>;
   isDraining(): boolean;
+  readonly refusals: Refusals;
   readonly log: Log;
   readonly limits?: Partial<TransportLimits>;
   /** Monotonic milliseconds, for the meters. */

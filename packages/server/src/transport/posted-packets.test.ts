@@ -57,12 +57,16 @@ test('T21: what stands behind the end of a connection in a body is not read, and
   assert.deepEqual(rig.transport.connections(), { agent: 0, gateway: 0, open: 0 });
 });
 
-test('T21: a body of far too many packets ends its connection before any of it is read', async () => {
+test('T21, H34: a body of far too many packets ends its connection before any of it is read', async () => {
   await using rig = await TransportRig.start({ limits: NO_METER });
   const other = await rig.connected('/agent', 'bob');
   const ada = await polling(rig);
   await ada.post(...events(10_000));
   assert.equal(rig.calls.length, 0);
+  assert.deepEqual(
+    rig.refusals.cut().find(({ value }) => value > 0),
+    { labels: { code: 'packet_flood' }, value: 1 },
+  );
   assert.deepEqual(
     rig.logged('packet_flood').map(({ userId }) => userId),
     ['ada'],

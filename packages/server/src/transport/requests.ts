@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '@tendon/protocol';
-import { type ProtocolError, type Result, refusal, type Scope, validate } from '@tendon/protocol';
+import { type ErrorCode, type ProtocolError, type Result, refusal, type Scope, validate } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
 import type { Seat } from '../crowd/places.ts';
@@ -29,6 +29,7 @@ export interface RequestDesk<Connection> {
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
   /** Where each request of this person waits for its turn. */
   readonly place: (isRein: boolean) => Promise<Seat>;
+  readonly onRefused: (code: ErrorCode) => void;
   readonly log: Log;
 }
 
@@ -131,10 +132,12 @@ function internal(log: Log, error: unknown): { ok: false; error: ProtocolError }
 }
 
 function acknowledge<Connection>(packet: Packet, desk: RequestDesk<Connection>, result: Result<unknown>): void {
+  if (!result.ok) desk.onRefused(result.error.code);
   if (!packet.acknowledge) return;
   try {
     packet.acknowledge(result);
   } catch (error) {
+    desk.onRefused('internal');
     packet.acknowledge(internal(desk.log, error));
   }
 }

@@ -13,7 +13,7 @@ function largeDelta(offset: number): Delta {
 
 const attachBody = `["session:attach",{"sessionId":"${SESSION}"}]`;
 
-test('T14: a reader that stops is cut with its queue, in bounded memory, while others go on', async () => {
+test('T14, H34: a reader that stops is cut with its queue, in bounded memory, while others go on', async () => {
   await using rig = await TransportRig.start({ agent: attaching ?? {} });
   const other = await rig.connected('/agent', 'bob');
   const stopped = await rig.signedInWebSocket('/agent', 'ada');
@@ -29,6 +29,10 @@ test('T14: a reader that stops is cut with its queue, in bounded memory, while o
   assert.ok(emitted < 4_000, `cut after ${emitted} deltas of 64 KiB`);
   const [line] = rig.logged('slow_consumer');
   assert.equal(line?.userId, 'ada');
+  assert.deepEqual(
+    rig.refusals.cut().find(({ value }) => value > 0),
+    { labels: { code: 'slow_consumer' }, value: 1 },
+  );
   assert.ok(Number(line?.bytes) < 9 * MEBIBYTE, `waiting ${line?.bytes}`);
   assert.ok(peak < 400 * MEBIBYTE, `peak ${peak}`);
   assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });

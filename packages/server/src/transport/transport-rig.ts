@@ -6,6 +6,7 @@ import { AGENT_REQUESTS, type AgentRequestName, GATEWAY_REQUESTS, type GatewayRe
 import { pino } from 'pino';
 import { type Socket as ClientSocket, io, type ManagerOptions, type SocketOptions } from 'socket.io-client';
 import WebSocket from 'ws';
+import { Refusals } from '../refusals.ts';
 import type { AgentConnection, AgentHandlers, GatewayConnection, GatewayDesk, GatewayHandlers } from '../runner/ports.ts';
 import type { TransportLimits } from './limits.ts';
 import type { DoorVerdict, Entrance, SignInAttempt, SignInResult, UnderWay } from './options.ts';
@@ -33,6 +34,7 @@ export interface RigOptions {
 export class TransportRig {
   readonly http: HttpServer;
   readonly transport: Transport;
+  readonly refusals = new Refusals();
   readonly logLines: Record<string, unknown>[] = [];
   readonly calls: { name: string; payload: unknown; connection: AgentConnection | GatewayConnection }[] = [];
   readonly attempts: SignInAttempt[] = [];
@@ -53,6 +55,7 @@ export class TransportRig {
       addressOf: (request) => request.socket.remoteAddress ?? '',
       authenticate: (attempt) => this.#authenticate(attempt),
       isDraining: () => this.isDraining,
+      refusals: this.refusals,
       log: pino({ level: 'debug' }, lines),
       ...(options.limits && { limits: options.limits }),
       ...(options.now && { now: options.now }),

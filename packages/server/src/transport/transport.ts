@@ -1,4 +1,4 @@
-import type { Log } from '@tendon/protocol';
+import type { ErrorCode, HandshakeCode, Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, GATEWAY_NAMESPACE, SOCKET_PATH } from '@tendon/protocol';
 import { type Namespace, Server, type Socket } from 'socket.io';
 import { Places, type Seat } from '../crowd/places.ts';
@@ -64,6 +64,9 @@ interface Serving {
   readonly gateways: GatewayDesk;
 }
 
+/** Engine.IO's numbers: an id of a connection that is over, a middleware's no, another version. All others are faults in the request. */
+const ENGINE_CODES: Readonly<Record<number, ErrorCode | HandshakeCode>> = { 1: 'not_found', 4: 'forbidden', 5: 'unsupported_protocol' };
+
 class SocketTransport implements Transport {
   readonly fanout: Fanout;
   readonly #options: TransportOptions;
@@ -86,7 +89,7 @@ class SocketTransport implements Transport {
     this.#log = options.log;
     this.#places = { agent: new Places(this.#limits.requests), gateway: new Places(this.#limits.requests) };
     this.#reins = new Places({ ...this.#limits.requests, ofHousehold: 1 });
-    this.#connections = new EngineConnections(this.#limits, this.#log, options.now ?? (() => performance.now()));
+    this.#connections = new EngineConnections(this.#limits, options);
     this.#io = openServer(options, this.#limits);
     this.#agent = this.#io.of(AGENT_NAMESPACE);
     this.#gateway = this.#io.of(GATEWAY_NAMESPACE);
@@ -99,11 +102,13 @@ class SocketTransport implements Transport {
         underWay: options.underWay,
         holdPostMs: (sessionId) => this.#connections.holdPostMs(sessionId),
         stalledResponseMs: 30_000,
+        onRefused: (code) => options.refusals.count('http', code),
         log: this.#log,
       }),
     );
     this.#io.engine.on('connection', (connection: Socket['conn']) => this.#connections.track(connection));
     this.#guardNamespaces();
+    this.#countForeign();
   }
 
   serve(services: Services): void {
@@ -163,9 +168,22 @@ class SocketTransport implements Transport {
     };
     guardNamespace(this.#agent, 'agent', { desk, welcome: (socket, guest) => this.#openAgent(socket, guest) });
     guardNamespace(this.#gateway, 'gateway', { desk, welcome: (socket, guest) => this.#openGateway(socket, guest) });
+    const { refusals } = this.#options;
     this.#io.use((socket, next) => {
       this.#connections.admitAttempt(socket);
+      refusals.count('http', 'unsupported_protocol');
       next(new HandshakeError({ code: 'unsupported_protocol', message: `Connect to ${AGENT_NAMESPACE} or ${GATEWAY_NAMESPACE}.` }));
+    });
+  }
+
+  /** What Socket.IO and its engine refuse by themselves. */
+  #countForeign(): void {
+    const { refusals } = this.#options;
+    this.#io.engine.on('connection_error', ({ code }: { readonly code: number }) => refusals.count('http', ENGINE_CODES[code] ?? 'invalid_payload'));
+    // Asked only for names that are not there, and they stay so.
+    this.#io.of((_name, _auth, decide) => {
+      refusals.count('http', 'unsupported_protocol');
+      decide(null, false);
     });
   }
 
@@ -214,7 +232,8 @@ class SocketTransport implements Transport {
       events: createTokenBucket({ perSecond: eventsPerSecond, burst: eventBurst }, now),
       output: createTokenBucket({ perSecond: outputBytesPerSecond, burst: outputBurstBytes }, now),
     };
-    serveRequests(socket, { ...desk, meters, log: this.#log });
+    const where = socket.nsp === this.#gateway ? GATEWAY_NAMESPACE : AGENT_NAMESPACE;
+    serveRequests(socket, { ...desk, meters, onRefused: (code) => this.#options.refusals.count(where, code), log: this.#log });
   }
 }
 
