@@ -2,6 +2,7 @@ export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socke
 export { findChromium, findFirefox } from './browsers.ts';
 export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';
 export { DatabaseMeter } from './database-meter.ts';
+export { declaredRoutes } from './declared-routes.ts';
 export { DOOR_TABLE, type DoorRow, doorHeaders } from './door-table.ts';
 export { createGate, type Gate } from './gate.ts';
 export { type IdentityProviderRig, identityProviderRig } from './identity-provider-rig.ts';

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import { AGENT_REQUESTS, type AgentRequestName, type Call, GATEWAY_REQUESTS, type GatewayRequestName, type Session } from '@tendon/protocol';
-import { calls, nodeRig, runs, type SessionView, says, until, within } from '@tendon/testing';
+import { calls, runs, type SessionView, says, until, within } from '@tendon/testing';
 import { aFrame } from './a-frame.ts';
+import { isolationRig } from './isolation-rig.ts';
 import { MachineSocket } from './machine-socket.ts';
 
 /*
@@ -11,8 +12,9 @@ import { MachineSocket } from './machine-socket.ts';
  * must answer the same, word for word, and change nothing. A request without a row here does not compile, nor does this file pass.
  */
 
-const rig = await nodeRig();
-after(() => rig[Symbol.asyncDispose]());
+const isolation = await isolationRig();
+after(() => isolation[Symbol.asyncDispose]());
+const { rig, stranger } = isolation;
 
 /** Ids of things, the victim's or nobody's. */
 interface Things {
@@ -124,26 +126,12 @@ async function victimsThings(victim: SessionView): Promise<{ theirs: Things; wai
   return { theirs, waiting };
 }
 
-const stranger = await rig.addUser();
 const socket = await rig.connect({ key: stranger.key });
 const { session: own } = await socket.ask('session:create', { model: 'compatible/scripted' });
 const victim = await rig.open();
 const { theirs, waiting } = await victimsThings(victim);
 
-const TABLES = ['secrets', 'sessions', 'messages', 'calls', 'session_events', 'permission_rules', 'gateways', 'api_keys', 'users', 'accounts', 'invitations'];
-
-/** Everything that is not the stranger's, as the database has it; without what moves by itself. */
-async function everythingElse(): Promise<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
-  for (const table of TABLES) {
-    const rows = await rig.sql<{ row: Record<string, unknown> }>(`select to_jsonb(t) as row from ${table} t order by t::text`);
-    found[table] = rows
-      .map(({ row }) => row)
-      .filter((row) => row['owner_id'] !== stranger.userId && row['user_id'] !== stranger.userId && row['session_id'] !== own.id)
-      .map(({ last_used_at, last_seen_at, lease_expires_at, lease_epoch, lease_node, version, ...row }) => row);
-  }
-  return found;
-}
+const everythingElse = () => isolation.everythingElse(own.id);
 
 describe('I13: another person asks', () => {
   test('I13: every request of the protocol has a row', () => {
@@ -234,94 +222,6 @@ describe('I13: a machine of another person speaks', () => {
       await session.untilStatus('idle');
     });
   }
-});
-
-describe('I13: another person asks over HTTP', () => {
-  const ask = (path: string, init: RequestInit = {}) =>
-    fetch(`${rig.url}${path}`, { ...init, headers: { authorization: `Bearer ${stranger.key}`, 'content-type': 'application/json' } });
-
-  test('I13: keys are listed for their owner alone, and another’s cannot be revoked', async () => {
-    const { keys } = (await (await ask('/api/keys')).json()) as { keys: { id: string }[] };
-    const owners = await rig.sql<{ id: string; user_id: string }>('select id, user_id from api_keys');
-    const mine = owners.filter(({ user_id }) => user_id === stranger.userId).map(({ id }) => id);
-    assert.deepEqual(keys.map(({ id }) => id).toSorted(), mine.toSorted());
-    const before = await everythingElse();
-    for (const { id } of owners.filter(({ user_id }) => user_id !== stranger.userId)) {
-      const [answer, unknown] = [await ask(`/api/keys/${id}`, { method: 'DELETE' }), await ask(`/api/keys/${randomUUID()}`, { method: 'DELETE' })];
-      assert.equal(answer.status, 404);
-      assert.equal(await answer.text(), await unknown.text());
-    }
-    assert.deepEqual(await everythingElse(), before);
-  });
-
-  test('I13: devices are listed for their owner alone, and another’s cannot be signed out', async () => {
-    const answer = await fetch(await rig.server.signInLink(), { redirect: 'manual' });
-    assert.equal(answer.status, 303);
-    assert.deepEqual(await (await ask('/api/devices')).json(), { devices: [] });
-    const sessions = async () => rig.sql<{ id: string }>('select id from auth_sessions');
-    const [theirs] = await sessions();
-    const [one, unknown] = [await ask(`/api/devices/${theirs?.id}`, { method: 'DELETE' }), await ask(`/api/devices/${randomUUID()}`, { method: 'DELETE' })];
-    assert.equal(one.status, 404);
-    assert.equal(await one.text(), await unknown.text());
-    assert.deepEqual(await (await ask('/api/devices/sign-out-others', { method: 'POST' })).json(), { ended: 0 });
-    assert.deepEqual(await sessions(), [theirs]);
-  });
-
-  test('I13, A9: the account, the people and what they did are not to be had', async () => {
-    const before = await everythingElse();
-    const { account } = (await (await ask('/api/account')).json()) as { account: { id: string } };
-    assert.equal(account.id, stranger.userId);
-    for (const path of ['/api/people', '/api/invitations', '/api/audit?of=all']) assert.equal((await ask(path)).status, 403, path);
-    const own = (await (await ask('/api/audit')).json()) as { entries: { person: { id: string } }[] };
-    for (const { person } of own.entries) assert.equal(person.id, stranger.userId);
-    for (const body of ['{"role":"member"}', '{"isKeptOut":true}'])
-      assert.equal((await ask(`/api/people/${rig.server.ownerId}`, { method: 'POST', body })).status, 403);
-    assert.equal((await ask(`/api/people/${rig.server.ownerId}/sign-in-link`, { method: 'POST' })).status, 403);
-    assert.deepEqual(await everythingElse(), before);
-  });
-
-  test('I13, A19: the keys of model providers are not to be had, told of or changed', async () => {
-    const owner = (path: string, init: RequestInit) => fetch(`${rig.url}${path}`, { ...init, headers: { authorization: `Bearer ${rig.key}` } });
-    const set = await owner('/api/providers/google', { method: 'POST', body: JSON.stringify({ key: 'a-key-of-the-owner-0123456789' }) });
-    assert.equal(set.status, 200);
-    const before = await everythingElse();
-    const answers = [
-      await ask('/api/providers'),
-      await ask('/api/secrets'),
-      await ask('/api/providers/google', { method: 'POST', body: '{"key":"a-key-of-the-stranger"}' }),
-      await ask('/api/providers/compatible', { method: 'POST', body: '{"url":"http://127.0.0.1:9/v1"}' }),
-      await ask('/api/providers/google', { method: 'DELETE' }),
-    ];
-    for (const answer of answers) {
-      assert.equal(answer.status, 403, answer.url);
-      assert.doesNotMatch(await answer.text(), /6789|stored|setAt/);
-    }
-    assert.deepEqual(await everythingElse(), before);
-    assert.equal((await owner('/api/providers/google', { method: 'DELETE' })).status, 200);
-  });
-
-  test('I13, A25: another’s second factor is neither seen nor changed', async () => {
-    await rig.sql('insert into second_factors (user_id, secret_id, created_at, confirmed_at) values ($1, $2, now(), now())', [
-      rig.server.ownerId,
-      randomUUID(),
-    ]);
-    const factors = () => rig.sql('select * from second_factors');
-    const before = await factors();
-    assert.deepEqual(await (await ask('/api/account/second-factor')).json(), { isOn: false, recoveryCodesLeft: 0 });
-    const [one, unknown] = [rig.server.ownerId, randomUUID()].map((id) => ask(`/api/people/${id}/second-factor`, { method: 'DELETE' }));
-    assert.equal((await one)?.status, 403);
-    assert.equal(await (await one)?.text(), await (await unknown)?.text());
-    assert.equal((await ask('/api/second-factor/reset', { method: 'POST' })).status, 404);
-    const proof = JSON.stringify({ password: 'correct horse battery', code: '123456' });
-    for (const path of ['', '/confirm', '/recovery-codes', '/off'])
-      assert.notEqual((await ask(`/api/account/second-factor${path}`, { method: 'POST', body: proof })).status, 200, path);
-    assert.deepEqual(await factors(), before);
-    await rig.sql('delete from second_factors');
-  });
-
-  test('I13: a sign-in link of the owner is not to be had', async () => {
-    assert.equal((await ask('/api/sign-in-links', { method: 'POST' })).status, 404);
-  });
 });
 
 test('I13: through all of it the stranger has heard no word of the victim', async () => {
