@@ -5,7 +5,7 @@ import { AgentProvider } from '@tendon/client/react';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { callApi } from './access/api.ts';
-import { forgetOthers } from './account/left-behind.ts';
+import { forgetOthers, rememberPerson } from './account/left-behind.ts';
 import type { Me } from './account/use-me.ts';
 import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
@@ -19,11 +19,13 @@ if (!root) throw new Error('index.html has no #root');
 const relayKey = new RelayKey({ location, history, storage: localStorage, fetch: (...args) => fetch(...args) });
 const desktopToken = /\bTendonDesktop\//.test(navigator.userAgent) ? sessionTokenSource() : undefined;
 
-// Before the client reads what is to be sent: it would send it as whoever is here now.
-await forgetOthers(localStorage, async () => {
+async function whoIsHere(): Promise<string | undefined> {
   const me = await callApi<Me>('GET', '/api/me');
   return me.ok ? me.data.user.id : undefined;
-});
+}
+
+// Before the client reads what is to be sent: it would send it as whoever is here now.
+await forgetOthers(localStorage, whoIsHere);
 
 const client = new AgentClient({
   url: location.origin,
@@ -33,7 +35,10 @@ const client = new AgentClient({
   token: async () => (await relayKey.token()) ?? desktopToken?.(),
 });
 
-keepSignedIn(client);
+keepSignedIn(client, async () => {
+  const id = await whoIsHere();
+  if (id !== undefined) rememberPerson(localStorage, id);
+});
 
 client.connection.subscribe(() => {
   if (client.connection.get().kind === 'online') relayKey.confirm();

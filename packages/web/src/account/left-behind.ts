@@ -24,22 +24,26 @@ export function forgetPerson(storage: PersonStorage): void {
   }
 }
 
+/** `id`: of the person who is signed in. */
+export function rememberPerson(storage: PersonStorage, id: string): void {
+  try {
+    storage.setItem(PERSON, id);
+  } catch {
+    // Nothing else is kept there either.
+  }
+}
+
 /**
- * Removes what another person left in this browser, before anything shows or sends it. `whoIsHere` gives the id of the person who is signed in,
- * or undefined where nobody can say; then all stays as it is.
+ * Removes what another person left in this browser, before anything shows or sends it. `whoIsHere` is asked only where there is something; it gives
+ * the id of the person who is signed in, or undefined where nobody can say, and then all stays as it is.
  */
 export async function forgetOthers(storage: PersonStorage, whoIsHere: () => Promise<string | undefined>): Promise<void> {
+  const { drafts, unsent } = leftBehind(storage);
+  if (drafts + unsent === 0) return;
   try {
-    const { drafts, unsent } = leftBehind(storage);
-    const isSomebodys = storage.getItem(PERSON) !== null && drafts + unsent > 0;
-    const known = whoIsHere().then((id) => {
-      if (id === undefined) return;
-      if (isSomebodys && storage.getItem(PERSON) !== id) forgetPerson(storage);
-      storage.setItem(PERSON, id);
-    });
-    // Where there is nothing to be seen, the page need not wait for the answer.
-    if (isSomebodys) await known;
-    else void known.catch(() => undefined);
+    const before = storage.getItem(PERSON);
+    const here = before === null ? undefined : await whoIsHere();
+    if (here !== undefined && here !== before) forgetPerson(storage);
   } catch {
     // Storage that is switched off holds nothing of anybody.
   }
