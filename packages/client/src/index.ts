@@ -1,5 +1,5 @@
 export { AgentClient } from './agent-client.ts';
-export { memoryOutbox, type WebStorage, webStorageOutbox } from './outbox/storage.ts';
+export { memoryOutbox, OUTBOX_PREFIX, type WebStorage, webStorageOutbox } from './outbox/storage.ts';
 export type { SessionClient } from './session/session-client.ts';
 export { sessionTokenSource } from './session-token.ts';
 export type {

@@ -1,7 +1,8 @@
 import type { Attachment } from '@tendon/protocol';
 import type { OutboxMessage, OutboxStorage } from '../types.ts';
 
-const PREFIX = 'tendon.outbox.';
+/** What the keys of `webStorageOutbox` begin with. */
+export const OUTBOX_PREFIX = 'tendon.outbox.';
 
 /** The part of the DOM's `Storage` that is used. */
 export interface WebStorage {
@@ -26,11 +27,11 @@ export function memoryOutbox(): OutboxStorage {
 export function webStorageOutbox(storage: WebStorage): OutboxStorage {
   return {
     list() {
-      const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key?.startsWith(PREFIX) === true);
+      const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key?.startsWith(OUTBOX_PREFIX) === true);
       return keys.map((key) => readMessage(storage.getItem(key ?? ''))).filter((message) => message !== undefined);
     },
-    put: (message) => storage.setItem(PREFIX + message.messageId, JSON.stringify(message)),
-    remove: (messageId) => storage.removeItem(PREFIX + messageId),
+    put: (message) => storage.setItem(OUTBOX_PREFIX + message.messageId, JSON.stringify(message)),
+    remove: (messageId) => storage.removeItem(OUTBOX_PREFIX + messageId),
   };
 }
 

@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forgetOthers, forgetPerson, leftBehind, type PersonStorage, rememberPerson } from './left-behind.ts';
-
-function storageWith(entries: Record<string, string>): PersonStorage & { keys(): string[] } {
-  const map = new Map(Object.entries(entries));
-  return {
-    get length() {
-      return map.size;
-    },
-    key: (index) => [...map.keys()][index] ?? null,
-    getItem: (key) => map.get(key) ?? null,
-    setItem: (key, value) => void map.set(key, value),
-    removeItem: (key) => void map.delete(key),
-    keys: () => [...map.keys()].sort(),
-  };
-}
+import { forgetOthers, forgetPerson, leftBehind, rememberPerson } from './left-behind.ts';
+import { memoryStorage } from './memory-storage.test-kit.ts';
 
 const OF_THE_BROWSER = { 'tendon-relay-key': 'k', 'tendon:theme': 'dark' };
 const TYPED = { 'tendon:draft:new': 'half', 'tendon:draft:s1': 'a thought', 'tendon.outbox.m1': '{}' };
 
 test('U39: what a person typed is counted and removed, what is the browser’s stays', () => {
-  const storage = storageWith({ ...OF_THE_BROWSER, ...TYPED, 'tendon:person': 'ada' });
+  const storage = memoryStorage({ ...OF_THE_BROWSER, ...TYPED, 'tendon:person': 'ada' });
   assert.deepEqual(leftBehind(storage), { drafts: 2, unsent: 1 });
   forgetPerson(storage);
-  assert.deepEqual(storage.keys(), Object.keys(OF_THE_BROWSER));
+  assert.deepEqual([...storage.entries.keys()].sort(), Object.keys(OF_THE_BROWSER));
 });
 
 for (const [what, before, here, after] of [
@@ -33,28 +20,28 @@ for (const [what, before, here, after] of [
   ['what an older page kept is taken for that of who is here', TYPED, 'bob', Object.keys(TYPED)],
 ] as const) {
   test(`U39: ${what}`, async () => {
-    const storage = storageWith(before);
+    const storage = memoryStorage(before);
     await forgetOthers(storage, async () => here);
-    assert.deepEqual(storage.keys(), [...after].sort());
+    assert.deepEqual([...storage.entries.keys()].sort(), [...after].sort());
   });
 }
 
 test('U39: where nothing was left nobody is asked', async () => {
-  const storage = storageWith({ 'tendon:person': 'ada' });
+  const storage = memoryStorage({ 'tendon:person': 'ada' });
   await forgetOthers(storage, () => assert.fail('asked'));
   rememberPerson(storage, 'bob');
   assert.equal(storage.getItem('tendon:person'), 'bob');
 });
 
 test('U39: a storage that is switched off, and a server that does not answer, stop no page', async () => {
-  const off = storageWith(TYPED);
+  const off = memoryStorage(TYPED);
   const denied = () => {
     throw new Error('denied');
   };
   Object.assign(off, { getItem: denied, setItem: denied });
   await forgetOthers(off, async () => 'ada');
   rememberPerson(off, 'ada');
-  const storage = storageWith({ ...TYPED, 'tendon:person': 'ada' });
+  const storage = memoryStorage({ ...TYPED, 'tendon:person': 'ada' });
   await forgetOthers(storage, () => Promise.reject(new Error('gone')));
   assert.deepEqual(leftBehind(storage), { drafts: 2, unsent: 1 });
 });

@@ -1,31 +1,29 @@
-/** What is used of `localStorage`. Any of it may throw: storage can be switched off. */
-export type PersonStorage = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>;
+import { OUTBOX_PREFIX, type WebStorage } from '@tendon/client';
+import { DRAFT_PREFIX } from '../composer/drafts.ts';
 
-const DRAFT = 'tendon:draft:';
-const UNSENT = 'tendon.outbox.';
 const PERSON = 'tendon:person';
 
-/** What a person typed and this browser still holds (SPEC U39). The theme and the key of a relay are the browser's, not the person's. */
+/** What a person typed and this browser still holds (SPEC U39). Any use of its storage may throw: it can be switched off. The theme and the key of a relay are the browser's, not the person's. */
 export interface LeftBehind {
   readonly drafts: number;
   readonly unsent: number;
 }
 
-export function leftBehind(storage: PersonStorage): LeftBehind {
+export function leftBehind(storage: WebStorage): LeftBehind {
   const keys = keysOf(storage);
-  return { drafts: keys.filter((key) => key.startsWith(DRAFT)).length, unsent: keys.filter((key) => key.startsWith(UNSENT)).length };
+  return { drafts: keys.filter((key) => key.startsWith(DRAFT_PREFIX)).length, unsent: keys.filter((key) => key.startsWith(OUTBOX_PREFIX)).length };
 }
 
-export function forgetPerson(storage: PersonStorage): void {
+export function forgetPerson(storage: WebStorage): void {
   try {
-    for (const key of keysOf(storage)) if (key === PERSON || key.startsWith(DRAFT) || key.startsWith(UNSENT)) storage.removeItem(key);
+    for (const key of keysOf(storage)) if (key === PERSON || key.startsWith(DRAFT_PREFIX) || key.startsWith(OUTBOX_PREFIX)) storage.removeItem(key);
   } catch {
     // Nothing was kept either.
   }
 }
 
 /** `id`: of the person who is signed in. */
-export function rememberPerson(storage: PersonStorage, id: string): void {
+export function rememberPerson(storage: WebStorage, id: string): void {
   try {
     storage.setItem(PERSON, id);
   } catch {
@@ -37,7 +35,7 @@ export function rememberPerson(storage: PersonStorage, id: string): void {
  * Removes what another person left in this browser, before anything shows or sends it. `whoIsHere` is asked only where there is something; it gives
  * the id of the person who is signed in, or undefined where nobody can say, and then all stays as it is.
  */
-export async function forgetOthers(storage: PersonStorage, whoIsHere: () => Promise<string | undefined>): Promise<void> {
+export async function forgetOthers(storage: WebStorage, whoIsHere: () => Promise<string | undefined>): Promise<void> {
   const { drafts, unsent } = leftBehind(storage);
   if (drafts + unsent === 0) return;
   try {
@@ -49,7 +47,7 @@ export async function forgetOthers(storage: PersonStorage, whoIsHere: () => Prom
   }
 }
 
-function keysOf(storage: PersonStorage): string[] {
+function keysOf(storage: WebStorage): string[] {
   try {
     return Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key !== null);
   } catch {

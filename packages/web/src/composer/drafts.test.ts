@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { memoryStorage } from '../account/memory-storage.test-kit.ts';
 import { type DraftStorage, loadDraft, putBack, saveDraft } from './drafts.ts';
 
-function memory(): DraftStorage & { entries: Map<string, string> } {
-  const entries = new Map<string, string>();
-  return {
-    entries,
-    getItem: (key) => entries.get(key) ?? null,
-    setItem: (key, value) => void entries.set(key, value),
-    removeItem: (key) => void entries.delete(key),
-  };
-}
-
 test('U6: a draft is kept per session and gone when the box is empty', () => {
-  const storage = memory();
+  const storage = memoryStorage();
   saveDraft(storage, 'one', 'half a thou');
   saveDraft(storage, 'two', 'other');
   assert.equal(loadDraft(storage, 'one'), 'half a thou');

@@ -5,14 +5,15 @@ export interface DraftStorage {
   removeItem(key: string): void;
 }
 
-const PREFIX = 'tendon:draft:';
+/** What the keys of drafts begin with. */
+export const DRAFT_PREFIX = 'tendon:draft:';
 /** The place of the message that will start a session. */
 export const NEW_SESSION_DRAFT = 'new';
 
 /** What was typed and not sent, per session, over reloads. A storage that fails costs the draft's survival, never the typing. */
 export function loadDraft(storage: DraftStorage, place: string): string {
   try {
-    return storage.getItem(PREFIX + place) ?? '';
+    return storage.getItem(DRAFT_PREFIX + place) ?? '';
   } catch {
     return '';
   }
@@ -20,8 +21,8 @@ export function loadDraft(storage: DraftStorage, place: string): string {
 
 export function saveDraft(storage: DraftStorage, place: string, text: string): void {
   try {
-    if (text === '') storage.removeItem(PREFIX + place);
-    else storage.setItem(PREFIX + place, text);
+    if (text === '') storage.removeItem(DRAFT_PREFIX + place);
+    else storage.setItem(DRAFT_PREFIX + place, text);
   } catch {
     // Nothing to tell: the text is still in the box.
   }
