@@ -4,6 +4,7 @@ export * from './changed-files.ts';
 export * from './errors.ts';
 export * from './gateway-events.ts';
 export * from './handshake.ts';
+export * from './hidden-characters.ts';
 export * from './limits.ts';
 export * from './log.ts';
 export * from './mcp-shapes.ts';

@@ -17,6 +17,7 @@ test('U10: characters that hide or reorder text are named by code point', () => 
     ['a\u00a0b\u3000c', 'a⟨U+00A0⟩b⟨U+3000⟩c'],
     ['tag\u{e0041}', 'tag⟨U+E0041⟩'],
     ['selector\u{e0101}', 'selector⟨U+E0101⟩'],
+    ['nothing\u{e0002}\ufff0', 'nothing⟨U+E0002⟩⟨U+FFF0⟩'],
     ['line\u2028end', 'line⟨U+2028⟩end'],
     ['blank\u2800\u3164', 'blank⟨U+2800⟩⟨U+3164⟩'],
     ['half\ud800', 'half⟨U+D800⟩'],

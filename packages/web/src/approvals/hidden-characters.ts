@@ -1,3 +1,5 @@
+import { HIDDEN_CHARACTERS } from '@tendon/protocol';
+
 /** A run of text as it is, or one character that must be named because it would not be seen or would move what is seen. */
 export type VisibleSegment = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'mark'; readonly label: string; readonly name: string };
 
@@ -27,20 +29,11 @@ const NAMES: Record<number, string> = {
   0xfeff: 'byte order mark',
 };
 
-/**
- * Control characters (but newline and tab), format characters (bidi overrides, zero width, tags), separators that look like a
- * space or a line end, fillers that look empty, variation selectors beyond the common ones, and lone surrogates.
- * Source: Unicode categories Cc, Cf, Zl, Zp, Zs and TR36, TR39.
- */
-const HIDDEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the very characters to find
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0\p{Cs}]|\u034f|[\u17b4\u17b5]|[\u180b-\u180f]|[\ufe00-\ufe0d]|[\u{e0100}-\u{e01ef}]/gu;
-
 /** Cuts `text` so that every hidden character can be drawn as a mark with its code point. Joining the texts and marks loses nothing. */
 export function visibleSegments(text: string): VisibleSegment[] {
   const segments: VisibleSegment[] = [];
   let from = 0;
-  for (const match of text.matchAll(HIDDEN)) {
+  for (const match of text.matchAll(HIDDEN_CHARACTERS)) {
     if (match.index > from) segments.push({ kind: 'text', text: text.slice(from, match.index) });
     segments.push(markOf(match[0]));
     from = match.index + match[0].length;
@@ -50,7 +43,7 @@ export function visibleSegments(text: string): VisibleSegment[] {
 }
 
 export function countHidden(text: string): number {
-  return [...text.matchAll(HIDDEN)].length;
+  return [...text.matchAll(HIDDEN_CHARACTERS)].length;
 }
 
 /** For places that take plain text only: titles, labels, announcements. */
