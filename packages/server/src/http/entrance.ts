@@ -105,11 +105,6 @@ export class Entrance {
     return this.#lines.size;
   }
 
-  /** How many were refused since the start. */
-  get refused(): number {
-    return this.#refused;
-  }
-
   /** Calls one of the two, now or later; neither when the connection ends first. */
   admit(request: IncomingMessage, visit: Visit): void {
     const { socket: connection } = request;

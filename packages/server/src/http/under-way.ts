@@ -59,11 +59,6 @@ export class UnderWay {
     return this.#places.waiting;
   }
 
-  /** How many were refused since the start. */
-  get refused(): number {
-    return this.#refused;
-  }
-
   /** Calls one of the two; neither when the connection ends first. */
   async begin(request: IncomingMessage, response: ServerResponse, errand: Errand): Promise<void> {
     const { socket: connection } = request;
