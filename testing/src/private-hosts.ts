@@ -56,3 +56,15 @@ export const PRIVATE_HOSTS: readonly string[] = [
     hostname(),
   ],
 ];
+
+/** Where names lead that stand for this machine, a private network, or a service of a cloud: for a resolver of a test. */
+export const PRIVATE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  localhost: ['127.0.0.1', '::1'],
+  [hostname()]: ['127.0.0.1'],
+  'here.example': ['127.0.0.1'],
+  'six.example': ['::1'],
+  'mapped.example': ['::ffff:127.0.0.1'],
+  'private.example': ['10.0.0.1'],
+  'metadata.example': ['169.254.169.254'],
+  'mixed.example': ['93.184.216.34', '127.0.0.1'],
+};

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { hostname, networkInterfaces } from 'node:os';
-import { PRIVATE_HOSTS } from '@tendon/testing';
+import { networkInterfaces } from 'node:os';
+import { PRIVATE_HOSTS, PRIVATE_NAMES } from '@tendon/testing';
 
 /** What an MCP server can say that makes its client go elsewhere. */
 export const WAYS = ['redirect', 'resource metadata', 'authorization server', 'token endpoint', 'registration endpoint'] as const;
@@ -14,16 +14,9 @@ const OWN_ADDRESSES = Object.values(networkInterfaces()).flatMap((addresses) =>
 );
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
-  localhost: ['127.0.0.1', '::1'],
-  [hostname()]: ['127.0.0.1'],
+  ...PRIVATE_NAMES,
   'mcp.example': ['127.0.0.1'],
-  'here.example': ['127.0.0.1'],
-  'six.example': ['::1'],
-  'mapped.example': ['::ffff:127.0.0.1'],
-  'private.example': ['10.0.0.1'],
-  'metadata.example': ['169.254.169.254'],
   'public.example': ['93.184.216.34'],
-  'mixed.example': ['93.184.216.34', '127.0.0.1'],
 };
 
 export const resolveName = async (host: string): Promise<readonly string[]> => NAMES[host] ?? [];

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { hostname, networkInterfaces } from 'node:os';
+import { networkInterfaces } from 'node:os';
+import { PRIVATE_NAMES } from '@tendon/testing';
 import type { Canary } from './canary.test-kit.ts';
 
 /** Allowed by its name; it answers `/to?WHERE` with a redirect to there. */
@@ -17,21 +18,15 @@ export async function openOrigin(): Promise<{ server: Server; port: number }> {
 }
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
-  localhost: ['127.0.0.1', '::1'],
-  [hostname()]: ['127.0.0.1'],
+  ...PRIVATE_NAMES,
   'open.example': ['127.0.0.1'],
-  'private.example': ['10.0.0.1'],
-  'here.example': ['127.0.0.1'],
-  'six.example': ['::1'],
-  'mapped.example': ['::ffff:127.0.0.1'],
-  'metadata.example': ['169.254.169.254'],
-  'mixed.example': ['93.184.216.34', '127.0.0.1'],
 };
 
 /** Past the proxy where there is a way, by TCP and UDP. */
 export const DIRECT = `
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
+import { PRIVATE_NAMES } from '@tendon/testing';
 const [host = '', port] = process.argv.slice(2);
 const bare = host.replace(/^\\[|\\]$/g, '');
 const get = () => fetch('http://' + host + ':' + port + '/').then((answer) => answer.text(), (error) => 'fetch: ' + error.message);
