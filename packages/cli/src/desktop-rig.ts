@@ -20,9 +20,9 @@ export interface DesktopRig extends AsyncDisposable {
   windows(): readonly number[];
 }
 
-/** What a file holds, as soon as it is there. */
+/** What a file holds, as soon as there is something in it. */
 function fileOf(path: string): Promise<string> {
-  return until({ what: path, pollMs: 20, deadlineMs: 20_000, check: () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined) });
+  return until({ what: path, pollMs: 20, deadlineMs: 20_000, check: () => (existsSync(path) && readFileSync(path, 'utf8')) || undefined });
 }
 
 export const readJson = async <T>(path: string): Promise<T> => JSON.parse(await fileOf(path)) as T;
@@ -39,7 +39,8 @@ export async function desktopRig(seconds: number): Promise<DesktopRig> {
   const started = join(here.workspace, 'started');
   await mkdir(programs);
   const browser = join(programs, 'chromium');
-  await writeFile(browser, `#!/bin/sh\nprintf '%s\\n' "$@" >> "${started}"\nexec sleep ${stays}\n`);
+  // In one write: whoever waits for it reads all of it.
+  await writeFile(browser, `#!/bin/sh\nprintf '%s\\n' "$@" > "$0.$$"\ncat "$0.$$" >> "${started}"\nexec sleep ${stays}\n`);
   await chmod(browser, 0o755);
   return {
     here,

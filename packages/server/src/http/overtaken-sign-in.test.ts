@@ -8,14 +8,13 @@ import { cookiePair } from '../auth/auth-rig.ts';
 import { codeAt } from '../auth/one-time-code.ts';
 import { SecondFactors } from '../auth/second-factors.ts';
 import { Keyring } from '../secrets/keyring.ts';
-import { Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
+import { Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal, signIn } from './people-rig.ts';
 
 /* Sign-ins that something overtakes between two of their steps. A lock of the database holds them up there. */
 
 const NEW = 'another horse entirely';
 const FACTOR = '/api/account/second-factor';
 const poolOf = (rig: PeopleRig): Pool => rig.auth.database.pool;
-const signIn = (browser: Browser, email: string) => browser.post('/api/auth/sign-in', { email, password: PASSWORD });
 
 /** Resolves when so many wait for a lock. */
 async function untilHeldUp(pool: Pool, count = 1): Promise<void> {

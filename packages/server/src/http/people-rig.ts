@@ -76,3 +76,9 @@ export async function invite(owner: Browser, name: string, role: 'owner' | 'memb
   const { url } = json(await owner.post('/api/invitations', { name, role })) as unknown as { url: string };
   return new URL(url).hash.slice(1);
 }
+
+export const signIn = (browser: Browser, email: string, password: string = PASSWORD) => browser.post('/api/auth/sign-in', { email, password });
+
+export async function isIn(browser: Browser): Promise<boolean> {
+  return (await browser.get('/api/me')).status === 200;
+}

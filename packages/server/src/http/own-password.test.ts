@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isIn, json, PASSWORD, peopleRig, refusal, signIn } from './people-rig.ts';
+
+test('A4: a new password takes the old one and signs out the other browsers', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const other = rig.stranger();
+  await signIn(other, ada.email, PASSWORD);
+  const change = (body: object) => ada.post('/api/account/password', body);
+  assert.equal(refusal(await change({ password: 'another horse battery' })).code, 'forbidden');
+  assert.equal(refusal(await change({ current: 'wrong horse battery', password: 'another horse battery' })).code, 'forbidden');
+  assert.equal(refusal(await change({ current: PASSWORD, password: 'short' })).code, 'invalid_payload');
+  assert.equal(await isIn(other), true);
+  assert.deepEqual(json(await change({ current: PASSWORD, password: 'another horse battery' })), { ended: 1 });
+  assert.deepEqual([await isIn(ada), await isIn(other)], [true, false]);
+  assert.equal((await signIn(other, ada.email, PASSWORD)).status, 401);
+  assert.equal((await signIn(other, ada.email, 'another horse battery')).status, 200);
+});
+
+test('A4: guesses at the current password are limited', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 32; guess += 1)
+    statuses.push((await ada.post('/api/account/password', { current: `wrong ${guess}`, password: 'another horse battery' })).status);
+  assert.deepEqual([statuses[0], statuses.at(-1)], [403, 429]);
+});
+
+test('A4: whoever came in by a link sets a password without the old one, for a quarter of an hour', async () => {
+  await using rig = await peopleRig();
+  const change = (password: string) => rig.owner.post('/api/account/password', { password });
+  assert.equal(refusal(await change(PASSWORD)).code, 'conflict', 'an address first');
+  assert.equal((await rig.owner.post('/api/account', { name: 'Olga', email: 'olga@example.org' })).status, 200);
+  assert.equal((await change(PASSWORD)).status, 200);
+  assert.equal((await change('another horse battery')).status, 200);
+  await rig.auth.database.pool.query(`update auth_sessions set created_at = created_at - interval '16 minutes'`);
+  assert.equal(refusal(await change(PASSWORD)).code, 'forbidden');
+});
