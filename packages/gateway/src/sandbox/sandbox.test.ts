@@ -150,6 +150,16 @@ test('G39: a workspace in a hidden folder is there, a hidden file in a workspace
   assert.ok(await isThere(join(bench.root, 'new')));
 });
 
+test('G39: when what is hidden is not there for the sandbox to hide, the result says that the command did not begin', async () => {
+  // It is there for the gateway, and not in a space of processes of its own.
+  await using bench = await openBench({ mode: 'required', hidden: [`/proc/${process.pid}`] });
+  const result = await bench.run('bash', { command: 'touch begun' });
+  assert.equal(result.status, 'failed');
+  assert.match(textOf(result), /^bwrap: .*the command did not begin.*run it again/s);
+  assert.doesNotMatch(textOf(result), /only the workspace/);
+  assert.equal(await isThere(join(bench.root, 'begun')), false);
+});
+
 test('G39: without the network nothing answers, this machine included', async () => {
   const server = createServer((socket) => socket.end('HELLO\n'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -92,10 +92,11 @@ export async function inSandbox(
   place: SandboxPlace,
   settings: Omit<SandboxSettings, 'mode'>,
 ): Promise<Program & { readonly seat?: NetworkSeat }> {
-  const mounts = await mountsFor(place, settings);
   const filter = (settings.network ?? true) === true ? undefined : socketFilter(process.arch);
-  const wrapped = ['bwrap', ...(filter ? ['--seccomp', '9'] : []), ...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args];
+  // It may take its time, and what is hidden has to be there when bubblewrap starts: sockets come and go.
   const seat = settings.network === 'filtered' ? await place.joinNetwork() : undefined;
+  const mounts = await mountsFor(place, settings);
+  const wrapped = ['bwrap', ...(filter ? ['--seccomp', '9'] : []), ...bubblewrapArguments(mounts, place.folder), bare.program, ...bare.args];
   const [program = '', ...args] = [...(filter ? withDescriptorNine(filter) : []), ...(seat?.enter ?? []), ...wrapped];
   return { program, args, ...(seat && { seat }) };
 }

@@ -27,6 +27,11 @@ const FIRST_MOMENT_MS = 1_000;
 const WALL_NOTE =
   '[It ran in a sandbox: only the workspace, temporary files and caches can be written. The owner of the machine can name more under "sandbox" in its policy file.]';
 
+/** bubblewrap says so before it starts anything. */
+const NO_SANDBOX = /^bwrap: /;
+const NO_SANDBOX_NOTE =
+  '[Its sandbox could not be made, so the command did not begin. A file or socket that is hidden from commands went away in that moment, or cannot be hidden: run it again.]';
+
 export const bash: LocalTool<'bash'> = {
   name: 'bash',
   async run(input, context) {
@@ -223,8 +228,14 @@ function shellResult(end: ShellEnd, run: ShellRun): ToolResult {
   const note = `${noteOf(run)}${run.place?.note ?? ''}`;
   const text = `${run.output.text === '' ? '(no output)' : run.output.text}${note}`;
   // A line can end well although one of its commands was held back.
-  const walled = run.isSandboxed && /read-only file system/i.test(text) ? `\n${WALL_NOTE}` : '';
+  const walled = run.isSandboxed ? wallNote(text) : '';
   if (end.exitCode === 0) return { status: 'succeeded', content: [{ type: 'text', text: `${text}${walled}` }], meta };
   const message = end.signal === null ? `The command ended with exit code ${end.exitCode}.` : `The command was ended by ${end.signal}.`;
   return { status: 'failed', content: [{ type: 'text', text: `${text}\n[${message}]${walled}` }], error: { code: 'exit_code', message }, meta };
+}
+
+/** Begins with a new line, when there is one. */
+function wallNote(text: string): string {
+  if (NO_SANDBOX.test(text)) return `\n${NO_SANDBOX_NOTE}`;
+  return /read-only file system/i.test(text) ? `\n${WALL_NOTE}` : '';
 }
