@@ -8,6 +8,7 @@ export {
   identify,
   identifyChild,
   listProcesses,
+  markedByLimit,
   type ProcessIdentity,
 } from './process-table.ts';
 export { type CallProcesses, findCallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';

@@ -5,8 +5,8 @@ import { bootId, carriesMarker, listProcesses, type ProcessIdentity, type Proces
  *   alive ──TERM to all──► ending ──nothing found, three times──► dead
  *                             └──3 s over──► KILL to all, looked for again until nothing is found, three times ──► dead
  *
- * A call's processes are: its process group, all descendants of its leader, and whatever carries the call's marker in its environment.
- * One that cleared its environment, left the group and lost its parents cannot be told from a stranger and is not found.
+ * A call's processes are: its process group, all descendants of its leader, and whatever carries the call's marker, in its environment or,
+ * on Linux, in a limit (`markedByLimit`). Elsewhere one that cleared its environment, left the group and lost its parents is not found.
  */
 
 export interface CallProcesses {

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failedResult, type ToolResult, utf8Bytes } from '@tendon/protocol';
-import { type CallProcesses, hasLeftovers, killCallProcesses, mayBeAlive, type ProcessIdentity, shellEnvironment } from '@tendon/system';
+import { type CallProcesses, hasLeftovers, killCallProcesses, markedByLimit, mayBeAlive, type ProcessIdentity, shellEnvironment } from '@tendon/system';
 import { withNetworkNotes } from '../sandbox/refusal-notes.ts';
 import { shellStart } from '../sandbox/sandbox.ts';
 import type { KeptOutput, LeftRunning, ShellEnd } from './background.ts';
@@ -100,7 +100,9 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
     pipe.close();
     return endedEarly(endReason(context.signal), '');
   }
-  const child = startShell(what, pipe, { ...shellEnvironment(process.env, context.callId), ...what.shell.seat?.environment, ...report?.environment });
+  // In a sandbox none gets away: there the first process of its space of processes is its last parent.
+  const shell = what.shell.isSandboxed ? what.shell : markedByLimit(what.shell, context.callId);
+  const child = startShell({ ...what, shell }, pipe, { ...shellEnvironment(process.env, context.callId), ...what.shell.seat?.environment, ...report?.environment });
   const { ended, terminal } = child;
   const leader = await leaderOf(child, context);
   const call: CallProcesses = { callId: context.callId, leader };

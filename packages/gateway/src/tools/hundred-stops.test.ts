@@ -19,7 +19,8 @@ const TREES: Readonly<Record<string, string>> = {
   'nohup, a session of its own, and no parent': '(nohup setsid sleep 600 > /dev/null 2>&1 &) ; echo ready; sleep 600',
   'a double fork': "( ( bash -c 'echo ready; sleep 600' & ) & ) ; sleep 600",
   'a double fork, each in a session of its own': "setsid bash -c 'setsid sleep 600 & echo ready; exec sleep 600' & sleep 600",
-  'a child that cleared its environment, still in the group': 'env -i PATH="$PATH" bash -c \'echo ready; sleep 600\' & wait',
+  'a daemon that cleared its environment and let go of everything':
+    '(env -i PATH="$PATH" setsid bash -c "touch there; exec sleep 600" < /dev/null > /dev/null 2>&1 &); until [ -e there ]; do sleep 0.01; done; echo ready; sleep 600',
   'a child that cleared its environment, in a session of its own': 'env -i PATH="$PATH" setsid bash -c \'echo ready; sleep 600\' & wait',
   'a stopped child': "bash -c 'echo ready; kill -STOP $$' & wait",
   'a stopped child that ignores TERM': 'bash -c \'trap "" TERM; echo ready; kill -STOP $$\' & wait',
