@@ -23,7 +23,7 @@ export const DIALECTS = [
 ] as const;
 
 /** Only met when something is wrong: generous, for machines that are busy with other things. */
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
 
 export interface NodeRigOptions {
   /** A gateway comes with it unless this is false. */

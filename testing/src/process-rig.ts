@@ -8,10 +8,11 @@ import { ScriptedModel } from './model/scripted-model.ts';
 import { modelEnvironment } from './node-rig.ts';
 import { queryOnce } from './query-once.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
+import { prepareDataDir } from './test-database.ts';
 import { until, within } from './until.ts';
 
 const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.js');
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
 const END_LIMIT_MS = 12_000;
 
 export interface Exit {
@@ -77,9 +78,9 @@ function readReady(child: ChildProcess, path: string): { url: string; port: numb
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { url: string; port: number }) : undefined;
 }
 
-/** What the person has configured for a Tendon of their own must not reach the one under test. */
+/** What the person has configured for a Tendon of their own must not reach the one under test. The cache of compiled code is that of the tests. */
 function bareEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(TENDON_|OPENAI_|ANTHROPIC_|GOOGLE_|OLLAMA_|NODE_OPTIONS$|NODE_COMPILE_CACHE$|NODE_TEST_CONTEXT$)/;
+  const foreign = /^(TENDON_|OPENAI_|ANTHROPIC_|GOOGLE_|OLLAMA_|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }
 
@@ -101,12 +102,13 @@ export interface ProcessRig extends AsyncDisposable {
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** `env` is for every process of the rig, before what leads to its model. */
+/** `env` is for every process of the rig, before what leads to its model. The server's database is made already: a first start as a person has it takes `tendon` as such. */
 export async function processRig({ env: extra = {} }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<ProcessRig> {
   await using stack = new AsyncDisposableStack();
   const folders: TemporaryFolder[] = [];
   for (let left = 4; left > 0; left -= 1) folders.push(stack.use(await temporaryFolder()));
   const [home = '', gatewayHome = '', workspace = '', scratch = ''] = folders.map((folder) => folder.path);
+  await prepareDataDir(join(home, 'db'));
   const model = stack.use(await ScriptedModel.start());
   const processes = stack.adopt(new Set<TendonProcess>(), async (all) => void (await Promise.all([...all].map((one) => one[Symbol.asyncDispose]()))));
   const sockets = stack.adopt(new Set<AgentSocket>(), async (all) => {

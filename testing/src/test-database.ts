@@ -45,27 +45,35 @@ export async function testDatabase(): Promise<TestDatabase> {
   };
 }
 
+/** What the first start of a server makes in its `dataDir`, which must not be there yet: a database with the schema of now, and nothing in it. */
+export async function prepareDataDir(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const { schemaFingerprint } = await store();
+  const prepared = join(tmpdir(), `tendon-prepared-database-${process.getuid?.() ?? 0}`, schemaFingerprint());
+  if (existsSync(prepared)) await copy(prepared, join(dataDir, 'data'));
+  else await prepare(dataDir, prepared);
+}
+
 async function startServer(): Promise<EmbeddedPostgres> {
   removeLeftovers();
-  const { schemaFingerprint, startEmbeddedPostgres } = await store();
+  const { startEmbeddedPostgres } = await store();
   const folder = await mkdtemp(join(tmpdir(), `tendon-test-database-${process.pid}-`));
-  const prepared = join(tmpdir(), `tendon-prepared-database-${process.getuid?.() ?? 0}`, schemaFingerprint());
-  if (existsSync(prepared)) await copy(prepared, join(folder, 'data'));
-  else await prepare(folder, prepared);
+  await prepareDataDir(folder);
   const started = await startEmbeddedPostgres({ dataDir: folder, log: await quietLog() });
   process.once('exit', () => removeServer(started, folder));
   return started;
 }
 
-/** Makes the template once, for this process and those to come. */
+/** Makes it once, for this process and those to come. */
 async function prepare(folder: string, prepared: string): Promise<void> {
   const { connect, migrate, startEmbeddedPostgres } = await store();
   const log = await quietLog();
   const first = await startEmbeddedPostgres({ dataDir: folder, log });
-  await administrate(first.url, `create database ${TEMPLATE}`);
-  const database = connect(databaseUrl(first.url, TEMPLATE), log);
+  const database = connect(first.url, log);
   await migrate(database);
   await database.close();
+  // Both are alike: the one is cloned, and a server that is given this folder works in the other.
+  await administrate(databaseUrl(first.url, 'template1'), `create database ${TEMPLATE} template postgres`);
   await first.close();
   await mkdir(join(prepared, '..'), { recursive: true, mode: 0o700 });
   const draft = await mkdtemp(join(prepared, '..', 'unfinished-'));

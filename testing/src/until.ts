@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 
-const DEFAULT_DEADLINE_MS = 10_000;
+const DEFAULT_DEADLINE_MS = 30_000;
 
 export interface Condition<T> {
   /** What is waited for, in words: it is the message when it does not come. */

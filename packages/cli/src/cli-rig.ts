@@ -36,7 +36,8 @@ export async function cliRig(): Promise<CliRig> {
     home,
     workspace,
     run(args, env = {}, input = '') {
-      const started = startCli(args, { PATH: String(process.env['PATH']), HOME: folder.path, TENDON_HOME: home, TENDON_WORKSPACE: workspace, ...env }, input);
+      const own = { HOME: folder.path, TENDON_HOME: home, TENDON_WORKSPACE: workspace };
+      const started = startCli(args, { PATH: String(process.env['PATH']), ...codeCacheOfTests(), ...own, ...env }, input);
       runs.push(started);
       return started;
     },
@@ -48,6 +49,12 @@ export async function cliRig(): Promise<CliRig> {
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What was compiled for one home need not be compiled for the next. */
+function codeCacheOfTests(): Record<string, string> {
+  const folder = process.env['NODE_COMPILE_CACHE'];
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
 function startCli(args: readonly string[], env: Record<string, string>, input: string): CliRun {

@@ -15,6 +15,10 @@ const LISTING = `data:text/javascript,${encodeURIComponent(`
   registerHooks({ load(url, context, next) { modules.push(url); return next(url, context); } });
   process.on('exit', () => writeFileSync(process.env.LISTING_PATH, JSON.stringify({ modules, inside: process.moduleLoadList })));`)}`;
 
+/** That of the tests stays away: what a home has is looked at. */
+const OWN_CACHE = { NODE_COMPILE_CACHE: '' };
+const KEYED = { ...OWN_CACHE, TENDON_API_KEY: 'k' };
+
 interface Loaded {
   readonly modules: readonly string[];
   readonly inside: readonly string[];
@@ -26,7 +30,7 @@ const hasStripped = ({ inside }: Loaded) => inside.some((name) => name.includes(
 async function loadedByGateway(folder: string, home: string): Promise<Loaded> {
   const path = join(folder, 'loaded.json');
   await using double = await startServerDouble();
-  const env = { TENDON_HOME: home, TENDON_API_KEY: 'a key of the test', NODE_OPTIONS: `--import=${LISTING}`, LISTING_PATH: path };
+  const env = { ...OWN_CACHE, TENDON_HOME: home, TENDON_API_KEY: 'a key of the test', NODE_OPTIONS: `--import=${LISTING}`, LISTING_PATH: path };
   await using gateway = await startTendon({ args: ['gateway', '--server', double.url, '--workspace', folder], env, scratch: folder });
   await double.until(() => double.hellos[0]);
   assert.equal((await gateway.end('SIGTERM')).code, 0);
@@ -54,7 +58,7 @@ test('O21: the second start strips no types, and a gateway that waits has loaded
 test('O21: a gateway that is started without the flags of one has them all the same, as the same process', async () => {
   await using folder = await temporaryFolder();
   await using double = await startServerDouble();
-  const env = { TENDON_HOME: join(folder.path, 'home'), TENDON_API_KEY: 'a key of the test' };
+  const env = { ...OWN_CACHE, TENDON_HOME: join(folder.path, 'home'), TENDON_API_KEY: 'a key of the test' };
   await using gateway = await startTendon({ args: ['gateway', '--server', double.url, '--workspace', folder.path], env, scratch: folder.path });
   await double.until(() => double.hellos[0]);
   const words = (await readFile(`/proc/${gateway.pid}/cmdline`, 'utf8')).split('\0');
@@ -65,7 +69,7 @@ test('O21: a gateway that is started without the flags of one has them all the s
 test('O21: code that another user could have put there is not run: a cache that is open, a link, an open home', async () => {
   await using rig = await cliRig();
   const cache = join(rig.home, 'code-cache');
-  const refused = async () => (await rig.run(['key', 'list', '--server', 'http://127.0.0.1:1'], { TENDON_API_KEY: 'k' }).done).code;
+  const refused = async () => (await rig.run(['key', 'list', '--server', 'http://127.0.0.1:1'], KEYED).done).code;
   await mkdir(cache, { recursive: true, mode: 0o700 });
   await chmod(rig.home, 0o700);
   await chmod(cache, 0o777);
@@ -83,17 +87,16 @@ test('O21: code that another user could have put there is not run: a cache that 
   await using other = await cliRig();
   await mkdir(other.home, { mode: 0o700 });
   await symlink(other.workspace, join(other.home, 'code-cache'));
-  assert.notEqual(await other.run(['key', 'list', '--server', 'http://127.0.0.1:1'], { TENDON_API_KEY: 'k' }).done.then(({ code }) => code), 0);
+  assert.notEqual(await other.run(['key', 'list', '--server', 'http://127.0.0.1:1'], KEYED).done.then(({ code }) => code), 0);
   assert.deepEqual(await readdir(other.workspace), []);
 });
 
 test('O21: a home that is named on the command line has the cache; who only asks for help, or mistypes, makes none', async () => {
   await using rig = await cliRig();
-  for (const words of [['--help'], ['--version'], ['start', '--help'], ['help', 'start'], ['strat'], []]) await rig.run(words).done;
+  for (const words of [['--help'], ['--version'], ['start', '--help'], ['help', 'start'], ['strat'], []]) await rig.run(words, OWN_CACHE).done;
   await assert.rejects(stat(rig.home), { code: 'ENOENT' });
   const named = join(rig.workspace, 'named');
-  for (const flag of [['--home', named], [`--home=${named}`]])
-    await rig.run(['key', 'list', '--server', 'http://127.0.0.1:1', ...flag], { TENDON_API_KEY: 'k' }).done;
+  for (const flag of [['--home', named], [`--home=${named}`]]) await rig.run(['key', 'list', '--server', 'http://127.0.0.1:1', ...flag], KEYED).done;
   assert.equal((await readdir(join(named, 'code-cache'))).length, 1);
   await assert.rejects(stat(rig.home), { code: 'ENOENT' });
 });
