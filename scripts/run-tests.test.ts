@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '@tendon/testing';
-import { runSuite, type Tally } from './run-tests.ts';
+import { runSuites, type Tally } from './run-tests.ts';
 
 const HEAD = "import { test, describe, after } from 'node:test';\n";
 
@@ -12,7 +12,7 @@ async function runContent(content: string, fileTimeoutMs = 20_000): Promise<Tall
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'made-up.test.ts');
   writeFileSync(file, HEAD + content);
-  const tally = await runSuite({ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs, concurrency: 1 });
+  const tally = await runSuites([{ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs }], 1);
   return { passed: tally.passed, failures: tally.failures.map((failure) => failure.replace(file, 'FILE')) };
 }
 
@@ -25,7 +25,7 @@ test('a patient suite leaves the machine to the others', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'made-up.test.ts');
   writeFileSync(file, `${HEAD}import os from 'node:os';\ntest('priority ' + os.getPriority(), () => { throw new Error('told'); });`);
-  const { failures } = await runSuite({ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs: 20_000, concurrency: 1, isPatient: true });
+  const { failures } = await runSuites([{ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs: 20_000, isPatient: true }], 1);
   assert.deepEqual(failures, [`${file}: priority 19`]);
 });
 
@@ -68,4 +68,23 @@ test('a file without a test fails', async () => {
 
 test('a hook that throws is a failure', async () => {
   assert.ok((await runContent("test('fine', () => {});\nafter(() => { throw new Error('no'); });")).failures.length > 0);
+});
+
+test('what a suite needs is seen to once and one after the other, while others run; where it cannot be had, its files are named as not run', async () => {
+  await using folder = await temporaryFolder();
+  const order: string[] = [];
+  const suiteOf = (name: string, missing?: string) => {
+    const file = join(folder.path, `${name}.test.ts`);
+    writeFileSync(file, `${HEAD}test('it runs', () => {});`);
+    const ensure = async () => {
+      order.push(`${name} begins`);
+      await null;
+      order.push(`${name} ends`);
+      return missing;
+    };
+    return { name, files: [file], testTimeoutMs: 10_000, fileTimeoutMs: 20_000, ensure };
+  };
+  const tally = await runSuites([suiteOf('first'), suiteOf('second', 'no such program. Install it'), suiteOf('third')], 2);
+  assert.deepEqual(order, ['first begins', 'first ends', 'second begins', 'second ends', 'third begins', 'third ends']);
+  assert.deepEqual(tally, { passed: 2, failures: [`NOT RUN: ${join(folder.path, 'second.test.ts')}: no such program. Install it`] });
 });

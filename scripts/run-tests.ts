@@ -11,7 +11,8 @@ export interface Suite {
   readonly testTimeoutMs: number;
   /** For one file, with the end of its process. A file that leaves something running is killed then, and fails. */
   readonly fileTimeoutMs: number;
-  readonly concurrency: number;
+  /** Sees to a program that the files need. Answers with what is missing, or undefined. */
+  readonly ensure?: () => Promise<string | undefined>;
   /** Takes what time the others leave: for tests that do not mind how late they come. */
   readonly isPatient?: boolean;
 }
@@ -36,22 +37,47 @@ export function sum(tallies: readonly Tally[]): Tally {
   return { passed: tallies.reduce((total, tally) => total + tally.passed, 0), failures: tallies.flatMap((tally) => tally.failures) };
 }
 
-/** Runs every file of a suite in a process of its own, so many at once, and prints a line for each. */
-export async function runSuite(suite: Suite): Promise<Tally> {
-  console.log(`\n${suite.name}: ${suite.files.length} files`);
+interface Waiting {
+  readonly suite: Suite;
+  readonly file: string;
+  readonly report: string;
+  /** What is missing of what it needs. */
+  readonly missing: Promise<string | undefined>;
+}
+
+/** Runs every file of all suites in a process of its own, in their order, so many at once, and prints a line for each. */
+export async function runSuites(suites: readonly Suite[], concurrency: number): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), 'tendon-test-run-'));
-  const waiting = suite.files.map((file, index) => ({ file, report: join(folder, `${index}.jsonl`) }));
-  const runs: FileRun[] = [];
+  const waiting = queueOf(suites, folder);
+  console.log(`\n${suites.map((suite) => suite.name).join(', ')}: ${waiting.length} files, ${concurrency} at once`);
+  const tallies: Tally[] = [];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const run = await runFile(suite, next.file, next.report);
-      runs.push(run);
-      printRun(run);
-    }
+    for (let next = waiting.shift(); next; next = waiting.shift()) tallies.push(await runWaiting(next));
   };
-  await Promise.all(Array.from({ length: suite.concurrency }, work));
+  await Promise.all(Array.from({ length: concurrency }, work));
   rmSync(folder, { recursive: true, force: true });
-  return sum(runs);
+  return sum(tallies);
+}
+
+/** What a suite needs is seen to one after the other, while the files before it run: there is one lock on what installs packages. */
+function queueOf(suites: readonly Suite[], folder: string): Waiting[] {
+  let ensured: Promise<unknown> = Promise.resolve();
+  return suites.flatMap((suite) => {
+    const missing = suite.ensure ? ensured.then(suite.ensure) : Promise.resolve(undefined);
+    ensured = suite.ensure ? missing : ensured;
+    return suite.files.map((file) => ({ suite, file, missing, report: join(folder, `${file.replaceAll(/\W/g, '-')}.jsonl`) }));
+  });
+}
+
+async function runWaiting({ suite, file, report, missing }: Waiting): Promise<Tally> {
+  const lack = await missing;
+  if (lack !== undefined) {
+    console.log(`  NOT RUN ${file}: ${lack}`);
+    return { passed: 0, failures: [`NOT RUN: ${file}: ${lack}`] };
+  }
+  const run = await runFile(suite, file, report);
+  printRun(run);
+  return run;
 }
 
 function printRun({ file, passed, failures, seconds, details }: FileRun): void {
