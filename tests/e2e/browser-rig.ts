@@ -4,7 +4,7 @@ import { findChromium, type ProcessRig, processRig, type ScriptedModel, type Ten
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { SessionPage } from './session-page.ts';
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 export const DESKTOP = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 

@@ -8,7 +8,7 @@ import { emptyTally, type Tally } from './tally.ts';
 
 /** The same seeds every time, so that a change is judged on itself. `npm run simulate` plays fresh ones. */
 const FIRST_SEED = 1_000_000;
-const RUNS = 10_000;
+const RUNS = 5_000;
 
 /** Rare states without which a run shows little: each must be reached. */
 const SOMETIMES = [
