@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type Provider from 'oidc-provider';
 
+type AlterIdentity = (idToken: string) => string | Promise<string>;
+
 /** An identity provider (OpenID Connect) on real HTTP, where whoever names a subject is that subject. */
 export interface IdentityProviderRig extends AsyncDisposable {
   readonly issuer: string;
@@ -12,6 +14,8 @@ export interface IdentityProviderRig extends AsyncDisposable {
   serve(origin: string): void;
   /** What a browser does there: goes to the address, signs in as this subject, consents. The address that it is sent back to. */
   walk(url: string, subject: string): Promise<URL>;
+  /** From now on the token endpoint gives what this makes of its identity tokens. */
+  alterIdentities(change: AlterIdentity): void;
 }
 
 export interface IdentityProviderRigOptions {
@@ -27,6 +31,7 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
   const { default: OidcProvider } = await import('oidc-provider');
   const tokenAnswers: string[] = [];
   let provider: Provider | undefined;
+  let alter: AlterIdentity = (idToken) => idToken;
   const server = createServer((request, response) => {
     if (provider) void provider.callback()(request, response);
     else response.writeHead(503).end();
@@ -51,9 +56,17 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
         findAccount: (_context, id) => ({ accountId: id, claims: async () => ({ sub: id, name: `The ${id}` }) }),
         cookies: { keys: ['a key for cookies of tests'] },
       });
+      provider.use(async (context, next) => {
+        await next();
+        const body: unknown = context.body;
+        if (typeof body === 'object' && body !== null && 'id_token' in body) context.body = { ...body, id_token: await alter(String(body.id_token)) };
+      });
       provider.on('grant.success', (context) => void tokenAnswers.push(JSON.stringify(context.body)));
     },
     walk: (url, subject) => walk(url, subject),
+    alterIdentities(change) {
+      alter = change;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

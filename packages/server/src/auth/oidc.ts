@@ -137,7 +137,8 @@ async function load({ issuer, clientId, clientSecret }: OidcConfig) {
   const isPlain = issuer.startsWith('http:');
   const provider = await openid.discovery(new URL(issuer), clientId, clientSecret, clientSecret === undefined ? openid.None() : undefined, {
     timeout: 10,
-    ...(isPlain ? { execute: [openid.allowInsecureRequests] } : {}),
+    // The identity counts by the provider's signature, and not by the way it came.
+    execute: [openid.enableNonRepudiationChecks, ...(isPlain ? [openid.allowInsecureRequests] : [])],
   });
   return { openid, jose, provider };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IdentityProviderRig, identityProviderRig } from '@tendon/testing';
+import { decodeJwt, decodeProtectedHeader, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { cookiePair } from '../auth/auth-rig.ts';
 import type { Answer } from './http-rig.ts';
 import { Browser, invite, json, PASSWORD, type PeopleRig, peopleRig, refusal } from './people-rig.ts';
@@ -110,6 +111,31 @@ test('A7: what comes back in another browser, twice, late, altered or made up op
   }
   assert.equal((await arrive(rig, back, luggage)).status, 200, 'nothing of that has used it up');
   assert.equal((await arrive(rig, back, luggage)).status, 400, 'a code is good once');
+});
+
+test('A7: an identity that the provider has not signed opens nothing', async () => {
+  await using place = await setting({ signUp: true });
+  const { provider, rig } = place;
+  const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const stranger = await generateKeyPair('RS256');
+  const claimsOf = (token: string): JWTPayload => ({ ...decodeJwt(token), sub: 'root' });
+  const headerOf = (token: string) => decodeProtectedHeader(token) as { alg: string; kid: string };
+  const rows: [string, (token: string) => string | Promise<string>][] = [
+    ['another subject under the signature', (token) => `${token.split('.')[0]}.${encoded(claimsOf(token))}.${token.split('.')[2]}`],
+    ['without a signature', (token) => `${encoded({ alg: 'none' })}.${encoded(claimsOf(token))}.`],
+    ['with an empty signature', (token) => `${token.split('.').slice(0, 2).join('.')}.`],
+    ['signed with a key of its own', (token) => new SignJWT(claimsOf(token)).setProtectedHeader(headerOf(token)).sign(stranger.privateKey)],
+  ];
+  for (const [title, change] of rows) {
+    const { url, luggage } = await depart(rig.stranger(), { errand: 'sign_in' });
+    const back = await provider.walk(url, 'ada');
+    provider.alterIdentities(change);
+    const answer = await arrive(rig, back, luggage);
+    assert.equal(answer.status, 400, title);
+    assert.ok(!String(answer.headers['set-cookie']).includes('session_token'), title);
+  }
+  provider.alterIdentities((token) => token);
+  assert.equal((await through(place, { browser: rig.stranger(), errand: { errand: 'sign_in' }, subject: 'ada' })).status, 200);
 });
 
 test('A8: a person connects an identity, signs in with it, and cannot lose their only way in', async () => {
