@@ -98,6 +98,22 @@ test('G4: the credential stands in auth.token and nowhere else', async () => {
   assert.doesNotMatch(JSON.stringify(handshake?.headers), /the-secret-key|cookie|authorization/i);
 });
 
+test('G4: a server on another machine that is reached without TLS is named in the log, and no other', async () => {
+  await using rig = await startRig();
+  const home = `${rig.home}-elsewhere`;
+  const told = async (serverUrl: string): Promise<string[]> => {
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+    await (await startGateway({ ...rig.options, home, serverUrl, log })).close();
+    return lines.filter((line) => line.includes('unencrypted'));
+  };
+  // Not named as loopback, and nothing leaves this machine for it.
+  const [line = ''] = await told('http://0.0.0.0:1');
+  assert.match(line, /"url":"http:\/\/0\.0\.0\.0:1".*use https/);
+  assert.doesNotMatch(line, /the-secret-key/);
+  for (const serverUrl of ['https://0.0.0.0:1', 'http://127.0.0.1:1', 'http://localhost:1', 'http://[::1]:1']) assert.deepEqual(await told(serverUrl), []);
+});
+
 test('G3: a terminal refusal ends it with the reason; ready settles once and nothing dials again', async () => {
   for (const code of ['unauthorized', 'forbidden_origin', 'unsupported_protocol']) {
     await using rig = await startRig({ refuse: () => ({ code, message: `because ${code}` }) });

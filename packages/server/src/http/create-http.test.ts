@@ -305,6 +305,21 @@ test('H16: unknown and closed API routes are 404, also signed in', async () => {
   }
 });
 
+test('H16: TRACE shows nothing of what was sent, anywhere', async () => {
+  for (const path of ['/', '/api/me', '/healthz', '/metrics', '/assets/app-1a2b3c.js']) {
+    const answer = await rig.ask('TRACE', path, { 'X-Canary': 'a-canary-of-the-request' });
+    assert.ok(answer.status === 404 || answer.status === 405, `${path}: ${answer.status}`);
+    assert.ok(!JSON.stringify([answer.headers, answer.body.toString('latin1')]).includes('a-canary-of-the-request'), path);
+  }
+});
+
+test('H16: of a parameter that stands in an address twice the first counts', async () => {
+  const link = new URL(await rig.auth.auth.signInLink());
+  const token = link.searchParams.get('token') ?? '';
+  assert.equal((await rig.ask('GET', `/sign-in?token=wrong&token=${token}`)).status, 401);
+  assert.equal((await rig.ask('GET', `/sign-in?token=${token}&token=wrong`)).status, 303);
+});
+
 test('H16: a body over the limit is 413, a broken request 400, a fault shows nothing from within', async () => {
   const large = JSON.stringify({ name: 'x'.repeat(2_000_000) });
   assert.equal((await rig.post('/api/keys', { ...bearer, 'Content-Length': String(large.length) }, large)).status, 413);
