@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type Provider from 'oidc-provider';
@@ -16,6 +17,8 @@ export interface IdentityProviderRig extends AsyncDisposable {
   walk(url: string, subject: string): Promise<URL>;
   /** From now on the token endpoint gives what this makes of its identity tokens. */
   alterIdentities(change: AlterIdentity): void;
+  /** An identity token of this provider's own key, whatever it says. */
+  sign(claims: object): string;
 }
 
 export interface IdentityProviderRigOptions {
@@ -31,6 +34,8 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
   const { default: OidcProvider } = await import('oidc-provider');
   const tokenAnswers: string[] = [];
   let provider: Provider | undefined;
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  const header = { alg: 'RS256', kid: 'the key of tests' };
   let alter: AlterIdentity = (idToken) => idToken;
   const server = createServer((request, response) => {
     if (provider) void provider.callback()(request, response);
@@ -55,6 +60,7 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
         claims: { openid: ['sub'], profile: ['name'] },
         findAccount: (_context, id) => ({ accountId: id, claims: async () => ({ sub: id, name: `The ${id}` }) }),
         cookies: { keys: ['a key for cookies of tests'] },
+        jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), ...header, use: 'sig' }] },
       });
       provider.use(async (context, next) => {
         await next();
@@ -66,6 +72,10 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
     walk: (url, subject) => walk(url, subject),
     alterIdentities(change) {
       alter = change;
+    },
+    sign(claims) {
+      const content = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+      return `${content}.${sign('sha256', Buffer.from(content), privateKey).toString('base64url')}`;
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

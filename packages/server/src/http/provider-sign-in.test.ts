@@ -113,29 +113,44 @@ test('A7: what comes back in another browser, twice, late, altered or made up op
   assert.equal((await arrive(rig, back, luggage)).status, 400, 'a code is good once');
 });
 
-test('A7: an identity that the provider has not signed opens nothing', async () => {
+test('A7: an identity that the provider has not signed, or has signed for something else, opens nothing', async () => {
   await using place = await setting({ signUp: true });
   const { provider, rig } = place;
   const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const stranger = await generateKeyPair('RS256');
-  const claimsOf = (token: string): JWTPayload => ({ ...decodeJwt(token), sub: 'root' });
-  const headerOf = (token: string) => decodeProtectedHeader(token) as { alg: string; kid: string };
-  const rows: [string, (token: string) => string | Promise<string>][] = [
-    ['another subject under the signature', (token) => `${token.split('.')[0]}.${encoded(claimsOf(token))}.${token.split('.')[2]}`],
-    ['without a signature', (token) => `${encoded({ alg: 'none' })}.${encoded(claimsOf(token))}.`],
-    ['with an empty signature', (token) => `${token.split('.').slice(0, 2).join('.')}.`],
-    ['signed with a key of its own', (token) => new SignJWT(claimsOf(token)).setProtectedHeader(headerOf(token)).sign(stranger.privateKey)],
+  const forged = (token: string) => new SignJWT({ ...decodeJwt(token), sub: 'root' }).setProtectedHeader({ alg: 'RS256', ...decodeProtectedHeader(token) });
+  const signed = (change: JWTPayload) => (token: string) => provider.sign({ ...decodeJwt(token), ...change });
+  const rows: [string, (token: string) => string | Promise<string>, 200 | 400][] = [
+    ['another subject under the signature', (token) => `${token.split('.')[0]}.${encoded({ ...decodeJwt(token), sub: 'root' })}.${token.split('.')[2]}`, 400],
+    ['without a signature', (token) => `${encoded({ alg: 'none' })}.${encoded(decodeJwt(token))}.`, 400],
+    ['with an empty signature', (token) => `${token.split('.').slice(0, 2).join('.')}.`, 400],
+    ["signed with a key that is not the provider's", (token) => forged(token).sign(stranger.privateKey), 400],
+    ['for another client', signed({ aud: 'another' }), 400],
+    ['of another issuer', signed({ iss: 'https://evil.example' }), 400],
+    ['for another sign-in', signed({ nonce: 'another' }), 400],
+    ['for no sign-in at all', signed({ nonce: undefined }), 400],
+    ['that has run out', signed({ exp: Math.floor(Date.now() / 1_000) - 600 }), 400],
+    ['of nobody', signed({ sub: undefined }), 400],
+    ['signed anew as it was', signed({}), 200],
   ];
-  for (const [title, change] of rows) {
+  for (const [title, change, status] of rows) {
     const { url, luggage } = await depart(rig.stranger(), { errand: 'sign_in' });
     const back = await provider.walk(url, 'ada');
     provider.alterIdentities(change);
     const answer = await arrive(rig, back, luggage);
-    assert.equal(answer.status, 400, title);
-    assert.ok(!String(answer.headers['set-cookie']).includes('session_token'), title);
+    assert.equal(answer.status, status, title);
+    assert.equal(String(answer.headers['set-cookie']).includes('session_token'), status === 200, title);
   }
-  provider.alterIdentities((token) => token);
-  assert.equal((await through(place, { browser: rig.stranger(), errand: { errand: 'sign_in' }, subject: 'ada' })).status, 200);
+});
+
+test('A7: a provider that gives itself out as another one is not asked', async () => {
+  await using stack = new AsyncDisposableStack();
+  const provider = stack.use(await identityProviderRig({ host: 'localhost' }));
+  // It answers there as well, and names itself otherwise.
+  const issuer = provider.issuer.replace('localhost', '127.0.0.1');
+  const rig = stack.use(await peopleRig({ oidc: { ...provider.config, issuer } }));
+  provider.serve(rig.origin);
+  assert.equal((await rig.stranger().post('/api/auth/provider', { errand: 'sign_in' })).status, 503);
 });
 
 test('A8: a person connects an identity, signs in with it, and cannot lose their only way in', async () => {
