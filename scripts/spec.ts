@@ -42,14 +42,6 @@ export function readCitations(files: readonly string[]): Citation[] {
   );
 }
 
-/** Rules that stand in the last cell of a table's rows. */
-export function readMapped(file: string): Citation[] {
-  const rows = readFileSync(join(root, file), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('|'));
-  return rows.flatMap((row) => [...(row.split('|').at(-2) ?? '').matchAll(/\b[A-Z]\d+\b/g)].map(([id]) => ({ id, file })));
-}
-
 /** What is wrong with rules and citations, in words; empty when all is well. */
 export function specFaults(families: readonly Pick<SpecFamily, 'letter' | 'rules'>[], citations: readonly Citation[]): string[] {
   const rules = families.flatMap((family) => family.rules);

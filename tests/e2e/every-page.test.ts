@@ -16,12 +16,15 @@ for (const [name, options] of [
   ['a desktop', {}],
   ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
 ] as const) {
-  test(`U28: no page has an accessibility fault on ${name}, in light and in dark`, async () => {
+  test(`U28, U29: no page has an accessibility fault on ${name}, in light and in dark, or listens to what other windows post`, async () => {
     const device = await rig.device({ ...options, reducedMotion: 'reduce' });
+    await device.page.addInitScript(countMessageListeners);
     const faults: string[] = [];
     for (const path of PAGES) {
       await device.open(path);
       await isLoaded(device.page);
+      // Before the measuring, which listens itself.
+      assert.equal(await device.page.evaluate(() => document.documentElement.dataset['messageListeners'] ?? 'none'), 'none', path);
       faults.push(...(await seriousFaults(device.page, path)));
       await device.assertNoSidewaysScroll();
     }
@@ -36,6 +39,19 @@ test('U26, U28: the page for a link that works no more has no accessibility faul
   await page.getByText('npx tendon start').waitFor();
   assert.deepEqual(await seriousFaults(page, 'a used link'), []);
 });
+
+/** In the page, before it begins: notes on its root who listens to `postMessage`. Ports of our own code are no windows and are left alone. */
+function countMessageListeners(): void {
+  const noted = (): void => {
+    document.documentElement.dataset['messageListeners'] = String(new Error('a listener').stack);
+  };
+  const add = window.addEventListener.bind(window);
+  window.addEventListener = (...given: Parameters<typeof add>): void => {
+    if (given[0] === 'message') noted();
+    add(...given);
+  };
+  Object.defineProperty(window, 'onmessage', { set: noted });
+}
 
 /** A page that is there as a whole. */
 async function isLoaded(page: Page): Promise<void> {
