@@ -45,6 +45,25 @@ test('A6, A9: an invited person joins, is nobody’s owner, and the link is over
   await ada.page.getByText('Only an owner can do that.').first().waitFor();
 });
 
+test('A3: a password that would be guessed first is refused at its field, in words that say what would be right', async () => {
+  const link = await invitation('Eve');
+  const page = await rig.stranger();
+  await page.goto(link);
+  await page.getByLabel('E-mail address, to sign in with').fill('eve@example.org');
+  const field = page.getByLabel('Password, at least 12 characters');
+  await field.fill('football1234');
+  rig.allow(/status of 400/);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByText('Take four or five words').waitFor();
+  assert.match((await field.getAttribute('aria-invalid')) ?? '', /true/);
+  const said = page.locator(`[id="${await field.getAttribute('aria-describedby')}"]`);
+  assert.match((await said.textContent()) ?? '', /among the first to be guessed/);
+  assert.deepEqual(await seriousFaults(page, 'join'), []);
+  await field.fill(PASSWORD);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByRole('heading', { name: 'Tendon is ready' }).waitFor();
+});
+
 test('A6: a link that is over, or none, says what to do', async () => {
   rig.allow(/status of 404/);
   const page = await rig.stranger();

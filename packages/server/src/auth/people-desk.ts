@@ -16,7 +16,11 @@ export interface Asker {
 }
 
 export type PeopleFault =
-  | { readonly code: 'forbidden' | 'not_found' | 'conflict' | 'invalid_payload'; readonly message: string }
+  | {
+      readonly code: 'forbidden' | 'not_found' | 'conflict' | 'invalid_payload';
+      readonly message: string /** Of the body, that it is about. */;
+      readonly field?: string;
+    }
   | { readonly code: 'rate_limited'; readonly message: string; readonly retryAfterMs: number };
 export type PeopleAnswer<T = undefined> = { readonly ok: true; readonly data: T } | { readonly ok: false; readonly error: PeopleFault };
 
@@ -82,8 +86,8 @@ export class PeopleDesk {
     const mayLeaveOut = former === undefined || (await this.#isFresh(asker));
     const right = mayLeaveOut ? done(former) : await this.#rightPassword(asker, current);
     if (!right.ok) return right;
-    const fault = passwordFault(password, { name: person.name, email: person.email });
-    if (fault !== undefined) return refuse('invalid_payload', fault);
+    const fault = await passwordFault(password, { name: person.name, email: person.email });
+    if (fault !== undefined) return { ok: false, error: { code: 'invalid_payload', message: fault, field: 'password' } };
     const keptSessionId = path === 'cookie' ? credentialId : undefined;
     const ended = await passwords.replace(userId, { former: right.data, hash: await passwords.hash(password), keptSessionId });
     if (!ended) return mayLeaveOut ? CHANGED_MEANWHILE : WRONG_PASSWORD;

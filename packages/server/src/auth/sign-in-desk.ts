@@ -161,7 +161,7 @@ export class SignInDesk {
     const { token, name, email, password } = request;
     const look = await this.look(token, knocker);
     if (!look.ok) return look;
-    const fault = passwordFault(password, { name, email });
+    const fault = await passwordFault(password, { name, email });
     if (fault !== undefined) return { ok: false, code: 'weak', message: fault };
     await this.#parts.people.warm();
     const passwordHash = await this.#parts.passwords.hash(password);

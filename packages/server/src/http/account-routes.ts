@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Asker, PeopleFault } from '../auth/people-desk.ts';
-import { bodyOf, type DoorAndAuth, emailSchema, fault, type HttpEnv, identify, nameSchema, nothingHere } from './answers.ts';
+import { aboutField, bodyOf, type DoorAndAuth, emailSchema, fault, type HttpEnv, identify, nameSchema, nothingHere } from './answers.ts';
 
 const accountSchema = z.object({ name: nameSchema, email: emailSchema.optional() });
 const passwordSchema = z.object({ current: z.string().max(1_000).optional(), password: z.string().min(1).max(1_000) });
@@ -55,5 +55,6 @@ export async function askerOf(context: Context<HttpEnv>, parts: DoorAndAuth): Pr
 
 export function refusePeople(context: Context<HttpEnv>, error: PeopleFault): Response {
   if (error.code === 'rate_limited') context.header('Retry-After', String(Math.ceil(error.retryAfterMs / 1_000)));
+  if ('field' in error && error.field !== undefined) return fault(context, 400, aboutField(error.field, error.message));
   return fault(context, STATUS[error.code], { code: error.code, message: error.message });
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { ERROR_CODES, HANDSHAKE_CODES, type HandshakeCode, type Scope, validate } from '@tendon/protocol';
+import { ERROR_CODES, HANDSHAKE_CODES, type HandshakeCode, type PayloadFault, type Scope, validate } from '@tendon/protocol';
 import type { Context } from 'hono';
 import { z } from 'zod';
 import type { AuditAction } from '../auth/audit-log.ts';
@@ -101,10 +101,18 @@ export function forbidden(context: RouteContext, message: string = ERROR_CODES.f
 export function fault(
   context: RouteContext,
   status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 429 | 500 | 503,
-  error: { readonly code: string; readonly message: string },
+  error: { readonly code: string; readonly message: string; readonly details?: unknown },
 ): Response {
   context.set('refusal', error.code);
   return context.json({ error }, status);
+}
+
+/** A refusal of one field, which a page shows there. */
+export function aboutField(
+  path: string,
+  reason: string,
+): { readonly code: 'invalid_payload'; readonly message: string; readonly details: readonly PayloadFault[] } {
+  return { code: 'invalid_payload', message: reason, details: [{ path, reason }] };
 }
 
 /** The checked body of a request, or the answer that refuses it. */

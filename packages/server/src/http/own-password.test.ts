@@ -37,3 +37,15 @@ test('A4: whoever came in by a link sets a password without the old one, for a q
   await rig.auth.database.pool.query(`update auth_sessions set created_at = created_at - interval '16 minutes'`);
   assert.equal(refusal(await change(PASSWORD)).code, 'forbidden');
 });
+
+test('A3: a new password that would be guessed first is refused at its field; one that is stored from before stays good', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const answer = await ada.post('/api/account/password', { current: PASSWORD, password: '1qaz2wsx3edc' });
+  const { error } = json(answer) as unknown as { error: { message: string; details: object } };
+  assert.deepEqual([answer.status, error.details], [400, [{ path: 'password', reason: error.message }]]);
+  assert.equal((await signIn(rig.stranger(), ada.email, PASSWORD)).status, 200, 'the old one stays');
+  const { hashPassword } = await import('better-auth/crypto');
+  await rig.auth.database.pool.query('update accounts set password = $1 where user_id = $2', [await hashPassword('football1234'), ada.id]);
+  assert.equal((await signIn(rig.stranger(), ada.email, 'football1234')).status, 200);
+});

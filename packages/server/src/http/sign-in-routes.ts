@@ -4,7 +4,7 @@ import { pageOrigin } from '../auth/authenticate.ts';
 import type { Errand } from '../auth/oidc.ts';
 import { readCookie } from '../auth/people.ts';
 import type { Joining, Knocker, ProviderReturn } from '../auth/sign-in-desk.ts';
-import { bodyOf, type DoorAndAuth, emailSchema, fault, type HttpEnv, identify, nameSchema, nothingHere, refused, tooMany } from './answers.ts';
+import { aboutField, bodyOf, type DoorAndAuth, emailSchema, fault, type HttpEnv, identify, nameSchema, nothingHere, refused, tooMany } from './answers.ts';
 import { PROVIDER_RETURN_PATH } from './door.ts';
 import { plainPage } from './plain-page.ts';
 import { codeSchema } from './second-factor-routes.ts';
@@ -151,7 +151,7 @@ function signedIn(context: Context<HttpEnv>, setCookies: readonly string[]): Res
 
 function refuseJoining(context: Context<HttpEnv>, answer: Extract<Joining, { ok: false }>): Response {
   if (answer.code === 'rate_limited') return tooMany(context, answer.retryAfterMs);
-  if (answer.code === 'weak') return fault(context, 400, { code: 'invalid_payload', message: answer.message });
+  if (answer.code === 'weak') return fault(context, 400, aboutField('password', answer.message));
   if (answer.code === 'email_taken') return fault(context, 409, { code: 'conflict', message: 'Somebody here has this address already. Take another.' });
   return fault(context, 404, { code: 'not_found', message: INVITATION_OVER });
 }

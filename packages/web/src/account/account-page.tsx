@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { callApi } from '../access/api.ts';
+import { faultOf } from '../access/fault-of.ts';
 import { Section } from '../access/section.tsx';
 import { useAction } from '../access/use-action.ts';
 import { useApi } from '../access/use-api.ts';
@@ -77,7 +78,7 @@ function PasswordSection({ account, onChanged }: { account: Account; onChanged: 
   const [password, setPassword] = useState('');
   const [isDone, setDone] = useState(false);
   const asksCurrent = account.hasPassword && !account.mayLeaveOutPassword;
-  const { isBusy, error, run } = useAction(
+  const { isBusy, fault, run } = useAction(
     () => callApi('POST', '/api/account/password', { password, ...(asksCurrent ? { current } : {}) }),
     () => {
       setCurrent('');
@@ -86,6 +87,7 @@ function PasswordSection({ account, onChanged }: { account: Account; onChanged: 
       onChanged();
     },
   );
+  const weak = faultOf(fault, 'password');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setDone(false);
@@ -97,9 +99,9 @@ function PasswordSection({ account, onChanged }: { account: Account; onChanged: 
         {account.email === undefined && <p className="text-sm text-muted">Give your e-mail address above first.</p>}
         <div className="grid gap-3 sm:grid-cols-2">
           {asksCurrent && <Field label="Current password" type="password" autoComplete="current-password" value={current} onText={setCurrent} />}
-          <Field label="New password, at least 12 characters" type="password" autoComplete="new-password" value={password} onText={setPassword} />
+          <Field label="New password, at least 12 characters" type="password" autoComplete="new-password" value={password} onText={setPassword} fault={weak} />
         </div>
-        {error !== undefined && <Notice>{error}</Notice>}
+        {fault !== undefined && weak === undefined && <Notice>{fault.message}</Notice>}
         {isDone && (
           <p role="status" className="text-sm">
             The password is set. Your other browsers are signed out.

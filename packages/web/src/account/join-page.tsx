@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { type ApiAnswer, callApi } from '../access/api.ts';
+import { faultOf } from '../access/fault-of.ts';
 import { useAction } from '../access/use-action.ts';
 import { Button } from '../ui/button.tsx';
 import { day } from '../ui/day.ts';
@@ -36,10 +37,11 @@ function Joining({ token, invited: { invitation, provider } }: { token: string; 
   const [name, setName] = useState(invitation.name);
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const { isBusy, error, run } = useAction(
+  const { isBusy, fault, run } = useAction(
     () => callApi('POST', '/api/auth/join', { token, name, email, password }),
     () => location.assign('/'),
   );
+  const weak = faultOf(fault, 'password');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!isBusy) run();
@@ -54,8 +56,16 @@ function Joining({ token, invited: { invitation, provider } }: { token: string; 
       <form onSubmit={submit} className="space-y-3">
         <Field label="Your name" autoComplete="name" required maxLength={100} value={name} onText={setName} />
         <Field label="E-mail address, to sign in with" type="email" autoComplete="username" required value={email} onText={setEmail} />
-        <Field label="Password, at least 12 characters" type="password" autoComplete="new-password" required value={password} onText={setPassword} />
-        {error !== undefined && <Notice>{error}</Notice>}
+        <Field
+          label="Password, at least 12 characters"
+          type="password"
+          autoComplete="new-password"
+          required
+          value={password}
+          onText={setPassword}
+          fault={weak}
+        />
+        {fault !== undefined && weak === undefined && <Notice>{fault.message}</Notice>}
         <Button type="submit" variant="primary" disabled={isBusy || name.trim() === '' || email === '' || password === ''}>
           {isBusy ? 'Joining…' : 'Join'}
         </Button>
