@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BAD_PAGES, startEvilServer, startHttpServer, startOAuthServer } from '@tendon/mcp/rig';
+import { rotateSecretKey } from '@tendon/server/settings';
 import { calls, processRig, resultText, SessionView, says, until } from '@tendon/testing';
 import { hasTool, serversWhen, writeServerMcp } from './server-mcp-rig.ts';
 
 const rig = await processRig();
 after(() => rig[Symbol.asyncDispose]());
 
-test("E15, E23, E28: a sign-in of the server's own MCP server is named in its log alone, its tokens stand in the home for nobody else, and outlive it", async () => {
+test("A26, E15, E23, E28: a sign-in of the server's own MCP server is named in its log alone, its tokens stand sealed in the home, outlive it and a rotation, and a lost key asks for another sign-in", async () => {
   await using oauth = await startOAuthServer();
   await using web = await startHttpServer({ oauth });
   await writeServerMcp(rig.home, { web: { url: web.url } });
@@ -36,11 +37,23 @@ test("E15, E23, E28: a sign-in of the server's own MCP server is named in its lo
   assert.equal((await stat(path)).mode & 0o777, 0o600);
   const kept = await readFile(path, 'utf8');
   await server.end('SIGTERM');
+  await rotateSecretKey(rig.home);
   const again = await rig.start();
   await serversWhen(await rig.connect(), hasTool('server_mcp__web__add'));
   assert.equal(oauth.registered.length, 1, 'nobody had to sign in again');
-  const told = `${server.output()}${again.output()}${JSON.stringify([session.socket.received, rig.model.requests])}`;
-  assert.ok([...oauth.live].every((token) => kept.includes(token) && !told.includes(token)));
+  const resealed = await readFile(path, 'utf8');
+  const [before, after] = [kept, resealed].map((text) => /"keyId":"([0-9a-f]{16})"/.exec(text)?.[1]);
+  assert.ok(before !== undefined && after !== undefined && before !== after, 'sealed with the current key');
+  const told = `${kept}${resealed}${server.output()}${again.output()}${JSON.stringify([session.socket.received, rig.model.requests])}`;
+  assert.ok(oauth.live.size > 0 && [...oauth.live].every((token) => !told.includes(token)));
+
+  await again.end('SIGTERM');
+  for (const name of ['secret.key', 'secret.key.previous']) await rm(join(rig.home, name));
+  const late = await rig.start();
+  await serversWhen(await rig.connect(), ([shown]) => shown?.state === 'failed');
+  assert.match(late.output(), /tokens of MCP servers do not open: the secret key that sealed them is not here/);
+  assert.match(late.output(), /open this address/, 'and asks for another sign-in');
+  await late.end('SIGTERM');
 });
 
 test("E29, W33, W34: the server's own port stays shut to its MCP servers, and their pages are judged; what an entry allows goes through", async () => {

@@ -5,7 +5,7 @@ import { diskFiles, type KeptFiles } from '@tendon/system';
 import type { McpConfig, McpServerConfig } from './mcp-config.ts';
 import { McpConfigFile } from './mcp-config-file.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
-import { McpCredentials } from './mcp-credentials.ts';
+import { McpCredentials, type McpSeal } from './mcp-credentials.ts';
 import { definitionOf, type McpDefinition } from './mcp-definition.ts';
 import { McpPins, type PinChange } from './mcp-pins.ts';
 import { McpProcesses } from './mcp-processes.ts';
@@ -17,6 +17,8 @@ import type { McpSurroundings } from './mcp-surroundings.ts';
 
 export interface McpHostOptions {
   readonly files: { readonly config: string; readonly pins: string; readonly processes: string; readonly credentials: string };
+  /** What the tokens of sign-ins are sealed with, where they are. */
+  readonly seal?: McpSeal;
   readonly place: McpPlace;
   /** Where servers without a folder of their own are started. */
   readonly folder: string;
@@ -100,7 +102,7 @@ export class McpHost implements McpTools {
     const processes = new McpProcesses(options.files.processes, files, newId);
     await processes.endLeftovers();
     const pins = await McpPins.open({ path: options.files.pins, files, log, now });
-    const credentials = await McpCredentials.open({ path: options.files.credentials, files, log });
+    const credentials = await McpCredentials.open({ path: options.files.credentials, seal: options.seal, files, log });
     const file = new McpConfigFile({ path: options.files.config, env, reader: options.place.name, log });
     const host = new McpHost({ options, file, pins, processes, credentials });
     await host.#apply(await file.read());

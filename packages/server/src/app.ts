@@ -134,7 +134,7 @@ interface OpenedMcp {
 
 async function serve(storage: Storage, opened: Opened): Promise<ServerHandle> {
   const doors: NetworkTarget[] = [];
-  const mcp = await openServerMcp({ home: opened.config.home, log: opened.log, doors });
+  const mcp = await openServerMcp({ home: opened.config.home, log: opened.log, doors, keyring: opened.secrets.store.keyring });
   try {
     return await serveWith({ mcp, doors }, storage, opened);
   } catch (error) {

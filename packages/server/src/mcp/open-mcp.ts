@@ -6,21 +6,24 @@ import { textResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Log } from '../log.ts';
+import type { Keyring } from '../secrets/keyring.ts';
 import { StartError } from '../start-error.ts';
 import { serverMcpPath } from './mcp-path.ts';
+import { mcpSeal } from './mcp-seal.ts';
 
 export interface ServerMcpOptions {
   readonly home: string;
   readonly log: Log;
   /** This server's own, which stay shut (W16): to be added once it listens, before its MCP servers are started. */
   readonly doors: readonly NetworkTarget[];
+  readonly keyring: Keyring;
 }
 
 /**
  * The MCP servers of this node, from `<home>/server/mcp.json`. Not the `mcp.json` of the home itself: that is of the machine whose gateway
  * shares the home, and what its person wrote there is not for everybody who uses the server.
  */
-export async function openServerMcp({ home, log, doors }: ServerMcpOptions): Promise<McpHost> {
+export async function openServerMcp({ home, log, doors, keyring }: ServerMcpOptions): Promise<McpHost> {
   const config = serverMcpPath(home);
   const own = join(config, '..');
   const folder = join(own, 'mcp-work');
@@ -35,6 +38,7 @@ export async function openServerMcp({ home, log, doors }: ServerMcpOptions): Pro
   }
   return McpHost.open({
     files: { config, pins: join(own, 'mcp-pins.json'), processes: join(own, 'mcp-processes.json'), credentials: join(own, 'mcp-credentials.json') },
+    seal: mcpSeal(keyring),
     place: { name: 'server', prefix: 'server_mcp', hidesSecrets: true, endedEarly },
     surroundings: plainSurroundings({ reserved: doors, wayIn }),
     ...{ folder, version: manifest.version, env: process.env, log, newId },
