@@ -21,8 +21,8 @@ export interface CliRun {
 export interface CliRig extends AsyncDisposable {
   readonly home: string;
   readonly workspace: string;
-  /** `input` is all of its standard input. */
-  run(args: readonly string[], env?: Record<string, string>, input?: string): CliRun;
+  /** `input` is all of its standard input; null: nothing, and it stays open. */
+  run(args: readonly string[], env?: Record<string, string>, input?: string | null): CliRun;
 }
 
 /** A home and a workspace of its own; every process that was started is gone at the end. */
@@ -57,9 +57,10 @@ function codeCacheOfTests(): Record<string, string> {
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
-function startCli(args: readonly string[], env: Record<string, string>, input: string): CliRun {
+function startCli(args: readonly string[], env: Record<string, string>, input: string | null): CliRun {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.js'), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
-  child.stdin.on('error', () => undefined).end(input);
+  child.stdin.on('error', () => undefined);
+  if (input !== null) child.stdin.end(input);
   const text = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

@@ -11,6 +11,7 @@ export interface MachineKeys {
 }
 
 export interface MachinePlace extends PairingPlace {
+  readonly gatewayId: string;
   readonly name: string;
   /** Whether it also shows the page. */
   readonly relay: boolean;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { within } from '@tendon/testing';
@@ -45,7 +46,7 @@ async function codeOf(run: CliRun): Promise<string> {
 
 async function end(run: CliRun): Promise<void> {
   run.child.kill('SIGTERM');
-  await within('the gateway to end', run.done, 15_000);
+  await within('the process to end', run.done, 15_000);
 }
 
 async function revokeLiveKey(): Promise<void> {
@@ -79,6 +80,51 @@ test('O15, H27: a machine is denied, then approved; its next start needs no code
   assert.match(ended.stderr, /no longer accepts this machine/);
   assert.deepEqual(await keptFiles(), [], 'a key that is revoked while it is used is forgotten');
   assert.ok(!(ended.stdout + ended.stderr).includes(kept.key));
+});
+
+test('O15, H35: a terminal is let in as one, keeps its key for this server, and is told when it was revoked, in the middle and at its next start', async () => {
+  const chat = (input: string | null): CliRun => here.run(['chat', '--server', url], {}, input);
+  const first = chat('hello\n');
+  const code = await codeOf(first);
+  const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
+  const seen = (await (await fetch(`${url}/api/pair/${code}`, { headers })).json()) as { machine: { kind: string; name: string } };
+  assert.deepEqual([seen.machine.kind, seen.machine.name], ['terminal', hostname()]);
+  assert.equal((await fetch(`${url}/api/pair/${code}`, { method: 'POST', headers, body: JSON.stringify({ decision: 'approve' }) })).status, 200);
+  const outcome = await within('the chat to end', first.done, 30_000);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const folder = join(here.home, 'terminal', 'paired');
+  const [name = ''] = await readdir(folder);
+  const path = join(folder, name);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  const text = await readFile(path, 'utf8');
+  const kept = JSON.parse(text) as { key: string; serverUrl: string };
+  assert.equal(kept.serverUrl, url);
+  assert.equal((await fetch(`${url}/api/keys`, { headers: { Authorization: `Bearer ${kept.key}` } })).status, 403, 'it looks after no keys');
+
+  const second = chat(null);
+  const [, sessionId = ''] = await second.said(/^Session (\S+) with demo/m);
+  const listed = (await there.run(['key', 'list']).done).stdout;
+  const [, id = ''] = new RegExp(`^(\\S+) .* read\\+write\\+approve +live .* ${hostname()} \\(terminal\\)$`, 'm').exec(listed) ?? assert.fail(listed);
+  assert.equal((await there.run(['key', 'revoke', id]).done).code, 0);
+  const ended = await within('the chat to end', second.done, 15_000);
+  assert.equal(ended.code, 2);
+  assert.ok(ended.stderr.includes(`its key was revoked. To pair it again and go on: tendon chat ${sessionId} --server ${url}`), ended.stderr);
+  assert.deepEqual(await readdir(folder), [], 'a key that is revoked while it is used is forgotten');
+  assert.ok(!(outcome.stdout + outcome.stderr + ended.stdout + ended.stderr).includes(kept.key));
+
+  await writeFile(path, text, { mode: 0o600 });
+  const third = chat(null);
+  await third.said(/no longer accepts this terminal: its key was revoked/);
+  await codeOf(third);
+  assert.deepEqual(await readdir(folder), []);
+  await end(third);
+});
+
+test('O15: a terminal that is given a key asks for nothing and keeps nothing', async () => {
+  const outcome = await within('the chat to end', here.run(['chat', '--server', url], { TENDON_API_KEY: key }, 'hello\n').done, 30_000);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  assert.doesNotMatch(outcome.stderr, /enter the code/);
+  assert.deepEqual(await readdir(join(here.home, 'terminal', 'paired')), []);
 });
 
 test('O15: a key that was revoked meanwhile is forgotten at the next start; one that was not used is kept', async () => {

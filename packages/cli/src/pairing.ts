@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isLoopbackHost, StartError } from '@tendon/server/settings';
 import { z } from 'zod';
 
 const keysSchema = z.object({ key: z.string().min(32), relayKey: z.string().min(32).optional() });
-const keptSchema = keysSchema.extend({ serverUrl: z.url(), gatewayId: z.uuid() });
+const keptSchema = keysSchema.extend({ serverUrl: z.url(), gatewayId: z.uuid().optional() });
 const startedSchema = z.object({
   deviceCode: z.string().min(1),
   userCode: z.string().regex(/^[A-Z]{4}-[A-Z]{4}$/),
@@ -18,17 +18,24 @@ const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.
 const REQUEST_LIMIT_MS = 15_000;
 const SLOWER_MS = 5_000;
 
-/** One machine at one server. */
+/** One machine, or the terminals of one home, at one server. */
 export interface PairingPlace {
   readonly home: string;
   readonly serverUrl: string;
-  readonly gatewayId: string;
+  /** The machine; undefined: a terminal. */
+  readonly gatewayId?: string;
 }
 
-/** What a pairing gives: a key for the machine itself and, when it was asked for, one for its page. */
+export interface PairingQuestion extends PairingPlace {
+  /** What to call it. */
+  readonly name: string;
+  readonly relay?: boolean;
+}
+
+/** What a pairing gives: a key for the machine or terminal itself and, when it was asked for, one for its page. */
 export type PairedKeys = z.infer<typeof keysSchema>;
 
-/** The credentials of an earlier pairing of this machine with this server; undefined when there are none, or they cannot be read. */
+/** The credentials of an earlier pairing with this server; undefined when there are none, or they cannot be read. */
 export async function pairedKeys(place: PairingPlace): Promise<PairedKeys | undefined> {
   try {
     const kept = keptSchema.parse(JSON.parse(await readFile(pathOf(place), 'utf8')));
@@ -44,32 +51,41 @@ export async function forgetPairing(place: PairingPlace): Promise<void> {
 }
 
 /**
- * Shows a code, waits until its person has decided in a browser, and keeps the keys (SPEC H25 to H27):
+ * Shows a code, waits until its person has decided in a browser, and keeps the keys (SPEC H25 to H27, H35):
  *
  *   asked ──► code shown ──► waiting ──approved──► keys kept, 0600
  *                              └── denied, or ten minutes ──► StartError
  *
  * A server that cannot be reached for a while is asked again.
  */
-export async function pair(place: PairingPlace & { readonly name: string; readonly relay: boolean }, say: (line: string) => void): Promise<PairedKeys> {
+export async function pair(place: PairingQuestion, say: (line: string) => void): Promise<PairedKeys> {
   const { serverUrl, gatewayId, name, relay } = place;
-  const answer = await post(serverUrl, '/api/pair', { gatewayId, name, ...(relay ? { relay } : {}) }).catch((cause: unknown) => {
+  const kind = gatewayId === undefined ? 'terminal' : 'machine';
+  const question = gatewayId === undefined ? { kind, name } : { gatewayId, name, ...(relay ? { relay } : {}) };
+  const answer = await post(serverUrl, '/api/pair', question).catch((cause: unknown) => {
     throw new StartError(`the server at ${serverUrl} cannot be reached: see that it runs, and that --server is right`, { cause });
   });
   const started = startedSchema.safeParse(answer.body);
-  if (answer.status !== 201 || !started.success) throw new StartError(`the server at ${serverUrl} does not pair machines: ${wordsOf(answer)}`);
+  if (answer.status !== 201 || !started.success) throw new StartError(`the server at ${serverUrl} does not pair ${kind}s: ${wordsOf(answer)}`);
   const { deviceCode, userCode, expiresInMs, intervalMs } = started.data;
   if (serverUrl.startsWith('http:') && !isLoopbackHost(new URL(serverUrl).hostname.replace(/^\[|\]$/g, '')))
     say('The way to this server is not encrypted: whoever listens on it can take the key. Use https where you can.');
-  say(`To let this machine in, open ${serverUrl}/pair and enter the code`);
+  say(`To let this ${kind} in, open ${serverUrl}/pair and enter the code`);
   say(`\n    ${userCode}\n`);
   say(`The code is good for ${Math.round(expiresInMs / 60_000)} minutes. Waiting …`);
-  const keys = await waitForKeys(serverUrl, { deviceCode, expiresInMs, intervalMs });
+  const keys = await waitForKeys(serverUrl, { kind, deviceCode, expiresInMs, intervalMs });
   await keep(place, keys);
   return keys;
 }
 
-async function waitForKeys(serverUrl: string, started: { deviceCode: string; expiresInMs: number; intervalMs: number }): Promise<PairedKeys> {
+interface Waiting {
+  readonly kind: string;
+  readonly deviceCode: string;
+  readonly expiresInMs: number;
+  readonly intervalMs: number;
+}
+
+async function waitForKeys(serverUrl: string, started: Waiting): Promise<PairedKeys> {
   let intervalMs = started.intervalMs;
   for (const end = performance.now() + started.expiresInMs; performance.now() < end; ) {
     await pause(intervalMs);
@@ -79,10 +95,10 @@ async function waitForKeys(serverUrl: string, started: { deviceCode: string; exp
     const code = refusalSchema.safeParse(answer?.body).data?.error.code;
     if (code === 'access_denied') throw new StartError('the pairing was denied: start again to ask once more');
     if (code === 'expired_token')
-      throw new StartError('the request is over, or its key was handed out already: start again, and revoke a key of this machine that nobody uses');
+      throw new StartError(`the request is over, or its key was handed out already: start again, and revoke a key of this ${started.kind} that nobody uses`);
     if (code === 'slow_down' || code === 'rate_limited') intervalMs += SLOWER_MS;
   }
-  throw new StartError('nobody approved this machine in time: start again for a new code');
+  throw new StartError(`nobody approved this ${started.kind} in time: start again for a new code`);
 }
 
 interface Answer {
@@ -102,17 +118,18 @@ function wordsOf({ status, body }: Answer): string {
   return refusalSchema.safeParse(body).data?.error.message ?? `status ${status}`;
 }
 
-async function keep({ home, serverUrl, gatewayId }: PairingPlace, keys: PairedKeys): Promise<void> {
-  const path = pathOf({ home, serverUrl, gatewayId });
-  await mkdir(join(home, 'gateway', 'paired'), { recursive: true, mode: 0o700 });
+async function keep(place: PairingPlace, keys: PairedKeys): Promise<void> {
+  const { serverUrl, gatewayId } = place;
+  const path = pathOf(place);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, `${JSON.stringify({ serverUrl, gatewayId, ...keys })}\n`, { mode: 0o600, flag: 'wx' });
   await rename(draft, path);
 }
 
-/** One file for each server and machine: a key is of no use anywhere else. */
+/** One file for each server, and there for each machine: a key is of no use anywhere else. */
 function pathOf({ home, serverUrl, gatewayId }: PairingPlace): string {
   const { protocol, hostname, port } = new URL(serverUrl);
   const server = `${protocol}${hostname}_${port}`.replace(/[^a-z0-9.-]+/gi, '_');
-  return join(home, 'gateway', 'paired', `${server}-${gatewayId}.json`);
+  return gatewayId === undefined ? join(home, 'terminal', 'paired', `${server}.json`) : join(home, 'gateway', 'paired', `${server}-${gatewayId}.json`);
 }

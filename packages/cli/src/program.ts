@@ -117,7 +117,7 @@ function addTools(program: Command): void {
     .option('--workspace <DIR>', 'the folder that the agent may work in')
     .action(async (flags) => (await import('./commands/doctor.ts')).doctor(flags));
   common(program.command('chat').description('a session in the terminal').argument('[session]', "a session's id; a new one when left out"))
-    .option('--server <URL>', 'the server; the one of this machine when left out')
+    .option('--server <URL>', 'the server, which this terminal is paired with at first; the one of this machine when left out')
     .option('--model <NAME>', 'provider/model for a new session')
     .action(async (session, flags) => (await import('./commands/chat.ts')).chat(session, flags));
 }

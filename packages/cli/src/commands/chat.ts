@@ -2,9 +2,8 @@ import { createInterface } from 'node:readline';
 import { AgentClient } from '@tendon/client';
 import { type Config, StartError } from '@tendon/server/settings';
 import { z } from 'zod';
+import { type ChatAccess, openAccess } from '../chat/chat-access.ts';
 import { ChatSession } from '../chat/chat-session.ts';
-import { type ControlClient, clientOf, requireUrl } from '../control-client.ts';
-import { runningServer } from '../home-lock.ts';
 import { note } from '../output.ts';
 import { requireSettings, type SettingFlags } from '../settings.ts';
 import { VERSION } from '../version.ts';
@@ -16,11 +15,9 @@ export interface ChatFlags extends SettingFlags {
 /** A second Ctrl+C within this time leaves, whatever the agent does. */
 const SECOND_INTERRUPT_MS = 1_500;
 
-interface Access {
-  readonly url: string;
-  readonly token: string;
-  /** Gives back what was borrowed. */
-  end(): Promise<void>;
+interface Connected {
+  readonly access: ChatAccess;
+  readonly client: AgentClient;
 }
 
 /** `tendon chat [session]`: streaming text, approvals, questions; Ctrl+C stops the agent, and leaves when there is nothing to stop. */
@@ -28,53 +25,57 @@ export async function chat(sessionId: string | undefined, flags: ChatFlags): Pro
   const config = await requireSettings(flags);
   if (sessionId !== undefined && !z.uuid().safeParse(sessionId).success)
     throw new StartError(`"${sessionId.slice(0, 60)}" is no session's id: leave it out for a new one`);
-  const access = await openAccess(config, flags.server);
-  const client = new AgentClient({ url: access.url, token: access.token, client: { name: 'tendon-chat', version: VERSION } });
+  const { access, client } = await connect(config, flags.server);
   try {
-    await connected(client);
-    const session = new ChatSession(client, sessionId ?? (await createSession(client, config.model)), { write: (text) => process.stdout.write(text) });
-    await converse(session);
+    const id = sessionId ?? (await createSession(client, config.model));
+    const session = new ChatSession(client, id, { write: (text) => process.stdout.write(text) });
+    await converse(session, client);
     session.close();
+    await requireStillIn({ access, client }, id);
   } finally {
     client.close();
     await access.end();
   }
 }
 
-/** A key for this chat alone, when the server of this home runs; otherwise the given one. */
-async function openAccess(config: Config, serverUrl: string | undefined): Promise<Access> {
-  const running = runningServer(config.home);
-  if (serverUrl !== undefined || config.apiKey !== undefined) {
-    const url = serverUrl ?? running?.url;
-    if (url === undefined) throw new StartError('no server runs on this home: start one with "tendon start", or name one with --server');
-    if (config.apiKey === undefined) throw new StartError('TENDON_API_KEY is missing: give the key of the server that --server names');
-    return { url: requireUrl(url), token: config.apiKey, end: async () => undefined };
-  }
-  if (running?.url === undefined || running.controlKey === undefined)
-    throw new StartError('no server runs on this home: start one with "tendon start", or name one with --server');
-  const control: ControlClient = clientOf(running.url, running.controlKey);
-  const { key, id } = z.object({ key: z.string(), id: z.string() }).parse(await control.call('POST', '/api/keys', { name: 'tendon chat', expiresInDays: 1 }));
-  return {
-    url: control.url,
-    token: key,
-    end: async () => {
-      await control.call('DELETE', `/api/keys/${id}`).catch(() => undefined);
-    },
-  };
+/** A terminal whose pairing has ended asks for another one at once. */
+async function connect(config: Config, serverUrl: string | undefined): Promise<Connected> {
+  const access = await openAccess(config, serverUrl);
+  const client = new AgentClient({ url: access.url, token: access.token, client: { name: 'tendon-chat', version: VERSION } });
+  const refusal = await refusalOf(client);
+  if (refusal === undefined) return { access, client };
+  client.close();
+  await access.end();
+  if (refusal.code !== 'unauthorized' || access.pairing !== 'kept') throw new StartError(`the server refused the connection: ${refusal.message}`);
+  await access.forget();
+  note('The server no longer accepts this terminal: its key was revoked. It asks to be let in again.');
+  return connect(config, serverUrl);
 }
 
-function connected(client: AgentClient): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Waits for the first answer; undefined when the server lets this client in. */
+function refusalOf(client: AgentClient): Promise<{ readonly code: string; readonly message: string } | undefined> {
+  return new Promise((resolve) => {
     const look = () => {
       const state = client.connection.get();
       if (state.kind === 'connecting') return;
       stop();
-      if (state.kind === 'online') resolve();
-      else reject(new StartError(state.kind === 'closed' ? 'the connection was closed' : `the server refused the connection: ${state.reason.message}`));
+      if (state.kind === 'online') resolve(undefined);
+      else resolve(state.kind === 'closed' ? { code: 'unavailable', message: 'it was closed' } : state.reason);
     };
     const stop = client.connection.subscribe(look);
     look();
   });
+}
+
+/** Throws StartError when the server has refused this client for good meanwhile. */
+async function requireStillIn({ access, client }: Connected, sessionId: string): Promise<void> {
+  const state = client.connection.get();
+  if (state.kind !== 'failed') return;
+  if (state.reason.code !== 'unauthorized' || access.pairing === undefined) throw new StartError(`the server refused the connection: ${state.reason.message}`);
+  await access.forget();
+  throw new StartError(
+    `the server no longer accepts this terminal: its key was revoked. To pair it again and go on: tendon chat ${sessionId} --server ${access.url}`,
+  );
 }
 
 async function createSession(client: AgentClient, model: string | undefined): Promise<string> {
@@ -93,8 +94,8 @@ async function createSession(client: AgentClient, model: string | undefined): Pr
   return made.data.session.id;
 }
 
-/** Reads lines until the input ends and the agent has nothing more to do, or the person leaves. */
-async function converse(session: ChatSession): Promise<void> {
+/** Reads lines until the input ends and the agent has nothing more to do, the person leaves, or the server lets this client in no more. */
+async function converse(session: ChatSession, client: AgentClient): Promise<void> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   const lines = createInterface({ input: process.stdin, ...(isTerminal ? { output: process.stdout, prompt: '' } : {}) });
   const left = Promise.withResolvers<void>();
@@ -103,11 +104,11 @@ async function converse(session: ChatSession): Promise<void> {
   const canTake = () => !session.isBusy || session.pending.kind !== 'nothing';
   /** Lines of a script wait their turn; those of a person are queued by the server, where they can be seen. */
   const look = () => {
-    if (session.isOver) return left.resolve();
+    if (session.isOver || client.connection.get().kind === 'failed') return left.resolve();
     if (waiting.length > 0 && canTake()) void session.line(String(waiting.shift()));
     else if (isEnding && waiting.length === 0 && canTake()) left.resolve();
   };
-  const stopLooking = session.subscribe(look);
+  const stopLooking = [session.subscribe(look), client.connection.subscribe(look)];
   lines.on('line', (line) => {
     if (isTerminal) return void session.line(line);
     waiting.push(line);
@@ -126,7 +127,7 @@ async function converse(session: ChatSession): Promise<void> {
   });
   if (isTerminal) decideByKey(session, lines);
   await left.promise;
-  stopLooking();
+  for (const stop of stopLooking) stop();
   lines.close();
 }
 

@@ -12,6 +12,8 @@ export const AUDIT_ACTIONS = [
   'key_revoked',
   'machine_paired',
   'machine_kept_out',
+  'terminal_paired',
+  'terminal_kept_out',
   'account_changed',
   'password_changed',
   'provider_connected',

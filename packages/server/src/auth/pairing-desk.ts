@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import type { Admission, AttemptLimiter } from './attempt-limiter.ts';
 import { readUserCode } from './credentials.ts';
-import type { PairingRequest, Pairings, StartedPairing, WaitingMachine } from './pairings.ts';
+import type { PairedKind, PairingRequest, Pairings, StartedPairing, WaitingMachine } from './pairings.ts';
 import type { Principal } from './principal.ts';
 
 type Limited = { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
@@ -13,7 +13,7 @@ export type PairingPoll =
   | Refused<'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token'>
   | Limited;
 export type PairingLook = { readonly ok: true; readonly machine: WaitingMachine } | Refused<'not_found'> | Limited;
-export type PairingDecision = { readonly ok: true /** What the machine calls itself. */; readonly name: string } | Refused<'not_found'> | Limited;
+export type PairingDecision = ({ readonly ok: true } & Pick<WaitingMachine, 'kind' | 'name'>) | Refused<'not_found'> | Limited;
 
 export interface PairingDeskParts {
   readonly pairings: Pairings;
@@ -23,7 +23,7 @@ export interface PairingDeskParts {
   readonly now: () => Date;
 }
 
-/** Pairing as its two sides see it (H25 to H27): a machine that asks and asks again, a person who looks and decides. */
+/** Pairing as its two sides see it (H25 to H27, H35): a machine or a terminal that asks and asks again, a person who looks and decides. */
 export class PairingDesk {
   readonly #parts: PairingDeskParts;
 
@@ -43,7 +43,7 @@ export class PairingDesk {
       );
       return { ok: false, code: 'rate_limited', retryAfterMs: 60_000 };
     }
-    log.info({ event: 'pairing', outcome: 'asked', gatewayId: request.gatewayId, address: request.address }, 'a machine asks to be paired');
+    log.info({ event: 'pairing', outcome: 'asked', gatewayId: request.gatewayId, address: request.address }, `a ${kindOf(request)} asks to be paired`);
     return { ok: true, ...started };
   }
 
@@ -56,7 +56,7 @@ export class PairingDesk {
     if (answer.code !== 'expired_token') limiters.machines.giveBack('poll', address);
     if (answer.code !== 'approved') return { ok: false, code: answer.code };
     const { key, relayKey, userId, gatewayId } = answer;
-    log.info({ event: 'pairing', outcome: 'paired', user: userId, gatewayId, address }, 'a machine was paired');
+    log.info({ event: 'pairing', outcome: 'paired', user: userId, gatewayId, address }, `a ${kindOf(answer)} was paired`);
     return { ok: true, key, ...(relayKey === undefined ? {} : { relayKey }) };
   }
 
@@ -76,12 +76,16 @@ export class PairingDesk {
     const admission = limiters.people.take('pair code', userId);
     if (!admission.ok) return limited(admission);
     const code = readUserCode(typed);
-    const name = code === undefined ? undefined : await pairings.decide(code, { userId, credentialId, approve }, now());
-    if (name === undefined) return { ok: false, code: 'not_found' };
+    const decided = code === undefined ? undefined : await pairings.decide(code, { userId, credentialId, approve }, now());
+    if (!decided) return { ok: false, code: 'not_found' };
     limiters.people.giveBack('pair code', userId);
-    log.info({ event: 'pairing', outcome: approve ? 'approved' : 'denied', user: userId }, 'a person has decided about a machine');
-    return { ok: true, name };
+    log.info({ event: 'pairing', outcome: approve ? 'approved' : 'denied', user: userId }, `a person has decided about a ${decided.kind}`);
+    return { ok: true, ...decided };
   }
+}
+
+function kindOf({ gatewayId }: { readonly gatewayId: string | undefined }): PairedKind {
+  return gatewayId === undefined ? 'terminal' : 'machine';
 }
 
 function limited(admission: Extract<Admission, { ok: false }>): Limited {

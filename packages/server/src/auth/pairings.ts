@@ -10,8 +10,9 @@ const INTERVAL_MS = 5_000;
 const MOST_WAITING = 20_000;
 
 export interface PairingRequest {
-  readonly gatewayId: string;
-  /** As the machine calls itself. */
+  /** The machine that asks; undefined: a terminal. */
+  readonly gatewayId: string | undefined;
+  /** As it calls itself. */
   readonly name: string;
   readonly address: string;
   /** Whether it also asks for a key for its relay, with which a browser on it does what its person may. */
@@ -27,8 +28,12 @@ export interface StartedPairing {
   readonly intervalMs: number;
 }
 
-/** What a person sees of a machine that asks. */
+/** What a pairing lets in. */
+export type PairedKind = 'machine' | 'terminal';
+
+/** What a person sees of a machine or a terminal that asks. */
 export interface WaitingMachine {
+  readonly kind: PairedKind;
   readonly name: string;
   readonly address: string;
   readonly relay: boolean;
@@ -39,10 +44,10 @@ export interface WaitingMachine {
 /** The codes of RFC 8628, section 3.5, or the key. */
 export type PollAnswer =
   | { readonly code: 'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token' }
-  | { readonly code: 'approved'; readonly key: string; readonly relayKey?: string; readonly userId: string; readonly gatewayId: string };
+  | { readonly code: 'approved'; readonly key: string; readonly relayKey?: string; readonly userId: string; readonly gatewayId: string | undefined };
 
-/** A page on the machine shows sessions, talks and decides. Keys, people and machines are looked after at the server's own page. */
-const RELAY_SCOPES: readonly Scope[] = ['read', 'write', 'approve'];
+/** A terminal, and a page on a machine, shows sessions, talks and decides. Keys, people and machines are looked after at the server's own page. */
+const PERSON_SCOPES: readonly Scope[] = ['read', 'write', 'approve'];
 
 /** The credential of whoever approved still holds; what stands in no table (a JWT, none at all) is not looked up. */
 const APPROVER_IS_IN = `(pairings.decided_with !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -50,7 +55,7 @@ const APPROVER_IS_IN = `(pairings.decided_with !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}
   or exists (select from api_keys where id::text = pairings.decided_with and revoked_at is null and (api_keys.expires_at is null or api_keys.expires_at > $2)))`;
 
 /**
- * Machines that ask to be let in (device authorization grant, RFC 8628):
+ * Machines and terminals that ask to be let in (device authorization grant, RFC 8628):
  *
  *   pending ── a person approves ──► approved ── the machine asks ──► used (its key is made)
  *     │ └───── a person denies ────► denied
@@ -87,21 +92,25 @@ export class Pairings {
   async poll(deviceCode: string, now: Date): Promise<PollAnswer> {
     const hash = hashCredential(deviceCode);
     const [key, relayKey] = [newApiKey(this.#random), newApiKey(this.#random)];
-    const made = await this.#pool.query<{ user_id: string; gateway_id: string; relay: boolean }>(
+    const made = await this.#pool.query<{ user_id: string; gateway_id: string | null; relay: boolean }>(
       `with taken as (
          update pairings set state = 'used' where device_hash = $1 and state = 'approved' and expires_at > $2 and ${APPROVER_IS_IN}
          returning user_id, gateway_id, name, relay
        ), machine as (
          insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at)
-         select $3, user_id, name, 'gateway', gateway_id, $4, $5, $2 from taken
+         select $3, user_id, name, 'gateway', gateway_id, $4, $5, $2 from taken where gateway_id is not null
+       ), terminal as (
+         insert into api_keys (id, user_id, name, kind, hash, prefix, created_at, scopes)
+         select $3, user_id, left(name, 89) || ' (terminal)', 'user', $4, $5, $2, $9 from taken where gateway_id is null
        ), page as (
          insert into api_keys (id, user_id, name, kind, hash, prefix, created_at, scopes)
          select $6, user_id, left(name, 88) || ' (its page)', 'user', $7, $8, $2, $9 from taken where relay
        ) select user_id, gateway_id, relay from taken`,
-      [hash, now, uuidv7(), hashCredential(key), displayPrefix(key), uuidv7(), hashCredential(relayKey), displayPrefix(relayKey), RELAY_SCOPES],
+      [hash, now, uuidv7(), hashCredential(key), displayPrefix(key), uuidv7(), hashCredential(relayKey), displayPrefix(relayKey), PERSON_SCOPES],
     );
     const approved = made.rows[0];
-    if (approved) return { code: 'approved', key, ...(approved.relay ? { relayKey } : {}), userId: approved.user_id, gatewayId: approved.gateway_id };
+    if (approved)
+      return { code: 'approved', key, ...(approved.relay ? { relayKey } : {}), userId: approved.user_id, gatewayId: approved.gateway_id ?? undefined };
     const { rows } = await this.#pool.query<{ state: string; last: Date | null }>(
       `update pairings set last_polled_at = $2 from (select device_hash, last_polled_at as last from pairings where device_hash = $1 for update) as before
        where pairings.device_hash = before.device_hash and expires_at > $2 returning state, before.last`,
@@ -113,26 +122,31 @@ export class Pairings {
     return { code: row.last && now.getTime() - row.last.getTime() < INTERVAL_MS - 500 ? 'slow_down' : 'authorization_pending' };
   }
 
-  /** The machine that waits under this code; undefined when none does. */
+  /** What waits under this code; undefined when none does. */
   async find(userCode: string, now: Date): Promise<WaitingMachine | undefined> {
-    const { rows } = await this.#pool.query<{ name: string; address: string; relay: boolean; created_at: Date; expires_at: Date }>(
-      `select name, address, relay, created_at, expires_at from pairings where user_code = $1 and state = 'pending' and expires_at > $2`,
+    const { rows } = await this.#pool.query<{ gateway_id: string | null; name: string; address: string; relay: boolean; created_at: Date; expires_at: Date }>(
+      `select gateway_id, name, address, relay, created_at, expires_at from pairings where user_code = $1 and state = 'pending' and expires_at > $2`,
       [userCode, now],
     );
     const row = rows[0];
-    return row && { name: row.name, address: row.address, relay: row.relay, askedAt: row.created_at, expiresAt: row.expires_at };
+    return row && { kind: kindOf(row), name: row.name, address: row.address, relay: row.relay, askedAt: row.created_at, expiresAt: row.expires_at };
   }
 
-  /** The first decision stands. What the machine calls itself; undefined when there is none to make any more. */
+  /** The first decision stands. Who was decided about; undefined when there is none to make any more. */
   async decide(
     userCode: string,
     { userId, credentialId, approve }: { userId: string; credentialId: string; approve: boolean },
     now: Date,
-  ): Promise<string | undefined> {
-    const { rows } = await this.#pool.query<{ name: string }>(
-      `update pairings set state = $3, user_id = $4, decided_with = $5 where user_code = $1 and state = 'pending' and expires_at > $2 returning name`,
+  ): Promise<Pick<WaitingMachine, 'kind' | 'name'> | undefined> {
+    const { rows } = await this.#pool.query<{ gateway_id: string | null; name: string }>(
+      `update pairings set state = $3, user_id = $4, decided_with = $5 where user_code = $1 and state = 'pending' and expires_at > $2 returning gateway_id, name`,
       [userCode, now, approve ? 'approved' : 'denied', userId, credentialId],
     );
-    return rows[0]?.name;
+    const row = rows[0];
+    return row && { kind: kindOf(row), name: row.name };
   }
+}
+
+function kindOf(row: { readonly gateway_id: string | null }): PairedKind {
+  return row.gateway_id === null ? 'terminal' : 'machine';
 }

@@ -73,6 +73,10 @@ test('H25: a wrong request names what is wrong', async () => {
     '[]',
     '{"gatewayId":"1","name":"x"}',
     `{"gatewayId":"${randomUUID()}"}`,
+    `{"kind":"terminal","name":"x","gatewayId":"${randomUUID()}"}`,
+    '{"kind":"terminal","name":"x","relay":true}',
+    '{"kind":"owner","name":"x"}',
+    '{"name":"x"}',
     `{"gatewayId":"${randomUUID()}","name":"${'x'.repeat(101)}"}`,
   ]) {
     const answer = await rig.post('/api/pair', JSON_TYPE, body);
@@ -127,6 +131,35 @@ test('H26, H27: a machine that shows the page to a browser on it says so before,
   assert.equal(json<{ machine: { relay: boolean } }>(await rig.ask('GET', `/api/pair/${without.userCode}`, headers)).machine.relay, false);
   await decide(headers, without.userCode, 'approve');
   assert.deepEqual(Object.keys(json<object>(await poll(without.deviceCode))), ['key']);
+});
+
+test('H26, H35: a terminal says that it is one, and gets a key for what its person does with sessions alone; audit log and list of keys say so', async () => {
+  const name = 'x'.repeat(100);
+  const started = json<Started>(await rig.post('/api/pair', JSON_TYPE, JSON.stringify({ kind: 'terminal', name })));
+  const headers = await person();
+  const { machine } = json<{ machine: { kind: string; relay: boolean } }>(await rig.ask('GET', `/api/pair/${started.userCode}`, headers));
+  assert.deepEqual([machine.kind, machine.relay], ['terminal', false]);
+  assert.equal((await decide(headers, started.userCode, 'approve')).status, 200);
+  const answer = json<{ key: string }>(await poll(started.deviceCode));
+  assert.deepEqual(Object.keys(answer), ['key']);
+  const decisionFor = (namespace: '/agent' | '/gateway' | 'http') =>
+    rig.auth.auth.authenticate({ token: answer.key, headers: {}, address: '127.0.0.1', namespace });
+  const page = await decisionFor('/agent');
+  assert.ok(page.ok);
+  assert.deepEqual([page.principal.userId, page.principal.scopes], [rig.auth.auth.ownerId, ['read', 'write', 'approve']]);
+  assert.equal((await decisionFor('/gateway')).ok, false);
+  assert.equal((await rig.ask('GET', '/api/keys', { Authorization: `Bearer ${answer.key}` })).status, 403, 'it looks after no keys');
+  assert.equal((await rig.ask('GET', `/api/pair/${started.userCode}`, { Authorization: `Bearer ${answer.key}` })).status, 403, 'it lets nothing in');
+  const { keys } = json<{ keys: { id: string; name: string; kind: string }[] }>(await rig.ask('GET', '/api/keys', headers));
+  assert.deepEqual([keys[0]?.name, keys[0]?.kind], [`${name.slice(0, 89)} (terminal)`, 'user']);
+  const ended: unknown[] = [];
+  const stop = rig.auth.auth.onRevoked((what) => ended.push(what));
+  assert.equal((await rig.ask('DELETE', `/api/keys/${keys[0]?.id}`, headers)).status, 200);
+  stop();
+  assert.deepEqual(ended, [{ credentialId: keys[0]?.id }]);
+  assert.equal((await decisionFor('/agent')).ok, false);
+  const { rows } = await rig.auth.database.pool.query<{ action: string }>('select action from audit_entries where about = $1', [name]);
+  assert.deepEqual(rows, [{ action: 'terminal_paired' }]);
 });
 
 test('H27: of 15 questions at once after an approval one gets the key', async () => {

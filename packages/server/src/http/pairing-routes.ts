@@ -2,11 +2,17 @@ import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { bodyOf, type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, noted, tooMany } from './answers.ts';
 
-const startSchema = z.object({ gatewayId: z.uuid(), name: nameSchema, relay: z.boolean().optional() });
+const startSchema = z
+  .object({ kind: z.enum(['machine', 'terminal']).default('machine'), gatewayId: z.uuid().optional(), name: nameSchema, relay: z.boolean().default(false) })
+  .refine(({ kind, gatewayId }) => (kind === 'machine') === (gatewayId !== undefined), {
+    path: ['gatewayId'],
+    message: 'a machine says which it is, a terminal does not',
+  })
+  .refine(({ kind, relay }) => kind === 'machine' || !relay, { path: ['relay'], message: 'a terminal has no relay' });
 const pollSchema = z.object({ deviceCode: z.string().min(1).max(200) });
 const decisionSchema = z.object({ decision: z.enum(['approve', 'deny']) });
 
-/** What a machine is told that has no key yet (RFC 8628, section 3.5). */
+/** What is told who has no key yet (RFC 8628, section 3.5). */
 const WORDS = {
   authorization_pending: 'Nobody has decided yet. Ask again after the interval.',
   slow_down: 'You ask too often. Wait five seconds longer from now on.',
@@ -14,13 +20,18 @@ const WORDS = {
   expired_token: 'This request is over. Start a new one.',
 } as const;
 
-/** `/api/pair`: a machine without a key asks for one, and its person decides. */
+const AUDIT_ACTION = {
+  machine: { approve: 'machine_paired', deny: 'machine_kept_out' },
+  terminal: { approve: 'terminal_paired', deny: 'terminal_kept_out' },
+} as const;
+
+/** `/api/pair`: a machine or a terminal without a key asks for one, and its person decides. */
 export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   const { auth, door } = parts;
   app.post('/api/pair', async (context) => {
     const body = await bodyOf(context, startSchema);
     if (body instanceof Response) return body;
-    const started = await auth.pairing.start({ ...body, relay: body.relay === true, address: door.addressOf(context.env.incoming) });
+    const started = await auth.pairing.start({ gatewayId: body.gatewayId, name: body.name, relay: body.relay, address: door.addressOf(context.env.incoming) });
     if (!started.ok) return tooMany(context, started.retryAfterMs);
     const { deviceCode, userCode, expiresInMs, intervalMs } = started;
     return context.json({ deviceCode, userCode, verificationUrl: auth.pairingUrl(userCode), expiresInMs, intervalMs }, 201);
@@ -50,7 +61,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
     if (body instanceof Response) return body;
     const answer = await auth.pairing.decide(principal, context.req.param('code'), body.decision === 'approve');
     if (answer.ok) {
-      await noted(context, parts, { principal, action: body.decision === 'approve' ? 'machine_paired' : 'machine_kept_out', about: answer.name });
+      await noted(context, parts, { principal, action: AUDIT_ACTION[answer.kind][body.decision], about: answer.name });
       return context.json({ ok: true });
     }
     return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : nobodyWaits(context);
@@ -60,6 +71,6 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
 function nobodyWaits(context: Context<HttpEnv>): Response {
   return fault(context, 404, {
     code: 'not_found',
-    message: 'No machine waits under this code. Codes end after ten minutes: look at the terminal of the machine.',
+    message: 'Nothing waits under this code. Codes end after ten minutes: look at the terminal that shows it.',
   });
 }

@@ -1,4 +1,4 @@
-import { Monitor } from 'lucide-react';
+import { Monitor, SquareTerminal } from 'lucide-react';
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { Button } from '../ui/button.tsx';
@@ -9,6 +9,7 @@ import { callApi } from './api.ts';
 import { useAction } from './use-action.ts';
 
 interface WaitingMachine {
+  readonly kind: 'machine' | 'terminal';
   readonly name: string;
   readonly address: string;
   /** It also wants to show your sessions to a browser on it. */
@@ -17,7 +18,7 @@ interface WaitingMachine {
 }
 
 /**
- * A machine waits with a code on its screen (SPEC H26):
+ * A machine or a terminal waits with a code on its screen (SPEC H26, H35):
  *
  *   code asked for ──found──► machine shown ──approve──► let in
  *                                  └───────────deny────► kept out
@@ -25,13 +26,13 @@ interface WaitingMachine {
 type Step =
   | { readonly kind: 'code' }
   | { readonly kind: 'machine'; readonly code: string; readonly machine: WaitingMachine }
-  | { readonly kind: 'done'; readonly isLetIn: boolean; readonly name: string };
+  | { readonly kind: 'done'; readonly isLetIn: boolean; readonly machine: WaitingMachine };
 
 export function PairPage(): ReactNode {
   const [step, setStep] = useState<Step>({ kind: 'code' });
   return (
     <>
-      <PageHeader title="Pair a machine" />
+      <PageHeader title="Pair a machine or terminal" />
       <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
         <div className="mx-auto max-w-md space-y-5 p-4 pt-8 md:p-6 md:pt-12">
           {step.kind === 'code' && <CodeForm onFound={(code, machine) => setStep({ kind: 'machine', code, machine })} />}
@@ -39,11 +40,11 @@ export function PairPage(): ReactNode {
             <Decision
               code={step.code}
               machine={step.machine}
-              onDecided={(isLetIn) => setStep({ kind: 'done', isLetIn, name: step.machine.name })}
+              onDecided={(isLetIn) => setStep({ kind: 'done', isLetIn, machine: step.machine })}
               onBack={() => setStep({ kind: 'code' })}
             />
           )}
-          {step.kind === 'done' && <Done isLetIn={step.isLetIn} name={step.name} />}
+          {step.kind === 'done' && <Done isLetIn={step.isLetIn} machine={step.machine} />}
         </div>
       </main>
     </>
@@ -69,12 +70,9 @@ function CodeForm({ onFound }: { onFound: (code: string, machine: WaitingMachine
   };
   return (
     <form onSubmit={submit} className="space-y-4">
-      <p className="text-sm text-muted">
-        On the machine that you want to let in, run this in the folder of Tendon. It shows a code.
-        <code dir="ltr" className="mt-2 block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text wrap-anywhere">
-          npx tendon gateway --server {location.origin}
-        </code>
-      </p>
+      <p className="text-sm text-muted">In the folder of Tendon on the machine that you want to let in, run one of these. It shows a code.</p>
+      <Command about="The agent works on that machine" name="gateway" />
+      <Command about="You talk to the agent from its terminal" name="chat" />
       <label className="flex flex-col gap-1.5 text-xs text-muted">
         <span>Code</span>
         <input
@@ -94,6 +92,17 @@ function CodeForm({ onFound }: { onFound: (code: string, machine: WaitingMachine
         {look.isBusy ? 'Looking…' : 'Go on'}
       </Button>
     </form>
+  );
+}
+
+function Command({ about, name }: { about: string; name: string }): ReactNode {
+  return (
+    <p className="text-xs text-muted">
+      {about}
+      <code dir="ltr" className="mt-1 block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text wrap-anywhere">
+        npx tendon {name} --server {location.origin}
+      </code>
+    </p>
   );
 }
 
@@ -117,30 +126,23 @@ function Decision({ code, machine, onDecided, onBack }: DecisionProps): ReactNod
   );
   const isBusy = approve.isBusy || deny.isBusy;
   const error = approve.error ?? deny.error;
+  const isTerminal = machine.kind === 'terminal';
   return (
-    <section aria-label="Machine that waits" className="space-y-4">
+    <section aria-label={isTerminal ? 'Terminal that waits' : 'Machine that waits'} className="space-y-4">
       <div className="space-y-2 rounded-xl border border-line bg-raised p-4">
         <h2 className="flex items-center gap-2 font-medium">
-          <Monitor aria-hidden className="size-4 text-faint" />
+          {isTerminal ? <SquareTerminal aria-hidden className="size-4 text-faint" /> : <Monitor aria-hidden className="size-4 text-faint" />}
           <span className="min-w-0 wrap-anywhere">
             <VisibleText text={machine.name} />
           </span>
         </h2>
         <p className="text-sm text-muted">
-          Asked at {TIME.format(new Date(machine.askedAt))} from <bdi className="font-mono text-xs">{machine.address}</bdi>
+          {isTerminal ? 'A terminal on a machine of this name. ' : ''}Asked at {TIME.format(new Date(machine.askedAt))} from{' '}
+          <bdi className="font-mono text-xs">{machine.address}</bdi>
         </p>
         <p className="font-mono text-lg tracking-widest">{code.toUpperCase()}</p>
       </div>
-      <p className="text-sm text-muted">
-        Let it in only when you started it yourself and its terminal shows this very code. The agent can then ask to read and change files and to run commands
-        on it; you approve each of them as on every machine.
-      </p>
-      {machine.relay && (
-        <Notice tone="warn">
-          It also asks to show your sessions to a browser on it. Whoever sits at it can then read them, write to the agent and approve what it asks, as you,
-          until you revoke the key under Access.
-        </Notice>
-      )}
+      {isTerminal ? <TerminalRights /> : <MachineRights hasRelay={machine.relay} />}
       {error !== undefined && <Notice>{error}</Notice>}
       <div className="flex flex-wrap gap-2">
         <Button variant="primary" disabled={isBusy} onClick={approve.run}>
@@ -157,14 +159,45 @@ function Decision({ code, machine, onDecided, onBack }: DecisionProps): ReactNod
   );
 }
 
-function Done({ isLetIn, name }: { isLetIn: boolean; name: string }): ReactNode {
+function MachineRights({ hasRelay }: { hasRelay: boolean }): ReactNode {
+  return (
+    <>
+      <p className="text-sm text-muted">
+        Let it in only when you started it yourself and its terminal shows this very code. The agent can then ask to read and change files and to run commands
+        on it; you approve each of them as on every machine.
+      </p>
+      {hasRelay && (
+        <Notice tone="warn">
+          It also asks to show your sessions to a browser on it. Whoever sits at it can then read them, write to the agent and approve what it asks, as you,
+          until you revoke the key under Devices and keys.
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function TerminalRights(): ReactNode {
+  return (
+    <>
+      <p className="text-sm text-muted">
+        Let it in only when you started it yourself and it shows this very code. It gets no access to keys, people or machines.
+      </p>
+      <Notice tone="warn">
+        Whoever sits at it can read your sessions, write to the agent and approve what it asks, as you, until you revoke its key under Devices and keys.
+      </Notice>
+    </>
+  );
+}
+
+function Done({ isLetIn, machine }: { isLetIn: boolean; machine: WaitingMachine }): ReactNode {
+  const isTerminal = machine.kind === 'terminal';
   return (
     <div role="status" className="space-y-4">
       <p className="text-base">
-        <VisibleText text={name} /> {isLetIn ? 'is let in. It connects within a few seconds.' : 'is kept out. Its terminal says so.'}
+        <VisibleText text={machine.name} /> {isLetIn ? 'is let in. It connects within a few seconds.' : 'is kept out, and told so.'}
       </p>
-      <Link href="/machines" className="text-sm text-accent underline underline-offset-4">
-        See your machines
+      <Link href={isTerminal ? '/access' : '/machines'} className="text-sm text-accent underline underline-offset-4">
+        {isTerminal ? 'See your keys' : 'See your machines'}
       </Link>
     </div>
   );

@@ -17,6 +17,8 @@ const WORDS: Readonly<Record<string, string>> = {
   key_revoked: 'revoked a key',
   machine_paired: 'let a machine in',
   machine_kept_out: 'kept a machine out',
+  terminal_paired: 'let a terminal in',
+  terminal_kept_out: 'kept a terminal out',
   account_changed: 'changed name or address',
   password_changed: 'set a new password',
   provider_connected: 'connected the identity provider',

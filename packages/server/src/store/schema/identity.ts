@@ -235,7 +235,7 @@ export const auditEntries = pgTable(
   (table) => [index('audit_entries_user').on(table.userId, table.id), index('audit_entries_at').on(table.at)],
 );
 
-/** Machines that ask to be let in, see `Pairings`. */
+/** Machines and terminals that ask to be let in, see `Pairings`. */
 export const pairings = pgTable(
   'pairings',
   {
@@ -243,8 +243,9 @@ export const pairings = pgTable(
     deviceHash: text('device_hash').primaryKey(),
     /** What the person types; it opens nothing by itself. */
     userCode: text('user_code').notNull().unique(),
-    gatewayId: uuid('gateway_id').notNull(),
-    /** As the machine calls itself; anything may stand here. */
+    /** Of a terminal: null. */
+    gatewayId: uuid('gateway_id'),
+    /** As it calls itself; anything may stand here. */
     name: text('name').notNull(),
     address: text('address').notNull(),
     /** It also shows the page to a browser on it, and wants a key for that. */

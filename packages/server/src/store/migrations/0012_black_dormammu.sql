@@ -1,0 +1,1 @@
+ALTER TABLE "pairings" ALTER COLUMN "gateway_id" DROP NOT NULL;
