@@ -7,7 +7,7 @@ import { applyHunks } from './file-lines.ts';
 import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
 import type { SeenFiles } from './seen-files.ts';
-import { readWholeText, type TextFile } from './text-file.ts';
+import { encodeFor, readWholeText, type TextFile } from './text-file.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { locateFolder, wordsInside } from './workspace.ts';
 import { queueKey } from './write-file.ts';
@@ -126,7 +126,7 @@ async function plan(seen: SeenFiles, section: PatchSection, context: ToolContext
     return { section, truePath, changes: [{ path, expected, former }], meta: diffMeta(path, file.text, '') };
   }
   const text = applyHunks(file.text, path, section.hunks);
-  const data = Buffer.from(text, 'utf8');
+  const data = encodeFor(path, text, file.encoding);
   if (section.moveTo === undefined) return { section, truePath, changes: [{ path, data, expected, former }], meta: diffMeta(path, file.text, text) };
   await checkNoLink(context, path, truePath);
   await checkFree(context, section.moveTo, 'Choose another path, or delete that file first, in a patch of its own');
@@ -163,7 +163,7 @@ async function checkFree(context: ToolContext, path: string, hint: string): Prom
     () => false,
     (error: unknown) => {
       if (!(error instanceof ToolFault)) throw error;
-      if (['binary_file', 'not_utf8', 'too_large', 'no_permission', 'is_folder', 'not_a_file'].includes(error.code)) return false;
+      if (['binary_file', 'unknown_encoding', 'too_large', 'no_permission', 'is_folder', 'not_a_file'].includes(error.code)) return false;
       if (error.code === 'not_found') return true;
       throw error;
     },

@@ -4,7 +4,8 @@ import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
 import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
-import { readWholeText } from './text-file.ts';
+import { endsKeeper, type Span, spansOf } from './line-ends.ts';
+import { encodeFor, readWholeText } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { queueKey } from './write-file.ts';
 
@@ -31,7 +32,7 @@ export async function changeFile(files: FileWork, context: ToolContext, work: { 
   return files.queue.run(queueKey(context, path), async () => {
     const file = await readWholeText(context.workspace, path);
     const changed = work.change(file.text);
-    const [replaced] = await makeChanges(context, [{ path, data: Buffer.from(changed.text, 'utf8'), expected: file.stamp }]);
+    const [replaced] = await makeChanges(context, [{ path, data: encodeFor(path, changed.text, file.encoding), expected: file.stamp }]);
     const read = files.seen.stamp(context.sessionId, file.truePath);
     // Who had not seen the whole of it as it was has still not seen what others did to the rest.
     if (replaced && read && isSameStamp(read, file.stamp)) files.seen.remember(context.sessionId, replaced.truePath, replaced.stamp);
@@ -45,11 +46,7 @@ export async function changeFile(files: FileWork, context: ToolContext, work: { 
 export function applyEdit(text: string, input: EditInput): Change {
   if (input.oldText === input.newText)
     throw new ToolFault('invalid_input', 'oldText and newText are the same, so nothing would change. Give the text as it should become.');
-  const usesCrlf = text.includes('\r\n') && !/(?<!\r)\n/.test(text);
-  // A model writes LF; a file that ends its lines with CRLF throughout keeps doing so.
-  const adapt = (piece: string): string => (usesCrlf ? piece.replaceAll(/\r?\n/g, '\r\n') : piece);
-  const oldText = text.includes(input.oldText) ? input.oldText : adapt(input.oldText);
-  const places = placesOf(text, oldText);
+  const places = spansOf(text, input.oldText);
   if (places.length === 0) throw notFound(text, input);
   const lines = linesAt(text, places);
   if (places.length > 1 && input.replaceAll !== true) {
@@ -58,33 +55,33 @@ export function applyEdit(text: string, input: EditInput): Change {
       `The old text stands ${places.length} times in ${JSON.stringify(input.path)}, at lines ${named(lines)}. Give more of the text around the one you mean, or set replaceAll.`,
     );
   }
-  return { text: splice(text, places, { length: oldText.length, newText: adapt(input.newText) }), lines };
+  const changed = splice(text, places, endsKeeper(text, input));
+  if (changed === text)
+    throw new ToolFault(
+      'invalid_input',
+      'oldText and newText differ only in how lines end, and those ends stay as the file has them. To change them, use bash (sed, or dos2unix where it is installed).',
+    );
+  return { text: changed, lines };
 }
 
-function placesOf(text: string, piece: string): number[] {
-  const places: number[] = [];
-  for (let at = text.indexOf(piece); at !== -1; at = text.indexOf(piece, at + piece.length)) places.push(at);
-  return places;
-}
-
-function linesAt(text: string, places: readonly number[]): number[] {
+function linesAt(text: string, places: readonly Span[]): number[] {
   const lines: number[] = [];
   let line = 1;
   let from = 0;
   for (const place of places) {
-    for (let at = text.indexOf('\n', from); at !== -1 && at < place; at = text.indexOf('\n', at + 1)) line += 1;
-    from = place;
+    for (let at = text.indexOf('\n', from); at !== -1 && at < place.from; at = text.indexOf('\n', at + 1)) line += 1;
+    from = place.from;
     lines.push(line);
   }
   return lines;
 }
 
-function splice(text: string, places: readonly number[], change: { length: number; newText: string }): string {
+function splice(text: string, places: readonly Span[], pieceFor: (former: string) => string): string {
   const pieces: string[] = [];
   let from = 0;
   for (const place of places) {
-    pieces.push(text.slice(from, place), change.newText);
-    from = place + change.length;
+    pieces.push(text.slice(from, place.from), pieceFor(text.slice(place.from, place.to)));
+    from = place.to;
   }
   pieces.push(text.slice(from));
   return pieces.join('');

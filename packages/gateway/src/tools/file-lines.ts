@@ -1,5 +1,6 @@
 import type { PatchHunk } from '@tendon/protocol';
 import { ToolFault } from './faults.ts';
+import { BYTE_ORDER_MARK } from './text-encoding.ts';
 
 /** A file's text by lines. The byte order mark and the ends of lines are put back as they were. */
 export interface FileLines {
@@ -10,7 +11,6 @@ export interface FileLines {
   readonly hasLastEnd: boolean;
 }
 
-const BYTE_ORDER_MARK = '\ufeff';
 const NAMED_LINES = 10;
 const SHOWN_UNITS = 160;
 /** A hint is not worth more than a moment. */

@@ -39,15 +39,13 @@ test('G22: a long file is cut, and asking as it says gives the rest', async () =
   assert.equal(seen[4_999], '  5000\tline 5000');
 });
 
-test('G22: binary, UTF-16, broken UTF-8 and endless lines are told', async () => {
+test('G22: binary, broken UTF-8 and endless lines are told', async () => {
   await using bench = await openBench();
   await writeFile(join(bench.root, 'binary'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2]));
-  await writeFile(join(bench.root, 'utf16'), Buffer.from('\ufeffhello', 'utf16le'));
-  await writeFile(join(bench.root, 'latin1'), Buffer.from([0x67, 0x72, 0xfc, 0x6e]));
+  await writeFile(join(bench.root, 'broken'), Buffer.from([0x67, 0x72, 0xc3, 0xbc, 0x6e, 0xc3, 0xb6, 0xff]));
   await writeFile(join(bench.root, 'one line'), `${'x'.repeat(3_000_000)}\nnext`);
   assert.equal((await bench.run('read_file', { path: 'binary' })).error?.code, 'binary_file');
-  assert.match(textOf(await bench.run('read_file', { path: 'utf16' })), /iconv/);
-  assert.match(textOf(await bench.run('read_file', { path: 'latin1' })), /gr\uFFFDn\n\[Some bytes/);
+  assert.match(textOf(await bench.run('read_file', { path: 'broken' })), /grünö\uFFFD\n\[Some bytes.*iconv/);
   const long = textOf(await bench.run('read_file', { path: 'one line' }));
   assert.ok(long.length < 10_000);
   assert.match(long, /more characters in this line\]\n {5}2\tnext$/);
@@ -97,9 +95,6 @@ test('G24: CRLF and a byte order mark stay as they are', async () => {
   await writeFile(path, '\ufeffone\r\ntwo\r\nthree\r\n');
   assert.equal((await bench.run('edit_file', { path: 'dos.txt', oldText: 'one\ntwo', newText: 'one\nand\ntwo' })).status, 'succeeded');
   assert.equal(await readFile(path, 'utf8'), '\ufeffone\r\nand\r\ntwo\r\nthree\r\n');
-  await writeFile(path, Buffer.from([0x61, 0xff, 0x62]));
-  assert.equal((await bench.run('edit_file', { path: 'dos.txt', oldText: 'a', newText: 'b' })).error?.code, 'not_utf8');
-  assert.deepEqual(await readFile(path), Buffer.from([0x61, 0xff, 0x62]));
 });
 
 test('G24: fifty edits of one file at once all arrive', async () => {
@@ -135,14 +130,19 @@ test('G24: for any text and piece, an edit changes exactly that piece or says wh
       text,
       (whole, oldText, newText) => {
         fc.pre(oldText !== newText);
-        const count = whole.split(oldText).length - 1;
+        // Only a carriage return that is written and stands there tells two ends of lines apart.
+        const lf = (piece: string): string => piece.replaceAll('\r\n', '\n');
+        const isExact = !whole.includes('\r\n') || (oldText.includes('\r\n') && whole.includes(oldText));
+        const pieces = isExact ? whole.split(oldText) : lf(whole).split(lf(oldText));
+        const count = pieces.length - 1;
         try {
           const change = applyEdit(whole, { path: 'p', oldText, newText, replaceAll: true });
           if (!whole.includes('\r\n')) assert.equal(change.text, whole.split(oldText).join(newText));
-          if (count > 0) assert.equal(change.lines.length, count);
+          assert.equal(lf(change.text), lf(pieces.join(newText)));
+          assert.equal(change.lines.length, count);
           assert.ok(change.lines.every((line, index) => line >= (change.lines[index - 1] ?? 1) && line <= whole.split('\n').length));
         } catch (error) {
-          assert.ok(error instanceof ToolFault && count === 0);
+          assert.ok(error instanceof ToolFault && (error.code === 'not_found_in_file' ? count === 0 : lf(oldText) === lf(newText)));
         }
       },
     ),

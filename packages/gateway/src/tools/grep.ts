@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
 import { shownPath } from './glob.ts';
 import { search } from './ripgrep.ts';
+import { decode, findEncoding } from './text-encoding.ts';
 import { endedEarly, endReason, type LocalTool } from './tool.ts';
 import { locateFolder } from './workspace.ts';
 
@@ -72,7 +73,9 @@ function inOrder(lines: Findings['lines']): string[] {
 
 function searchArguments(input: ToolInput<'grep'>, order: 'any' | 'path'): string[] {
   const letterCase = input.ignoreCase === true ? ['--ignore-case'] : ['--case-sensitive'];
-  return ['--json', ...(order === 'path' ? ['--sort', 'path'] : []), ...letterCase, `--regexp=${input.pattern}`];
+  // A line that ends with CRLF ends there for "$" as well; only a pattern that names a carriage return sees one.
+  const ends = /\r|\\[rx]/.test(input.pattern) ? [] : ['--crlf'];
+  return ['--json', ...(order === 'path' ? ['--sort', 'path'] : []), ...letterCase, ...ends, `--regexp=${input.pattern}`];
 }
 
 function takeRecord(findings: Findings, record: Buffer | undefined): boolean {
@@ -100,11 +103,13 @@ function addLine(findings: Findings, line: string): boolean {
 }
 
 function wordsOf(words: z.infer<typeof wordsSchema>): string {
-  return 'text' in words ? words.text : Buffer.from(words.bytes, 'base64').toString('utf8');
+  if ('text' in words) return words.text;
+  const bytes = Buffer.from(words.bytes, 'base64');
+  return (findEncoding(bytes) === 'windows-1252' ? decode(bytes, 'windows-1252') : undefined) ?? bytes.toString('utf8');
 }
 
 function pathOf(words: z.infer<typeof wordsSchema>): string {
-  return wordsOf(words).replace(/^\.\//, '');
+  return ('text' in words ? words.text : Buffer.from(words.bytes, 'base64').toString('utf8')).replace(/^\.\//, '');
 }
 
 function shortened(line: string): string {

@@ -6,7 +6,8 @@ import type { FileWork } from './file-work.ts';
 import { imageType, readImage } from './read-image.ts';
 import { isPdf, linesOfPdf } from './read-pdf.ts';
 import type { SeenFiles } from './seen-files.ts';
-import { checkIsText, probe } from './text-file.ts';
+import { encodingOfMark, type FoundEncoding, nameOfEncoding, type TextEncoding } from './text-encoding.ts';
+import { checkIsText, encodingOfFile, probe } from './text-file.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { openForReading } from './workspace.ts';
 
@@ -20,6 +21,7 @@ interface Reading {
   line: number;
   units: number;
   readonly shown: string[];
+  readonly note: string | undefined;
   hasReplacements: boolean;
 }
 
@@ -41,10 +43,12 @@ async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: Too
     if (mimeType !== undefined) return await readImage(input.path, handle, { size, mimeType });
     if (isPdf(head)) {
       const lines = await linesOfPdf(input.path, handle, { size, signal: context.signal });
-      return lines ? await readLines(lines, input, size) : endedEarly(endReason(context.signal), '');
+      return lines ? await readLines({ lines }, input, size) : endedEarly(endReason(context.signal), '');
     }
     checkIsText(input.path, head, size);
-    const result = await readLines(linesOf(handle, context.signal), input, size);
+    const found = await encodingOfFile(handle, size);
+    const encoding = found === 'damaged' || found === 'unknown' ? (encodingOfMark(head) ?? 'utf-8') : found;
+    const result = await readLines({ lines: linesOf(handle, encoding, context.signal), note: noteOf(found, encoding) }, input, size);
     // The stamp of before the reading: what was changed while it was read counts as changed since.
     seen.remember(context.sessionId, path, { ino, size, mtimeMs });
     return result;
@@ -53,11 +57,27 @@ async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: Too
   }
 }
 
-async function readLines(lines: AsyncIterable<string> | Iterable<string>, input: ToolInput<'read_file'>, size: number): Promise<ToolResult> {
+/** What of the encoding has to be known by whoever changes the file. */
+function noteOf(found: FoundEncoding, encoding: TextEncoding): string | undefined {
+  const name = nameOfEncoding(encoding);
+  if (found === 'damaged' || found === 'unknown')
+    return `[Some bytes are not ${name}; they are shown as \uFFFD. The file cannot be edited as text until it is converted, for example with iconv.]`;
+  if (found === 'utf-8') return undefined;
+  const guess = found === 'windows-1252' ? ', told by its bytes alone: if letters look wrong, it is another 8-bit encoding' : '';
+  return `[The file is ${name} text${guess}. What you write is put into that encoding.]`;
+}
+
+interface Source {
+  readonly lines: AsyncIterable<string> | Iterable<string>;
+  /** Stands below the lines. */
+  readonly note?: string | undefined;
+}
+
+async function readLines({ lines, note }: Source, input: ToolInput<'read_file'>, size: number): Promise<ToolResult> {
   if (size === 0) return textResult('succeeded', '(The file is empty.)');
   const first = input.startLine ?? 1;
   const last = input.endLine ?? Number.POSITIVE_INFINITY;
-  const reading: Reading = { line: 1, units: 0, shown: [], hasReplacements: false };
+  const reading: Reading = { line: 1, units: 0, shown: [], note, hasReplacements: false };
   for await (const text of lines) {
     if (reading.line > last) return answer(input, reading, { kind: 'range_end' });
     if (reading.line >= first && !show(reading, text)) return answer(input, reading, { kind: 'cut', size });
@@ -91,14 +111,15 @@ function answer(input: ToolInput<'read_file'>, reading: Reading, ending: Ending)
   if (ending.kind === 'cut') {
     notes.push(`[Cut before line ${reading.line}; the file has ${ending.size} bytes in all. Ask again with startLine ${reading.line} for the rest.]`);
   }
-  if (reading.hasReplacements) notes.push('[Some bytes are not UTF-8; they are shown as \uFFFD.]');
+  if (reading.note !== undefined) notes.push(reading.note);
+  else if (reading.hasReplacements) notes.push('[Where \uFFFD stands, the file has that character, or bytes that are broken.]');
   const text = [...reading.shown, ...notes].join('\n');
   return ending.kind === 'cut' ? textResult('succeeded', text, { truncated: true }) : textResult('succeeded', text);
 }
 
 /** The lines of a file without their ends (LF or CRLF), read a piece at a time. The tail of a line over 1 MiB is dropped. */
-async function* linesOf(handle: FileHandle, signal: AbortSignal): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8');
+async function* linesOf(handle: FileHandle, encoding: TextEncoding, signal: AbortSignal): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding);
   const buffer = Buffer.alloc(64 * 1024);
   let rest = '';
   for (let position = 0; !signal.aborted; ) {

@@ -1,14 +1,18 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ToolFault } from './faults.ts';
 import type { FileStamp } from './file-stamp.ts';
+import { decode, encode, encodingOfMark, type FoundEncoding, findEncoding, nameOfEncoding, type TextEncoding } from './text-encoding.ts';
 import { openForReading, type Workspace } from './workspace.ts';
 
-/** Larger files are not edited: they would be held in memory several times over. */
+/** Larger files are not edited: they would be held in memory several times over. Of one that is read, so much tells its encoding. */
 const EDITABLE_BYTES = 16 * 1024 * 1024;
 const PROBE_BYTES = 8 * 1024;
+const NEW_LINE = 10;
 
 export interface TextFile {
+  /** All of it, with its byte order mark and its ends of lines. */
   readonly text: string;
+  readonly encoding: TextEncoding;
   readonly bytes: Uint8Array;
   readonly mode: number;
   readonly stamp: FileStamp;
@@ -16,12 +20,11 @@ export interface TextFile {
 }
 
 /** Refuses what is not text, by name, from the first bytes of a file. */
-export function checkIsText(path: string, probe: Uint8Array, sizeBytes: number): void {
-  const mark = `${probe[0]?.toString(16) ?? ''} ${probe[1]?.toString(16) ?? ''}`;
-  if (mark === 'ff fe' || mark === 'fe ff') {
-    throw new ToolFault('not_utf8', `${JSON.stringify(path)} is UTF-16 text. Convert it first, for example with: iconv -f UTF-16 -t UTF-8.`);
-  }
-  if (probe.subarray(0, PROBE_BYTES).includes(0)) {
+export function checkIsText(path: string, bytes: Uint8Array, sizeBytes: number): void {
+  const head = bytes.subarray(0, PROBE_BYTES);
+  const marked = encodingOfMark(head);
+  const hasNull = marked === undefined ? head.includes(0) : new TextDecoder(marked).decode(head).includes('\0');
+  if (hasNull) {
     throw new ToolFault(
       'binary_file',
       `${JSON.stringify(path)} is a binary file of ${sizeBytes} bytes, not text. Use bash with a tool for its format (file, xxd, strings).`,
@@ -34,7 +37,15 @@ export async function probe(handle: FileHandle): Promise<Uint8Array> {
   return buffer.subarray(0, bytesRead);
 }
 
-/** The whole text of a file that is to be changed, exactly: a byte order mark stays, and what is not UTF-8 is refused. */
+/** From the whole file, or the lines at the beginning of a large one. */
+export async function encodingOfFile(handle: FileHandle, size: number): Promise<FoundEncoding> {
+  if (size === 0) return 'utf-8';
+  const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(Math.min(size, EDITABLE_BYTES)), position: 0 });
+  const bytes = buffer.subarray(0, bytesRead);
+  return findEncoding(bytesRead < size && bytes.includes(NEW_LINE) ? bytes.subarray(0, bytes.lastIndexOf(NEW_LINE) + 1) : bytes);
+}
+
+/** The whole text of a file that is to be changed, exactly. What cannot be put back as it was is refused. */
 export async function readWholeText(workspace: Workspace, path: string): Promise<TextFile> {
   const { handle, path: truePath } = await openForReading(workspace, path);
   try {
@@ -43,20 +54,30 @@ export async function readWholeText(workspace: Workspace, path: string): Promise
       throw new ToolFault('too_large', `${JSON.stringify(path)} has ${size} bytes; at most ${EDITABLE_BYTES} can be edited. Use bash (sed) for this file.`);
     const bytes = await handle.readFile();
     checkIsText(path, bytes, size);
-    return { text: decode(path, bytes), bytes, mode, stamp: { ino, size, mtimeMs }, truePath };
+    return { ...decodeWhole(path, bytes), bytes, mode, stamp: { ino, size, mtimeMs }, truePath };
   } finally {
     await handle.close();
   }
 }
 
-function decode(path: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw new ToolFault(
-      'not_utf8',
-      `${JSON.stringify(path)} is not UTF-8 text, and editing it as such would damage it. Convert it first with iconv, or use bash.`,
-      { cause: error },
-    );
-  }
+function decodeWhole(path: string, bytes: Uint8Array): { text: string; encoding: TextEncoding } {
+  const encoding = findEncoding(bytes);
+  const text = encoding === 'damaged' || encoding === 'unknown' ? undefined : decode(bytes, encoding);
+  if (encoding !== 'damaged' && encoding !== 'unknown' && text !== undefined) return { text, encoding };
+  const what =
+    encoding === 'damaged' ? 'is text with bytes in it that are broken' : 'is in no encoding that can be told (UTF-8, UTF-16 with its mark, Windows-1252)';
+  throw new ToolFault('unknown_encoding', `${JSON.stringify(path)} ${what}, and editing it as such would damage it. Convert it first with iconv, or use bash.`);
+}
+
+/** Errors: `ToolFault` that names the first character that the file's encoding does not have. */
+export function encodeFor(path: string, text: string, encoding: TextEncoding): Uint8Array {
+  const encoded = encode(text, encoding);
+  if (encoded.ok) return encoded.bytes;
+  const name = nameOfEncoding(encoding);
+  const character = String.fromCodePoint(text.codePointAt(encoded.at) ?? 0);
+  const line = text.slice(0, encoded.at).split('\n').length;
+  throw new ToolFault(
+    'not_in_encoding',
+    `${JSON.stringify(path)} is ${name} text, and ${JSON.stringify(character)} (line ${line} of what it would become) is not in ${name}. Write it with other characters, or, if all that reads the file takes UTF-8, convert it first: iconv -f ${name.toUpperCase()} -t UTF-8.`,
+  );
 }

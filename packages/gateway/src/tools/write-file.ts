@@ -1,11 +1,13 @@
-import { type ToolInput, type ToolResult, textResult, utf8Bytes } from '@tendon/protocol';
+import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { makeChanges } from './change-files.ts';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
 import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
+import { dominantEnd, withCrlf } from './line-ends.ts';
 import type { SeenFiles } from './seen-files.ts';
-import { readWholeText, type TextFile } from './text-file.ts';
+import { BYTE_ORDER_MARK, nameOfEncoding } from './text-encoding.ts';
+import { encodeFor, readWholeText, type TextFile } from './text-file.ts';
 import type { LocalTool, ToolContext } from './tool.ts';
 import { type Workspace, wordsInside } from './workspace.ts';
 
@@ -31,12 +33,38 @@ async function write(seen: SeenFiles, input: ToolInput<'write_file'>, context: T
       `${JSON.stringify(input.path)} was changed by someone else since you read it, and nothing was written. Read it again, then write what it should become now.`,
     );
   }
-  const [replaced] = await makeChanges(context, [{ path: input.path, data: Buffer.from(input.content, 'utf8'), expected: before?.stamp }]);
+  const { text, data, words } = contentFor(input, former);
+  const [replaced] = await makeChanges(context, [{ path: input.path, data, expected: before?.stamp }]);
   if (!replaced) throw new Error('a file that was written is gone');
   seen.remember(sessionId, replaced.truePath, replaced.stamp);
-  const meta = former === 'unreadable' ? {} : diffMeta(input.path, before?.text ?? '', input.content);
-  const bytes = utf8Bytes(input.content);
-  return textResult('succeeded', `${replaced.created ? 'Created' : 'Replaced'} ${JSON.stringify(input.path)} (${bytes} bytes).`, meta);
+  const meta = former === 'unreadable' ? {} : diffMeta(input.path, before?.text ?? '', text);
+  return textResult('succeeded', `${replaced.created ? 'Created' : 'Replaced'} ${JSON.stringify(input.path)} (${data.length} bytes${words}).`, meta);
+}
+
+interface Content {
+  readonly text: string;
+  readonly data: Uint8Array;
+  /** What is kept of the file that was there, where that is not what everybody expects. */
+  readonly words: string;
+}
+
+/**
+ * A file that is text stays in its encoding, with its byte order mark, and with its lines ending as most of them did: that is what its other readers
+ * expect. Carriage returns of the content itself are meant.
+ */
+function contentFor({ path, content }: ToolInput<'write_file'>, former: TextFile | 'none' | 'unreadable'): Content {
+  if (former === 'none') return { text: content, data: Buffer.from(content, 'utf8'), words: '' };
+  if (former === 'unreadable') return { text: content, data: Buffer.from(content, 'utf8'), words: ', now UTF-8: what was there was not read as text' };
+  const isMarked = former.text.startsWith(BYTE_ORDER_MARK);
+  const isCrlf = dominantEnd(former.text) === '\r\n';
+  const marked = isMarked && !content.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${content}` : content;
+  const text = isCrlf ? withCrlf(marked) : marked;
+  const kept = [
+    ...(former.encoding === 'utf-8' ? [] : [nameOfEncoding(former.encoding)]),
+    ...(isMarked ? ['its byte order mark'] : []),
+    ...(isCrlf && text.includes('\n') ? ['its CRLF line ends'] : []),
+  ];
+  return { text, data: encodeFor(path, text, former.encoding), words: kept.length === 0 ? '' : `, with ${kept.join(', ')} kept` };
 }
 
 /** The text that is about to be replaced, if there is a file and it is text. Refusals of the path itself stand. */
@@ -46,7 +74,7 @@ async function formerText(workspace: Workspace, path: string): Promise<TextFile 
   } catch (error) {
     if (!(error instanceof ToolFault)) throw error;
     if (error.code === 'not_found') return 'none';
-    if (['binary_file', 'not_utf8', 'too_large', 'no_permission'].includes(error.code)) return 'unreadable';
+    if (['binary_file', 'unknown_encoding', 'too_large', 'no_permission'].includes(error.code)) return 'unreadable';
     throw error;
   }
 }
