@@ -15,6 +15,20 @@ import { pathTricks } from './path-tricks.ts';
  *   base/ secret.txt, outside/, work space/ (the workspace: a link to each, and .tendon, the gateway's home)
  */
 
+interface LogLine {
+  readonly msg: string;
+  readonly code?: string;
+  readonly reason?: string;
+  readonly callId?: string;
+  readonly error?: string;
+  readonly count?: number;
+}
+
+/** What was told the server of each kind of refusal, in the order in which it was. */
+const refused = new Map<string, string[]>();
+const noteRefused = ({ code, message }: { code: string; message: string }): void => void refused.set(code, [...(refused.get(code) ?? []), message]);
+const refusalLines = (code: string): LogLine[] => lines.filter((line) => line.msg.includes('refused') && line.code === code);
+
 const SECRET = 'the-canary-that-must-not-leave';
 const folder = await temporaryFolder();
 const base = await realpath(folder.path);
@@ -29,7 +43,13 @@ await writeFile(join(base, 'secret.txt'), SECRET);
 await writeFile(join(base, 'outside', 'secret.txt'), SECRET);
 await writeFile(join(workspace, 'inside', 'plain.txt'), 'plain');
 await writeFile(join(home, 'secret-key'), SECRET);
-const POLICY = JSON.stringify({ version: 1, rules: [{ tool: 'bash', subject: 'echo denied*', action: 'deny' }] });
+const POLICY = JSON.stringify({
+  version: 1,
+  rules: [
+    { tool: 'bash', subject: 'echo denied*', action: 'deny' },
+    { tool: 'bash', subject: 'touch owned*', action: 'ask' },
+  ],
+});
 await writeFile(join(home, 'gateway-policy.json'), POLICY);
 await symlink(join(base, 'secret.txt'), join(workspace, 'link-to-file'));
 await symlink(join(base, 'outside'), join(workspace, 'link-to-folder'));
@@ -41,6 +61,9 @@ await symlink('/proc/self/root', join(workspace, 'link-to-proc'));
 await symlink(join(base, 'not-there-yet.txt'), join(workspace, 'dangling'));
 await link(join(workspace, 'inside', 'plain.txt'), join(workspace, 'inside', 'hard'));
 
+/** What the person at the terminal of this machine is shown. */
+const lines: LogLine[] = [];
+const log = createLog({ level: 'info', pretty: false, destination: { write: (line) => void lines.push(JSON.parse(line) as LogLine) } });
 const server = await startServerDouble();
 const gateway = await startGateway({
   ...{
@@ -48,7 +71,7 @@ const gateway = await startGateway({
     token: 'key',
     home,
     workspaces: [workspace],
-    log: createLog({ level: 'silent', pretty: false }),
+    log,
     version: '0.0.0',
     name: 'machine',
   },
@@ -107,16 +130,33 @@ for (const [tool, inputFor] of Object.entries(TOOLS)) {
         const from = server.results.size;
         const { callId, answer } = await server.call(tool, inputFor(path));
         const result = answer.accepted ? await server.until(() => server.results.get(callId)?.[0]) : undefined;
+        if (!answer.accepted) noteRefused(answer.error);
         assert.deepEqual(await outside(), untouched);
         const heard = told(from);
         assert.ok(!heard.includes(SECRET), `the secret has left: ${heard}`);
         assert.ok(!/root:[x*]?:0:0/.test(heard), 'the password file has left');
         // A name that is only odd is a file of the workspace like another; whatever leads outside is refused in words.
+        if (result?.status === 'failed') assert.equal(lines.find((line) => line.callId === callId)?.error, result.error?.code, 'the log does not say why');
         if (result?.status === 'succeeded') assert.ok(!heard.includes('secret-key') && !heard.includes('identity.json'), heard);
       });
     }
   });
 }
+
+const WRONG_TIMES = [
+  undefined,
+  null,
+  '',
+  'now',
+  'yesterday',
+  0,
+  1_700_000_000_000,
+  '2026-11-29',
+  '2026-11-29T12:00:00',
+  '2026-02-30T12:00:00Z',
+  '2026-11-29T25:00:00Z',
+  [],
+];
 
 describe('dispatches', () => {
   const read = { tool: 'read_file', input: { path: 'inside/plain.txt' } };
@@ -158,7 +198,26 @@ describe('dispatches', () => {
     ['time before now', () => ({ ...right(), timeoutMs: -1 })],
     ['time without end', () => ({ ...right(), timeoutMs: Number.POSITIVE_INFINITY })],
     ['a grant that is none', () => ({ ...right(), grant: {} })],
-    ['a grant by the server', () => ({ ...right(), grant: { by: 'server', at: new Date().toISOString() } })],
+    ...[undefined, null, '', 'user', true, []].map((grant): [string, () => unknown] => [`the grant ${JSON.stringify(grant)}`, () => ({ ...right(), grant })]),
+    ...['server', 'USER', 'user ', '', null, true, ['user'], { by: 'user' }].map((by): [string, () => unknown] => [
+      `a grant by ${JSON.stringify(by)}`,
+      () => ({ ...right(), grant: { by, at: new Date().toISOString() } }),
+    ]),
+    ...WRONG_TIMES.map((at): [string, () => unknown] => [`a grant at ${JSON.stringify(at)}`, () => ({ ...right(), grant: { by: 'user', at } })]),
+    ...[{}, { rule: 'a rule' }, { decidedBy: 'somebody' }].map((more): [string, () => unknown] => [
+      `a grant by a rule ${JSON.stringify(more)} where the machine wants a person`,
+      () => ({
+        ...commandFor(server.hellos.at(-1), { tool: 'bash', input: { command: 'touch owned' } }),
+        grant: { by: 'policy', at: new Date().toISOString(), ...more },
+      }),
+    ]),
+    ...[7, null, ['somebody'], {}].map((decidedBy): [string, () => unknown] => [
+      `a grant decided by ${JSON.stringify(decidedBy)}`,
+      () => ({ ...right(), grant: { by: 'user', at: new Date().toISOString(), decidedBy } }),
+    ]),
+    ...[undefined, null, '', ' ', 7, '../../journal', '*', ['0192a7c0-0000-7000-8000-000000000001'], { $ne: '' }, '__proto__'].map(
+      (sessionId): [string, () => unknown] => [`the session ${JSON.stringify(sessionId)}`, () => ({ ...right(), sessionId })],
+    ),
     ['a call id that is none', () => ({ ...right(), callId: '../../journal' })],
     ['a call id that is an object', () => ({ ...right(), callId: { $ne: '' } })],
     ['nothing', () => undefined],
@@ -175,14 +234,16 @@ describe('dispatches', () => {
   for (const [title, make] of DISPATCHES) {
     test(`G10, G11, G13: ${title} is refused in words and starts nothing`, async () => {
       const started = server.started.length;
-      const answer = (await server.emit('tool:call', make()).catch((error: unknown) => ({ lost: String(error) }))) as {
+      const packet = make();
+      const answer = (await server.emit('tool:call', packet).catch((error: unknown) => ({ lost: String(error) }))) as {
         accepted?: boolean;
-        error?: { message: string };
+        error?: { code: string; message: string };
         ok?: boolean;
       };
-      const callId = 'callId' in (answer as object) ? undefined : [...server.results.keys()].at(-1);
+      if (answer.error) noteRefused(answer.error);
       // A command whose folder is outside is taken, and ends without having begun.
-      if (answer.accepted === true) assert.match(JSON.stringify(await server.until(() => callId && server.results.get(callId)?.[0])), /failed/);
+      if (answer.accepted === true)
+        assert.match(JSON.stringify(await server.until(() => server.results.get((packet as { callId: string }).callId)?.[0])), /failed/);
       else assert.ok(answer.error?.message, `no words: ${JSON.stringify(answer)}`);
       assert.ok(server.started.length - started <= 1);
       assert.deepEqual(await outside(), untouched);
@@ -209,6 +270,28 @@ describe('dispatches', () => {
     assert.equal(await readFile(join(workspace, 'ledger.txt'), 'utf8'), 'once\n');
   });
 
+  test('G12: the same call for another session starts nothing', async () => {
+    const first = commandFor(server.hellos.at(-1), { tool: 'bash', input: { command: 'echo once >> sessions.txt' } });
+    await server.emit('tool:call', first);
+    await server.until(() => server.results.get(first.callId)?.[0]);
+    await server.emit('tool:call', { ...first, sessionId: commandFor(server.hellos.at(-1), read).sessionId });
+    await server.run('read_file', { path: 'inside/plain.txt' });
+    assert.equal(await readFile(join(workspace, 'sessions.txt'), 'utf8'), 'once\n');
+  });
+
+  test('G43: what a session runs in the background is not there for a dispatch that names another one', async () => {
+    const { sessionId } = commandFor(server.hellos.at(-1), read);
+    const begun = await server.run('bash', { command: `echo ${SECRET}; sleep 600`, background: true }, { sessionId });
+    const id = begun.meta?.['process'];
+    assert.ok(id, JSON.stringify(begun));
+    for (const tool of ['read_process', 'stop_process']) {
+      const { status, content } = await server.run(tool, { id });
+      assert.equal(status, 'failed', `${tool}: ${JSON.stringify(content)}`);
+      assert.ok(!JSON.stringify(content).includes(SECRET));
+    }
+    assert.equal((await server.run('stop_process', { id }, { sessionId })).status, 'succeeded');
+  });
+
   test('G12: another command under a call id that has run starts nothing', async () => {
     const first = commandFor(server.hellos.at(-1), { tool: 'bash', input: { command: 'echo first' } });
     await server.emit('tool:call', first);
@@ -217,9 +300,41 @@ describe('dispatches', () => {
     assert.ok(!(await readdir(workspace)).includes('owned'));
   });
 
+  test('G10: each kind of attack is in the log, with the reason that the server was told', () => {
+    const KINDS = [
+      'approval_needed',
+      'denied_by_machine',
+      'hash_mismatch',
+      'invalid_input',
+      'invalid_payload',
+      'too_large',
+      'unknown_tool',
+      'unknown_workspace',
+    ];
+    assert.deepEqual([...refused.keys()].toSorted(), KINDS);
+    for (const [code, [told = '']] of refused) {
+      const [line] = refusalLines(code);
+      assert.ok(line?.reason && told.startsWith(line.reason.replace(/…$/, '')), `${code}: ${line?.reason} is not ${told}`);
+    }
+    assert.match(refusalLines('unknown_event')[0]?.reason ?? '', /does not know the event "policy:update"/);
+  });
+
   test('I16: after all of it the gateway is there and does its work', async () => {
     assert.equal(gateway.state.kind, 'online');
     assert.match(JSON.stringify(await server.run('read_file', { path: 'inside/plain.txt' })), /plain/);
     assert.equal(server.faults.length, 0);
+  });
+
+  test('G10: a server that floods does not fill the log', async () => {
+    const before = refusalLines('hash_mismatch').length;
+    const startedAt = performance.now();
+    const wrong = () => ({ ...commandFor(server.hellos.at(-1), { tool: 'bash', input: { command: 'true' } }), input: { command: 'touch owned' } });
+    for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 100 }, () => server.emit('tool:call', wrong())));
+    // One line in ten seconds, and one at each end.
+    const most = 2 + (performance.now() - startedAt) / 10_000;
+    assert.ok(refusalLines('hash_mismatch').length - before <= most, `${refusalLines('hash_mismatch').length - before} lines`);
+    await gateway.close();
+    const kept = JSON.parse(await readFile(join(home, 'gateway', 'machine', 'refusals.json'), 'utf8')) as { kinds: Record<string, { count: number }> };
+    assert.equal(kept.kinds['hash_mismatch']?.count, 2_000 + (refused.get('hash_mismatch')?.length ?? 0));
   });
 });

@@ -4,6 +4,7 @@ import { GATEWAY_COMMANDS, LIMITS, type Log, type SessionEnd, type ToolResult, v
 import { BrowserHost } from './browser/browser-host.ts';
 import { LiveViews } from './browser/live-views.ts';
 import { CallDesk } from './calls/call-desk.ts';
+import { MachineRefusals } from './calls/machine-refusals.ts';
 import type { Journal } from './journal/journal.ts';
 import type { OwnerLock } from './journal/owner-lock.ts';
 import type { LinkState } from './link/connection.ts';
@@ -83,6 +84,8 @@ export interface GatewayParts {
   readonly browserFolder: string;
   /** What files were before tools changed them. */
   readonly snapshots: Snapshots;
+  /** Told and forgotten when left out. */
+  readonly refusals?: MachineRefusals;
 }
 
 /** A running gateway. `startGateway` makes it from what the machine has; the simulation makes it from simulated parts. */
@@ -91,6 +94,7 @@ export class Gateway implements GatewayHandle {
   readonly approvals: LocalApprovals;
   readonly #parts: GatewayParts;
   readonly #log: Log;
+  readonly #refusals: MachineRefusals;
   readonly #desk: CallDesk;
   readonly #link: LinkSupervisor;
   readonly #outbox: Outbox;
@@ -137,8 +141,10 @@ export class Gateway implements GatewayHandle {
       giveUp: (cause) => this.#link.giveUp(cause),
       log: options.log,
     });
+    this.#refusals = parts.refusals ?? new MachineRefusals({ log: options.log, now: () => new Date() });
     this.#desk = new CallDesk({
       ...parts,
+      refusals: this.#refusals,
       approvals: this.approvals,
       background: this.#background,
       browser: this.#browser,
@@ -195,7 +201,7 @@ export class Gateway implements GatewayHandle {
     this.#output.close();
     this.#link.stop();
     await Promise.all([this.#background.close(), this.#browser.close(), this.#networks.close(), this.#parts.mcp?.close()]);
-    await this.#parts.journal.close();
+    await Promise.all([this.#parts.journal.close(), this.#refusals.close()]);
     this.#parts.lock.close();
   }
 
@@ -274,11 +280,11 @@ export class Gateway implements GatewayHandle {
     } else if (name === 'session:end') {
       const checked = validate(GATEWAY_COMMANDS['session:end'].payload, payload);
       if (checked.ok) this.#endSession(checked.data);
-      else this.#log.warn({ error: checked.error.message }, 'the end of a session with a wrong shape was left out');
+      else this.#refusals.note({ code: checked.error.code, reason: `The end of a session has a wrong shape: ${checked.error.message}.` });
       answer({});
     } else if (name === 'browser:watch') {
       this.#live.take(payload);
       answer({});
-    }
+    } else this.#refusals.note({ code: 'unknown_event', reason: `This gateway does not know the event ${JSON.stringify(name)}.` });
   }
 }

@@ -1,5 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { REFUSALS_FILE } from './calls/machine-refusals.ts';
 import { GatewayStartError } from './start-error.ts';
 import { errorCode } from './tools/faults.ts';
 
@@ -23,6 +24,8 @@ export interface GatewayFolders {
   readonly mcpPins: string;
   readonly mcpProcesses: string;
   readonly mcpCredentials: string;
+  /** What was refused of what the server asked for. */
+  readonly refusals: string;
 }
 
 /** Makes `<home>/gateway/<name>/`, 0700 all the way. Errors: `GatewayStartError`. */
@@ -55,6 +58,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     mcpPins: join(own, 'mcp-pins.json'),
     mcpProcesses: join(own, 'mcp-processes.json'),
     mcpCredentials: join(own, 'mcp-credentials.json'),
+    refusals: join(own, REFUSALS_FILE),
   };
 }
 

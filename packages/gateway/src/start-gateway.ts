@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
 import { lateAnswer, McpHost, type McpSurroundings } from '@tendon/mcp';
+import { diskFiles } from '@tendon/system';
 import { v7 as newId } from 'uuid';
 import { settleBrowser } from './browser/browser-process.ts';
+import { MachineRefusals } from './calls/machine-refusals.ts';
 import { Gateway, type GatewayHandle, type GatewayOptions } from './gateway.ts';
 import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
@@ -50,12 +52,13 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const keptFor = `${new URL(options.serverUrl).origin} ${gatewayId}`;
     const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date(), keptFor });
     await snapshots.sweep();
+    const refusals = await MachineRefusals.open({ log: options.log, now: () => new Date(), store: { path: folders.refusals, files: diskFiles } });
     const doors = ownDoors(options.serverUrl);
     const surroundings = new MachineSurroundings({ policy, reserved: doors, workspaces, home: folders.home, log: options.log });
     const mcp = await openMcp(options, { folders, workspaces, surroundings });
     const registry = withMcpTools(sharedRegistry(), mcp);
     const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
-    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, processNumbers, snapshots, browserFolder: folders.browser };
+    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, processNumbers, snapshots, refusals, browserFolder: folders.browser };
     return new Gateway({ ...options, name }, { ...found, registry, mcp, doors, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();

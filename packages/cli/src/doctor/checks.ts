@@ -7,6 +7,7 @@ import { WEB_ROOT } from '../web-build.ts';
 import type { Finding } from './finding.ts';
 import { checkMcp } from './mcp-check.ts';
 import { firstLine } from './programs.ts';
+import { checkRefusals } from './refusal-check.ts';
 import { askServer, checkSecrets, type ServerFacts } from './server-facts.ts';
 import { checkTerminals } from './terminal-check.ts';
 
@@ -33,6 +34,7 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
     await checkTerminals(),
     await checkBrowser(),
     ...(await checkMcp(config.home, process.env)),
+    ...(await checkRefusals(config.home)),
   ];
 }
 

@@ -51,6 +51,7 @@ async function openDesk(onAppend: (line: JournalLine) => Promise<void> = async (
     snapshots: new Snapshots({ folder: join(base, 'undo'), log, now: () => new Date() }),
     browser: new BrowserHost({ folder: join(base, 'browser'), policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
     networks: new CommandNetworks({ policy: { current: async () => ({ ok: true, policy: OPEN_POLICY }) }, reserved: [] }),
+    refusals: { note: () => undefined },
     log,
     now: () => new Date(0),
     monotonicMs,

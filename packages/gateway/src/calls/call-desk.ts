@@ -9,6 +9,7 @@ import type { Background } from '../tools/background.ts';
 import { type EndReason, endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import { CallBook } from './call-book.ts';
 import { type CheckOptions, checkContent, checkPolicy, checkShape, type Refusal, type RunnableCall } from './check-call.ts';
+import type { MachineRefusals } from './machine-refusals.ts';
 
 export interface CallDeskOptions extends CheckOptions {
   readonly journal: Pick<Journal, 'append' | 'entries' | 'entry' | 'isForgotten'>;
@@ -16,6 +17,7 @@ export interface CallDeskOptions extends CheckOptions {
   readonly browser: Pick<BrowserHost, 'open' | 'find' | 'artifacts'>;
   readonly networks: Pick<CommandNetworks, 'join'>;
   readonly snapshots: ToolContext['snapshots'];
+  readonly refusals: Pick<MachineRefusals, 'note'>;
   readonly log: Log;
   readonly now: () => Date;
   /** Goes on while the process is stopped, and is never set. */
@@ -78,7 +80,7 @@ export class CallDesk {
   cancel(payload: unknown): void {
     const checked = validate(GATEWAY_COMMANDS['tool:cancel'].payload, payload);
     if (!checked.ok) {
-      this.#options.log.warn({ error: checked.error.message }, 'a cancellation with a wrong shape was left out');
+      this.#options.refusals.note({ code: checked.error.code, reason: `A cancellation has a wrong shape: ${checked.error.message}.` });
       return;
     }
     const { callId } = checked.data;
@@ -195,7 +197,7 @@ export class CallDesk {
   }
 
   #refuse(callId: string | undefined, refusal: Refusal): Answer {
-    this.#options.log.warn({ callId, code: refusal.code }, 'a dispatch was refused');
+    this.#options.refusals.note({ ...refusal, reason: refusal.message, callId });
     const answer: Answer = { accepted: false, error: { code: refusal.code, message: refusal.message } };
     if (callId === undefined) return answer;
     this.#refused.set(callId, answer);
