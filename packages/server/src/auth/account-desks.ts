@@ -76,7 +76,7 @@ export function openAccountDesks(parts: AccountDesksParts): AccountDesks {
     onEnded: parts.onEnded,
   });
   return {
-    signIn: new SignInDesk({ ...shared, people, oidc, limiters: { ...limiters, codes }, factors, steps, log }),
+    signIn: new SignInDesk({ ...shared, people, devices: parts.devices, oidc, limiters: { ...limiters, codes }, factors, steps, log }),
     people: desk,
     secondFactor: new SecondFactorDesk({ people: desk, factors, audit, codes, firstOwnerId: parts.firstOwnerId }),
     audit,

@@ -4,6 +4,7 @@ import type { Accounts } from './accounts.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import type { AuditLog } from './audit-log.ts';
 import { hashCredential, readRecoveryCode } from './credentials.ts';
+import type { Devices } from './devices.ts';
 import type { Invitation, Invitations } from './invitations.ts';
 import type { Errand, Identity, Oidc } from './oidc.ts';
 import { ensureProviderUser } from './owner.ts';
@@ -56,6 +57,7 @@ export interface SignInDeskParts {
   readonly audit: AuditLog;
   /** Wrong attempts: per address, and with a wide bound per account. */
   readonly limiters: { readonly addresses: AttemptLimiter; readonly accounts: AttemptLimiter; readonly codes: AttemptLimiter };
+  readonly devices: Pick<Devices, 'end'>;
   readonly factors: SecondFactors;
   readonly steps: SecondSteps;
   readonly pool: Parameters<typeof ensureProviderUser>[0];
@@ -230,8 +232,10 @@ export class SignInDesk {
 
   /** Somebody is known by now: their browser session. */
   async #open(userId: string, { openedWith, secondly, stillCounts }: Way, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
-    const { people, limiters, audit } = this.#parts;
+    const { people, limiters, audit, devices } = this.#parts;
+    const former = await people.find(knocker.headers);
     const opened = await people.open(userId, { ...knocker, openedWith, stillCounts });
+    if (opened.ok && former) await devices.end(former.userId, former.sessionId);
     if (!opened.ok) return this.#refuse(openedWith, knocker, stillCounts === undefined ? 'this person is kept out' : OVERTAKEN);
     // What was taken last: of two steps the password's has been given back by the first.
     const counted = secondly === undefined ? openedWith : 'code';

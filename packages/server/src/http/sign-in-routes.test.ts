@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isIn, json, PASSWORD, peopleRig, refusal, signIn } from './people-rig.ts';
+import { Browser, isIn, json, PASSWORD, peopleRig, refusal, signIn } from './people-rig.ts';
 
 test('A1: a right address and password open a browser session; the cookie is strict and nowhere else', async () => {
   await using rig = await peopleRig();
@@ -12,6 +12,24 @@ test('A1: a right address and password open a browser session; the cookie is str
   assert.deepEqual(json(answer), { ok: true });
   assert.equal((json(await browser.get('/api/me')) as unknown as { user: { id: string } }).user.id, ada.id);
   assert.deepEqual(json(await rig.stranger().get('/api/auth/ways')), { password: true });
+});
+
+test('H23: whoever signs in in a browser that is signed in ends what it had, announced, and nothing else', async () => {
+  await using rig = await peopleRig();
+  const ended: string[] = [];
+  rig.auth.auth.onRevoked(({ credentialId }) => void ended.push(credentialId));
+  const [ada, bob] = [await rig.member('Ada'), await rig.member('Bob')];
+  const elsewhere = rig.stranger();
+  await signIn(elsewhere, ada.email);
+  const before = new Browser(rig, ada.cookie);
+  assert.equal((await signIn(ada, ada.email, 'wrong horse battery')).status, 401);
+  assert.deepEqual([await isIn(before), ended.length], [true, 0], 'a wrong password ends nothing');
+  assert.equal((await signIn(ada, bob.email)).status, 200);
+  assert.deepEqual([await isIn(before), await isIn(ada), await isIn(bob), await isIn(elsewhere), ended.length], [false, true, true, true, 1]);
+  const link = new URL(await rig.auth.auth.signInLink());
+  const opened = await rig.ask('GET', `${link.pathname}${link.search}`, { Cookie: String(ada.cookie) });
+  assert.equal(opened.status, 303);
+  assert.deepEqual([await isIn(ada), await isIn(bob), ended.length], [false, true, 2]);
 });
 
 test('A1: unknown, wrong and kept out are answered in the same words, and none opens anything', async () => {
