@@ -31,6 +31,10 @@ export interface NodeRigOptions {
   /** The gateway reaches the server through a proxy that can cut. */
   readonly isProxied?: boolean;
   readonly modelTimeouts?: ServerParts['modelTimeouts'];
+  /** For every node, before what leads to the model and to the database. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gets every line of the nodes' logs, from `info` on. */
+  readonly onLogLine?: (line: string) => void;
   /** Changes the database's address, for a meter in between. */
   readonly throughDatabase?: (url: string) => Promise<{ readonly url: string } & AsyncDisposable>;
 }
@@ -78,13 +82,8 @@ export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
   const metered = options.throughDatabase === undefined ? database : stack.use(await options.throughDatabase(database.url));
   const proxy = stack.use(await LossyProxy.start({ port: 1 }));
   const home = join(folder.path, 'home');
-  const server = await startServer({
-    home,
-    databaseUrl: metered.url,
-    model,
-    proxy: options.isProxied ? proxy : undefined,
-    modelTimeouts: options.modelTimeouts,
-  });
+  const setup = { ...options, databaseUrl: metered.url, model };
+  const server = await startServer({ ...setup, home, proxy: options.isProxied ? proxy : undefined });
   stack.defer(() => server.close());
   proxy.aim(server.port);
   const url = `http://127.0.0.1:${server.port}`;
@@ -109,7 +108,7 @@ export async function nodeRig(options: NodeRigOptions = {}): Promise<NodeRig> {
   const others = stack.adopt(new Set<ServerHandle>(), async (open) => void (await Promise.all([...open].map((handle) => handle.close()))));
   const startNode: NodeRig['startNode'] = async (more = {}) => {
     if (more.home !== undefined) await shareSecretKey(home, more.home);
-    const other = await startServer({ home: more.home ?? home, databaseUrl: metered.url, model, proxy: undefined, modelTimeouts: options.modelTimeouts });
+    const other = await startServer({ ...setup, home: more.home ?? home, proxy: undefined });
     others.add(other);
     const address = `http://127.0.0.1:${other.port}`;
     return { server: other, url: address, connect: (who) => connectTo(address, who), startGateway: () => startGatewayAt(address) };
@@ -132,21 +131,21 @@ async function shareSecretKey(from: string, to: string): Promise<void> {
   await copyFile(join(from, 'secret.key'), join(to, 'secret.key'));
 }
 
-interface ServerSetup {
+interface ServerSetup extends Pick<NodeRigOptions, 'env' | 'modelTimeouts' | 'onLogLine'> {
   readonly home: string;
   readonly databaseUrl: string;
   readonly model: ScriptedModel;
   readonly proxy: LossyProxy | undefined;
-  readonly modelTimeouts: ServerParts['modelTimeouts'];
 }
 
 /** Loaded when first needed: most tests that import this package want no server. */
-async function startServer({ home, databaseUrl, model, proxy, modelTimeouts }: ServerSetup): Promise<ServerHandle> {
+async function startServer({ home, databaseUrl, model, proxy, modelTimeouts, env, onLogLine }: ServerSetup): Promise<ServerHandle> {
   const { createLog, loadConfig, startServer: start } = await import('@tendon/server');
   const { prepareHome } = await import('@tendon/server/settings');
   await prepareHome(home);
   const loaded = loadConfig({
     env: {
+      ...env,
       ...modelEnvironment(model),
       TENDON_HOME: home,
       TENDON_PORT: '0',
@@ -155,7 +154,8 @@ async function startServer({ home, databaseUrl, model, proxy, modelTimeouts }: S
     },
   });
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'));
-  return start(loaded.config, createLog({ level: 'error', pretty: false }), { webRoot: join(home, 'no-page'), ...(modelTimeouts ? { modelTimeouts } : {}) });
+  const log = createLog({ level: onLogLine ? 'info' : 'error', pretty: false, ...(onLogLine && { destination: { write: onLogLine } }) });
+  return start(loaded.config, log, { webRoot: join(home, 'no-page'), ...(modelTimeouts ? { modelTimeouts } : {}) });
 }
 
 /** What makes both dialects lead to the scripted model. */
