@@ -1,9 +1,12 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type Provider from 'oidc-provider';
 
 type AlterIdentity = (idToken: string) => string | Promise<string>;
+
+/** What an access token is asked for (RFC 8707). */
+const RESOURCE = 'https://tendon.example/api';
 
 /** An identity provider (OpenID Connect) on real HTTP, where whoever names a subject is that subject. */
 export interface IdentityProviderRig extends AsyncDisposable {
@@ -19,6 +22,10 @@ export interface IdentityProviderRig extends AsyncDisposable {
   alterIdentities(change: AlterIdentity): void;
   /** An identity token of this provider's own key, whatever it says. */
   sign(claims: object): string;
+  /** Tokens of this subject, by code and PKCE, from pages that `serve` was told: an access token for `apiAudience` (RFC 9068), and an ID token. */
+  tokens(subject: string, more?: { readonly scope?: string; readonly lifetimeS?: number }): Promise<{ readonly accessToken: string; readonly idToken: string }>;
+  /** Its ID tokens are for the same audience: nothing but what kind of token they are tells them apart. */
+  readonly api: { readonly issuer: string; readonly audience: string; readonly jwksUrl: string };
 }
 
 export interface IdentityProviderRigOptions {
@@ -37,6 +44,8 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const header = { alg: 'RS256', kid: 'the key of tests' };
   let alter: AlterIdentity = (idToken) => idToken;
+  let redirectUri = '';
+  let lifetimeS = 600;
   const server = createServer((request, response) => {
     if (provider) void provider.callback()(request, response);
     else response.writeHead(503).end();
@@ -47,13 +56,15 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
     issuer,
     tokenAnswers,
     config: { issuer, ...client, name: 'Example Login', signUp },
+    api: { issuer, audience: client.clientId, jwksUrl: `${issuer}/jwks` },
     serve(origin) {
+      redirectUri = `${origin}/api/auth/provider/return`;
       provider = new OidcProvider(issuer, {
         clients: [
           {
             client_id: client.clientId,
             client_secret: client.clientSecret,
-            redirect_uris: [`${origin}/api/auth/provider/return`],
+            redirect_uris: [redirectUri],
             token_endpoint_auth_method: 'client_secret_post',
           },
         ],
@@ -61,6 +72,17 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
         findAccount: (_context, id) => ({ accountId: id, claims: async () => ({ sub: id, name: `The ${id}` }) }),
         cookies: { keys: ['a key for cookies of tests'] },
         jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), ...header, use: 'sig' }] },
+        features: {
+          resourceIndicators: {
+            enabled: true,
+            getResourceServerInfo: () => ({
+              scope: 'read write approve manage',
+              audience: client.clientId,
+              accessTokenFormat: 'jwt' as const,
+              accessTokenTTL: lifetimeS,
+            }),
+          },
+        },
       });
       provider.use(async (context, next) => {
         await next();
@@ -76,6 +98,25 @@ export async function identityProviderRig({ signUp = false, clientSecret, host =
     sign(claims) {
       const content = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
       return `${content}.${sign('sha256', Buffer.from(content), privateKey).toString('base64url')}`;
+    },
+    async tokens(subject, more = {}) {
+      lifetimeS = more.lifetimeS ?? 600;
+      const verifier = randomBytes(32).toString('base64url');
+      const asked = new URLSearchParams({
+        ...{ client_id: client.clientId, response_type: 'code', redirect_uri: redirectUri, resource: RESOURCE, prompt: 'consent', nonce: verifier },
+        ...{ scope: `openid ${more.scope ?? ''}`.trim(), code_challenge_method: 'S256' },
+        code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      });
+      const back = await walk(`${issuer}/auth?${asked}`, subject);
+      const form = new URLSearchParams({
+        ...{ grant_type: 'authorization_code', code: back.searchParams.get('code') ?? '', redirect_uri: redirectUri, resource: RESOURCE },
+        ...{ client_id: client.clientId, client_secret: client.clientSecret, code_verifier: verifier },
+      });
+      const answer = await fetch(`${issuer}/token`, { method: 'POST', body: form });
+      const given = (await answer.json()) as { access_token?: string; id_token?: string };
+      if (given.access_token === undefined || given.id_token === undefined)
+        throw new Error(`the provider gave no tokens: ${JSON.stringify(given)} ${back.search}`);
+      return { accessToken: given.access_token, idToken: given.id_token };
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -1,4 +1,4 @@
-import { AgentSocket, nodeRig } from '@tendon/testing';
+import { AgentSocket, identityProviderRig, nodeRig } from '@tendon/testing';
 
 /*
  * How long a connection outlives what it was let in with: two nodes on one database, one connection at each, ten rounds of each way to end.
@@ -8,7 +8,10 @@ import { AgentSocket, nodeRig } from '@tendon/testing';
 
 const ROUNDS = Number(process.argv[2] ?? 10);
 
-const rig = await nodeRig({ hasGateway: false });
+const idp = await identityProviderRig();
+idp.serve('http://127.0.0.1:9');
+const env = { TENDON_JWT_ISSUER: idp.issuer, TENDON_JWT_AUDIENCE: idp.api.audience, TENDON_JWT_JWKS_URL: idp.api.jwksUrl };
+const rig = await nodeRig({ hasGateway: false, env });
 const other = await rig.startNode();
 const nodes = [rig.url, other.url];
 const owner = rig.server.ownerId;
@@ -51,6 +54,13 @@ async function expiring(): Promise<Credential> {
   return { sockets, end: async () => at.getTime() - performance.timeOrigin };
 }
 
+async function expiringJwt(): Promise<Credential> {
+  const { accessToken: key } = await idp.tokens('ann', { lifetimeS: 3 });
+  const { exp } = JSON.parse(Buffer.from(key.split('.')[1] ?? '', 'base64url').toString()) as { exp: number };
+  const sockets = [await rig.connect({ key }), await other.connect({ key })];
+  return { sockets, end: async () => exp * 1_000 - performance.timeOrigin };
+}
+
 const revoke = async (id: string): Promise<void> => {
   const answer = await fetch(`${rig.url}/api/keys/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${rig.key}` } });
   if (!answer.ok) throw new Error(`revoke: ${answer.status}`);
@@ -60,6 +70,7 @@ const WAYS: Readonly<Record<string, () => Promise<Credential>>> = {
   'a key is revoked': () => withKey(revoke),
   'a browser signs out': withBrowser,
   'a key expires': expiring,
+  'a JWT expires': expiringJwt,
   'a key is deleted in the database, nobody is told': () => withKey((id) => rig.sql('delete from api_keys where id = $1', [id])),
 };
 
@@ -78,3 +89,4 @@ for (const [way, open] of Object.entries(WAYS)) {
   }
 }
 await rig[Symbol.asyncDispose]();
+await idp[Symbol.asyncDispose]();

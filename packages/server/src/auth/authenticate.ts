@@ -92,10 +92,12 @@ async function checkToken(parts: AuthenticatorParts, attempt: Attempt, token: st
   if (!parts.verifyJwt || !looksLikeJwt(token)) return { path: 'token', decision: refuse('unauthorized', 'the key is unknown, expired or revoked') };
   const check = await parts.verifyJwt(token, now);
   if (!check.ok) return { path: 'jwt', decision: refuse('unauthorized', check.reason) };
-  const { issuer, subject, name, expiresAt } = check.claims;
+  const { issuer, subject, name, expiresAt, scopes } = check.claims;
+  if (attempt.namespace === '/gateway' && scopes && !scopes.includes('manage'))
+    return { path: 'jwt', decision: refuse('unauthorized', 'the jwt is not good for machines') };
   const userId = await ensureProviderUser(parts.pool, { issuer, subject, name });
   if (await parts.accounts.isDisabled(userId)) return { path: 'jwt', decision: refuse('unauthorized', 'this person is kept out') };
-  return { path: 'jwt', decision: { ok: true, principal: { userId, path: 'jwt', credentialId: `jwt:${userId}`, kind: 'user', expiresAt } } };
+  return { path: 'jwt', decision: { ok: true, principal: { userId, path: 'jwt', credentialId: `jwt:${userId}`, kind: 'user', scopes, expiresAt } } };
 }
 
 /** Its connection stands on the browser session behind it, and ends with that. */

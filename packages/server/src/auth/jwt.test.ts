@@ -33,12 +33,15 @@ async function provider() {
 
 interface Claims extends JWTPayload {
   readonly kid?: string;
+  readonly typ?: string;
 }
 
 function sign(issuer: string, key: CryptoKey | Uint8Array, claims: Claims & { alg?: string } = {}): Promise<string> {
-  const { kid = 'k1', alg = 'ES256', ...payload } = claims;
+  const { kid = 'k1', alg = 'ES256', typ, ...payload } = claims;
   const now = Math.floor(Date.now() / 1_000);
-  return new SignJWT({ iss: issuer, aud: AUDIENCE, sub: 'ann', exp: now + 600, iat: now, ...payload }).setProtectedHeader({ alg, kid }).sign(key);
+  return new SignJWT({ iss: issuer, aud: AUDIENCE, sub: 'ann', exp: now + 600, iat: now, ...payload })
+    .setProtectedHeader({ alg, kid, ...(typ === undefined ? {} : { typ }) })
+    .sign(key);
 }
 
 test('H11: only a JWT with everything right is accepted', async () => {
@@ -66,8 +69,50 @@ test('H11: only a JWT with everything right is accepted', async () => {
       false,
     ],
     ['noise', 'a.b.c', false],
+    ...(await Promise.all(
+      [
+        ...['at+jwt', 'AT+JWT', 'application/at+jwt', 'JWT', 'jwt'].map((typ) => [typ, true] as const),
+        ...['logout+jwt', 'dpop+jwt', 'secevent+jwt', 'id+jwt', '', ' JWT'].map((typ) => [typ, false] as const),
+      ].map(async ([typ, isAccepted]): Promise<[string, string, boolean]> => [`type ${typ}`, await sign(idp.issuer, idp.privateKey, { typ }), isAccepted]),
+    )),
+    ...(await Promise.all(
+      ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'].flatMap((claim) =>
+        ['at+jwt', undefined].map(async (typ): Promise<[string, string, boolean]> => {
+          return [`${claim} in ${typ}`, await sign(idp.issuer, idp.privateKey, { [claim]: 'x', ...(typ && { typ }) }), false];
+        }),
+      ),
+    )),
+    ...(await Promise.all(
+      [7, null, {}, ['read', 7]].map(async (scope): Promise<[string, string, boolean]> => {
+        return [`scope ${JSON.stringify(scope)}`, await sign(idp.issuer, idp.privateKey, { scope }), false];
+      }),
+    )),
   ];
   for (const [title, token, isAccepted] of rows) assert.equal((await verify(token, new Date())).ok, isAccepted, title);
+});
+
+test('H11: where a scope names scopes of ours, these alone hold; a machine needs manage', async () => {
+  await using idp = await provider();
+  await using rig = await authRig({ jwt: idp.config });
+  const enter = async (scope: unknown, namespace: '/agent' | '/gateway' = '/agent') => {
+    const token = await sign(idp.issuer, idp.privateKey, scope === undefined ? {} : { scope });
+    const decision = await rig.auth.authenticate({ token, headers: {}, address: '10.0.0.1', namespace });
+    return decision.ok ? (decision.principal.scopes ?? 'all') : decision.code;
+  };
+  const rows: [unknown, unknown, unknown][] = [
+    [undefined, 'all', 'all'],
+    ['', 'all', 'all'],
+    ['openid profile', 'all', 'all'],
+    ['read', ['read'], 'unauthorized'],
+    ['openid write  read', ['read', 'write'], 'unauthorized'],
+    [['approve', 'email'], ['approve'], 'unauthorized'],
+    ['read manage', ['read', 'manage'], ['read', 'manage']],
+    ['READ reading tendon:read', 'all', 'all'],
+  ];
+  for (const [scope, agent, gateway] of rows) {
+    assert.deepEqual(await enter(scope), agent, JSON.stringify(scope));
+    assert.deepEqual(await enter(scope, '/gateway'), gateway, JSON.stringify(scope));
+  }
 });
 
 test('H11: keys that cannot be fetched are a lost dependency, not a wrong token', async () => {
