@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { within } from '@tendon/testing';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { after, test } from 'node:test';
+import { AgentClient } from '@tendon/client';
+import { until, within } from '@tendon/testing';
+import { ChatSession } from './chat/chat-session.ts';
+import { converse } from './chat/conversation.ts';
 import { cliRig } from './cli-rig.ts';
 
+const rig = await cliRig();
+after(() => rig[Symbol.asyncDispose]());
+const started = rig.run(['start', '--port', '0', '--no-open', '--model', 'demo']);
+const [, url = ''] = await started.said(/runs at (http\S+)/);
+await started.said(/a machine is online/);
+
 test('O14: a script of lines chats: a command is approved and runs, another is denied, the key of the chat is gone after', async () => {
-  await using rig = await cliRig();
-  const started = rig.run(['start', '--port', '0', '--no-open', '--model', 'demo']);
-  await started.said(/a machine is online/);
   const chat = rig.run(['chat', '--model', 'demo'], {}, 'run echo one-$((1+1))-three\ny\nrun touch never\nn not today\n');
   const outcome = await within('the end of the chat', chat.done, 60_000);
   assert.equal(outcome.code, 0, outcome.stderr);
@@ -17,12 +26,88 @@ test('O14: a script of lines chats: a command is approved and runs, another is d
   assert.match(keys.stdout, /revoked .* tendon chat/);
 });
 
+/** A person at a terminal whose clock stands still: the product is real, what they type and when is the test's. */
+async function personAtTerminal() {
+  await using stack = new AsyncDisposableStack();
+  const token = (await rig.run(['key', 'create', 'a person']).done).stdout.trim();
+  const client = new AgentClient({ url, token, client: { name: 'a test', version: '1' } });
+  stack.defer(() => client.close());
+  await until({ what: 'a connection', check: () => client.connection.get().kind === 'online', on: client.connection.subscribe });
+  const listed = await client.request('gateway:list', {});
+  const gatewayId = listed.ok ? listed.data.gateways[0]?.id : undefined;
+  const made = await client.request('session:create', { model: 'demo', workspace: rig.workspace, ...(gatewayId === undefined ? {} : { gatewayId }) });
+  assert.ok(made.ok);
+  let text = '';
+  const clock = { at: 1_000 };
+  const now = () => clock.at;
+  const session = new ChatSession(client, made.data.session.id, { write: (added) => (text += added), now });
+  const [input, echo] = [new PassThrough(), new PassThrough()];
+  echo.resume();
+  const left = converse(session, client.connection, { input, echo, now });
+  stack.defer(async () => {
+    input.end();
+    await within('the conversation to end', left);
+    session.close();
+  });
+  const kept = stack.move();
+  return {
+    clock,
+    session,
+    send: (message: string) => client.peek(made.data.session.id)?.send(message),
+    type: (keys: string) => input.write(keys),
+    /** Waits until the terminal has said this so often in all. */
+    said: (pattern: RegExp, times: number) =>
+      until({ what: `${pattern}, ${times} times`, pollMs: 20, deadlineMs: 30_000, check: () => [...text.matchAll(pattern)].length === times }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+const ASKED = /^Run this on /gm;
+const TOO_SOON = /^That was typed before the question could be read, and approves nothing/gm;
+
+test('U9, O14: what is typed in the first 300 ms of a question approves nothing, by key or by line, and what is typed later does', async () => {
+  await using person = await personAtTerminal();
+  const [first, second] = [join(rig.workspace, 'first'), join(rig.workspace, 'second')];
+  person.type('run touch first\r');
+  await person.said(ASKED, 1);
+  let early = 0;
+  for (const [at, keys] of [
+    [1_000, 'y'],
+    [1_000, 'a'],
+    [1_100, 'Y\r'],
+    [1_299, 'y'],
+  ] as const) {
+    person.clock.at = at;
+    person.type(keys);
+    early += 1;
+    await person.said(TOO_SOON, early);
+    assert.equal(person.session.pending.kind, 'approval');
+  }
+  assert.equal(existsSync(first), false);
+  person.clock.at = 1_300;
+  person.type('y');
+  await person.said(/^\[bash: done\]/gm, 1);
+  assert.equal(existsSync(first), true);
+
+  person.type('y');
+  person.send('run touch second');
+  await person.said(ASKED, 2);
+  person.clock.at = 9_000;
+  person.type('\r');
+  await person.said(TOO_SOON, early + 1);
+  assert.equal(person.session.pending.kind, 'approval', 'a line that was begun before the question is no answer to it');
+  assert.equal(existsSync(second), false);
+  person.type('Y\r');
+  await person.said(/^\[bash: done\]/gm, 2);
+  assert.equal(existsSync(second), true);
+});
+
 test('O6: chat without a server, with a wrong session', async () => {
-  await using rig = await cliRig();
-  const alone = await rig.run(['chat']).done;
-  assert.equal(alone.code, 2);
-  assert.match(alone.stderr, /no server runs on this home/);
-  const wrong = await rig.run(['chat', 'nonsense']).done;
+  await using alone = await cliRig();
+  const outcome = await alone.run(['chat']).done;
+  assert.equal(outcome.code, 2);
+  assert.match(outcome.stderr, /no server runs on this home/);
+  const wrong = await alone.run(['chat', 'nonsense']).done;
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /"nonsense" is no session's id/);
 });

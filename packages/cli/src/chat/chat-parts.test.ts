@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SessionView } from '@tendon/client';
+import type { AgentClient, SessionView } from '@tendon/client';
 import type { Call, Message } from '@tendon/protocol';
 import fc from 'fast-check';
+import { ChatSession } from './chat-session.ts';
 import { answerTo, approvalOf, pendingOf } from './pending.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
 import { visibleText } from './visible-text.ts';
@@ -116,4 +117,27 @@ test('O14: an option is chosen by its number, anything else is an answer in word
     ['2', '3', 'green'].map((line) => answerTo(question, line).answer),
     ['blue', '3', 'green'],
   );
+});
+
+test('O14: what was approved, and lapsed while its machine was away, is asked again', async () => {
+  let current = view({ calls: { [id(50)]: call('awaiting_approval') } });
+  let changed = (): void => undefined;
+  const subscribe = (listener: () => void) => {
+    changed = listener;
+    return () => undefined;
+  };
+  const opened = { view: { get: () => current, subscribe }, decide: async () => ({ ok: true }), release: () => undefined };
+  let text = '';
+  const session = new ChatSession({ open: () => opened } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+  const become = (state: Call['state']): void => {
+    current = view({ calls: { [id(50)]: call(state) } });
+    changed();
+  };
+  await session.line('y');
+  changed();
+  assert.equal(session.pending.kind, 'nothing', 'answered, and the server has not shown it yet');
+  become('queued');
+  become('awaiting_approval');
+  assert.equal(session.pending.kind, 'approval');
+  assert.equal(text.match(/Run this on/g)?.length, 2);
 });

@@ -1,4 +1,4 @@
-import type { AgentClient, SessionClient, SessionView } from '@tendon/client';
+import { type AgentClient, type GuardedCard, guardedCard, mayApprove, type SessionClient, type SessionView } from '@tendon/client';
 import { type Answers, type Call, isAlwaysAsked } from '@tendon/protocol';
 import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
 import { subjectOf, TranscriptWriter } from './transcript-writer.ts';
@@ -12,6 +12,8 @@ import { visibleText } from './visible-text.ts';
 export interface ChatOutput {
   /** Adds text. */
   write(text: string): void;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
 }
 
 type Answer = { readonly ok: true } | { readonly ok: false; readonly error: { readonly message: string } };
@@ -22,7 +24,8 @@ export class ChatSession {
   readonly #own = new Set<string>();
   readonly #output: ChatOutput;
   readonly #unsubscribe: () => void;
-  #announced = '';
+  /** What is asked on the screen, and since when. */
+  #card: GuardedCard | undefined;
   #answered = '';
   #answers: Answers['answers'] = [];
 
@@ -70,9 +73,10 @@ export class ChatSession {
     return this.#session.view.subscribe(listener);
   }
 
-  async line(text: string): Promise<void> {
+  /** `begunAt`: when a person began to type it; left out for a script, whose lines are written for what comes. */
+  async line(text: string, begunAt?: number): Promise<void> {
     const { pending } = this;
-    if (pending.kind === 'approval') return this.#decide(pending, text);
+    if (pending.kind === 'approval') return this.#decide(pending, text, begunAt);
     if (pending.kind === 'question') return this.#answer(pending, text);
     if (text.trim() !== '') this.#own.add(this.#session.send(text));
   }
@@ -86,12 +90,18 @@ export class ChatSession {
     this.#session.release();
   }
 
-  async #decide(pending: Extract<Pending, { kind: 'approval' }>, text: string): Promise<void> {
+  async #decide(pending: Extract<Pending, { kind: 'approval' }>, text: string, begunAt: number | undefined): Promise<void> {
     const decision = approvalOf(text);
     if (decision?.scope === 'always' && isAlwaysAsked(pending.call.tool))
       return this.#output.write('This is decided each time: what it does depends on what runs. Type y (run it once), or n and a reason (do not run it).\n');
     if (!decision) return this.#output.write('Type y (run it once), a (always run exactly this), or n and a reason (do not run it).\n');
+    if (decision.decision === 'approve' && begunAt !== undefined && !this.#isRead(pending.call, begunAt))
+      return this.#output.write('That was typed before the question could be read, and approves nothing. Read it, then type again.\n');
     await this.#settle(pending.call.id, () => this.#session.decide(pending.call, decision));
+  }
+
+  #isRead(call: Call, begunAt: number): boolean {
+    return this.#card?.key === cardKey(call) && mayApprove(this.#card, begunAt);
   }
 
   async #answer(pending: Extract<Pending, { kind: 'question' }>, text: string): Promise<void> {
@@ -113,17 +123,24 @@ export class ChatSession {
   #show(): void {
     const { view } = this;
     this.#output.write(this.#writer.update(view));
+    this.#noticeAnswered();
     if (this.isOver) this.#output.write(`\n(${visibleText(view.error?.message ?? 'this session is gone')})\n`);
     const { pending } = this;
-    const key = pending.kind === 'nothing' ? '' : pending.call.id;
-    if (key === this.#announced) return;
-    this.#announced = key;
+    const key = pending.kind === 'nothing' ? '' : cardKey(pending.call);
+    if (key === (this.#card?.key ?? '')) return;
+    this.#card = guardedCard(this.#card, key, this.#output.now());
     this.#answers = [];
     if (pending.kind === 'approval')
       this.#output.write(
         `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
       );
     if (pending.kind === 'question') this.#ask(pending);
+  }
+
+  /** What was approved and lapsed waits for another answer. */
+  #noticeAnswered(): void {
+    const state = this.view.calls[this.#answered]?.state;
+    if (state !== 'awaiting_approval' && state !== 'awaiting_answer') this.#answered = '';
   }
 
   #ask(pending: Extract<Pending, { kind: 'question' }>): void {
@@ -136,6 +153,11 @@ export class ChatSession {
   #tell(result: Answer): void {
     if (!result.ok) this.#output.write(`(${visibleText(result.error.message)})\n`);
   }
+}
+
+/** All that a decision binds to. */
+function cardKey(call: Call): string {
+  return `${call.id}:${call.inputHash}`;
 }
 
 function placeOf(call: Call, workspace: string | undefined): string {

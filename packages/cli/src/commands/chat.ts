@@ -1,9 +1,9 @@
-import { createInterface } from 'node:readline';
 import { AgentClient } from '@tendon/client';
 import { type Config, StartError } from '@tendon/server/settings';
 import { z } from 'zod';
 import { type ChatAccess, openAccess } from '../chat/chat-access.ts';
 import { ChatSession } from '../chat/chat-session.ts';
+import { converse } from '../chat/conversation.ts';
 import { note } from '../output.ts';
 import { requireSettings, type SettingFlags } from '../settings.ts';
 import { VERSION } from '../version.ts';
@@ -11,9 +11,6 @@ import { VERSION } from '../version.ts';
 export interface ChatFlags extends SettingFlags {
   readonly server?: string;
 }
-
-/** A second Ctrl+C within this time leaves, whatever the agent does. */
-const SECOND_INTERRUPT_MS = 1_500;
 
 interface Connected {
   readonly access: ChatAccess;
@@ -28,8 +25,10 @@ export async function chat(sessionId: string | undefined, flags: ChatFlags): Pro
   const { access, client } = await connect(config, flags.server);
   try {
     const id = sessionId ?? (await createSession(client, config.model));
-    const session = new ChatSession(client, id, { write: (text) => process.stdout.write(text) });
-    await converse(session, client);
+    const now = () => performance.now();
+    const session = new ChatSession(client, id, { write: (text) => process.stdout.write(text), now });
+    const echo = process.stdin.isTTY && process.stdout.isTTY ? process.stdout : undefined;
+    await converse(session, client.connection, { input: process.stdin, echo, now });
     session.close();
     await requireStillIn({ access, client }, id);
   } finally {
@@ -92,50 +91,4 @@ async function createSession(client: AgentClient, model: string | undefined): Pr
     `Session ${made.data.session.id} with ${made.data.session.model}${workspace === undefined ? '' : ` in ${workspace}`}. Ctrl+C stops the agent, Ctrl+D leaves.`,
   );
   return made.data.session.id;
-}
-
-/** Reads lines until the input ends and the agent has nothing more to do, the person leaves, or the server lets this client in no more. */
-async function converse(session: ChatSession, client: AgentClient): Promise<void> {
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  const lines = createInterface({ input: process.stdin, ...(isTerminal ? { output: process.stdout, prompt: '' } : {}) });
-  const left = Promise.withResolvers<void>();
-  const waiting: string[] = [];
-  let isEnding = false;
-  const canTake = () => !session.isBusy || session.pending.kind !== 'nothing';
-  /** Lines of a script wait their turn; those of a person are queued by the server, where they can be seen. */
-  const look = () => {
-    if (session.isOver || client.connection.get().kind === 'failed') return left.resolve();
-    if (waiting.length > 0 && canTake()) void session.line(String(waiting.shift()));
-    else if (isEnding && waiting.length === 0 && canTake()) left.resolve();
-  };
-  const stopLooking = [session.subscribe(look), client.connection.subscribe(look)];
-  lines.on('line', (line) => {
-    if (isTerminal) return void session.line(line);
-    waiting.push(line);
-    look();
-  });
-  let isStopping = false;
-  lines.on('SIGINT', () => {
-    if (isStopping || !session.isBusy) return left.resolve();
-    isStopping = true;
-    void session.stop().finally(() => setTimeout(() => (isStopping = false), SECOND_INTERRUPT_MS).unref());
-  });
-  lines.on('close', () => {
-    isEnding = true;
-    if (isTerminal) left.resolve();
-    else look();
-  });
-  if (isTerminal) decideByKey(session, lines);
-  await left.promise;
-  for (const stop of stopLooking) stop();
-  lines.close();
-}
-
-/** An approval needs one key and no Enter: `y` or `a` on an empty line. `n` waits for Enter, for a reason may follow. */
-function decideByKey(session: ChatSession, lines: ReturnType<typeof createInterface>): void {
-  process.stdin.on('keypress', (text: string | undefined) => {
-    if (session.pending.kind !== 'approval' || (text !== 'y' && text !== 'a') || lines.line !== text) return;
-    lines.write(null, { ctrl: true, name: 'u' });
-    void session.line(text);
-  });
 }

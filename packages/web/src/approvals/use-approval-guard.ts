@@ -1,5 +1,5 @@
+import { APPROVAL_GUARD_MS, type GuardedCard, guardedCard, mayApprove } from '@tendon/client';
 import { useEffect, useRef, useState } from 'react';
-import { APPROVAL_GUARD_MS, type GuardedCard, guardedCard, mayApprove } from './approval-guard.ts';
 
 /** `isArmed` draws the buttons; `check()` is what decides, at the moment of the click. */
 export function useApprovalGuard(key: string): { isArmed: boolean; check: () => boolean } {

@@ -1,4 +1,4 @@
-/** Clicks and keys that were meant for what stood there before must not approve what stands there now. */
+/** Clicks and keys that were meant for what stood there before must not approve what stands there now: on a page, in a terminal. */
 export const APPROVAL_GUARD_MS = 300;
 
 export interface GuardedCard {
