@@ -1,4 +1,5 @@
 export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
+export { type BrowserStandIn, browserStandIn } from './browser-stand-in.ts';
 export { findChromium, findFirefox } from './browsers.ts';
 export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';
 export { DatabaseMeter } from './database-meter.ts';

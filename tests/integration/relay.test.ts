@@ -261,9 +261,14 @@ describe('passing on', () => {
     const session = await SessionView.create(await front.page({ browser }));
     await rig.proxy.refuse();
     await session.socket.ended;
+    const last = session.socket.received.at(-1);
+    assert.deepEqual(last, {
+      name: 'server:notice',
+      notice: { code: 'relay_cut_off', message: `The relay on this machine has lost its connection to ${rig.proxy.url}.` },
+    });
     const refused = await refusalOf(front.page({ browser }));
     assert.equal(refused.code, 'unavailable');
-    assert.match(refused.message, /^The relay on this machine cannot reach http:\/\/127\.0\.0\.1:\d+: .*It tries again when this page does\.$/);
+    assert.match(refused.message, /^The relay on this machine cannot reach http:\/\/127\.0\.0\.1:\d+\. It tries again when this page does\.$/);
     await rig.proxy.accept();
     rig.model.script(says('Back.'));
     const again = await SessionView.attach(await front.page({ browser }), session.id, session.events.length);

@@ -22,6 +22,9 @@ export const HANDSHAKE_CODES = {
   shutting_down: { retry: true, fault: 'server', text: 'The server is restarting.' },
 } as const satisfies Record<string, ErrorRow>;
 
+/** The code of the notice with which a relay ends a page's connection when the one behind it has gone. */
+export const RELAY_CUT_OFF = 'relay_cut_off';
+
 interface ErrorRow {
   /** Whether the same request may succeed later, unchanged. */
   readonly retry: boolean;

@@ -1,4 +1,4 @@
-import { type Fault, HANDSHAKE_CODES } from '@tendon/protocol';
+import { AGENT_NOTICES, type Fault, HANDSHAKE_CODES, RELAY_CUT_OFF, tryParse } from '@tendon/protocol';
 import { retryAfterMs } from '../backoff.ts';
 
 export interface ConnectRefusal {
@@ -30,9 +30,17 @@ function unreachable(error: Error): Fault {
   return { code: 'unavailable', message: 'The server cannot be reached.' };
 }
 
-/** Reads socket.io's `disconnect`. A server that said goodbye beforehand is believed. */
-export function readDisconnect(reason: string, lastNotice: string | undefined): Fault {
-  if (lastNotice === 'shutting_down') return { code: 'shutting_down', message: HANDSHAKE_CODES.shutting_down.text };
+/** A notice that says why the connection is about to end. */
+export function readFarewell(payload: unknown): Fault | undefined {
+  const notice = tryParse(AGENT_NOTICES['server:notice'], payload);
+  if (!notice.success) return undefined;
+  if (notice.data.code === 'shutting_down') return { code: 'shutting_down', message: HANDSHAKE_CODES.shutting_down.text };
+  return notice.data.code === RELAY_CUT_OFF ? { code: RELAY_CUT_OFF, message: notice.data.message } : undefined;
+}
+
+/** Reads socket.io's `disconnect`. Who said goodbye beforehand is believed. */
+export function readDisconnect(reason: string, farewell: Fault | undefined): Fault {
+  if (farewell) return farewell;
   if (reason === 'io server disconnect') return { code: 'unavailable', message: 'The server closed the connection.' };
   return { code: 'unavailable', message: 'The connection to the server was lost.' };
 }

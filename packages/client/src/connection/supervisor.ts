@@ -1,8 +1,18 @@
-import { AGENT_NAMESPACE, AGENT_NOTICES, type AgentNoticeName, type Fault, PROTOCOL_VERSION, type Result, refusal, SOCKET_PATH } from '@tendon/protocol';
+import {
+  AGENT_NAMESPACE,
+  AGENT_NOTICES,
+  type AgentNoticeName,
+  type Fault,
+  PROTOCOL_VERSION,
+  RELAY_CUT_OFF,
+  type Result,
+  refusal,
+  SOCKET_PATH,
+} from '@tendon/protocol';
 import { io, type Socket } from 'socket.io-client';
 import type { Timers } from '../types.ts';
 import { connectionState, firstStep, type Link, type LinkAction, type LinkInput, type LinkStep, step } from './machine.ts';
-import { readDisconnect, readRefusal } from './refusal.ts';
+import { readDisconnect, readFarewell, readRefusal } from './refusal.ts';
 import { RequestBook } from './request-book.ts';
 import { TokenCache, type TokenSource } from './token-cache.ts';
 import { type WakeSources, watchWake } from './wake.ts';
@@ -39,7 +49,8 @@ export class Supervisor {
   /** Raised with every dial and hang-up: an answer that carries an older one is late. */
   #generation = 0;
   #lastHeardAt = 0;
-  #lastNotice: string | undefined;
+  /** The first one counts: the server's own words come before its relay's. */
+  #farewell: Fault | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -140,13 +151,13 @@ export class Supervisor {
       auth: { protocol: PROTOCOL_VERSION, client, ...(token === undefined ? {} : { token }) },
     });
     this.#socket = socket;
-    this.#lastNotice = undefined;
+    this.#farewell = undefined;
     socket.on('connect', () => this.#onConnect(socket));
     socket.on('connect_error', (error) => {
       const { reason, retryAfterMs } = readRefusal(error);
       this.#refuse(reason, retryAfterMs);
     });
-    socket.on('disconnect', (reason) => this.#drop(readDisconnect(reason, this.#lastNotice)));
+    socket.on('disconnect', (reason) => this.#drop(readDisconnect(reason, this.#farewell)));
     for (const name of NOTICE_NAMES) socket.on(name, (payload: unknown) => this.#onPacket(name, payload));
     socket.connect();
   }
@@ -160,8 +171,10 @@ export class Supervisor {
   }
 
   #onPacket(name: AgentNoticeName, payload: unknown): void {
-    if (name === 'server:notice' && typeof payload === 'object' && payload !== null && 'code' in payload) this.#lastNotice = String(payload.code);
-    this.#options.onPacket(name, payload);
+    const farewell = name === 'server:notice' ? readFarewell(payload) : undefined;
+    this.#farewell ??= farewell;
+    // What the state of the connection says is not told a second time.
+    if (farewell?.code !== RELAY_CUT_OFF) this.#options.onPacket(name, payload);
   }
 
   #refuse(reason: Fault, retryAfterMs: number): void {

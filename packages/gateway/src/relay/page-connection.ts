@@ -1,5 +1,5 @@
 import type { Log } from '@tendon/protocol';
-import { type AgentRequest, type AgentRequestName, type Call, type Result, refusal } from '@tendon/protocol';
+import { type AgentRequest, type AgentRequestName, type Call, RELAY_CUT_OFF, type Result, refusal } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
 import { passAnswer, passNotice, passRequest } from './packets.ts';
@@ -50,6 +50,7 @@ export class PageConnection {
       ended: (refusal) => {
         if (isLetIn) {
           this.#options.log.info({ component: 'relay', reason: refusal.message }, 'the connection behind a page has ended');
+          this.#socket.emit('server:notice', { code: RELAY_CUT_OFF, message: refusal.message });
           this.end();
         } else {
           this.#over();

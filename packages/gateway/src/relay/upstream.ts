@@ -1,4 +1,4 @@
-import { AGENT_NAMESPACE, tryParse } from '@tendon/protocol';
+import { AGENT_NAMESPACE, RELAY_CUT_OFF, tryParse } from '@tendon/protocol';
 import { z } from 'zod';
 import { CONNECT_TIMEOUT_MS, dial, hangUp } from '../link/dial.ts';
 
@@ -29,6 +29,8 @@ export interface Upstream {
   close(): void;
 }
 
+/** How a connection ended, where there is more to say than that it did. */
+const ENDS: Readonly<Record<string, string>> = { 'io server disconnect': ': the server ended it', 'ping timeout': ': it fell silent' };
 /** The page gives a request up after 10 s. */
 const ANSWER_TIMEOUT_MS = 9_500;
 
@@ -44,8 +46,11 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
     hangUp(socket);
     if (refusal) events.ended(refusal);
   };
-  const unreachable = (cause: string): void =>
-    end({ code: 'unavailable', message: `The relay on this machine cannot reach ${new URL(serverUrl).origin}: ${cause}. It tries again when this page does.` });
+  const { origin } = new URL(serverUrl);
+  const unreachable = (cause?: string): void => {
+    const why = cause === undefined ? '' : `: ${cause}`;
+    end({ code: 'unavailable', message: `The relay on this machine cannot reach ${origin}${why}. It tries again when this page does.` });
+  };
   const deadline = setTimeout(() => unreachable('it does not answer'), CONNECT_TIMEOUT_MS);
   socket.on('connect', () => {
     clearTimeout(deadline);
@@ -54,9 +59,11 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
   socket.on('connect_error', (error: Error & { data?: unknown }) => {
     const refusal = tryParse(refusalSchema, error.data);
     if (refusal.success) end(refusal.data);
-    else unreachable(error.message);
+    else unreachable(httpStatus(error));
   });
-  socket.on('disconnect', (reason) => unreachable(reason));
+  socket.on('disconnect', (reason) =>
+    end({ code: RELAY_CUT_OFF, message: `The relay on this machine has lost its connection to ${origin}${ENDS[reason] ?? ''}.` }),
+  );
   // What goes wrong in passing something on ends this connection, and not the process.
   const guarded = (task: () => void): void => {
     try {
@@ -73,4 +80,10 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
       void socket.timeout(ANSWER_TIMEOUT_MS).emit(name, payload, (error: unknown, answer: unknown) => guarded(() => answered(error ? undefined : answer))),
     close: () => end(undefined),
   };
+}
+
+/** What Socket.IO says besides is about its transports, and nothing for the person at a page. */
+function httpStatus(error: Error): string | undefined {
+  const status = 'description' in error && typeof error.description === 'number' ? error.description : 0;
+  return status >= 400 ? `it answered with HTTP status ${status}` : undefined;
 }
