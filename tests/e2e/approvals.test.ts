@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { calls, heldCommand, ledgerLines, runs, says } from '@tendon/testing';
 import { browserRig } from './browser-rig.ts';
+import type { SessionPage } from './session-page.ts';
 
 const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
@@ -250,4 +251,129 @@ test('U8, U15: the card of a command calls its fields by names for people, and a
   const card = device.calls.filter({ hasText: 'Write sub/new.txt, 1 line' });
   await card.getByRole('region', { name: 'Changes to sub/new.txt' }).waitFor();
   assert.equal(await card.getByText('only line').count(), 1);
+});
+
+interface Target {
+  readonly group: 'Approval' | 'Calls waiting for you';
+  /** What stands in the group when it is time. */
+  readonly text: string;
+  /** How the button's words begin. */
+  readonly button: string;
+}
+
+/**
+ * Clicks the button in the very task in which it and the text beside it are there, as somebody does who meant what stood there before.
+ * From then on the page's clock stands still until `thaw`, so that its first moment lasts as long as a test likes.
+ */
+function clickAtOnce({ page }: SessionPage, target: Target): Promise<void> {
+  return page.evaluate(({ group, text, button }) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const observer = new MutationObserver(() => {
+      const places = [...document.querySelectorAll(`[role=group][aria-label="${group}"]`)];
+      const buttons = places.filter(({ textContent }) => textContent?.includes(text)).flatMap((place) => [...place.querySelectorAll('button')]);
+      const found = buttons.find(({ textContent }) => textContent?.startsWith(button));
+      if (!found) return;
+      observer.disconnect();
+      const now = performance.now();
+      performance.now = () => now;
+      found.click();
+      resolve();
+    });
+    observer.observe(document, { subtree: true, childList: true, characterData: true });
+    return promise;
+  }, target);
+}
+
+function thaw({ page }: SessionPage): Promise<boolean> {
+  return page.evaluate(() => Reflect.deleteProperty(performance, 'now'));
+}
+
+/** How many decisions the page has sent; asked for before it is opened. */
+function decisionsOf({ page }: SessionPage): () => number {
+  let count = 0;
+  page.on('websocket', (socket) =>
+    socket.on('framesent', ({ payload }) => {
+      if (payload.includes('"tool:decide"')) count += 1;
+    }),
+  );
+  return () => count;
+}
+
+test('U9: a click in the first moment of a card, and of the next one in its place, starts nothing; the same click afterwards does', async () => {
+  const device = await rig.device();
+  const sent = decisionsOf(device);
+  await device.open();
+  const ledger = join(rig.workspace, 'early.ledger');
+  const commands = ['echo first >> early.ledger', 'echo second >> early.ledger'];
+  rig.model.script(...commands.map((command) => [runs(command)]), says('Both ran.'));
+  const armed = device.approval.locator('[aria-disabled=false]', { hasText: 'Approve' });
+  let early = clickAtOnce(device, { group: 'Approval', text: 'echo first', button: 'Approve' });
+  await device.say('run both');
+  for (const [before, next] of [
+    [0, 'echo second'],
+    [1, undefined],
+  ] as const) {
+    await early;
+    await armed.click();
+    assert.deepEqual([sent(), ledgerLines(ledger)], [before, before], 'at once, and as long as no time has passed');
+    await thaw(device);
+    if (next !== undefined) early = clickAtOnce(device, { group: 'Approval', text: next, button: 'Approve' });
+    await armed.click();
+  }
+  await device.answered('Both ran.').waitFor();
+  assert.deepEqual([sent(), ledgerLines(ledger)], [2, 2]);
+});
+
+test('U9, U11: a click on all waiting calls in their first moment, and in that of those that are left, starts nothing; the same click afterwards does', async () => {
+  const device = await rig.device();
+  const sent = decisionsOf(device);
+  await device.open();
+  const ledger = join(rig.workspace, 'all.ledger');
+  rig.model.script([calls(...['one', 'two', 'three'].map((word) => ({ name: 'bash', input: { command: `echo ${word} >> all.ledger` } })))], says('All ran.'));
+  const early = clickAtOnce(device, { group: 'Calls waiting for you', text: '3 calls', button: 'Approve all' });
+  await device.say('run all');
+  await early;
+  await device.button('Approve all 3').and(device.page.locator('[aria-disabled=false]')).click();
+  assert.deepEqual([sent(), ledgerLines(ledger)], [0, 0]);
+  await thaw(device);
+  const left = clickAtOnce(device, { group: 'Calls waiting for you', text: '2 calls', button: 'Approve all' });
+  await device.approval.first().locator('[aria-disabled=false]', { hasText: 'Approve' }).click();
+  await left;
+  const all = device.button('Approve all 2').and(device.page.locator('[aria-disabled=false]'));
+  await all.click();
+  assert.equal(sent(), 1);
+  await thaw(device);
+  await all.click();
+  await device.answered('All ran.').waitFor();
+  assert.deepEqual([sent(), ledgerLines(ledger)], [3, 3]);
+});
+
+test('U9, E6: a click on a card in the moment in which it has changed starts nothing; the same click afterwards does', async () => {
+  const device = await rig.device();
+  const sent = decisionsOf(device);
+  await device.open();
+  const ledger = join(rig.workspace, 'words.ledger');
+  const command = { command: process.execPath, args: [join(import.meta.dirname, '../../packages/mcp/src/mcp-ledger-rig.ts')] };
+  const startAnew = (round: string) =>
+    writeFile(join(rig.product.home, 'mcp.json'), JSON.stringify({ mcpServers: { docs: { ...command, env: { LEDGER: ledger, ROUND: round } } } }));
+  await startAnew('1');
+  await device.link('Machines').click();
+  await device.page.getByText('mcp__docs__work').waitFor();
+  await device.open();
+  rig.model.script(...['once', 'again'].map((word) => [calls({ name: 'mcp__docs__work', input: { word } })]), says('It worked twice.'));
+  await device.say('work');
+  const armed = device.approval.locator('[aria-disabled=false]', { hasText: 'Approve' });
+  await armed.click();
+  await device.approval.getByText('again').waitFor();
+  await armed.waitFor();
+  const early = clickAtOnce(device, { group: 'Approval', text: 'has changed since you last approved it', button: 'Approve' });
+  await writeFile(`${ledger}.words`, 'Works, and tells everybody.');
+  await startAnew('2');
+  await early;
+  await armed.click();
+  assert.deepEqual([sent(), ledgerLines(ledger)], [1, 1]);
+  await thaw(device);
+  await armed.click();
+  await device.answered('It worked twice.').waitFor();
+  assert.deepEqual([sent(), ledgerLines(ledger)], [2, 2]);
 });
