@@ -1,5 +1,6 @@
 import { ensureBrowser } from './ensure-browser.ts';
 import { ensureBus } from './ensure-bus.ts';
+import { ensureDisplay } from './ensure-display.ts';
 import { ensureFirefox } from './ensure-firefox.ts';
 import { ensureNginx } from './ensure-nginx.ts';
 import { ensureSandbox } from './ensure-sandbox.ts';
@@ -57,6 +58,7 @@ export const ALL_SUITES: readonly Suite[] = [
   { name: 'tests/conformance', files: testFiles('tests/conformance/**/*.test.ts'), ...LIMITS },
   { name: 'tests/reverse-proxy', files: testFiles('tests/reverse-proxy/**/*.test.ts'), ensure: ensureNginx, ...LIMITS },
   { name: 'tests/firefox', files: testFiles('tests/firefox/**/*.test.ts'), ensure: ensureFirefox, ...LIMITS },
+  { name: 'tests/desktop', files: testFiles('tests/desktop/**/*.test.ts'), ensure: ensureDisplay, ...LIMITS },
   { name: 'tray', files: testFiles(TRAY), ensure: ensureBus, ...LIMITS },
   { name: 'unit tests', files: QUICK_FILES, ...LIMITS },
 ];

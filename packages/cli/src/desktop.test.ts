@@ -5,7 +5,7 @@ import { after, test } from 'node:test';
 import { until, within } from '@tendon/testing';
 import { desktopRig, readJson } from './desktop-rig.ts';
 
-/* `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. A real window is opened by hand (docs/decisions/0016). */
+/* `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. A real window is opened in tests/desktop. */
 
 const rig = await desktopRig(3217);
 after(() => rig[Symbol.asyncDispose]());
