@@ -168,6 +168,22 @@ test('H1, L1: a name that was made to lead to this machine (DNS rebinding) gets 
   }
 });
 
+test('L4, U4: while the server is away, the page says that its relay cannot reach it and when it tries next, after a reload too', async () => {
+  const page = await rig.stranger();
+  await page.goto(await newLink());
+  const device = new SessionPage(page, new URL(page.url()).origin);
+  await device.isConnected();
+  rig.allow(/WebSocket|ERR_|status of 503/);
+  await rig.kill();
+  const words = page.getByText(`The relay on this machine cannot reach ${rig.url}. It tries again when this page does. Trying again in`);
+  await words.waitFor();
+  await page.reload();
+  await words.waitFor();
+  await rig.restart();
+  await device.isConnected();
+  await words.waitFor({ state: 'detached' });
+});
+
 test('L2: a tab that was open before another link was opened in its browser comes back by itself, and a tab by hand needs no link', async () => {
   const first = await rig.stranger();
   await first.goto(await newLink());
@@ -184,23 +200,6 @@ test('L2: a tab that was open before another link was opened in its browser come
   const byHand = await first.context().newPage();
   await byHand.goto(new URL(second.url()).origin);
   await byHand.getByRole('textbox', { name: 'Message' }).waitFor();
-});
-
-test('L4, U4: while the server is away, the page says that its relay cannot reach it and when it tries next, after a reload too', async () => {
-  const page = await rig.stranger();
-  await page.goto(await newLink());
-  const device = new SessionPage(page, new URL(page.url()).origin);
-  await device.isConnected();
-  rig.allow(/WebSocket|ERR_|status of 503/);
-  await rig.kill();
-  const words = page.getByText(`The relay on this machine cannot reach ${rig.url}. It tries again when this page does. Trying again in`);
-  await words.waitFor();
-  await page.reload();
-  await words.waitFor();
-  await rig.restart();
-  await device.button('Try now').click();
-  await device.isConnected();
-  await words.waitFor({ state: 'detached' });
 });
 
 /** The terminal shows one every ten seconds at most. */
