@@ -4,10 +4,11 @@ import { cutBefore } from '@tendon/protocol/truncation';
 import { z } from 'zod';
 import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
 import { shownPath } from './glob.ts';
+import { type LineMark, markLine, standingLines } from './line-marks.ts';
 import { search } from './ripgrep.ts';
 import { decode, findEncoding } from './text-encoding.ts';
 import { endedEarly, endReason, type LocalTool } from './tool.ts';
-import { locateFolder } from './workspace.ts';
+import { openSearchedFolder, type Workspace } from './workspace.ts';
 
 const DEFAULT_LINES = 200;
 const MAX_LINE_UNITS = 500;
@@ -16,10 +17,20 @@ const NEW_LINE = 10;
 /** ripgrep's JSON: text as it is, or as base64 where it is not UTF-8. */
 const wordsSchema = z.union([z.object({ text: z.string() }), z.object({ bytes: z.string() })]);
 const beginSchema = z.object({ type: z.literal('begin'), data: z.object({ path: wordsSchema }) });
-const matchSchema = z.object({ type: z.literal('match'), data: z.object({ path: wordsSchema, lines: wordsSchema, line_number: z.number() }) });
+const matchSchema = z.object({
+  type: z.literal('match'),
+  data: z.object({ path: wordsSchema, lines: wordsSchema, line_number: z.number(), absolute_offset: z.number() }),
+});
+
+interface FoundLine {
+  readonly path: string;
+  readonly text: string;
+  /** Left out for one that was too long to be read whole. */
+  readonly mark?: LineMark | undefined;
+}
 
 interface Findings {
-  readonly lines: { readonly path: string; readonly text: string }[];
+  readonly lines: FoundLine[];
   readonly limit: number;
   readonly matches: (path: string) => boolean;
   readonly place: (path: string) => string;
@@ -30,24 +41,44 @@ interface Findings {
 export const grep: LocalTool<'grep'> = {
   name: 'grep',
   async run(input, context) {
-    const folder = await locateFolder(context.workspace, input.path);
+    const folder = await openSearchedFolder(context.workspace, input.path);
+    await using _held = folder.handle;
     const find = async (order: 'any' | 'path'): Promise<Findings> => {
-      const findings = newFindings(input, { root: context.workspace.root, folder });
+      const findings = newFindings(input, { root: context.workspace.root, folder: folder.path });
       const filter = input.glob === undefined ? [] : nameFilter(input.glob);
-      const args = [...searchArguments(input, order), ...filter, ...searchScope(folder, context.workspace.forbidden), '--', '.'];
+      const args = [...searchArguments(input, order), ...filter, ...searchScope(folder.path, context.workspace.forbidden), '--', '.'];
       await search(context, { args, folder, recordEnd: NEW_LINE, onRecord: (record) => takeRecord(findings, record) });
       return findings;
     };
     // In order, ripgrep uses one core alone. What has more matches than are wanted is over soon, and is asked for again in order.
     const first = await find('any');
     const findings = first.isCut && !context.signal.aborted ? await find('path') : first;
-    const text = inOrder(findings.lines).join('\n');
+    const lines = await standing(context.workspace, folder.path, findings.lines);
+    const text = inOrder(lines).join('\n');
     if (context.signal.aborted) return endedEarly(endReason(context.signal), text);
-    if (text === '') return textResult('succeeded', `Nothing matches ${JSON.stringify(input.pattern)}.`);
-    const note = findings.isCut ? `\n[Cut after ${findings.limit} lines. Narrow the search, or raise maxResults.]` : '';
-    return textResult('succeeded', text + note, { matches: findings.lines.length });
+    const left = findings.lines.length - lines.length;
+    const notes = [
+      ...(findings.isCut ? [`[Cut after ${findings.limit} lines. Narrow the search, or raise maxResults.]`] : []),
+      ...(left > 0 ? [`[${left} lines are left out: their files could not be looked at again, such as one that was changed or exchanged meanwhile.]`] : []),
+    ];
+    const words = lines.length === 0 ? `Nothing matches ${JSON.stringify(input.pattern)}.` : text;
+    return textResult('succeeded', [words, ...notes].join('\n'), lines.length === 0 ? {} : { matches: lines.length });
   },
 };
+
+/** Those that truly stand in the workspace. */
+async function standing(workspace: Workspace, root: string, lines: readonly FoundLine[]): Promise<FoundLine[]> {
+  const all: FoundLine[] = [];
+  for (const [path, ofFile] of Map.groupBy(lines, (line) => line.path)) {
+    const isStanding = await standingLines(
+      workspace,
+      join(root, path),
+      ofFile.map(({ mark }) => mark),
+    );
+    all.push(...ofFile.filter((_, index) => isStanding[index]));
+  }
+  return all;
+}
 
 function newFindings(input: ToolInput<'grep'>, { root, folder }: { root: string; folder: string }): Findings {
   return {
@@ -90,26 +121,31 @@ function takeRecord(findings: Findings, record: Buffer | undefined): boolean {
   if (!match.success) return true;
   const path = pathOf(match.data.data.path);
   if (!findings.matches(path)) return true;
-  return addLine(findings, `${findings.place(path)}:${match.data.data.line_number}:${shortened(wordsOf(match.data.data.lines))}`);
+  const { lines, line_number, absolute_offset } = match.data.data;
+  return addLine(findings, `${findings.place(path)}:${line_number}:${shortened(wordsOf(lines))}`, markLine(bytesOf(lines), absolute_offset));
 }
 
-function addLine(findings: Findings, line: string): boolean {
+function addLine(findings: Findings, line: string, mark?: LineMark): boolean {
   if (findings.lines.length >= findings.limit) {
     findings.isCut = true;
     return false;
   }
-  findings.lines.push({ path: findings.currentPath, text: line });
+  findings.lines.push({ path: findings.currentPath, text: line, mark });
   return true;
 }
 
 function wordsOf(words: z.infer<typeof wordsSchema>): string {
   if ('text' in words) return words.text;
-  const bytes = Buffer.from(words.bytes, 'base64');
+  const bytes = bytesOf(words);
   return (findEncoding(bytes) === 'windows-1252' ? decode(bytes, 'windows-1252') : undefined) ?? bytes.toString('utf8');
 }
 
+function bytesOf(words: z.infer<typeof wordsSchema>): Buffer {
+  return 'text' in words ? Buffer.from(words.text, 'utf8') : Buffer.from(words.bytes, 'base64');
+}
+
 function pathOf(words: z.infer<typeof wordsSchema>): string {
-  return ('text' in words ? words.text : Buffer.from(words.bytes, 'base64').toString('utf8')).replace(/^\.\//, '');
+  return bytesOf(words).toString('utf8').replace(/^\.\//, '');
 }
 
 function shortened(line: string): string {

@@ -3,13 +3,15 @@ import { shellEnvironment } from '@tendon/system';
 import { rgPath } from '@vscode/ripgrep';
 import { ToolFault } from './faults.ts';
 import type { ToolContext } from './tool.ts';
+import type { Folder } from './workspace.ts';
 
 /** One record longer than this (a match in a minified file) is not read whole. */
 const RECORD_BYTES = 512 * 1024;
 
 export interface Search {
   readonly args: readonly string[];
-  readonly folder: string;
+  /** Held open by the caller: ripgrep begins in this very folder, whatever has its name by then. */
+  readonly folder: Folder;
   /** The byte that ends a record of the output. */
   readonly recordEnd: number;
   /** Called with every record, or undefined for one that was too long. Answers false when nothing more is wanted. */
@@ -19,7 +21,7 @@ export interface Search {
 /** Runs ripgrep to its end, or until no more records are wanted or the call is aborted. Errors: `ToolFault` with ripgrep's own words for a bad pattern. */
 export async function search(context: ToolContext, what: Search): Promise<void> {
   const child = spawn(rgPath, [...what.args], {
-    cwd: what.folder,
+    cwd: what.folder.base,
     env: shellEnvironment(process.env, context.callId),
     stdio: ['ignore', 'pipe', 'pipe'],
     signal: context.signal,

@@ -146,23 +146,52 @@ export async function openForReading(workspace: Workspace, path: string): Promis
 
 /** The true path of a folder inside the workspace; the workspace itself when `path` is left out. */
 export async function locateFolder(workspace: Workspace, path: string | undefined): Promise<string> {
-  const asked = path ?? '.';
-  const place = await locate(workspace, asked);
-  try {
-    if (!(await place.handle.stat()).isDirectory())
-      throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Name a folder of the workspace.`);
-    return place.path;
-  } finally {
-    await place.handle.close();
-  }
+  const folder = await openSearchedFolder(workspace, path);
+  await folder.handle.close();
+  return folder.path;
 }
 
 /** A folder held open, in which a file can be made without walking a path again. */
 export interface Folder {
   readonly path: string;
   readonly handle: FileHandle;
-  /** The name for a direct child that cannot be led elsewhere: through the descriptor where there is /proc. */
+  /** A name for the folder itself that cannot be led elsewhere: through the descriptor where there is /proc. */
+  readonly base: string;
+  /** The name for a direct child that cannot be led elsewhere, likewise. */
   child(name: string): string;
+}
+
+/** A folder inside the workspace, held open while something walks it; the workspace itself when `path` is left out. The caller closes it. */
+export async function openSearchedFolder(workspace: Workspace, path: string | undefined): Promise<Folder> {
+  const asked = path ?? '.';
+  const place = await locate(workspace, asked);
+  try {
+    if (!(await place.handle.stat()).isDirectory())
+      throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Name a folder of the workspace.`);
+    return folderOf(workspace, place);
+  } catch (error) {
+    await place.handle.close();
+    throw error;
+  }
+}
+
+/** Undefined unless the folder is truly there, without a link on the way. The caller closes it. */
+export async function openTrueFolder(workspace: Workspace, truePath: string): Promise<Folder | undefined> {
+  try {
+    const folder = await openFolder(workspace, truePath, truePath);
+    if (folder.path === truePath) return folder;
+    await folder.handle.close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ToolFault || fileFault(truePath, error) instanceof ToolFault) return undefined;
+    throw error;
+  }
+}
+
+/** The descriptor is named by this process, so that a child that begins in the folder begins in this very one. */
+function folderOf(workspace: Workspace, { path, handle }: Place): Folder {
+  const base = workspace.hasProc ? `/proc/${process.pid}/fd/${handle.fd}` : path;
+  return { path, handle, base, child: (name) => `${base}/${name}` };
 }
 
 /** A folder's entries, with the folder held open while they are looked at. The gateway's own folder is not among them. */
@@ -227,8 +256,7 @@ async function openFolder(workspace: Workspace, path: string, asked: string): Pr
   try {
     const truePath = workspace.hasProc ? await readlink(`/proc/self/fd/${handle.fd}`) : await realpath(path);
     checkPlace(workspace, truePath, asked);
-    const base = workspace.hasProc ? `/proc/self/fd/${handle.fd}` : truePath;
-    return { path: truePath, handle, child: (name) => `${base}/${name}` };
+    return folderOf(workspace, { path: truePath, handle });
   } catch (error) {
     await handle.close();
     throw error;
