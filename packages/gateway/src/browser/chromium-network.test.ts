@@ -1,42 +1,12 @@
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { PRIVATE_HOSTS } from '@tendon/testing';
 import { textOf } from '../tools/tool-bench-rig.ts';
+import { openCanary } from './canary-rig.ts';
 import { openPages, type Pages } from './page-rig.ts';
 
-interface Canary {
-  readonly port: number;
-  readonly touched: () => number;
-}
-
-/** Listens on everything and must never be reached, by TCP or UDP. */
-async function openCanary(t: TestContext): Promise<Canary> {
-  let touched = 0;
-  const server: Server = createServer((socket) => {
-    touched += 1;
-    socket.destroy();
-  });
-  server.listen({ port: 0, host: '::', ipv6Only: false });
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const udp = createSocket('udp4');
-  udp.on('message', () => {
-    touched += 1;
-  });
-  udp.bind(port, '127.0.0.1');
-  await once(udp, 'listening');
-  t.after(() => {
-    server.close();
-    udp.close();
-  });
-  return { port, touched: () => touched };
-}
-
-test('W14: 60 ways to write an address of this machine or a private network open nothing', async (t) => {
-  const canary = await openCanary(t);
+test('W14: 60 ways to write an address of this machine or a private network open nothing', async () => {
+  await using canary = await openCanary();
   await using rig = await openPages({});
   assert.ok(PRIVATE_HOSTS.length >= 60, String(PRIVATE_HOSTS.length));
   // Whether the last has an address depends on the machine's resolver.
@@ -49,8 +19,8 @@ test('W14: 60 ways to write an address of this machine or a private network open
   assert.equal(canary.touched(), 0);
 });
 
-test('W14: a page that is allowed leads nowhere else: redirects of every kind', async (t) => {
-  const canary = await openCanary(t);
+test('W14: a page that is allowed leads nowhere else: redirects of every kind', async () => {
+  await using canary = await openCanary();
   const away = `http://127.0.0.1:${canary.port}/`;
   const redirects = Object.fromEntries(
     [301, 302, 303, 307, 308].map((status): [string, Pages[string]] => [`/${status}`, (_asked, answer) => answer.writeHead(status, { location: away }).end()]),
@@ -78,8 +48,8 @@ test('W14: a page that is allowed leads nowhere else: redirects of every kind', 
   assert.equal(canary.touched(), 0);
 });
 
-test('W14: what a page loads by itself does not get out either, and is told', async (t) => {
-  const canary = await openCanary(t);
+test('W14: what a page loads by itself does not get out either, and is told', async () => {
+  await using canary = await openCanary();
   const away = `http://127.0.0.1:${canary.port}`;
   const page = `<title>Busy</title><link rel=stylesheet href="${away}/css"><link rel=dns-prefetch href="//localhost:${canary.port}"><link rel=preconnect href="${away}">
     <link rel=prefetch href="${away}/pre"><img src="${away}/img"><iframe src="${away}/frame"></iframe><object data="${away}/object"></object><video src="${away}/video"></video>
@@ -104,8 +74,8 @@ test('W14: what a page loads by itself does not get out either, and is told', as
   assert.ok(canary.touched() > 0);
 });
 
-test('W16: the browser never opens the server that steers it, nor its own proxy', async (t) => {
-  const canary = await openCanary(t);
+test('W16: the browser never opens the server that steers it, nor its own proxy', async () => {
+  await using canary = await openCanary();
   await using rig = await openPages({}, { reserved: [{ host: '127.0.0.1', port: canary.port }] });
   rig.bench.allow.push('localhost', '127.0.0.0/8', '::1', '0.0.0.0');
   for (const host of ['127.0.0.1', 'localhost', '127.7.7.7', '0', '[::1]']) {
