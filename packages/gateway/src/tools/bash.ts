@@ -102,7 +102,11 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
   }
   // In a sandbox none gets away: there the first process of its space of processes is its last parent.
   const shell = what.shell.isSandboxed ? what.shell : markedByLimit(what.shell, context.callId);
-  const child = startShell({ ...what, shell }, pipe, { ...shellEnvironment(process.env, context.callId), ...what.shell.seat?.environment, ...report?.environment });
+  const child = startShell({ ...what, shell }, pipe, {
+    ...shellEnvironment(process.env, context.callId),
+    ...what.shell.seat?.environment,
+    ...report?.environment,
+  });
   const { ended, terminal } = child;
   const leader = await leaderOf(child, context);
   const call: CallProcesses = { callId: context.callId, leader };
