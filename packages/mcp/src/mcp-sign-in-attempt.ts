@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
+import type { OAuthClientProvider, OAuthDiscoveryState } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { OAuthClientInformationMixed, OAuthClientMetadata, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import type { McpOAuthClient } from './mcp-config.ts';
 import type { McpCredential } from './mcp-credentials.ts';
@@ -21,6 +21,7 @@ export class SignInAttempt implements OAuthClientProvider {
   readonly clientMetadata: OAuthClientMetadata;
   readonly #state = randomBytes(32).toString('base64url');
   readonly #pageFault: McpNetwork['pageFault'];
+  #discovered: OAuthDiscoveryState | undefined;
   #client: OAuthClientInformationMixed | undefined;
   #verifier = '';
   #address = '';
@@ -55,6 +56,20 @@ export class SignInAttempt implements OAuthClientProvider {
     this.#client = client;
   }
 
+  /** Looked up once: the code goes to the service whose page gave it, whatever the server says of itself by then. */
+  saveDiscoveryState(discovered: OAuthDiscoveryState): void {
+    this.#discovered = discovered;
+  }
+
+  discoveryState(): OAuthDiscoveryState | undefined {
+    return this.#discovered;
+  }
+
+  /** Whether an answer that names this issuer is of the service that was asked (RFC 9207, section 2.4). */
+  isOf(issuer: string): boolean {
+    return withoutSlash(issuer) === withoutSlash(this.#discovered?.authorizationServerUrl ?? '');
+  }
+
   tokens(): OAuthTokens | undefined {
     return undefined;
   }
@@ -78,4 +93,8 @@ export class SignInAttempt implements OAuthClientProvider {
   codeVerifier(): string {
     return this.#verifier;
   }
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/$/, '');
 }

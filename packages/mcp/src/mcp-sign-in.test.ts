@@ -87,6 +87,25 @@ test('E15: who comes back with another state, host or path gets nothing, and the
   await bench.announced('mcp__web__add');
 });
 
+test('E15: an answer that names another issuer gets nothing, and the code goes to no service but the one that was asked', async () => {
+  await using oauth = await startOAuthServer();
+  await using other = await startOAuthServer();
+  let named = oauth;
+  await using server = await startHttpServer({ oauth: { ...oauth, metadataFor: (resource) => named.metadataFor(resource) } });
+  await using bench = await openMcpBench({ web: { url: server.url } });
+  const address = await serviceAddress(await addressToOpen(bench));
+  const { origin: issuer } = new URL(address);
+  const back = (await fetch(address, { redirect: 'manual' })).headers.get('location') ?? '';
+  // By now the server says that somebody else signs people in.
+  named = other;
+  const statusOf = async (iss: string): Promise<number> => (await fetch(`${back}&iss=${encodeURIComponent(iss)}`)).status;
+  for (const iss of ['https://evil.example', new URL(server.url).origin, `${issuer}.evil.example`, `${issuer}/more`, ''])
+    assert.equal(await statusOf(iss), 400, iss);
+  assert.equal(await statusOf(`${issuer}/`), 200);
+  await bench.announced('mcp__web__add');
+  assert.deepEqual(other.headers, [], 'the other service heard of it');
+});
+
 test('E15: a browser that goes away before it is answered costs neither the sign-in nor the close', { timeout: 10_000 }, async () => {
   await using oauth = await startOAuthServer();
   await using server = await startHttpServer({ oauth });

@@ -171,6 +171,9 @@ export class McpSignIn {
     const code = target.searchParams.get('code');
     if (target.searchParams.get('state') !== waiting.attempt.state())
       return say(400, 'This is not the sign-in that was begun here. Open the address from the log again.');
+    const issuer = target.searchParams.get('iss');
+    if (issuer !== null && !waiting.attempt.isOf(issuer))
+      return say(400, 'This answer is of another service than the one that was asked. Open the address from the log again.');
     if (code === null) return say(400, 'You are not signed in. Open the address from the log to try again.');
     try {
       await auth(waiting.attempt, { ...this.#request(waiting), authorizationCode: code });
