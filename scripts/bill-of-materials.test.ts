@@ -36,6 +36,15 @@ test('a package is listed once for each version, needed when it is needed anywhe
   ]);
 });
 
+test('what is installed is what was chosen: every package of others has its hash in the lockfile', () => {
+  const others = Object.entries(lockfile.packages).filter(([path, entry]) => path.includes('node_modules/') && entry.link !== true);
+  assert.ok(others.length > 500);
+  assert.deepEqual(
+    others.filter(([, { integrity }]) => !integrity?.startsWith('sha512-')).map(([path]) => path),
+    [],
+  );
+});
+
 test('all that we depend on is named with one exact version, stands in the list, and comes from the one registry', () => {
   assert.deepEqual(strayPackages({ ...lockfile, packages: { 'node_modules/odd': { resolved: 'git+ssh://somewhere/odd.git' } } }).length, 1);
   assert.deepEqual(strayPackages(lockfile), []);
