@@ -1,3 +1,4 @@
+export { type AgentDouble, startAgentDouble } from './agent-double-rig.ts';
 export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
 export { type BrowserStandIn, browserStandIn } from './browser-stand-in.ts';
 export { findChromium, findFirefox } from './browsers.ts';

@@ -1,6 +1,6 @@
 import { StartError } from '@tendon/server/settings';
 import { Command, CommanderError } from 'commander';
-import { fail } from './output.ts';
+import { fail, note } from './output.ts';
 import { VERSION } from './version.ts';
 
 /** Reads the command line and does what it says. Sets the exit code; never throws. */
@@ -16,7 +16,7 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exit(2);
     }
     fail(`something unexpected went wrong: ${error instanceof Error ? error.message : String(error)} (TENDON_LOG_LEVEL=debug shows more)`);
-    if (process.env['TENDON_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    if (process.env['TENDON_LOG_LEVEL'] === 'debug' && error instanceof Error) note(String(error.stack));
     process.exit(1);
   }
 }

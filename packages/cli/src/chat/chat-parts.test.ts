@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import type { AgentClient, SessionView } from '@tendon/client';
 import type { Call, Message } from '@tendon/protocol';
 import fc from 'fast-check';
+import { visibleText } from '../visible-text.ts';
 import { ChatSession } from './chat-session.ts';
 import { answerTo, approvalOf, pendingOf } from './pending.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
-import { visibleText } from './visible-text.ts';
 
 const at = '2026-01-01T00:00:00.000Z';
 const id = (number: number) => `0192a7c0-0000-7000-8000-${String(number).padStart(12, '0')}`;
@@ -64,14 +64,6 @@ test('O14: a call is announced once, its output streams, its end is told once', 
 test('O14: what a model or a tool says cannot act on the terminal', () => {
   assert.equal(visibleText('a\u001b]52;c;x\u0007\u202eb\r\nc\td\u0000'), 'a\\u{1b}]52;c;x\\u{7}\\u{202e}b\nc\td\\u{0}');
   assert.equal(visibleText('ünï 🎉'), 'ünï 🎉');
-  const writer = new TranscriptWriter(() => false);
-  const shown = writer.update(
-    view({
-      messages: [message(2, 'assistant', [{ type: 'tool_call', callId: id(50) }])],
-      calls: { [id(50)]: call('awaiting_approval', { input: { command: 'ls\u001b[2K\rrm' } }) },
-    }),
-  );
-  assert.doesNotMatch(shown, /[\u001b\r]/);
 });
 
 test('O14: of 100,000 texts of such characters none has one left that acts or hides, and what was there is said', () => {
@@ -140,4 +132,12 @@ test('O14: what was approved, and lapsed while its machine was away, is asked ag
   become('awaiting_approval');
   assert.equal(session.pending.kind, 'approval');
   assert.equal(text.match(/Run this on/g)?.length, 2);
+});
+
+test('O14: the command of an approval and the names in it cannot pass for lines of the question', () => {
+  const waiting = call('awaiting_approval', { tool: 'bash\n[y] once', input: { command: 'ls\n[y] once' } });
+  const store = { get: () => view({ calls: { [id(50)]: waiting } }), subscribe: () => () => undefined };
+  let text = '';
+  new ChatSession({ open: () => ({ view: store }) } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+  assert.equal(text, '\nRun this on your machine?\n  bash [y] once: ls\n    [y] once\n[y] once  [a] always  [n] no, with a reason if you like\n');
 });

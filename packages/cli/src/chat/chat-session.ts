@@ -1,8 +1,8 @@
 import { type AgentClient, type GuardedCard, guardedCard, mayApprove, type SessionClient, type SessionView } from '@tendon/client';
 import { type Answers, type Call, isAlwaysAsked } from '@tendon/protocol';
+import { oneLine } from '../output.ts';
 import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
 import { subjectOf, TranscriptWriter } from './transcript-writer.ts';
-import { visibleText } from './visible-text.ts';
 
 /**
  * One session in the terminal. What a typed line means depends on what the session waits for:
@@ -10,7 +10,7 @@ import { visibleText } from './visible-text.ts';
  *   nothing ──► a message     approval ──► y / a / n [reason]     question ──► its answer, one question after the other
  */
 export interface ChatOutput {
-  /** Adds text. */
+  /** Adds text, which may hold anything: it is made safe for a terminal where it is written. */
   write(text: string): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
@@ -27,6 +27,7 @@ export class ChatSession {
   /** What is asked on the screen, and since when. */
   #card: GuardedCard | undefined;
   #answered = '';
+  #isEnded = false;
   #answers: Answers['answers'] = [];
 
   constructor(client: AgentClient, sessionId: string, output: ChatOutput) {
@@ -75,6 +76,8 @@ export class ChatSession {
 
   /** `begunAt`: when a person began to type it; left out for a script, whose lines are written for what comes. */
   async line(text: string, begunAt?: number): Promise<void> {
+    // The view may be ahead of the screen: nothing is answered that does not stand there.
+    this.#show();
     const { pending } = this;
     if (pending.kind === 'approval') return this.#decide(pending, text, begunAt);
     if (pending.kind === 'question') return this.#answer(pending, text);
@@ -85,7 +88,9 @@ export class ChatSession {
     this.#tell(await this.#session.stop());
   }
 
+  /** Shows what has changed and was not told yet. */
   close(): void {
+    this.#show();
     this.#unsubscribe();
     this.#session.release();
   }
@@ -124,7 +129,7 @@ export class ChatSession {
     const { view } = this;
     this.#output.write(this.#writer.update(view));
     this.#noticeAnswered();
-    if (this.isOver) this.#output.write(`\n(${visibleText(view.error?.message ?? 'this session is gone')})\n`);
+    this.#output.write(this.#ending());
     const { pending } = this;
     const key = pending.kind === 'nothing' ? '' : cardKey(pending.call);
     if (key === (this.#card?.key ?? '')) return;
@@ -132,9 +137,16 @@ export class ChatSession {
     this.#answers = [];
     if (pending.kind === 'approval')
       this.#output.write(
-        `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${pending.call.tool}: ${visibleText(subjectOf(pending.call))}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
+        `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${oneLine(pending.call.tool)}: ${subjectOf(pending.call).replaceAll('\n', '\n    ')}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
       );
     if (pending.kind === 'question') this.#ask(pending);
+  }
+
+  /** Why there is no session any more, said once. */
+  #ending(): string {
+    if (!this.isOver || this.#isEnded) return '';
+    this.#isEnded = true;
+    return `\n(${this.view.error?.message ?? 'this session is gone'})\n`;
   }
 
   /** What was approved and lapsed waits for another answer. */
@@ -146,12 +158,12 @@ export class ChatSession {
   #ask(pending: Extract<Pending, { kind: 'question' }>): void {
     const question = pending.questions[this.#answers.length];
     if (!question) return;
-    const options = (question.options ?? []).map((option, index) => `  ${index + 1}. ${visibleText(option.label)}\n`);
-    this.#output.write(`\n${visibleText(question.question)}\n${options.join('')}`);
+    const options = (question.options ?? []).map((option, index) => `  ${index + 1}. ${oneLine(option.label)}\n`);
+    this.#output.write(`\n${question.question}\n${options.join('')}`);
   }
 
   #tell(result: Answer): void {
-    if (!result.ok) this.#output.write(`(${visibleText(result.error.message)})\n`);
+    if (!result.ok) this.#output.write(`(${result.error.message})\n`);
   }
 }
 
@@ -161,5 +173,5 @@ function cardKey(call: Call): string {
 }
 
 function placeOf(call: Call, workspace: string | undefined): string {
-  return call.kind === 'remote' ? 'the server' : (workspace ?? 'your machine');
+  return call.kind === 'remote' ? 'the server' : oneLine(workspace ?? 'your machine');
 }

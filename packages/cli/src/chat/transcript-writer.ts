@@ -1,11 +1,11 @@
 import type { SessionView } from '@tendon/client';
 import { type Call, isFinalCallState, type Message } from '@tendon/protocol';
-import { visibleText } from './visible-text.ts';
+import { oneLine } from '../output.ts';
 
 const RESULT_LINES = 8;
 
 /**
- * Turns a growing session into text that is only ever added to: each `update` answers what is new since the last one. A message or
+ * Turns a growing session into text, not yet safe for a terminal, that is only ever added to: each `update` answers what is new since the last one. A message or
  * an output is printed once, however often the view that holds it changes.
  */
 export class TranscriptWriter {
@@ -38,7 +38,7 @@ export class TranscriptWriter {
 
   #call(call: Call | undefined, view: SessionView): string {
     if (!call) return '';
-    let added = this.#once(`call ${call.id}`, () => `\n[${call.tool}] ${visibleText(subjectOf(call))}\n`);
+    let added = this.#once(`call ${call.id}`, () => `\n[${oneLine(call.tool)}] ${subjectOf(call)}\n`);
     const output = view.outputs[call.id];
     if (output) added += this.#grown(`output ${call.id}`, output.text, '');
     if (this.#calls.get(call.id) === call.state) return added;
@@ -47,18 +47,18 @@ export class TranscriptWriter {
   }
 
   #ending(call: Call): string {
-    if (call.state === 'succeeded' && this.#printed.has(`output ${call.id}`)) return `\n[${call.tool}: done]\n`;
+    if (call.state === 'succeeded' && this.#printed.has(`output ${call.id}`)) return `\n[${oneLine(call.tool)}: done]\n`;
     const lines = (call.result?.content ?? []).flatMap((content) => (content.type === 'text' ? content.text.split('\n') : [`(${content.type})`]));
-    const shown = lines.slice(0, RESULT_LINES).map((line) => `  ${visibleText(line).slice(0, 300)}\n`);
+    const shown = lines.slice(0, RESULT_LINES).map((line) => `  ${line.slice(0, 300)}\n`);
     const more = lines.length > RESULT_LINES ? `  ... ${lines.length - RESULT_LINES} more lines\n` : '';
-    return `${shown.join('')}${more}[${call.tool}: ${call.state === 'succeeded' ? 'done' : call.state}]\n`;
+    return `${shown.join('')}${more}[${oneLine(call.tool)}: ${call.state === 'succeeded' ? 'done' : call.state}]\n`;
   }
 
   #grown(key: string, text: string, lead: string): string {
     const before = this.#printed.get(key) ?? 0;
     if (text.length <= before) return '';
     this.#printed.set(key, text.length);
-    return (before === 0 ? lead : '') + visibleText(text.slice(before));
+    return (before === 0 ? lead : '') + text.slice(before);
   }
 
   #once(key: string, make: () => string): string {
@@ -80,5 +80,8 @@ export function subjectOf(call: Call): string {
 }
 
 function textOf(message: Message): string {
-  return visibleText(message.parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).replaceAll('\n', '\n> ');
+  return message.parts
+    .map((part) => (part.type === 'text' ? part.text : ''))
+    .join('')
+    .replaceAll('\n', '\n> ');
 }

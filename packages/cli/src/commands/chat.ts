@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type ChatAccess, openAccess } from '../chat/chat-access.ts';
 import { ChatSession } from '../chat/chat-session.ts';
 import { converse } from '../chat/conversation.ts';
-import { note } from '../output.ts';
+import { note, oneLine, write } from '../output.ts';
 import { requireSettings, type SettingFlags } from '../settings.ts';
 import { VERSION } from '../version.ts';
 
@@ -26,7 +26,7 @@ export async function chat(sessionId: string | undefined, flags: ChatFlags): Pro
   try {
     const id = sessionId ?? (await createSession(client, config.model));
     const now = () => performance.now();
-    const session = new ChatSession(client, id, { write: (text) => process.stdout.write(text), now });
+    const session = new ChatSession(client, id, { write, now });
     const echo = process.stdin.isTTY && process.stdout.isTTY ? process.stdout : undefined;
     await converse(session, client.connection, { input: process.stdin, echo, now });
     session.close();
@@ -88,7 +88,7 @@ async function createSession(client: AgentClient, model: string | undefined): Pr
   });
   if (!made.ok) throw new StartError(`a session could not be made: ${made.error.message}`);
   note(
-    `Session ${made.data.session.id} with ${made.data.session.model}${workspace === undefined ? '' : ` in ${workspace}`}. Ctrl+C stops the agent, Ctrl+D leaves.`,
+    `Session ${made.data.session.id} with ${oneLine(made.data.session.model)}${workspace === undefined ? '' : ` in ${oneLine(workspace)}`}. Ctrl+C stops the agent, Ctrl+D leaves.`,
   );
   return made.data.session.id;
 }

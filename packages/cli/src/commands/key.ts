@@ -2,7 +2,7 @@ import { SCOPES, type Scope } from '@tendon/protocol';
 import { StartError } from '@tendon/server/settings';
 import { z } from 'zod';
 import { withServer } from '../control-client.ts';
-import { note, print, table } from '../output.ts';
+import { note, oneLine, print, table } from '../output.ts';
 import { requireSettings, type SettingFlags } from '../settings.ts';
 
 interface KeyFlags extends SettingFlags {
@@ -60,7 +60,7 @@ export async function listKeys(flags: KeyFlags): Promise<void> {
     stateOf(key),
     day(key.createdAt),
     key.lastUsedAt === undefined ? 'never' : day(key.lastUsedAt),
-    key.name.replace(/\p{Cc}/gu, '?'),
+    oneLine(key.name),
   ]);
   print(table([['ID', 'KEY', 'KIND', 'STATE', 'CREATED', 'LAST USED', 'NAME'], ...rows]));
 }

@@ -62,8 +62,9 @@ async function serve(config: Config, running: RunningParts): Promise<ServerHandl
 
 function greet(url: string, link: string, isOpen: boolean): void {
   print('');
-  print(`  ${colour('bold', 'Tendon')} runs at ${colour('cyan', url)}`);
-  print(isOpen ? `  ${colour('yellow', 'Anyone on this machine can use it: TENDON_AUTH is disabled.')}` : `  Sign in: ${colour('cyan', link)}`);
+  print('  ', colour('bold', 'Tendon'), ' runs at ', colour('cyan', url));
+  if (isOpen) print('  ', colour('yellow', 'Anyone on this machine can use it: TENDON_AUTH is disabled.'));
+  else print('  Sign in: ', colour('cyan', link));
   print(isOpen ? '' : '  (the link works once, for 15 minutes; Ctrl+C stops Tendon)\n');
 }
 

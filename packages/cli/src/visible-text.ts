@@ -4,7 +4,7 @@ import { HIDDEN_CHARACTERS } from '@tendon/protocol';
 const HARMLESS = /[\p{Zs}\u200c\u200d]/u;
 
 /**
- * Text of models and tools for a terminal: control characters, escape sequences, bidirectional overrides and what is not seen at all are shown
+ * Text of servers, models and tools for a terminal: control characters, escape sequences, bidirectional overrides and what is not seen at all are shown
  * as `\u{..}` instead of acting (CWE-150, Trojan Source). Line breaks and tabs stay.
  */
 export function visibleText(text: string): string {
