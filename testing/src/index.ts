@@ -1,5 +1,6 @@
 export { type AgentDouble, startAgentDouble } from './agent-double-rig.ts';
 export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socket.ts';
+export { appShows, bytesOfKey } from './authenticator-app.ts';
 export { type BrowserStandIn, browserStandIn } from './browser-stand-in.ts';
 export { findChromium, findFirefox } from './browsers.ts';
 export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';

@@ -18,6 +18,17 @@ const MAY_BE_FOUND = [
     `${name}: what the cookie is looked up by in what the server answers`,
     ...(name === 'the owner' ? [] : [`${name}: what the cookie is looked up by in the database`]),
   ]),
+  ...Array.from({ length: 10 }, (_, index) => `recovery code ${index + 1} in what the server answers`),
+  ...['access', 'refresh'].map((kind) => `the ${kind} token of the machine's MCP server in the file gateway/NAME/mcp-credentials.json`),
+  "a header of the server's mcp.json in the file server/mcp.json",
+  "a variable of the server's mcp.json in the file server/mcp.json",
+  'a recovery code in place of an old one in what the server answers',
+  'a step after the password in what the server answers',
+  "the client's secret of the machine's MCP server in the file gateway/NAME/mcp-credentials.json",
+  "the client's secret of the machine's MCP server in the file mcp.json",
+  "the client's secret of the server's MCP server in the file server/mcp.json",
+  'the cookie after a recovery code in what the server answers URL-encoded',
+  'the secret of the second factor in what the server answers',
   'a header of mcp.json in the file mcp.json',
   'a variable of mcp.json in the file mcp.json',
   'a key in what the server answers',
@@ -41,6 +52,8 @@ const SAID_ONCE = [
   'a key',
   'a key with a scope',
   'a session token',
+  'recovery code 1',
+  'a recovery code in place of an old one',
   'the invitation of Ada',
   'the invitation of Bob',
   "the machine's key",
@@ -55,6 +68,7 @@ const SEARCHED = [
   'what the model is asked',
   'what the server answers',
   'what the relay answers',
+  'what an MCP sign-in answers',
   'the arguments of processes',
   'the environment of the gateway',
 ];
@@ -77,7 +91,7 @@ describe('every credential, hunted for everywhere', () => {
 
   test('H13, O5, H6: nothing is found but where it belongs', () => {
     assert.ok(!place('what the server prints').bytes.includes('rate_limited'), 'a limit has kept a credential from being looked at');
-    assert.ok(rig.canaries.length > 80, `only ${rig.canaries.length} were hunted for`);
+    assert.ok(rig.canaries.length > 120, `only ${rig.canaries.length} were hunted for`);
     assert.deepEqual(hunt(rig.canaries, places), MAY_BE_FOUND.toSorted());
   });
 

@@ -42,7 +42,6 @@ export const CONFIGURED = {
   compatibleKey: secret(),
   anthropicKey: secret(),
   openaiKey: secret(),
-  googleKey: secret(),
   environment: secret(),
 };
 
@@ -86,7 +85,7 @@ export async function canaryRig(): Promise<CanaryRig> {
   const keep = (place: string, text: string): void => void kept.set(place, [...(kept.get(place) ?? []), text]);
   const env = {
     ...{ TENDON_LOG_LEVEL: 'trace', AWS_SECRET_ACCESS_KEY: CONFIGURED.environment, TENDON_COMPATIBLE_KEY: CONFIGURED.compatibleKey },
-    ...{ OPENAI_API_KEY: CONFIGURED.openaiKey, ANTHROPIC_API_KEY: CONFIGURED.anthropicKey, GOOGLE_GENERATIVE_AI_API_KEY: CONFIGURED.googleKey },
+    ...{ OPENAI_API_KEY: CONFIGURED.openaiKey, ANTHROPIC_API_KEY: CONFIGURED.anthropicKey },
     ...{ TENDON_COMPATIBLE_URL: model.url, ANTHROPIC_BASE_URL: model.url, OPENAI_BASE_URL: model.url, TENDON_MODEL: 'compatible/scripted' },
     ...{
       TENDON_HOME: serverHome,
@@ -103,6 +102,9 @@ export async function canaryRig(): Promise<CanaryRig> {
       TENDON_OIDC_CLIENT_ID: provider.config.clientId,
       TENDON_OIDC_CLIENT_SECRET: CONFIGURED.clientSecret,
       TENDON_OIDC_NAME: MACHINE_NAME,
+      TENDON_JWT_ISSUER: provider.issuer,
+      TENDON_JWT_AUDIENCE: provider.api.audience,
+      TENDON_JWT_JWKS_URL: provider.api.jwksUrl,
     },
   };
   const watch = watchArguments();
@@ -185,7 +187,9 @@ async function filesOf(home: string): Promise<Place[]> {
     files.map(async (path) => {
       const isOpen = ((await stat(path)).mode & 0o077) !== 0;
       return {
-        name: `${isOpen ? 'the OPEN file' : 'the file'} ${relative(home, path).replace(/_\d+-[0-9a-f-]{36}/, '_PORT-ID')}`,
+        name: `${isOpen ? 'the OPEN file' : 'the file'} ${relative(home, path)
+          .replace(/_\d+-[0-9a-f-]{36}/, '_PORT-ID')
+          .replace(MACHINE_NAME, 'NAME')}`,
         bytes: await readFile(path),
       };
     }),

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentSocket, calls, isRunning, type Reply, SessionView, says, until } from '@tendon/testing';
 import { ask, type CanaryRig, CONFIGURED, cookieOf, fromElsewhere, MACHINE_NAME, ownKeys, pairedKeys, passphrase, secret } from './canary-rig.ts';
+import { type GuardedMcp, guardedMcp, issuerTokens, providerKeys, secondFactor, serverMcp } from './canary-sign-ins.ts';
 
 /*
  * What a person and a stranger do with every kind of credential that there is, right and wrong. Nothing is judged here: whatever is a
@@ -20,6 +21,8 @@ interface Person {
 const json = <T>(text: string): T => JSON.parse(text) as T;
 
 export async function goThrough(rig: CanaryRig): Promise<void> {
+  await using servers = await guardedMcp(rig, "the server's MCP server");
+  await using machines = await guardedMcp(rig, "the machine's MCP server");
   const owner = await signInByLink(rig);
   const own = ownKeys(rig.homes.server);
   rig.hide('the key of the own gateway', own.gatewayKey);
@@ -29,7 +32,10 @@ export async function goThrough(rig: CanaryRig): Promise<void> {
   const key = await keys(rig, owner);
   await sessionToken(rig, owner);
   await wrongCredentials(rig);
-  const page = await machineWithPage(rig, owner);
+  await providerKeys(rig, owner.headers);
+  await issuerTokens(rig);
+  await serverMcp(rig, servers);
+  const page = await machineWithPage(rig, owner, machines);
   await work(rig, page);
   await modelRefuses(rig);
   await brokenDatabase(rig, owner, key);
@@ -82,6 +88,7 @@ async function passwords(rig: CanaryRig, owner: Person): Promise<void> {
     const answer = await ask(at('auth/sign-in'), { headers: pageHeaders(rig), body: { email, password } });
     if (answer.status === 200) hideCookie(rig, 'Ada again', cookieOf(answer, 'session_token=').value);
   }
+  await secondFactor(rig, { email, password: second, page: pageHeaders(rig), signedIn: ada });
   // In fields where they do not belong, in a body that is no JSON, and in a form.
   await ask(at('auth/sign-in'), { headers: pageHeaders(rig), body: { email: wrong, password: { text: wrong } } });
   await ask(at('auth/sign-in'), { headers: { ...pageHeaders(rig), 'Content-Type': 'text/plain' }, body: `password=${wrong}` });
@@ -177,8 +184,9 @@ async function wrongCredentials(rig: CanaryRig): Promise<void> {
   socket.close();
 }
 
-async function machineWithPage(rig: CanaryRig, owner: Person): Promise<AgentSocket> {
+async function machineWithPage(rig: CanaryRig, owner: Person, guarded: GuardedMcp): Promise<AgentSocket> {
   const servers = {
+    guarded: guarded.entry,
     away: { url: 'http://127.0.0.1:1/mcp', headers: { Authorization: `Bearer ${rig.hide('a header of mcp.json', secret())}` } },
     ends: { command: 'node', args: ['-e', 'process.stderr.write("not today"); process.exit(3)'], env: { TOKEN: rig.hide('a variable of mcp.json', secret()) } },
   };
@@ -192,6 +200,7 @@ async function machineWithPage(rig: CanaryRig, owner: Person): Promise<AgentSock
   rig.hide("the machine's device code", started[1]);
   await ask(`${rig.front.url}/api/pair/${started[2]}`, { headers: owner.headers, body: { decision: 'approve' } });
   const machine = await starting;
+  await guarded.signIn(() => machine.output(), join(rig.homes.machine, 'gateway', MACHINE_NAME, 'mcp-credentials.json'));
   const made = pairedKeys(rig.homes.machine);
   rig.hide("the machine's key", made.key);
   rig.hide("the key of the machine's page", made.relayKey);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { promisify } from 'node:util';
+import { appShows } from '@tendon/testing';
 import type { Page } from 'playwright-core';
 import { browserRig, PHONE } from './browser-rig.ts';
 import { seriousFaults } from './serious-faults.ts';
@@ -14,17 +14,6 @@ after(() => rig[Symbol.asyncDispose]());
 afterEach((test) => rig.endDevices(test));
 
 const PASSWORD = 'correct horse battery';
-
-/** An app of somebody else's make: RFC 6238 by hand. `later` periods ahead of now. */
-function shows(key: string, later = 0): string {
-  const bits = [...key.replaceAll(' ', '')].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
-  const secret = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
-  const period = Buffer.alloc(8);
-  period.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
-  const mac = createHmac('sha1', secret).update(period).digest();
-  const number = mac.readUInt32BE((mac.at(-1) ?? 0) & 15) & 0x7fffffff;
-  return String(number % 1_000_000).padStart(6, '0');
-}
 
 /** A browser of a person who has just joined. */
 async function joined(name: string): Promise<SessionPage> {
@@ -65,7 +54,7 @@ async function setUpOn(device: SessionPage): Promise<SetUp> {
   assert.match(key, /^([A-Z2-7]{4} ){7}[A-Z2-7]{4}$/);
   const uri = await place.getByRole('link', { name: 'Open in an app on this device' }).getAttribute('href');
   assert.equal(new URL(uri ?? '').searchParams.get('secret'), key.replaceAll(' ', ''));
-  await place.getByLabel('Six digits that the app shows').fill(shows(key));
+  await place.getByLabel('Six digits that the app shows').fill(appShows(key));
   await place.getByLabel('Six digits that the app shows').press('Enter');
   await place.getByText('The second factor is on.').waitFor();
   const recoveryCodes = await place.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem').allTextContents();
@@ -105,7 +94,7 @@ test('A22, A23: a person sets it up, is asked for the code elsewhere, and comes 
   await field.press('Enter');
   await page.getByText('The code is wrong or was used already').waitFor();
   // The one of the setup is used up; the app's next one counts already.
-  await field.fill(shows(key, 1));
+  await field.fill(appShows(key, 1));
   await field.press('Enter');
   await isIn(page);
   await device.page.reload();

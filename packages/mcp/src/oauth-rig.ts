@@ -10,6 +10,8 @@ export interface OAuthRig extends AsyncDisposable {
   readonly refreshes: () => number;
   /** What each token is good for, as it was asked for. */
   readonly scopeOf: ReadonlyMap<string, string>;
+  /** Refresh tokens that are good now. */
+  readonly refreshable: () => readonly string[];
   /** No refresh token is good any more. */
   revoke(): void;
   /** Where a server that guards `resource` says that it is signed in to. */
@@ -105,7 +107,7 @@ export async function startOAuthServer(own?: OwnClient): Promise<OAuthRig> {
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   return {
-    ...{ live, scopeOf, registered, headers, refreshes: () => refreshes, revoke: () => refreshTokens.clear() },
+    ...{ live, scopeOf, registered, headers, refreshes: () => refreshes, refreshable: () => [...refreshTokens.keys()], revoke: () => refreshTokens.clear() },
     metadataFor: (resource) => ({ resource, authorization_servers: [issuer()] }),
     async [Symbol.asyncDispose]() {
       http.closeAllConnections();
