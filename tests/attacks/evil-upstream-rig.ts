@@ -14,6 +14,8 @@ export interface EvilUpstream extends AsyncDisposable {
   readonly welcome: { readonly name: string; readonly payload: unknown }[];
   /** Whether whoever is let in is put out again at once. */
   kicks: boolean;
+  /** Why nobody is let in. */
+  refusal: { readonly code: string; readonly message: string } | undefined;
   /** How many were let in. */
   readonly letIn: number;
   /** The text of the next acknowledgements, whatever it is, instead of `answer`. */
@@ -33,6 +35,7 @@ export async function evilUpstream(): Promise<EvilUpstream> {
     heard: [],
     welcome: [],
     kicks: false,
+    refusal: undefined,
     letIn: 0,
     answerRaw: undefined,
     tellRaw: (text) => {
@@ -46,6 +49,7 @@ export async function evilUpstream(): Promise<EvilUpstream> {
       await io.close();
     },
   };
+  io.of(AGENT_NAMESPACE).use((_socket, next) => next(upstream.refusal && Object.assign(new Error('refused'), { data: upstream.refusal })));
   io.of(AGENT_NAMESPACE).on('connection', (socket) => {
     sockets.add(socket);
     Object.assign(upstream, { letIn: upstream.letIn + 1 });

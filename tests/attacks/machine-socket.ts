@@ -35,6 +35,11 @@ export class MachineSocket implements AsyncDisposable {
     return within(`an answer to ${name}`, this.#socket.emitWithAck(name, payload) as Promise<Result<Record<string, unknown>>>, DEADLINE_MS);
   }
 
+  /** What takes no acknowledgement. */
+  tell(name: GatewayRequestName, payload: object): void {
+    this.#socket.emit(name, payload);
+  }
+
   hello(more: object): Promise<Result<Record<string, unknown>>> {
     const tools = [{ name: 'bash', description: 'Runs a command.', inputSchema: {}, effect: 'execute', source: 'builtin' }];
     const plain = { gatewayId: randomUUID(), instanceId: randomUUID(), name: 'evil', platform: 'linux', version: '1', workspaces: [{ path: '/', name: '/' }] };

@@ -53,4 +53,4 @@ const DISGUISES: readonly ((text: string) => string)[] = [
 ];
 
 /** More than three hundred, each a line of its own words. None opens a fence: what follows must be read as the rest is. */
-export const SCRIPT_PAYLOADS: readonly string[] = DISGUISES.flatMap((disguise) => VECTORS.map(disguise));
+export const SCRIPT_PAYLOADS: readonly string[] = [...new Set(DISGUISES.flatMap((disguise) => VECTORS.map(disguise)))];

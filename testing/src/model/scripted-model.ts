@@ -23,6 +23,8 @@ export class ScriptedModel implements AsyncDisposable {
   readonly #server: Server;
   readonly #queue: Reply[] = [];
   readonly #recorder = new RequestRecorder();
+  /** The names of its models, as it lists them. */
+  models: readonly string[] = ['scripted'];
   #otherwise: ((request: ModelRequest) => Reply | readonly Step[]) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -82,7 +84,8 @@ export class ScriptedModel implements AsyncDisposable {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '/', 'http://model').pathname;
-    if (request.method === 'GET' && path === '/v1/models') return sendJson(response, 200, { object: 'list', data: [{ id: 'scripted', object: 'model' }] });
+    if (request.method === 'GET' && path === '/v1/models')
+      return sendJson(response, 200, { object: 'list', data: this.models.map((id) => ({ id, object: 'model' })) });
     const dialect = DIALECTS.find((candidate) => candidate.path === path);
     if (!dialect || request.method !== 'POST') return sendJson(response, 404, { error: { message: `the scripted model has no ${request.method} ${path}` } });
     const left = new AbortController();
