@@ -223,6 +223,7 @@ for (const drop of [CUT, KILLED]) {
       assert.equal(answer.ok ? 'ok' : answer.error.code, 'unavailable', 'the page does not know what became of it');
       await drop.comeBack();
       await seen('the page to know of it', () => through.view.get().calls[call.id]?.decision !== undefined);
+      await seen('it to be over', callIn(through, 'succeeded', 'failed'));
       assert.equal((await through.decide(call, { decision: 'approve' })).ok, true, 'said again, it is acknowledged');
       const told = await assertWhole(stage, ['run it']);
       assert.deepEqual(statesOf(told, call.id), ['awaiting_approval', 'queued', 'running', 'succeeded']);
