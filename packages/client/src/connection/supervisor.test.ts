@@ -94,6 +94,27 @@ describe('connection over real sockets', () => {
     assert.deepEqual([timers.delays.length, server.handshakes.length], [set, tried], 'no timer and no try');
   });
 
+  it('L4: who says goodbye beforehand is believed, a server before its relay, and a relay that has lost its server is no news besides', async () => {
+    await using server = await FakeAgentServer.started();
+    const farewells = [
+      { code: 'shutting_down', message: 'bye' },
+      { code: 'relay_cut_off', message: 'The relay has lost its server.' },
+    ];
+    for (const said of [farewells, farewells.slice(1)]) {
+      using client = connect(server, { random: () => 0.9 });
+      await online(client);
+      const told: unknown[] = [];
+      client.notices.subscribe(() => told.push(client.notices.get()));
+      for (const notice of said) server.broadcast('server:notice', notice);
+      if (said.length > 1) await eventually(() => told.length > 0);
+      server.cut();
+      const waiting = await until(client.connection, (state) => state.kind === 'waiting');
+      const [first] = said;
+      assert.equal(waiting.kind === 'waiting' && waiting.reason.code, first?.code);
+      assert.deepEqual(told, first?.code === 'shutting_down' ? [first] : []);
+    }
+  });
+
   it('K4: a token function is called once over 50 reconnects', async () => {
     await using server = await FakeAgentServer.started();
     let calls = 0;
