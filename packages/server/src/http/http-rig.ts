@@ -15,7 +15,7 @@ import { createHttp } from './create-http.ts';
 import type { CredentialPace } from './credential-pace.ts';
 import { Entrance, type EntranceLimits } from './entrance.ts';
 import { createMetrics } from './metrics.ts';
-import { OF_PEOPLE, UnderWay } from './under-way.ts';
+import { OF_PEOPLE, type Patience, UnderWay } from './under-way.ts';
 
 export interface Answer {
   readonly status: number;
@@ -54,13 +54,14 @@ interface Paces {
   readonly pace?: CredentialPace;
   readonly places?: Partial<PlaceLimits>;
   readonly people?: Partial<PlaceLimits>;
+  readonly patience?: Partial<Patience>;
 }
 
 /** `environment`: the keys of providers that are set from the outside. */
 export async function httpRig(
   config: Parameters<typeof authRig>[0] = {},
   environment: ProviderConfig = {},
-  { limits = ALL_AT_ONCE, pace, places, people }: Paces = {},
+  { limits = ALL_AT_ONCE, pace, places, people, patience }: Paces = {},
 ): Promise<HttpRig> {
   const folder = await temporaryFolder();
   const webRoot = join(folder.path, 'dist');
@@ -80,7 +81,7 @@ export async function httpRig(
   const readiness = { ok: true };
   const refusals = new Refusals();
   const entrance = new Entrance({ addressOf: auth.door.addressOf, log: auth.log, limits });
-  const underWay = new UnderWay({ addressOf: auth.door.addressOf, log: auth.log, ...(places && { limits: places }) });
+  const underWay = new UnderWay({ addressOf: auth.door.addressOf, log: auth.log, ...(places && { limits: places }), ...(patience && { patience }) });
   const server = createHttp({
     door: auth.door,
     entrance,

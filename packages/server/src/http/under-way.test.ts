@@ -88,6 +88,41 @@ test('H32: an answer that nobody takes keeps its place, of its own address alone
   await untilCounts(rig, 0, 0);
 });
 
+const FOR_EVER_MS = 3_600_000;
+const LARGE_BYTES = 24 * 1_024 * 1_024;
+
+/** Asks for what does not fit into the buffers of a connection, pauses as `take` does until it is given up, and answers with how much came. */
+async function takeLarge(rig: HttpRig, take: (socket: Socket) => void): Promise<number> {
+  await writeFile(join(rig.webRoot, 'large.png'), Buffer.alloc(LARGE_BYTES, 1));
+  const socket = await dial(rig, head(rig, 'GET /large.png'));
+  let taken = 0;
+  socket.on('data', (chunk) => {
+    taken += chunk.length;
+  });
+  const pausing = (): void => take(socket);
+  socket.on('data', pausing);
+  await untilCounts(rig, 1, 0);
+  await untilCounts(rig, 0, 0);
+  socket.off('data', pausing).resume();
+  await within('the end of the connection', once(socket, 'close'));
+  return taken;
+}
+
+test('H32: an answer of which nothing is taken for a while is given up, and its place is free', async () => {
+  await using rig = await httpRig({}, {}, { patience: { stalledMs: 500, longestMs: FOR_EVER_MS } });
+  const taken = await takeLarge(rig, (socket) => socket.pause());
+  assert.ok(taken > 0 && taken < LARGE_BYTES, String(taken));
+});
+
+test('H32: an answer of which something is taken again and again is given up when it takes too long in all', async () => {
+  await using rig = await httpRig({}, {}, { patience: { stalledMs: FOR_EVER_MS, longestMs: 500 } });
+  const taken = await takeLarge(rig, (socket) => {
+    socket.pause();
+    setTimeout(() => socket.resume(), 20);
+  });
+  assert.ok(taken > 0 && taken < LARGE_BYTES, String(taken));
+});
+
 test('H32: of requests that are sent behind one another on one connection, none keeps a place when it ends', async () => {
   await using rig = await httpRig();
   const socket = await dial(rig, `${head(rig, 'GET /healthz').repeat(10)}${slowBody(rig)}${head(rig, 'GET /healthz')}`);

@@ -26,29 +26,38 @@ export interface UnderWayOptions {
   readonly addressOf: ClientAddress;
   readonly log: Log;
   readonly limits?: Partial<PlaceLimits>;
+  readonly patience?: Partial<Patience>;
+}
+
+/** How long an answer is waited for until it is given up. */
+export interface Patience {
+  /** While nothing of it is taken. */
+  readonly stalledMs: number;
+  /** Altogether. */
+  readonly longestMs: number;
 }
 
 const OF_ADDRESSES: PlaceLimits = { ofHousehold: 64, ofAll: 1_000, waitingOfHousehold: 400, waitingOfAll: 2_000, waitMs: 5_000 };
 /** Fewer than there are connections to the database, so that nobody alone can take them all. */
 export const OF_PEOPLE: PlaceLimits = { ofHousehold: 6, ofAll: 1_000, waitingOfHousehold: 100, waitingOfAll: 1_000, waitMs: 5_000 };
-/** An answer of which nothing is taken for so long is given up, and so is one that takes so long altogether. */
-const STALLED_MS = 30_000;
-const LONGEST_MS = 120_000;
+const PATIENCE: Patience = { stalledMs: 30_000, longestMs: 120_000 };
 const LOG_EVERY_MS = 10_000;
 
 export class UnderWay {
   readonly #addressOf: ClientAddress;
   readonly #log: Log;
   readonly #places: Places;
+  readonly #patience: Patience;
   /** What is in work on each connection: an answer that waits behind another one of its connection does not hear of the end itself. */
   readonly #ofConnection = new Map<object, Set<() => void>>();
   #refused = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ addressOf, log, limits }: UnderWayOptions) {
+  constructor({ addressOf, log, limits, patience }: UnderWayOptions) {
     this.#addressOf = addressOf;
     this.#log = log;
     this.#places = new Places({ ...OF_ADDRESSES, ...limits });
+    this.#patience = { ...PATIENCE, ...patience };
   }
 
   get count(): number {
@@ -81,8 +90,8 @@ export class UnderWay {
     const { promise, resolve } = Promise.withResolvers<void>();
     const works = this.#ofConnection.get(connection) ?? this.#watch(connection);
     works.add(resolve);
-    response.setTimeout(STALLED_MS, () => response.destroy());
-    const timer = setTimeout(() => connection.destroy(), LONGEST_MS).unref();
+    response.setTimeout(this.#patience.stalledMs, () => response.destroy());
+    const timer = setTimeout(() => connection.destroy(), this.#patience.longestMs).unref();
     response.once('close', resolve);
     return promise.finally(() => {
       clearTimeout(timer);

@@ -15,6 +15,8 @@ export interface TransportLimits {
   /** A half-open peer is noticed after at most the sum of the two. */
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
+  /** The answer of a poll of which nothing is taken for so long is given up. */
+  readonly stalledResponseMs: number;
   /** A connection for which more than this waits to be sent is cut. */
   readonly outboundBytes: number;
   readonly eventsPerSecond: number;
@@ -42,6 +44,7 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   handshakeAttempts: 5,
   pingIntervalMs: 3_000,
   pingTimeoutMs: 6_000,
+  stalledResponseMs: 30_000,
   outboundBytes: 8 * MEBIBYTE,
   eventsPerSecond: LIMITS.eventsPerSecond,
   eventBurst: LIMITS.eventBurst,

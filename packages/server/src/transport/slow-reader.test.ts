@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket as NetSocket } from 'node:net';
 import { test } from 'node:test';
 import type { Delta } from '@tendon/protocol';
+import { within } from '@tendon/testing';
 import type { AgentConnection } from '../runner/ports.ts';
 import { attaching, rawRequest, SESSION, TransportRig } from './transport-rig.ts';
 
@@ -73,6 +75,32 @@ test('T14: a polling client that stops polling is cut by the same bound', async 
     rig.transport.fanout.toSession(SESSION, 'session:delta', largeDelta(emitted));
   assert.ok(emitted < 25, `cut after ${emitted}`);
   assert.equal(rig.transport.connections().open, 0);
+});
+
+test('T14: the answer of a poll of which nothing is taken is given up', async () => {
+  await using rig = await TransportRig.start({ agent: attaching ?? {}, limits: { stalledResponseMs: 200, pingIntervalMs: 3_600_000 } });
+  const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+  const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
+  await post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
+  await (await fetch(rig.url(`transport=polling&sid=${sid}`))).text();
+  await post(`42/agent,1${attachBody}`);
+  while (!rig.transport.fanout.hasAudience(SESSION)) await new Promise((done) => setImmediate(done));
+  // More than the buffers of a TCP connection hold.
+  rig.transport.fanout.toSession(SESSION, 'session:delta', { ...largeDelta(0), text: 'x'.repeat(24 * MEBIBYTE) });
+  const served = once(rig.http, 'connection');
+  const poll = rig.tcp();
+  const [serverSocket] = (await served) as [NetSocket];
+  let taken = 0;
+  poll.on('data', (chunk) => {
+    taken += chunk.length;
+  });
+  poll.once('data', () => poll.pause());
+  poll.write(`GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await within('the end of the connection whose poll is not taken', once(serverSocket, 'close'));
+  const ended = once(poll, 'close');
+  poll.resume();
+  await ended;
+  assert.ok(taken > 0 && taken < 24 * MEBIBYTE, `${taken} bytes`);
 });
 
 test('T22: of what only the newest counts of, nothing piles up for a reader that stops, who is not cut and has the last one when it reads on', async () => {

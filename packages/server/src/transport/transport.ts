@@ -101,7 +101,7 @@ class SocketTransport implements Transport {
         entrance: options.entrance,
         underWay: options.underWay,
         holdPostMs: (sessionId) => this.#connections.holdPostMs(sessionId),
-        stalledResponseMs: 30_000,
+        stalledResponseMs: this.#limits.stalledResponseMs,
         onRefused: (code) => options.refusals.count('http', code),
         log: this.#log,
       }),
