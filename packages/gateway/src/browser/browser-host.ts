@@ -6,6 +6,7 @@ import { ToolFault } from '../tools/faults.ts';
 import { BrowserProcess } from './browser-process.ts';
 import { BrowserSession } from './browser-session.ts';
 import { findBrowser } from './find-browser.ts';
+import { PAGE_LIMITS, type PageLimits } from './page-limits.ts';
 
 /*
  * The browser of one gateway:
@@ -22,6 +23,8 @@ export interface BrowserHostOptions extends NetworkRulesOptions {
   /** Where its process keeps what it needs. Made when it starts and removed when it ends. */
   readonly folder: string;
   readonly idleMs?: number;
+  /** Where a page is to be waited for in another time than is right for people. */
+  readonly limits?: PageLimits;
   readonly find?: typeof findBrowser;
 }
 
@@ -206,6 +209,7 @@ export class BrowserHost {
     const session = new BrowserSession(context, {
       onIdle: (isIdle) => this.#idle(running, { sessionId, isIdle }),
       judge: (target) => running.proxy.judge(target),
+      limits: this.#options.limits ?? PAGE_LIMITS,
     });
     entry.session = session;
     session.onCurrent = () => this.#changed(sessionId);

@@ -2,6 +2,7 @@ import type { NetworkTarget, Verdict } from '@tendon/network';
 import type { BrowserContext, Dialog, Download, Page } from 'playwright-core';
 import type { Refused } from '../network/egress-proxy.ts';
 import { ToolFault } from '../tools/faults.ts';
+import type { PageLimits } from './page-limits.ts';
 import { within } from './time-limit.ts';
 
 const MAX_TABS = 20;
@@ -13,6 +14,7 @@ export interface SessionHooks {
   readonly onIdle: (isIdle: boolean) => void;
   /** What this machine's network rules say of an address. */
   readonly judge: (target: NetworkTarget) => Promise<Verdict>;
+  readonly limits: PageLimits;
 }
 
 /** The tabs of one session, with cookies and storage that no other session sees, and what happened in them since the last answer. */
@@ -25,6 +27,7 @@ export class BrowserSession {
   /** Another page is current, or none any more. */
   onCurrent: (() => void) | undefined;
   readonly judge: SessionHooks['judge'];
+  readonly limits: PageLimits;
   readonly #onIdle: SessionHooks['onIdle'];
   readonly #tabs: Page[] = [];
   #current: Page | undefined;
@@ -36,9 +39,10 @@ export class BrowserSession {
   #isOpening = false;
   #closing: Promise<void> | undefined;
 
-  constructor(context: BrowserContext, { onIdle, judge }: SessionHooks) {
+  constructor(context: BrowserContext, { onIdle, judge, limits }: SessionHooks) {
     this.context = context;
     this.judge = judge;
+    this.limits = limits;
     this.#onIdle = onIdle;
     context.on('page', (page) => this.#watch(page));
   }

@@ -15,11 +15,12 @@ export interface Aim {
 export async function locate({ page }: Pick<PageWork, 'page'>, { ref, element }: Aim): Promise<Locator> {
   const locator = page.getByRef(ref);
   if ((await locator.count().catch(() => 0)) === 0)
-    throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more. Take its ref from the snapshot below.`);
+    throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more, or it is hidden now. Take its ref from the snapshot below.`);
   if (element === undefined) return locator;
   const tree = await snapshotOf(page);
   const truly = headOf(tree, ref);
-  if (truly === undefined) throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more. Take its ref from the snapshot below.`);
+  if (truly === undefined)
+    throw new ToolFault('stale_ref', `There is no element ${ref} on the page any more, or it is hidden now. Take its ref from the snapshot below.`);
   if (!isNamedSo(truly, element))
     throw new ToolFault(
       'other_element',

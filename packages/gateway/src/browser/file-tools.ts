@@ -14,8 +14,6 @@ import { actOnPage, lookAtPage, type PageWork, settled } from './use-page.ts';
 /** Playwright's own limit for files that are handed over as bytes. */
 const UPLOAD_BYTES = 50 * 1024 * 1024 - 1;
 const DOWNLOAD_BYTES = 100 * 1024 * 1024;
-const DOWNLOAD_STARTS_MS = 10_000;
-const CHOOSER_MS = 5_000;
 const MAX_NAMES = 1_000;
 
 /** Pages look at the type. What stands here not is `application/octet-stream`. */
@@ -61,11 +59,11 @@ async function readAll(workspace: Workspace, paths: readonly string[]): Promise<
   return files;
 }
 
-async function putInto({ page, signal }: PageWork, element: Locator, files: readonly UploadFile[]): Promise<void> {
+async function putInto({ page, session, signal }: PageWork, element: Locator, files: readonly UploadFile[]): Promise<void> {
   const isField = await element.evaluate((node) => node instanceof HTMLInputElement && node.type === 'file');
-  if (isField) return element.setInputFiles([...files], { timeout: 10_000, signal });
-  const asked = page.waitForEvent('filechooser', { timeout: CHOOSER_MS, signal }).catch((): undefined => undefined);
-  await element.click({ timeout: 8_000, signal });
+  if (isField) return element.setInputFiles([...files], { timeout: session.limits.actionMs, signal });
+  const asked = page.waitForEvent('filechooser', { timeout: session.limits.chooserMs, signal }).catch((): undefined => undefined);
+  await element.click({ timeout: session.limits.actionMs, signal });
   const chooser: FileChooser | undefined = await asked;
   if (!chooser)
     throw new ToolFault('not_a_file_field', 'The page asked for no file when this was clicked. Choose the button or field that it asks for files with.');
@@ -93,8 +91,8 @@ async function started({ session, signal }: PageWork, element: Locator): Promise
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   try {
-    await element.click({ timeout: 8_000, signal });
-    const download = await within(offered, DOWNLOAD_STARTS_MS, undefined);
+    await element.click({ timeout: session.limits.actionMs, signal });
+    const download = await within(offered, session.limits.downloadMs, undefined);
     if (download) return download;
     throw new ToolFault('no_download', 'The page started no download when this was clicked. It may have opened a page instead: look at the snapshot below.');
   } finally {

@@ -43,7 +43,8 @@ async function waitFor({ page, signal }: PageWork, input: { text?: string | unde
   } catch (error) {
     if (signal.aborted || !(error instanceof Error) || !/Timeout/.test(error.message)) throw error;
     const what = `${JSON.stringify(text)} ${state === 'visible' ? 'did not appear' : 'is still there'} after ${limitMs} ms`;
-    throw new ToolFault('timeout', `${what}. The page as it is now stands below; wait longer with ms, or go on with what is there.`);
+    const rule = state === 'visible' ? ' Only words that can be seen count, not the value of a field, nor how the snapshot names an element.' : '';
+    throw new ToolFault('timeout', `${what}.${rule} The page as it is now stands below; wait longer with ms, or go on with what is there.`);
   }
 }
 
@@ -93,7 +94,7 @@ async function fittingPicture(work: PageWork, input: { ref?: string | undefined;
 
 async function camera(work: PageWork, input: { ref?: string | undefined; fullPage?: boolean | undefined }): Promise<(quality: number) => Promise<Buffer>> {
   const { page, signal } = work;
-  const how = { type: 'jpeg', scale: 'css', timeout: 15_000, signal } as const;
+  const how = { type: 'jpeg', scale: 'css', timeout: work.session.limits.pictureMs, signal } as const;
   if (input.ref !== undefined) {
     const element = await locate(work, { ref: input.ref });
     return (quality) => element.screenshot({ ...how, quality });

@@ -4,10 +4,11 @@ import { ToolFault } from '../tools/faults.ts';
 const FAULTS: readonly (readonly [RegExp, string, string])[] = [
   [/intercepts pointer events/i, 'covered', 'Something lies over the element, so it cannot be reached. Close what covers it (a dialog, a banner), or scroll.'],
   [/element is not enabled/i, 'not_enabled', 'The element is disabled. Do first what enables it, such as filling the fields before it.'],
+  [/element is not editable/i, 'not_a_field', 'The field can only be read. Choose another one, or do first what opens it for writing.'],
   [
-    /element is not (?:an <input>|editable)|not an <?input|Cannot type text into|Malformed value|cannot be filled/i,
+    /element is not an <input>|not an <?input|Cannot type text into|Malformed value|cannot be filled/i,
     'not_a_field',
-    'No such text can be put into this element. Choose a field (textbox, searchbox, combobox, spinbutton) and give what its kind takes, such as 2026-12-31 for a date; a checkbox takes "true" or "false".',
+    'No such text can be put into this element. Choose a field (textbox, searchbox, combobox, spinbutton) and give what its kind takes, such as 2026-12-31 for a date; a checkbox takes "true" or "false". For a list use browser_select.',
   ],
   [/not a checkbox or radio/i, 'not_a_field', 'Only a checkbox or a radio button can be ticked.'],
   [

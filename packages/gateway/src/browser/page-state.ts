@@ -70,7 +70,7 @@ export function shownUrl(url: string): string {
 function cutTree(tree: string, { fromLine = 1, isWhole = false }: StateOptions): string {
   const lines = tree.split('\n').map((line) => (line.length > 2_000 ? `${line.slice(0, cutBefore(line, 2_000))}…` : line));
   if (tree.trim() === '') return '(The page is empty.)';
-  if (fromLine > lines.length) return `(The snapshot has only ${lines.length} lines.)`;
+  if (fromLine > lines.length) return `(The snapshot has only ${lines.length} lines. Give a smaller fromLine, or leave it out.)`;
   const kept: string[] = [];
   let units = 0;
   for (const line of lines.slice(fromLine - 1)) {
