@@ -30,6 +30,43 @@ function countedTimers(): Timers & { readonly running: Set<unknown>; readonly de
   };
 }
 
+/** Timers that wait until the test says that their time is up. */
+function heldTimers(): Timers & { timeIsUp(delayMs: number): void } {
+  const held = new Map<object, { readonly task: () => void; readonly delayMs: number }>();
+  return {
+    set(task, delayMs) {
+      const handle = {};
+      held.set(handle, { task, delayMs });
+      return handle;
+    },
+    clear: (handle) => void held.delete(handle as object),
+    timeIsUp(delayMs) {
+      const due = [...held].filter(([, timer]) => timer.delayMs === delayMs);
+      assert.equal(due.length, 1, `timers: ${[...held.values()].map((timer) => timer.delayMs).join(', ')}`);
+      for (const [handle, { task }] of due) {
+        held.delete(handle);
+        task();
+      }
+    },
+  };
+}
+
+/** A server that takes every connection and never says a word. */
+async function muteServer() {
+  const sockets: NetSocket[] = [];
+  const server = createServer((socket) => sockets.push(socket.on('error', () => undefined).resume()));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    sockets,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.dispose]: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
 describe('connection over real sockets', () => {
   it('K3: the handshake carries protocol, client and token', async () => {
     await using server = await FakeAgentServer.started();
@@ -70,6 +107,36 @@ describe('connection over real sockets', () => {
     await server.start();
     await online(client);
     await server.stop();
+  });
+
+  it('K2: a server that takes the connection and says nothing is given up after 20 s, and tried again', async () => {
+    using mute = await muteServer();
+    const timers = heldTimers();
+    using client = connect(mute, { timers, random: () => 0.5, now: () => 0 });
+    await eventually(() => mute.sockets.length === 1);
+    assert.equal(client.connection.get().kind, 'connecting');
+    timers.timeIsUp(20_000);
+    const reason = { code: 'unavailable', message: 'The server did not answer in time.' };
+    assert.deepEqual(client.connection.get(), { kind: 'waiting', attempt: 1, retryAt: 250, reason });
+    await eventually(() => mute.sockets.every((socket) => socket.readableEnded || socket.destroyed));
+    timers.timeIsUp(250);
+    await eventually(() => mute.sockets.length === 2);
+  });
+
+  it('K2, K4: a token that does not come is given up after 20 s, and asked for again', async () => {
+    await using server = await FakeAgentServer.started();
+    const timers = heldTimers();
+    let calls = 0;
+    const token = () => {
+      calls += 1;
+      return calls === 1 ? new Promise<string>(() => undefined) : Promise.resolve('good');
+    };
+    using client = connect(server, { token, timers, random: () => 0.5 });
+    timers.timeIsUp(20_000);
+    assert.equal(client.connection.get().kind, 'waiting');
+    timers.timeIsUp(250);
+    await online(client);
+    assert.deepEqual([calls, server.handshakes.map((handshake) => handshake.token)], [2, ['good']]);
   });
 
   it('K20: 1,000 requests while it waits are answered at once, say when the next try is, and cause none', async () => {
@@ -198,6 +265,22 @@ describe('connection over real sockets', () => {
     await eventually(() => server.handshakes.length === 2 && client.connection.get().kind === 'online');
   });
 
+  it('K5: a request that is not answered is settled after 10 s, unless another time is given', async () => {
+    for (const requestTimeoutMs of [undefined, 1_234]) {
+      await using server = await FakeAgentServer.started();
+      const timers = heldTimers();
+      using client = connect(server, { timers, ...(requestTimeoutMs !== undefined && { requestTimeoutMs }) });
+      await online(client);
+      await until(client.sessions, (view) => view.status === 'ready');
+      server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
+      const open = client.request('model:list', {});
+      await eventually(() => server.seen('model:list').length === 1);
+      timers.timeIsUp(requestTimeoutMs ?? 10_000);
+      const result = await open;
+      assert.equal(!result.ok && result.error.code, 'unavailable');
+    }
+  });
+
   it('K5: a slow server that is otherwise heard keeps its connection', async () => {
     await using server = await FakeAgentServer.started();
     using client = connect(server, { requestTimeoutMs: 300 });
@@ -247,17 +330,12 @@ describe('connection over real sockets', () => {
   });
 
   it('K6: closing while the transport is being opened leaves nothing behind', async () => {
-    const sockets = new Set<NetSocket>();
-    const mute = createServer((socket) => sockets.add(socket.on('error', () => undefined).resume()));
-    mute.listen(0, '127.0.0.1');
-    await once(mute, 'listening');
+    using mute = await muteServer();
     const timers = countedTimers();
-    const client = connect({ url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}` }, { timers });
-    await eventually(() => sockets.size > 0);
+    const client = connect(mute, { timers });
+    await eventually(() => mute.sockets.length > 0);
     client.close();
     assert.equal(timers.running.size, 0);
-    await eventually(() => [...sockets].every((socket) => socket.readableEnded || socket.destroyed));
-    for (const socket of sockets) socket.destroy();
-    mute.close();
+    await eventually(() => mute.sockets.every((socket) => socket.readableEnded || socket.destroyed));
   });
 });
