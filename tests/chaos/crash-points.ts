@@ -107,8 +107,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...placesIn(
     { part: 'gateway', leg: 'work', file: `${GATEWAY}/tools/bash.ts` },
     {
-      'the command is not spawned':
-        '  const child = startShell(what, pipe, { ...shellEnvironment(process.env, context.callId), ...what.shell.seat?.environment, ...report?.environment });',
+      'the command is not spawned': '  const child = startShell({ ...what, shell }, pipe, {',
       'the command is spawned and not known': '  const leader = await leaderOf(child, context);',
       'the command runs': '  const end = await ended;',
       'the command has ended': '  const { isHeld } = await pipe.drain();',
