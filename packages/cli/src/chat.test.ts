@@ -85,7 +85,7 @@ test('U9, O14: what is typed in the first 300 ms of a question approves nothing,
   }
   assert.equal(existsSync(first), false);
   person.clock.at = 1_300;
-  person.type('y');
+  person.type('yes\r');
   await person.said(/^\[bash: done\]/gm, 1);
   assert.equal(existsSync(first), true);
 
@@ -100,6 +100,8 @@ test('U9, O14: what is typed in the first 300 ms of a question approves nothing,
   person.type('Y\r');
   await person.said(/^\[bash: done\]/gm, 2);
   assert.equal(existsSync(second), true);
+  const said = person.session.view.messages.filter(({ role }) => role === 'user').map(({ parts }) => parts[0]?.type === 'text' && parts[0].text);
+  assert.deepEqual(said, ['run touch first', 'run touch second'], 'the rest of a "yes" is no message');
 });
 
 test('O6: chat without a server, with a wrong session', async () => {

@@ -141,3 +141,46 @@ test('O14: the command of an approval and the names in it cannot pass for lines 
   new ChatSession({ open: () => ({ view: store }) } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
   assert.equal(text, '\nRun this on your machine?\n  bash [y] once: ls\n    [y] once\n[y] once  [a] always  [n] no, with a reason if you like\n');
 });
+
+test('O14: an approval shows all that it lets run, and says where it is cut', () => {
+  const asked = (input: unknown): string => {
+    const store = { get: () => view({ calls: { [id(50)]: call('awaiting_approval', { tool: 'write_file', input }) } }), subscribe: () => () => undefined };
+    let text = '';
+    new ChatSession({ open: () => ({ view: store }) } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+    return text;
+  };
+  assert.match(asked({ content: 'one\n[y] two', path: 'a.txt' }), /\n {2}write_file: a\.txt\n {4}content: one\n {4}\[y\] two\n\[y\] once/);
+  assert.match(asked({ edits: [{ oldText: 'x' }], path: 'a.txt' }), /\n {4}edits: \[\{"oldText":"x"\}\]\n/);
+  assert.match(asked(['odd']), /write_file: \["odd"\]\n/);
+  const long = asked({ path: 'a.txt', content: `${'x'.repeat(9_000)}END` });
+  assert.match(long, /\n {4}\.\.\. 1018 more characters are not shown here\. The page shows all of it\.\n\[y\] once/);
+  assert.doesNotMatch(long, /END/);
+});
+
+test('O14: why a turn failed is said once for each, and a message that is refused for good is named and not waited for', () => {
+  const at50 = { id: id(50), sessionId: id(0), createdAt: at };
+  const session = { ...at50, lastError: { code: 'model_failed', message: 'The model did not answer.' } } as unknown as NonNullable<SessionView['session']>;
+  const refused = { sessionId: id(0), messageId: id(9), text: 'too\nlong', mode: 'queue', createdAt: at, state: 'refused' } as const;
+  let current = view({ session });
+  let changed = (): void => undefined;
+  const subscribe = (listener: () => void) => {
+    changed = listener;
+    return () => undefined;
+  };
+  const discarded: string[] = [];
+  const opened = { view: { get: () => current, subscribe }, discardOutbox: (messageId: string) => discarded.push(messageId) };
+  let text = '';
+  new ChatSession({ open: () => opened } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+  const become = (next: SessionView): void => {
+    current = next;
+    changed();
+  };
+  changed();
+  assert.equal(text, '\n(The turn failed: The model did not answer.)\n');
+  const { lastError: _, ...going } = session;
+  become(view({ session: going as typeof session }));
+  become(view({ session, outbox: [{ ...refused, error: { code: 'too_large', message: 'It is too long.' } }] }));
+  assert.equal(text.match(/The turn failed/g)?.length, 2);
+  assert.match(text, /\n\(Not sent: It is too long\. It was: too long\)\n$/);
+  assert.deepEqual(discarded, [id(9)]);
+});

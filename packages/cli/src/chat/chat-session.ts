@@ -1,8 +1,9 @@
 import { type AgentClient, type GuardedCard, guardedCard, mayApprove, type SessionClient, type SessionView } from '@tendon/client';
 import { type Answers, type Call, isAlwaysAsked } from '@tendon/protocol';
 import { oneLine } from '../output.ts';
+import { approvalText } from './call-text.ts';
 import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
-import { subjectOf, TranscriptWriter } from './transcript-writer.ts';
+import { TranscriptWriter } from './transcript-writer.ts';
 
 /**
  * One session in the terminal. What a typed line means depends on what the session waits for:
@@ -28,6 +29,8 @@ export class ChatSession {
   #card: GuardedCard | undefined;
   #answered = '';
   #isEnded = false;
+  /** Why the last turn failed, as it was said. */
+  #failure = '';
   #answers: Answers['answers'] = [];
 
   constructor(client: AgentClient, sessionId: string, output: ChatOutput) {
@@ -130,6 +133,8 @@ export class ChatSession {
     this.#output.write(this.#writer.update(view));
     this.#noticeAnswered();
     this.#output.write(this.#ending());
+    this.#sayFailure();
+    this.#giveUpRefused();
     const { pending } = this;
     const key = pending.kind === 'nothing' ? '' : cardKey(pending.call);
     if (key === (this.#card?.key ?? '')) return;
@@ -137,7 +142,7 @@ export class ChatSession {
     this.#answers = [];
     if (pending.kind === 'approval')
       this.#output.write(
-        `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${oneLine(pending.call.tool)}: ${subjectOf(pending.call).replaceAll('\n', '\n    ')}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
+        `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${oneLine(pending.call.tool)}: ${approvalText(pending.call).replaceAll('\n', '\n    ')}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
       );
     if (pending.kind === 'question') this.#ask(pending);
   }
@@ -147,6 +152,23 @@ export class ChatSession {
     if (!this.isOver || this.#isEnded) return '';
     this.#isEnded = true;
     return `\n(${this.view.error?.message ?? 'this session is gone'})\n`;
+  }
+
+  /** Once for each turn that failed. */
+  #sayFailure(): void {
+    const failure = this.view.session?.lastError?.message ?? '';
+    if (failure !== '' && failure !== this.#failure) this.#output.write(`\n(The turn failed: ${failure})\n`);
+    this.#failure = failure;
+  }
+
+  /** A message that the server will never take is no longer waited for. */
+  #giveUpRefused(): void {
+    for (const { messageId, state, text, error } of this.view.outbox) {
+      if (state !== 'refused') continue;
+      this.#own.delete(messageId);
+      this.#output.write(`\n(Not sent: ${error?.message ?? 'the server refused it'} It was: ${oneLine(text)})\n`);
+      this.#session.discardOutbox(messageId);
+    }
   }
 
   /** What was approved and lapsed waits for another answer. */

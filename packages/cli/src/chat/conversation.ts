@@ -56,15 +56,19 @@ interface Typing {
   readonly now: () => number;
 }
 
+/** What may still come of a word whose first letter has decided. */
+const RESTS = { y: 'es', a: 'lways' } as const;
+
 /**
  * Hands over what a person types, with when they began it. An approval needs one key and no Enter: `y` or `a` on an empty line. `n` waits for
  * Enter, for a reason may follow.
  */
 function takeTyping(session: ChatSession, { lines, input, now }: Typing): void {
   let begunAt: number | undefined;
+  let rest: string | undefined;
   lines.on('line', (line) => {
-    void session.line(line, begunAt ?? now());
-    begunAt = undefined;
+    if (line === '' || line !== rest) void session.line(line, begunAt ?? now());
+    [begunAt, rest] = [undefined, undefined];
   });
   // After readline's own listener: the line holds the key already.
   input.on('keypress', (text: string | undefined) => {
@@ -72,6 +76,6 @@ function takeTyping(session: ChatSession, { lines, input, now }: Typing): void {
     if (begunAt === undefined || session.pending.kind !== 'approval' || (text !== 'y' && text !== 'a') || lines.line !== text) return;
     lines.write(null, { ctrl: true, name: 'u' });
     void session.line(text, begunAt);
-    begunAt = undefined;
+    [begunAt, rest] = [undefined, RESTS[text]];
   });
 }

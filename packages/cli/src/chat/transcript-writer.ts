@@ -1,6 +1,7 @@
 import type { SessionView } from '@tendon/client';
 import { type Call, isFinalCallState, type Message } from '@tendon/protocol';
 import { oneLine } from '../output.ts';
+import { subjectOf } from './call-text.ts';
 
 const RESULT_LINES = 8;
 
@@ -66,17 +67,6 @@ export class TranscriptWriter {
     this.#printed.set(key, 0);
     return make();
   }
-}
-
-/** What a call is about, in one line: its command or path, or all of its input. */
-export function subjectOf(call: Call): string {
-  const { input } = call;
-  if (typeof input === 'object' && input !== null) {
-    if ('command' in input && typeof input.command === 'string') return input.command;
-    if ('path' in input && typeof input.path === 'string') return input.path;
-    if ('pattern' in input && typeof input.pattern === 'string') return input.pattern;
-  }
-  return JSON.stringify(input)?.slice(0, 500) ?? '';
 }
 
 function textOf(message: Message): string {
