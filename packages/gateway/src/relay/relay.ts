@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, type Handshake, handshakeSchema, LIMITS, PROTOCOL_VERSION, SOCKET_PATH, validate } from '@tendon/protocol';
 import { Server, type Socket } from 'socket.io';
+import { CONNECT_TIMEOUT_MS } from '../link/dial.ts';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
 import { GatewayStartError } from '../start-error.ts';
 import { errorCode } from '../tools/faults.ts';
@@ -150,7 +151,8 @@ class Relay implements RelayHandle {
       path: SOCKET_PATH,
       transports: ['polling', 'websocket'],
       maxHttpBufferSize: PACKET_BYTES,
-      connectTimeout: LIMITS.handshakeTimeoutMs,
+      // A page is let in when the server has let us in, or is told that it does not answer.
+      connectTimeout: LIMITS.handshakeTimeoutMs + CONNECT_TIMEOUT_MS,
       perMessageDeflate: false,
       httpCompression: false,
       serveClient: false,
