@@ -31,6 +31,7 @@ export interface Upstream {
 
 /** How a connection ended, where there is more to say than that it did. */
 const ENDS: Readonly<Record<string, string>> = { 'io server disconnect': ': the server ended it', 'ping timeout': ': it fell silent' };
+const SILENCE = 'it does not answer';
 /** The page gives a request up after 10 s. */
 const ANSWER_TIMEOUT_MS = 9_500;
 
@@ -51,7 +52,7 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
     const why = cause === undefined ? '' : `: ${cause}`;
     end({ code: 'unavailable', message: `The relay on this machine cannot reach ${origin}${why}. It tries again when this page does.` });
   };
-  const deadline = setTimeout(() => unreachable('it does not answer'), CONNECT_TIMEOUT_MS);
+  const deadline = setTimeout(() => unreachable(SILENCE), CONNECT_TIMEOUT_MS);
   socket.on('connect', () => {
     clearTimeout(deadline);
     events.connected();
@@ -59,7 +60,7 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
   socket.on('connect_error', (error: Error & { data?: unknown }) => {
     const refusal = tryParse(refusalSchema, error.data);
     if (refusal.success) end(refusal.data);
-    else unreachable(httpStatus(error));
+    else unreachable(error.message === 'timeout' ? SILENCE : httpStatus(error));
   });
   socket.on('disconnect', (reason) =>
     end({ code: RELAY_CUT_OFF, message: `The relay on this machine has lost its connection to ${origin}${ENDS[reason] ?? ''}.` }),
