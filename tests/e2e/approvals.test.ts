@@ -357,7 +357,7 @@ test('U9, E6: a click on a card in the moment in which it has changed starts not
   const startAnew = (round: string) =>
     writeFile(join(rig.product.home, 'mcp.json'), JSON.stringify({ mcpServers: { docs: { ...command, env: { LEDGER: ledger, ROUND: round } } } }));
   await startAnew('1');
-  await device.link('Machines').click();
+  await device.link('Machines').first().click();
   await device.page.getByText('mcp__docs__work').waitFor();
   await device.open();
   rig.model.script(...['once', 'again'].map((word) => [calls({ name: 'mcp__docs__work', input: { word } })]), says('It worked twice.'));
