@@ -13,6 +13,8 @@ export interface CallProcesses {
   readonly callId: string;
   /** Leader of the call's process group; undefined when it was never known. */
   readonly leader: ProcessIdentity | undefined;
+  /** Others that are known to be the call's, each with its group and its descendants. */
+  readonly family?: readonly ProcessIdentity[];
 }
 
 const GRACE_MS = 3_000;
@@ -33,7 +35,7 @@ export async function findCallProcesses(call: CallProcesses): Promise<number[]> 
  */
 async function lookFor(call: CallProcesses, strangers: Set<string>): Promise<Map<number, string>> {
   const rows = (await listProcesses()).filter((row) => row.pid !== process.pid && !row.isZombie);
-  const found = new Set(withoutStrangers(rows, call.leader));
+  const found = new Set([call.leader, ...(call.family ?? [])].flatMap((known) => withoutStrangers(rows, known)));
   await Promise.all(
     rows.map(async (row) => {
       const name = `${row.pid} ${row.startedAt}`;

@@ -133,8 +133,7 @@ export class BrowserProcess {
     await this.meetFamily();
     this.transport.close();
     await within(this.#exited, END_MS, 'late');
-    const call = { callId: this.#marker, leader: this.leader };
-    await Promise.all([call, ...this.#family.map((leader) => ({ ...call, leader }))].map((left) => killCallProcesses(left, 0)));
+    await killCallProcesses({ callId: this.#marker, leader: this.leader, family: this.#family }, 0);
     await removeFolder(this.#folder);
   }
 }
