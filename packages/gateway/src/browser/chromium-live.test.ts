@@ -10,6 +10,8 @@ const plain = (colour: string): string => `<title>${colour}</title><body style="
 const RED = [255, 0, 0];
 const GREEN = [0, 255, 0];
 const BLUE = [0, 0, 255];
+/** A picture of noise is longer, however coarse, and one of a plain page shorter. */
+const NOISE_LENGTH = 20_000;
 
 const PAGES: Pages = {
   '/red': plain('red'),
@@ -20,8 +22,10 @@ const PAGES: Pages = {
     document.body.style.background = '#0f0'; document.title = 'at rest'; requestAnimationFrame(() => requestAnimationFrame(done)); }, 16); })</script>`,
   '/watched': `${plain('red')}<script>window.seen = []; for (const what of ['resize', 'blur', 'focus']) addEventListener(what, () => seen.push(what));
     document.addEventListener('visibilitychange', () => seen.push('visibility')); matchMedia('(resolution: 1dppx)').onchange = () => seen.push('resolution')</script>`,
+  // Its pictures fit only when they are taken as coarse as can be.
   '/noise': `<title>noise</title><body style="margin:0"><canvas id=c width=1280 height=800></canvas><script>const g = document.getElementById('c').getContext('2d');
-    const i = g.createImageData(1280, 800); for (let k = 0; k < i.data.length; k += 1) i.data[k] = k % 4 === 3 ? 255 : Math.random() * 256; g.putImageData(i, 0, 0)</script>`,
+    const i = g.createImageData(1280, 800); i.data.fill(255); for (let k = 0; k < i.data.length; k += 4) if (Math.random() < 0.5) i.data.fill(0, k, k + 3);
+    g.putImageData(i, 0, 0)</script>`,
   '/odd': `<title>${'x'.repeat(5_000)}\u202e\u0000</title><body style="background:red">`,
 };
 
@@ -226,7 +230,7 @@ test('W24: a picture and the words of its page fit, whatever they are; while the
   using live = watchPages(rig);
   live.watch();
   await open(rig, '/noise');
-  const noise = await live.until('a picture of noise', () => live.frames.find(({ title, image }) => title === 'noise' && image.length > 50_000));
+  const noise = await live.until('a picture of noise', () => live.frames.find(({ title, image }) => title === 'noise' && image.length > NOISE_LENGTH));
   assert.ok(noise.image.length <= LIMITS.browserImageLength);
   live.isFree = false;
   await open(rig, '/red');
@@ -239,6 +243,31 @@ test('W24: a picture and the words of its page fit, whatever they are; while the
   const odd = await live.until('the odd page', () => live.frames.find(({ title }) => title.startsWith('xxx')));
   assert.ok(odd.title.length <= LIMITS.titleLength && odd.title.isWellFormed() && !odd.title.includes('\0'));
   assert.equal(live.frames.filter(({ title }) => title === 'red').length, 0);
+});
+
+/** What a JPEG says of how it was taken: the first number of its first table grows with what is left out, and its frame has the size. */
+function grainOf({ image }: BrowserFrame): string {
+  const bytes = Buffer.from(image, 'base64');
+  const [table, frame] = [bytes.indexOf('ffdb', 'hex'), bytes.indexOf('ffc0', 'hex')];
+  return `${bytes[table + 5]} ${bytes.readUInt16BE(frame + 7)}x${bytes.readUInt16BE(frame + 5)}`;
+}
+
+test('W24: a page that was too rich to be shown finely and has become plain is shown finely again, step by step, also while it rests', async () => {
+  await using rig = await openPages(PAGES);
+  using live = watchPages(rig);
+  await open(rig, '/noise');
+  live.watch();
+  const rich = await live.until('a picture of noise', () => live.frames.find(({ title, image }) => title === 'noise' && image.length > NOISE_LENGTH));
+  const page = rig.bench.browser.find(SESSION).page();
+  await page.evaluate("document.getElementById('c').remove(); document.body.style.background = '#0f0'");
+  await untilColour(rig, live, GREEN);
+  live.watch({ anew: false });
+  await live.until('fine pictures', () => grainOf(live.frames.at(-1) ?? rich) === '16 1280x800');
+  const grains = live.frames.slice(live.frames.indexOf(rich)).map(grainOf);
+  assert.deepEqual(
+    grains.filter((grain, index) => grain !== grains[index - 1]),
+    ['80 640x400', '27 1280x800', '16 1280x800'],
+  );
 });
 
 test('W25: the policy of the machine decides, from the next time that it is asked on', async () => {
