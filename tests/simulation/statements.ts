@@ -1,7 +1,7 @@
 import { isFinalCallState } from '@tendon/protocol';
 import { forkSession } from './fork-statement.ts';
 import { type Answer, type Moment, rows, text, type Values } from './statement.ts';
-import { type CallRow, listOf, type MessageRow, newSession, type Row, type Tables } from './tables.ts';
+import { type CallRow, type EventRow, listOf, type MessageRow, newSession, type Row, type Tables } from './tables.ts';
 
 type Run = (moment: Moment, values: Values) => Answer;
 
@@ -125,8 +125,16 @@ function loadSession({ tables, nowMs }: Moment, [id, owner, messageId, callId]: 
       queue: copies(tables.queue(session.id)),
       focus_message: message ? { ...message } : null,
       focus_call: call ? { ...call } : null,
+      focus_removed: message ? null : removedMessage(listOf(tables.events, session.id), messageId),
     },
   ]);
+}
+
+function removedMessage(events: readonly EventRow[], messageId: unknown): { readonly seq: number; readonly message: unknown } | null {
+  const newest = events.slice(-500) as readonly { seq: number; type: string; data: { messageId?: string; message?: { id: string } } }[];
+  if (!newest.some(({ type, data }) => type === 'message.removed' && data.messageId === messageId)) return null;
+  const placed = newest.find(({ type, data }) => type === 'message.created' && data.message?.id === messageId);
+  return placed ? { seq: placed.seq, message: placed.data.message } : null;
 }
 
 const SESSION_COLUMNS = [

@@ -17,6 +17,8 @@ export interface Stamp {
 /** Rows that an input is about and that may be no longer in the state. Loaded under the same lock. */
 export interface Focus {
   readonly message?: StoredMessage | undefined;
+  /** The message of this id as it was sent, when it has been taken out of the queue since. */
+  readonly removed?: StoredMessage | undefined;
   readonly call?: StoredCall | undefined;
 }
 

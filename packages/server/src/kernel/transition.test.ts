@@ -372,6 +372,20 @@ test('S12: a queued message can be removed until its turn comes', () => {
   subject.refuses({ type: 'cancel_message', messageId: id() }, 'not_found');
 });
 
+test('S12: a removed message that is sent again gets its first answer and does not come back; its id is not free for another one', () => {
+  const subject = new Subject();
+  subject.do(say('one'));
+  const second = say('two');
+  const first = subject.try(second);
+  const removed = subject.last?.messages[0];
+  subject.do({ type: 'cancel_message', messageId: second.messageId });
+  const again = subject.try(second, { focus: { removed } });
+  assert.ok(first.ok && again.ok);
+  assert.deepEqual(again.answer, first.answer);
+  assert.deepEqual([again.change.events, subject.state.queue], [[], []]);
+  subject.refuses({ ...second, text: 'other' }, 'conflict', { focus: { removed } });
+});
+
 test('S13: the queue is bounded, and so are the steps of an agent left alone', () => {
   const subject = new Subject();
   subject.do(say('go'));

@@ -1,5 +1,5 @@
-import { refusal } from '@tendon/protocol';
-import { brokenInvariants, type Change, owed, type SessionState, type Stamp } from '../kernel/index.ts';
+import { type Message, refusal } from '@tendon/protocol';
+import { brokenInvariants, type Change, type Focus, owed, type SessionState, type Stamp } from '../kernel/index.ts';
 import type { Database } from './database.ts';
 import { changeParameters, type LeaseMove } from './parameters.ts';
 import { run } from './queries.ts';
@@ -32,6 +32,8 @@ export interface LoadedSession {
   queue: MessageRow[] | null;
   focus_message: MessageRow | null;
   focus_call: CallRow | null;
+  /** The message in focus, when it has been taken out of the queue; `seq` is its first place. */
+  focus_removed: { readonly seq: number; readonly message: Message } | null;
 }
 
 /** Contention beyond this is a fault: within a node the commits of a session follow each other. */
@@ -58,18 +60,20 @@ async function tryCommit(parts: CommitParts, request: CommitRequest, decide: Dec
   const isOwn = loaded.session.lease_node === request.node;
   const epoch = loaded.session.lease_epoch + (loaded.is_free && !isOwn ? 1 : 0);
   const stamp: Stamp = { at: parts.now(), epoch, turnId: parts.newId(), ruleId: parts.newId(), callId: parts.newId() };
-  const outcome = decide(state, request.input, {
-    stamp,
-    focus: {
-      message: loaded.focus_message ? toStoredMessage(loaded.focus_message) : undefined,
-      call: loaded.focus_call ? toStoredCall(loaded.focus_call) : undefined,
-    },
-  });
+  const outcome = decide(state, request.input, { stamp, focus: focusOf(loaded) });
   if (!outcome.ok) return outcome;
   const { change, answer } = outcome;
   const lease = nextLease(change.state, { request, loaded, epoch });
   if (!isNothing(state, change) && !(await write(parts.database, { request, loaded, state, change, lease }))) return 'outrun';
   return committed({ change, answer }, lease);
+}
+
+function focusOf({ focus_message: message, focus_call: call, focus_removed: removed }: LoadedSession): Focus {
+  return {
+    message: message ? toStoredMessage(message) : undefined,
+    removed: removed ? { message: removed.message, acceptedSeq: removed.seq, wasQueued: true, queueRank: 0 } : undefined,
+    call: call ? toStoredCall(call) : undefined,
+  };
 }
 
 function committed(result: Pick<Committed, 'change' | 'answer'>, lease: NextLease): Committed {

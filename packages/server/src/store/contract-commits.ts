@@ -104,6 +104,22 @@ function changesFollowEachOther(rig: () => Rig): void {
     assert.equal(state.seq, 3);
   });
 
+  test('S12: a message that was taken out of the queue is known to whoever sends it again, by its words', async () => {
+    const { store, otherStore, newSession } = rig();
+    const { id } = await newSession();
+    await done({ store, id }, execute('work'));
+    const message = execute('two');
+    const first = await done({ store, id }, message);
+    await done({ store, id }, { type: 'cancel_message', messageId: message.messageId });
+    for (const where of [store, otherStore]) {
+      const again = await done({ store: where, id }, message);
+      assert.deepEqual([again.answer, again.change.events], [first.answer, []]);
+      const other = await commit({ store: where, id }, { ...message, text: 'three' });
+      assert.equal(!other.ok && 'error' in other && other.error.code, 'conflict');
+    }
+    assert.deepEqual((await store.load(id))?.queue, []);
+  });
+
   test('D22: a commit takes two statements, whatever stands in the session', async () => {
     const { store, database, newSession } = rig();
     const { id } = await newSession();

@@ -8,7 +8,7 @@ const QUEUE_LIMIT = 100;
 const AUTO_TITLE_LENGTH = 80;
 
 export function onExecute(draft: Draft, input: InputOf<'execute'>): Outcome {
-  const known = draft.focus.message;
+  const known = draft.focus.message ?? draft.focus.removed;
   if (known) return repeated(draft, known, input);
   // The answer that is being written has this id and no row yet.
   if (draft.state.turn?.messageId === input.messageId) return refusal('conflict', 'This messageId was used for another message. Make a new id.');
