@@ -21,13 +21,17 @@ export async function isolationRig(): Promise<IsolationRig> {
   const rig = await nodeRig();
   const stranger = await rig.addUser();
   const everythingElse: IsolationRig['everythingElse'] = async (ownSessionId) => {
-    const rows = await rig.sql<{ name: string; row: Record<string, unknown> }>(`${READ_ALL} order by 1, 2`);
-    const others = rows.filter(
-      ({ row }) => row['owner_id'] !== stranger.userId && row['user_id'] !== stranger.userId && (!ownSessionId || row['session_id'] !== ownSessionId),
+    const others = (await allRows(rig)).filter(
+      (row) => row['owner_id'] !== stranger.userId && row['user_id'] !== stranger.userId && (!ownSessionId || row['session_id'] !== ownSessionId),
     );
-    return Object.groupBy(others.map(still), ({ table }) => table) as Record<string, Rows>;
+    return Object.groupBy(others, ({ table }) => table) as Record<string, Rows>;
   };
   return { rig, stranger, everythingElse, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
+}
+
+/** Everything that the database has of people and their sessions, without what moves by itself. */
+export async function allRows(rig: Pick<NodeRig, 'sql'>): Promise<readonly ({ readonly table: string } & Record<string, unknown>)[]> {
+  return (await rig.sql<{ name: string; row: Record<string, unknown> }>(`${READ_ALL} order by 1, 2`)).map(still);
 }
 
 function still({ name, row }: { name: string; row: Record<string, unknown> }): { table: string } & Record<string, unknown> {
