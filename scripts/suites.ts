@@ -6,10 +6,10 @@ import { ensureNginx } from './ensure-nginx.ts';
 import { ensureSandbox } from './ensure-sandbox.ts';
 import { type Suite, testFiles } from './run-tests.ts';
 
-/** Tests beside the code that start PostgreSQL or the product: too slow for a check that is run all day. */
+/** Tests beside the code that start PostgreSQL, the product or a crowd: too slow for a check that is run all day. */
 const HEAVY = [
   'packages/cli/src/**/*.test.ts',
-  'packages/gateway/src/{gateway,journal/crash}.test.ts',
+  'packages/gateway/src/{gateway,journal/crash,link/crowd-returns}.test.ts',
   'packages/server/src/housekeeper.test.ts',
   'packages/server/src/{auth,http,store}/**/*.test.ts',
   'packages/server/src/runner/{faults,machine-returns,odd-input,session-actor}.test.ts',
