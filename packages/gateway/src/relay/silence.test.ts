@@ -84,10 +84,7 @@ for (const [title, make] of Object.entries(UNDECIDED)) {
       told.map(({ code }) => code),
       ['unavailable'],
     );
-    assert.match(
-      told[0]?.message ?? '',
-      new RegExp(`^The relay on this machine cannot reach ${upstream.url}: it does not answer\\. It tries again`),
-    );
+    assert.match(told[0]?.message ?? '', new RegExp(`^The relay on this machine cannot reach ${upstream.url}: it does not answer\\. It tries again`));
   });
 }
 
