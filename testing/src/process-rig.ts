@@ -102,13 +102,19 @@ export interface ProcessRig extends AsyncDisposable {
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** `env` is for every process of the rig, before what leads to its model. The server's database is made already: a first start as a person has it takes `tendon` as such. */
-export async function processRig({ env: extra = {} }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<ProcessRig> {
+export interface ProcessRigOptions {
+  /** For every process of the rig, before what leads to its model. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The first start makes its database itself, as a person's does. Otherwise it finds one that is made. */
+  readonly isNew?: boolean;
+}
+
+export async function processRig({ env: extra = {}, isNew = false }: ProcessRigOptions = {}): Promise<ProcessRig> {
   await using stack = new AsyncDisposableStack();
   const folders: TemporaryFolder[] = [];
   for (let left = 4; left > 0; left -= 1) folders.push(stack.use(await temporaryFolder()));
   const [home = '', gatewayHome = '', workspace = '', scratch = ''] = folders.map((folder) => folder.path);
-  await prepareDataDir(join(home, 'db'));
+  if (!isNew) await prepareDataDir(join(home, 'db'));
   const model = stack.use(await ScriptedModel.start());
   const processes = stack.adopt(new Set<TendonProcess>(), async (all) => void (await Promise.all([...all].map((one) => one[Symbol.asyncDispose]()))));
   const sockets = stack.adopt(new Set<AgentSocket>(), async (all) => {

@@ -36,7 +36,7 @@ async function measureTarget(target: Target, rig: ProcessRig): Promise<Measured>
 async function measure(): Promise<Record<string, unknown>> {
   const conditions = describeMachine();
   await using stack = new AsyncDisposableStack();
-  const rig = stack.use(await processRig());
+  const rig = stack.use(await processRig({ isNew: true }));
   rig.model.otherwise(benchScript);
   say('first start');
   const first = await timedStart(rig);
