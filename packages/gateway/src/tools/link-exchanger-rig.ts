@@ -23,6 +23,8 @@ function surely(step: () => void): void {
 
 /** A link takes the name of a folder, and gives it back. */
 function takeFolder(): void {
+  // A tool that had the folder open under its other name may have made that name anew.
+  rmSync(at('.folder'), { recursive: true, force: true });
   renameSync(at('folder'), at('.folder'));
   surely(() => symlinkSync(outside, at('folder')));
 }
