@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import type { Admission, AttemptLimiter } from './attempt-limiter.ts';
 import { readUserCode } from './credentials.ts';
-import type { PairedKind, PairingRequest, Pairings, StartedPairing, WaitingMachine } from './pairings.ts';
+import { kindOf, type PairingRequest, type Pairings, type StartedPairing, type WaitingMachine } from './pairings.ts';
 import type { Principal } from './principal.ts';
 
 type Limited = { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
@@ -43,7 +43,10 @@ export class PairingDesk {
       );
       return { ok: false, code: 'rate_limited', retryAfterMs: 60_000 };
     }
-    log.info({ event: 'pairing', outcome: 'asked', gatewayId: request.gatewayId, address: request.address }, `a ${kindOf(request)} asks to be paired`);
+    log.info(
+      { event: 'pairing', outcome: 'asked', gatewayId: request.gatewayId, address: request.address },
+      `a ${kindOf(request.gatewayId)} asks to be paired`,
+    );
     return { ok: true, ...started };
   }
 
@@ -56,7 +59,7 @@ export class PairingDesk {
     if (answer.code !== 'expired_token') limiters.machines.giveBack('poll', address);
     if (answer.code !== 'approved') return { ok: false, code: answer.code };
     const { key, relayKey, userId, gatewayId } = answer;
-    log.info({ event: 'pairing', outcome: 'paired', user: userId, gatewayId, address }, `a ${kindOf(answer)} was paired`);
+    log.info({ event: 'pairing', outcome: 'paired', user: userId, gatewayId, address }, `a ${kindOf(gatewayId)} was paired`);
     return { ok: true, key, ...(relayKey === undefined ? {} : { relayKey }) };
   }
 
@@ -82,10 +85,6 @@ export class PairingDesk {
     log.info({ event: 'pairing', outcome: approve ? 'approved' : 'denied', user: userId }, `a person has decided about a ${decided.kind}`);
     return { ok: true, ...decided };
   }
-}
-
-function kindOf({ gatewayId }: { readonly gatewayId: string | undefined }): PairedKind {
-  return gatewayId === undefined ? 'terminal' : 'machine';
 }
 
 function limited(admission: Extract<Admission, { ok: false }>): Limited {

@@ -129,7 +129,7 @@ export class Pairings {
       [userCode, now],
     );
     const row = rows[0];
-    return row && { kind: kindOf(row), name: row.name, address: row.address, relay: row.relay, askedAt: row.created_at, expiresAt: row.expires_at };
+    return row && { kind: kindOf(row.gateway_id), name: row.name, address: row.address, relay: row.relay, askedAt: row.created_at, expiresAt: row.expires_at };
   }
 
   /** The first decision stands. Who was decided about; undefined when there is none to make any more. */
@@ -143,10 +143,11 @@ export class Pairings {
       [userCode, now, approve ? 'approved' : 'denied', userId, credentialId],
     );
     const row = rows[0];
-    return row && { kind: kindOf(row), name: row.name };
+    return row && { kind: kindOf(row.gateway_id), name: row.name };
   }
 }
 
-function kindOf(row: { readonly gateway_id: string | null }): PairedKind {
-  return row.gateway_id === null ? 'terminal' : 'machine';
+/** A terminal has no number of a machine. */
+export function kindOf(gatewayId: string | null | undefined): PairedKind {
+  return gatewayId ? 'machine' : 'terminal';
 }
