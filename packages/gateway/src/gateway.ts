@@ -201,7 +201,7 @@ export class Gateway implements GatewayHandle {
     this.#output.close();
     this.#link.stop();
     await Promise.all([this.#background.close(), this.#browser.close(), this.#networks.close(), this.#parts.mcp?.close()]);
-    await Promise.all([this.#parts.journal.close(), this.#refusals.close()]);
+    await Promise.all([this.#parts.journal.close(), this.#refusals.close(), this.#parts.snapshots.close()]);
     this.#parts.lock.close();
   }
 

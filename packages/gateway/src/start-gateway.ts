@@ -51,7 +51,8 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const processNumbers = new ProcessNumbers(folders.processNumbers);
     const keptFor = `${new URL(options.serverUrl).origin} ${gatewayId}`;
     const snapshots = new Snapshots({ folder: folders.undo, log: options.log, now: () => new Date(), keptFor });
-    await snapshots.sweep();
+    await snapshots.load();
+    void snapshots.sweep();
     const refusals = await MachineRefusals.open({ log: options.log, now: () => new Date(), store: { path: folders.refusals, files: diskFiles } });
     const doors = ownDoors(options.serverUrl);
     const surroundings = new MachineSurroundings({ policy, reserved: doors, workspaces, home: folders.home, log: options.log });

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { openBench, type ToolBench, textOf } from '../tools/tool-bench-rig.ts';
+import { hashOf } from './blob-folder.ts';
 import { Snapshots } from './snapshots.ts';
 
 const log = pino({ level: 'silent' });
@@ -97,6 +98,52 @@ test('G49: the oldest goes first when there is too much of it, or it is too old;
   );
   assert.deepEqual(await contentsOf(bench), []);
   assert.deepEqual(await readdir(join(bench.undoFolder, 'sessions')), []);
+});
+
+test('G49: calls go on while a sweep looks, and it lets nothing go that they keep meanwhile', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'a'), 'former');
+  const first = await write(bench, 'one');
+  const second = await write(bench, 'former');
+  const former = hashOf(Buffer.from('former'));
+  for (const callId of [newId(), first]) {
+    let asked = 0;
+    let meanwhile: Promise<unknown> | undefined;
+    const snapshots = new Snapshots({
+      ...{ folder: bench.undoFolder, log, limits: { calls: 1 } },
+      now() {
+        asked += 1;
+        // At the start of the sweep, and when it has looked at everything.
+        if (asked === 2) meanwhile = snapshots.keep({ sessionId: SESSION, callId, workspace: bench.workspace }, [{ path: 'a', data: Buffer.from('two') }]);
+        return new Date();
+      },
+    });
+    await snapshots.sweep();
+    await meanwhile;
+    assert.equal((await snapshots.linesOf(SESSION, callId)).at(-1)?.before.kind, 'file');
+    assert.equal((await snapshots.read(former))?.toString(), 'former');
+    if (callId !== first) assert.deepEqual(await snapshots.linesOf(SESSION, first), [], 'the sweep has let go what is too much');
+  }
+  assert.deepEqual(await bench.snapshots.linesOf(SESSION, second), []);
+});
+
+test('G49, C17: of which sessions something is kept is known before all that is kept was looked at, and only for their own server', async () => {
+  await using bench = await openBench();
+  const options = { folder: bench.undoFolder, log, now };
+  const [mine, others] = [newId(), newId()];
+  for (const [sessionId, keptFor] of [
+    [mine, 'https://mine.example 1'],
+    [others, 'https://others.example 1'],
+  ] as const) {
+    const snapshots = new Snapshots({ ...options, keptFor });
+    await snapshots.keep({ sessionId, callId: newId(), workspace: bench.workspace }, [{ path: 'a', data: Buffer.from('x') }]);
+  }
+  await mkdir(join(bench.undoFolder, 'sessions', 'made by hand'));
+  await writeFile(join(bench.undoFolder, 'sessions', 'a file'), 'by hand');
+  const again = new Snapshots({ ...options, keptFor: 'https://mine.example 1' });
+  await again.load();
+  assert.deepEqual(again.sessions, [mine]);
+  await again.close();
 });
 
 test('G49: torn and foreign lines, and a content that is not what its name says, change no file', async () => {

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { idSchema, type Log } from '@tendon/protocol';
+import type { Log } from '@tendon/protocol';
 import { errorCode, ToolFault } from '../tools/faults.ts';
 import type { FileStamp } from '../tools/file-stamp.ts';
 import { PathQueue } from '../tools/path-queue.ts';
 import { locateFolder, openForReading, type Workspace, wordsInside } from '../tools/workspace.ts';
-import { BlobFolder, hashOf } from './blob-folder.ts';
-import { type Before, type ChangeLine, readChangeLines } from './snapshot-lines.ts';
+import { type Blob, BlobFolder, hashOf } from './blob-folder.ts';
+import { callPath, type KeptCall, keptCalls, linesAt, type SnapshotLimits, sessionFolder, sessionsKeptFor, withinLimits } from './kept-calls.ts';
+import type { Before, ChangeLine } from './snapshot-lines.ts';
 
 /*
  * What files were before this gateway's tools changed them, so that a person can have them back:
@@ -18,14 +18,10 @@ import { type Before, type ChangeLine, readChangeLines } from './snapshot-lines.
  *   a call ──contents kept, synced──► ──lines written, synced──► the file is changed
  *
  * A process killed in between leaves a line whose file is still as it was: an undo finds nothing to do there.
- * Old calls go first when there is too much; contents that no line names go with them.
+ * Old calls go first when there is too much; contents that no line names go with them:
+ *
+ *   a sweep ──looks at all that is kept, calls go on──► knows what is too old or too much ──calls wait──► lets it go, but for what they kept meanwhile
  */
-
-export interface SnapshotLimits {
-  readonly totalBytes: number;
-  readonly ageMs: number;
-  readonly calls: number;
-}
 
 export interface SnapshotOptions {
   readonly folder: string;
@@ -64,27 +60,32 @@ interface Caller {
 interface Kept {
   readonly present: Present;
   readonly line: ChangeLine;
-  readonly newBytes: number;
+  readonly blob?: Blob;
 }
 
-interface KeptCall {
-  readonly path: string;
-  readonly changedMs: number;
-  readonly bytes: number;
-  readonly hashes: readonly string[];
-  /** Undefined where it is not this server's, or no server would know it. */
-  readonly sessionId: string | undefined;
+/** What calls have done since a sweep began to look. */
+interface Meanwhile {
+  readonly hashes: Set<string>;
+  readonly paths: Set<string>;
+  readonly endedSessions: Set<string>;
 }
 
 export class Snapshots {
   readonly #options: SnapshotOptions;
   readonly #limits: SnapshotLimits;
   readonly #blobs: BlobFolder;
+  readonly #contents: string;
+  readonly #sessionsFolder: string;
   readonly #queue = new PathQueue();
+  readonly #sweeps = new PathQueue();
   /** Those that the server may be asked about. */
   readonly #sessions = new Set<string>();
+  /** Folders whose names this process has synced: of what an earlier one left, killed in between, nobody knows. */
+  readonly #synced = new Set<string>();
   #ending = 0;
   #isMade = false;
+  #isClosed = false;
+  #meanwhile: Meanwhile | undefined;
   #sinceSweep: { bytes: number; calls: number; atMs: number };
 
   /** Touches nothing: the folder is made when there is something to keep. */
@@ -92,7 +93,16 @@ export class Snapshots {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#sinceSweep = { bytes: 0, calls: 0, atMs: options.now().getTime() };
-    this.#blobs = new BlobFolder(join(options.folder, 'contents'));
+    this.#contents = join(options.folder, 'contents');
+    this.#sessionsFolder = join(options.folder, 'sessions');
+    this.#blobs = new BlobFolder(this.#contents);
+  }
+
+  /** Learns of which sessions an earlier start has kept something. To be called at a start. */
+  async load(): Promise<void> {
+    const { keptFor } = this.#options;
+    if (keptFor === undefined) return;
+    for (const sessionId of await sessionsKeptFor(this.#sessionsFolder, keptFor)) this.#sessions.add(sessionId);
   }
 
   /**
@@ -106,18 +116,16 @@ export class Snapshots {
         this.#sessions.add(caller.sessionId);
         const kept: Kept[] = [];
         for (const change of changes) kept.push(await this.#keepOne(caller, change));
-        await this.#write(
-          caller,
-          kept.map(({ line }) => line),
-        );
-        this.#sinceSweep.bytes += kept.reduce((sum, { newBytes }) => sum + newBytes, 0);
+        await this.#write(caller, kept);
+        this.#sinceSweep.bytes += kept.reduce((sum, { blob }) => sum + (blob?.isNew ? blob.bytes : 0), 0);
         this.#sinceSweep.calls += 1;
         const isDue = this.#options.now().getTime() - this.#sinceSweep.atMs > SWEEP_MS;
-        if (isDue || this.#sinceSweep.bytes > SWEEP_BYTES || this.#sinceSweep.calls > SWEEP_CALLS) await this.#sweepSurely();
+        if (isDue || this.#sinceSweep.bytes > SWEEP_BYTES || this.#sinceSweep.calls > SWEEP_CALLS) void this.sweep();
         return kept.map(({ present }) => present);
       } catch (error) {
         // Somebody may have deleted the folder: the next call makes it again.
         this.#isMade = false;
+        this.#synced.clear();
         if (error instanceof ToolFault) throw error;
         this.#options.log.error({ err: error, callId: caller.callId }, 'what a call is about to change could not be kept');
         throw new ToolFault(
@@ -130,12 +138,8 @@ export class Snapshots {
   }
 
   /** What a call was about to change, in order; nothing for a call that this gateway keeps nothing of. */
-  async linesOf(sessionId: string, callId: string): Promise<ChangeLine[]> {
-    const text = await readFile(this.#pathOf({ sessionId, callId }), 'utf8').catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return '';
-      throw error;
-    });
-    return readChangeLines(text);
+  linesOf(sessionId: string, callId: string): Promise<ChangeLine[]> {
+    return linesAt(callPath(this.#sessionsFolder, { sessionId, callId }));
   }
 
   /** Undefined when it is kept no more. */
@@ -143,26 +147,36 @@ export class Snapshots {
     return this.#blobs.read(hash);
   }
 
-  /** Sessions of this server of which something is kept: what an earlier start has kept is known after the first `sweep`. */
+  /** Sessions of this server of which something is kept. */
   get sessions(): readonly string[] {
     return [...this.#sessions];
   }
 
   /** The session is deleted: nothing of it is kept. */
-  endSession(sessionId: string): Promise<void> {
+  async endSession(sessionId: string): Promise<void> {
     this.#ending += 1;
-    return this.#queue.run('', async () => {
+    await this.#queue.run('', async () => {
       this.#ending -= 1;
       this.#sessions.delete(sessionId);
-      await rm(join(this.#options.folder, 'sessions', fileName(sessionId)), { recursive: true, force: true });
-      // Of many that end at once, such as after a greeting, the last one looks at all that is kept.
-      if (this.#ending === 0) await this.#sweepSurely();
+      this.#meanwhile?.endedSessions.add(sessionId);
+      const folder = sessionFolder(this.#sessionsFolder, sessionId);
+      this.#synced.delete(folder);
+      await rm(folder, { recursive: true, force: true });
     });
+    // Of many that end at once, such as after a greeting, the last one looks at all that is kept.
+    if (this.#ending === 0) await this.sweep();
   }
 
-  /** Lets go what is too old or too much. To be called at a start, for what has come to age meanwhile. */
+  /** Lets go what is too old or too much, while calls go on. To be called at a start, for what has come to age meanwhile. Never rejects. */
   sweep(): Promise<void> {
-    return this.#queue.run('', () => this.#sweepSurely());
+    this.#sinceSweep = { bytes: 0, calls: 0, atMs: this.#options.now().getTime() };
+    return this.#sweeps.run('', () => this.#sweepSurely());
+  }
+
+  /** Ends a sweep that is under way, between two files. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#sweeps.run('', async () => undefined);
   }
 
   async #make(): Promise<void> {
@@ -185,89 +199,81 @@ export class Snapshots {
       if (error instanceof ToolFault && error.code === 'not_found') return undefined;
       throw error;
     });
-    if (!found) return { present: { kind: 'absent' }, line: { ...line, place: await placeOfNew(workspace, path), before: { kind: 'absent' } }, newBytes: 0 };
+    if (!found) return { present: { kind: 'absent' }, line: { ...line, place: await placeOfNew(workspace, path), before: { kind: 'absent' } } };
     try {
       const { ino, size, mtimeMs, mode } = await found.handle.stat();
       const place = relative(workspace.root, found.path);
       const present: Present = { kind: 'file', stamp: { ino, size, mtimeMs } };
       if (size > FILE_BYTES) {
         const before: Before = { kind: 'not_kept', why: `it had ${size} bytes, and files over ${FILE_BYTES} bytes are not kept` };
-        return { present, line: { ...line, place, before }, newBytes: 0 };
+        return { present, line: { ...line, place, before } };
       }
       const blob = await this.#blobs.keep(found.handle, FILE_BYTES);
       if (!blob) {
         const before: Before = { kind: 'not_kept', why: `it grew over ${FILE_BYTES} bytes while it was kept, and larger files are not kept` };
-        return { present, line: { ...line, place, before }, newBytes: 0 };
+        return { present, line: { ...line, place, before } };
       }
-      return { present, line: { ...line, place, before: { kind: 'file', hash: blob.hash, mode: mode & 0o7777 } }, newBytes: blob.isNew ? blob.bytes : 0 };
+      return { present, line: { ...line, place, before: { kind: 'file', hash: blob.hash, mode: mode & 0o7777 } }, blob };
     } finally {
       await found.handle.close();
     }
   }
 
   /** On the disk, with its folders, before anything is changed. */
-  async #write(caller: Caller, lines: readonly ChangeLine[]): Promise<void> {
-    const path = this.#pathOf(caller);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  async #write(caller: Caller, kept: readonly Kept[]): Promise<void> {
+    const path = callPath(this.#sessionsFolder, caller);
+    const folder = dirname(path);
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const unsynced = [
+      folder,
+      ...(made !== undefined || !this.#synced.has(folder) ? [this.#sessionsFolder] : []),
+      ...(kept.some(({ blob }) => blob?.isNew) || !this.#synced.has(this.#contents) ? [this.#contents] : []),
+    ];
     const handle = await open(path, 'a', 0o600);
     try {
       // Begins a line of its own, whatever a full disk has left of the one before.
-      await handle.appendFile(`\n${lines.map((line) => `${JSON.stringify(line)}\n`).join('')}`);
-      await handle.datasync();
+      await handle.appendFile(`\n${kept.map(({ line }) => `${JSON.stringify(line)}\n`).join('')}`);
+      await Promise.all([handle.datasync(), ...unsynced.map(syncFolder)]);
     } finally {
       await handle.close();
     }
-    for (const folder of [join(this.#options.folder, 'contents'), dirname(path), join(this.#options.folder, 'sessions')]) await syncFolder(folder);
-  }
-
-  #pathOf({ sessionId, callId }: Pick<Caller, 'sessionId' | 'callId'>): string {
-    return join(this.#options.folder, 'sessions', fileName(sessionId), `${fileName(callId)}.jsonl`);
+    this.#synced.add(folder).add(this.#contents);
+    // Once it is on the disk: a sweep that begins later finds it there.
+    this.#meanwhile?.paths.add(path);
+    for (const { blob } of kept) if (blob) this.#meanwhile?.hashes.add(blob.hash);
   }
 
   /** What could not be tidied is tidied later: no call fails by it. */
   async #sweepSurely(): Promise<void> {
-    this.#sinceSweep = { bytes: 0, calls: 0, atMs: this.#options.now().getTime() };
+    const meanwhile = { hashes: new Set<string>(), paths: new Set<string>(), endedSessions: new Set<string>() };
+    this.#meanwhile = meanwhile;
     try {
-      await this.#sweep();
+      const calls: KeptCall[] = [];
+      for await (const call of keptCalls(this.#sessionsFolder, this.#options.keptFor)) {
+        if (this.#isClosed) return;
+        calls.push(call);
+      }
+      const sizes = await this.#blobs.sizes();
+      const split = withinLimits(calls, { sizes, limits: this.#limits, nowMs: this.#options.now().getTime() });
+      await this.#queue.run('', () => this.#letGo(split, meanwhile));
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') this.#options.log.warn({ err: error }, 'what is kept for an undo could not be tidied');
+    } finally {
+      this.#meanwhile = undefined;
     }
   }
 
-  async #sweep(): Promise<void> {
-    const sizes = await this.#blobs.sizes();
-    const calls = (await this.#calls()).toSorted((a, b) => b.changedMs - a.changedMs);
-    const oldestMs = this.#options.now().getTime() - this.#limits.ageMs;
-    const named = new Set<string>();
-    let bytes = 0;
-    let isFull = false;
-    for (const [index, call] of calls.entries()) {
-      const fresh = call.hashes.filter((hash) => !named.has(hash));
-      bytes += call.bytes + fresh.reduce((sum, hash) => sum + (sizes.get(hash) ?? 0), 0);
-      isFull ||= index >= this.#limits.calls || bytes > this.#limits.totalBytes || call.changedMs < oldestMs;
-      if (isFull) await rm(call.path, { force: true });
-      else {
-        for (const hash of fresh) named.add(hash);
-        if (call.sessionId !== undefined) this.#sessions.add(call.sessionId);
-      }
+  async #letGo({ stay, go }: ReturnType<typeof withinLimits>, { hashes, paths, endedSessions }: Meanwhile): Promise<void> {
+    const named = new Set(hashes);
+    for (const { hashes: own, sessionId } of [...stay, ...go.filter(({ path }) => paths.has(path))]) {
+      for (const hash of own) named.add(hash);
+      if (sessionId !== undefined && !endedSessions.has(sessionId)) this.#sessions.add(sessionId);
     }
+    const gone = go.filter(({ path }) => !paths.has(path));
+    for (const { path } of gone) await rm(path, { force: true });
     await this.#blobs.removeOthers(named);
     // Fails for those that still have calls.
-    for (const folder of new Set(calls.map(({ path }) => dirname(path)))) await rmdir(folder).catch(() => undefined);
-  }
-
-  async #calls(): Promise<KeptCall[]> {
-    const entries = await readdir(join(this.#options.folder, 'sessions'), { recursive: true, withFileTypes: true });
-    const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    const calls: KeptCall[] = [];
-    for (const path of paths) {
-      const { mtimeMs, size } = await stat(path);
-      const lines = readChangeLines(await readFile(path, 'utf8'));
-      const hashes = [...new Set(lines.flatMap(({ before }) => (before.kind === 'file' ? [before.hash] : [])))];
-      const isOurs = this.#options.keptFor !== undefined && lines.some(({ keptFor }) => keptFor === this.#options.keptFor);
-      calls.push({ path, changedMs: mtimeMs, bytes: size, hashes, sessionId: isOurs ? sessionIn(basename(dirname(path))) : undefined });
-    }
-    return calls;
+    for (const folder of new Set([...stay, ...go].map(({ path }) => dirname(path)))) await rmdir(folder).catch(() => undefined);
   }
 }
 
@@ -280,16 +286,6 @@ async function placeOfNew(workspace: Workspace, path: string): Promise<string> {
     if (error instanceof ToolFault) return path;
     throw error;
   }
-}
-
-/** Ids are what a server says: none of them may name a path. */
-function fileName(id: string): string {
-  return /^[0-9a-f-]{36}$/.test(id) ? id : createHash('sha256').update(id).digest('hex');
-}
-
-/** The session that a folder is named after; undefined for a name that somebody else has made, or that was no id. */
-function sessionIn(folder: string): string | undefined {
-  return idSchema.safeParse(folder).success ? folder : undefined;
 }
 
 async function syncFolder(path: string): Promise<void> {
