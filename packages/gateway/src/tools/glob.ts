@@ -1,14 +1,17 @@
-import { lstat } from 'node:fs/promises';
+import { lstatSync, type Stats } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { textResult } from '@tendon/protocol';
 import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
 import { search } from './ripgrep.ts';
-import { endedEarly, endReason, type LocalTool } from './tool.ts';
-import { type Folder, openSearchedFolder, openTrueFolder, type Workspace } from './workspace.ts';
+import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
+import { holdTrueFolder, openSearchedFolder, type Workspace } from './workspace.ts';
 
 const MAX_FILES = 500;
 /** So many matches are sorted by age; a folder with more is answered by name. */
 const MAX_SORTED = 20_000;
+/** So long at a time the process does nothing else than look again. */
+const TURN_MS = 5;
 
 export const glob: LocalTool<'glob'> = {
   name: 'glob',
@@ -29,8 +32,8 @@ export const glob: LocalTool<'glob'> = {
         return !isCut;
       },
     });
+    const sorted = context.signal.aborted ? [] : await newestFirst(context, folder.path, found);
     if (context.signal.aborted) return endedEarly(endReason(context.signal), '');
-    const sorted = await newestFirst(context.workspace, folder.path, found);
     if (sorted.length === 0) return textResult('succeeded', `No file matches ${JSON.stringify(input.pattern)}.`);
     const lines = sorted.slice(0, MAX_FILES).map((path) => shownPath(relative(context.workspace.root, join(folder.path, path))));
     if (sorted.length > MAX_FILES)
@@ -45,22 +48,41 @@ interface Found {
   readonly name: Buffer;
 }
 
+interface Dated {
+  readonly path: string;
+  readonly changedAt: number;
+}
+
 /** Only what is truly there: a folder that is exchanged for a link while ripgrep walks by names leads it out of the workspace (G20). */
-async function newestFirst(workspace: Workspace, root: string, paths: readonly Found[]): Promise<string[]> {
-  const dated: { path: string; changedAt: number }[] = [];
+async function newestFirst(context: ToolContext, root: string, paths: readonly Found[]): Promise<string[]> {
+  const dated: Dated[] = [];
+  let turnEndsAt = performance.now() + TURN_MS;
   for (const [name, files] of Map.groupBy(paths, ({ path }) => dirname(path))) {
-    const folder = await openTrueFolder(workspace, join(root, name));
-    if (folder) dated.push(...(await datesOf(folder, files).finally(() => folder.handle.close())));
+    dated.push(...datesIn(context.workspace, join(root, name), files));
+    if (performance.now() < turnEndsAt) continue;
+    await othersTurn();
+    if (context.signal.aborted) break;
+    turnEndsAt = performance.now() + TURN_MS;
   }
   return dated.sort((a, b) => b.changedAt - a.changedAt || (a.path < b.path ? -1 : 1)).map(({ path }) => path);
 }
 
-async function datesOf(folder: Folder, files: readonly Found[]): Promise<{ path: string; changedAt: number }[]> {
-  const dated = files.map(async ({ path, name }) => {
-    const info = await lstat(Buffer.concat([Buffer.from(`${folder.base}/`), name])).catch(() => undefined);
+function datesIn(workspace: Workspace, folder: string, files: readonly Found[]): Dated[] {
+  using held = holdTrueFolder(workspace, folder);
+  if (!held) return [];
+  return files.flatMap(({ path, name }) => {
+    const info = fileInfo(Buffer.concat([Buffer.from(`${held.base}/`), name]));
     return info ? [{ path, changedAt: info.mtimeMs }] : [];
   });
-  return (await Promise.all(dated)).flat();
+}
+
+/** Undefined for what cannot be looked at, such as a file that is gone meanwhile. */
+function fileInfo(path: Buffer): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** A path on one line: a name with control characters is written as a JSON string, so that it cannot be mistaken for two. */
