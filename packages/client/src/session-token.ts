@@ -18,24 +18,32 @@ export function sessionTokenSource(parts: PageParts = browserParts()): () => Pro
   return async () => {
     const known = csrfToken(parts) ?? (await freshCsrfToken(parts));
     if (known === undefined) return undefined;
-    const first = await requestToken(parts, known);
+    const first = await requestSessionToken(parts, known);
     // The page's CSRF token may be that of an earlier sign-in: once more with the one of this session.
     const again = first.status === 403 ? await freshCsrfToken(parts) : undefined;
-    const response = again === undefined ? first : await requestToken(parts, again);
-    if ([401, 403, 404].includes(response.status)) return undefined;
-    if (!response.ok) throw new Error(`The server answered ${response.status} to the request for a session token.`);
-    const { token } = (await response.json()) as { token?: unknown };
-    return typeof token === 'string' ? token : undefined;
+    return (again === undefined ? first : await requestSessionToken(parts, again)).token;
   };
+}
+
+export interface SessionTokenAnswer {
+  readonly status: number;
+  /** Undefined where there is none to be had: 401, 403, 404. */
+  readonly token: string | undefined;
+}
+
+/** Asks once, with this CSRF token. Rejects when the server could not be asked, or has another answer than yes and no. */
+export async function requestSessionToken({ origin, fetch }: Pick<PageParts, 'origin' | 'fetch'>, csrf: string): Promise<SessionTokenAnswer> {
+  const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'tendon', 'X-CSRF-Token': csrf };
+  const response = await fetch(`${origin}${TOKEN_PATH}`, { method: 'POST', headers, body: '{}', cache: 'no-store' });
+  const { status } = response;
+  if ([401, 403, 404].includes(status)) return { status, token: undefined };
+  if (!response.ok) throw new Error(`The server answered ${status} to the request for a session token.`);
+  const { token } = (await response.json()) as { token?: unknown };
+  return { status, token: typeof token === 'string' ? token : undefined };
 }
 
 function browserParts(): PageParts {
   return { origin: location.origin, fetch: (...args) => fetch(...args), cookies: () => document.cookie };
-}
-
-function requestToken({ origin, fetch }: PageParts, csrf: string): Promise<Response> {
-  const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'tendon', 'X-CSRF-Token': csrf };
-  return fetch(`${origin}${TOKEN_PATH}`, { method: 'POST', headers, body: '{}', cache: 'no-store' });
 }
 
 /** Asking who we are puts the token into the page's cookies. */
