@@ -17,7 +17,8 @@ export { DIALECTS, modelEnvironment, type NodeRig, type NodeRigOptions, nodeRig 
 export { PRIVATE_HOSTS, PRIVATE_NAMES } from './private-hosts.ts';
 export { type Exit, type ProcessRig, processRig, startTendon, type TendonCommand, type TendonProcess } from './process-rig.ts';
 export { queryOnce } from './query-once.ts';
-export { type RelayBrowser, type RelayRig, relayRig } from './relay-rig.ts';
+export { type RelayBrowser, relayToken, relayTokenHeaders, signInAtRelay } from './relay-browser.ts';
+export { type RelayRig, relayRig } from './relay-rig.ts';
 export { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double-rig.ts';
 export { resultText, SessionView, type TurnFailed, textOf } from './session-view.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

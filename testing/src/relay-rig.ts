@@ -3,13 +3,7 @@ import { type RelayHandle, type RelayOptions, startRelay } from '@tendon/gateway
 import { loopbackFront } from '@tendon/server/page';
 import { pino } from 'pino';
 import { AgentSocket } from './agent-socket.ts';
-
-/** What a browser has that is signed in. */
-export interface RelayBrowser {
-  /** As it stands in a header. */
-  readonly cookie: string;
-  readonly pageKey: string;
-}
+import { type RelayBrowser, relayToken, signInAtRelay } from './relay-browser.ts';
 
 export interface RelayRig extends AsyncDisposable {
   readonly relay: RelayHandle;
@@ -20,12 +14,14 @@ export interface RelayRig extends AsyncDisposable {
   readonly logLines: Record<string, unknown>[];
   /** A browser that opens a new link. */
   signIn(): Promise<RelayBrowser>;
-  /** A page's connection, from a browser that signs in anew unless another is given, with the key of its page unless another token is given. */
+  /** A token for one socket of this browser's page; the browser signs in anew unless one is given. Undefined where the relay gives none. */
+  token(browser?: RelayBrowser): Promise<string | undefined>;
+  /** A page's connection, from a browser that signs in anew unless one is given, with a token of its own unless another is given. */
   page(options?: { readonly browser?: RelayBrowser; readonly token?: string }): Promise<AgentSocket>;
 }
 
 /** A relay on a free port, which shows the built page. */
-export async function relayRig(options: Pick<RelayOptions, 'serverUrl' | 'key' | 'approvals'>): Promise<RelayRig> {
+export async function relayRig(options: Pick<RelayOptions, 'serverUrl' | 'key' | 'approvals' | 'now'>): Promise<RelayRig> {
   const links: string[] = [];
   const logLines: Record<string, unknown>[] = [];
   let refusals = 0;
@@ -42,15 +38,15 @@ export async function relayRig(options: Pick<RelayOptions, 'serverUrl' | 'key' |
     },
   });
   const sockets = new Set<AgentSocket>();
-  const signIn = async (): Promise<RelayBrowser> => {
-    const { headers } = await fetch(relay.signInLink(), { redirect: 'manual' });
-    return { cookie: headers.get('set-cookie')?.split(';')[0] ?? '', pageKey: headers.get('location')?.split('#relay=')[1] ?? '' };
-  };
+  const signIn = (): Promise<RelayBrowser> => signInAtRelay(relay.signInLink());
+  const tokenOf = async (browser?: RelayBrowser): Promise<string | undefined> => relayToken(relay.url, browser ?? (await signIn()));
   return {
-    ...{ relay, links, logLines, signIn, keyRefusals: () => refusals },
+    ...{ relay, links, logLines, signIn, token: tokenOf, keyRefusals: () => refusals },
     page: async ({ browser, token } = {}) => {
-      const { cookie, pageKey } = browser ?? (await signIn());
-      const socket = await AgentSocket.connect({ url: relay.url, name: 'a page', headers: { Cookie: cookie, Origin: relay.url }, key: token ?? pageKey });
+      const from = browser ?? (await signIn());
+      const key = token ?? (await tokenOf(from));
+      const headers = { Cookie: from.cookie, Origin: relay.url };
+      const socket = await AgentSocket.connect({ url: relay.url, name: 'a page', headers, ...(key === undefined ? {} : { key }) });
       sockets.add(socket);
       return socket;
     },

@@ -45,6 +45,7 @@ const MAY_BE_FOUND = [
   "the machine's key in the file gateway/paired/http_127.0.0.1_PORT-ID.json",
   "the machine's key in what the server answers",
   "the page's link in what the machine prints",
+  "the token of the page's socket in what the relay answers",
   'what a browser carries to the provider in what the server answers',
 ];
 /** Credentials that the server says, each to who got it and to nobody else. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AgentSocket, calls, isRunning, type Reply, SessionView, says, until } from '@tendon/testing';
-import { ask, type CanaryRig, CONFIGURED, cookieOf, fromElsewhere, MACHINE_NAME, ownKeys, pairedKeys, passphrase, secret } from './canary-rig.ts';
+import { AgentSocket, calls, isRunning, type RelayBrowser, type Reply, relayTokenHeaders, SessionView, says, until } from '@tendon/testing';
+import { type Answer, ask, type CanaryRig, CONFIGURED, cookieOf, fromElsewhere, MACHINE_NAME, ownKeys, pairedKeys, passphrase, secret } from './canary-rig.ts';
 import { type GuardedMcp, guardedMcp, issuerTokens, providerKeys, secondFactor, serverMcp } from './canary-sign-ins.ts';
 
 /*
@@ -216,10 +216,21 @@ async function machineWithPage(rig: CanaryRig, owner: Person, guarded: GuardedMc
   const pageKey = rig.hide("the page's own key", /#relay=(\S+)/.exec(opened.headers.location ?? '')?.[1]);
   const { origin } = new URL(link);
   rig.keep('what the relay answers', (await ask(`${origin}/api/me`, { headers: { Cookie: cookie.pair, Origin: origin } })).text);
-  await AgentSocket.connect({ url: origin, key: rig.hide('a wrong key for the page', secret()), headers: { Cookie: cookie.pair, Origin: origin } }).catch(
-    (error: Error) => rig.keep('what the relay answers', JSON.stringify([error.message, error.cause])),
-  );
-  return AgentSocket.connect({ url: origin, key: pageKey, headers: { Cookie: cookie.pair, Origin: origin }, name: 'page' });
+  const refusedKeys = [rig.hide('a wrong key for the page', secret()), rig.hide('a token that the relay has not made', `trs_${secret()}`), pageKey];
+  for (const key of refusedKeys)
+    await AgentSocket.connect({ url: origin, key, headers: { Cookie: cookie.pair, Origin: origin } }).catch((error: Error) =>
+      rig.keep('what the relay answers', JSON.stringify([error.message, error.cause])),
+    );
+  for (const wrong of [rig.hide('a wrong key of the page', `tdr_${secret()}`), '']) await askToken(rig, origin, { cookie: cookie.pair, pageKey: wrong });
+  const { text } = await askToken(rig, origin, { cookie: cookie.pair, pageKey });
+  const token = rig.hide("the token of the page's socket", json<{ token: string }>(text).token);
+  return AgentSocket.connect({ url: origin, key: token, headers: { Cookie: cookie.pair, Origin: origin }, name: 'page' });
+}
+
+async function askToken(rig: CanaryRig, origin: string, browser: RelayBrowser): Promise<Answer> {
+  const answer = await ask(`${origin}/api/auth/session-token`, { headers: relayTokenHeaders(origin, browser), body: {} });
+  rig.keep('what the relay answers', JSON.stringify([answer.headers, answer.text]));
+  return answer;
 }
 
 /** A command that shows its environment and a file, approved in the page of the machine. */

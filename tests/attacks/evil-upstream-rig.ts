@@ -27,7 +27,7 @@ export interface EvilUpstream extends AsyncDisposable {
 }
 
 export async function evilUpstream(): Promise<EvilUpstream> {
-  const http = createServer();
+  const http = createServer((_request, response) => void response.writeHead(404).end());
   const io = new Server(http, { path: SOCKET_PATH, serveClient: false, maxHttpBufferSize: 64 * 1024 * 1024 });
   const sockets = new Set<Socket>();
   const upstream: EvilUpstream = {

@@ -35,7 +35,7 @@ after(() => stack.disposeAsync());
 const upstream = stack.use(await evilUpstream());
 const approvals = new LocalApprovals(GATEWAY_ID);
 const front = stack.use(await relayRig({ serverUrl: upstream.url, key: 'tdn_key', approvals }));
-const { cookie, pageKey } = await front.signIn();
+const browser = await front.signIn();
 beforeEach(() => {
   upstream.heard.length = 0;
   upstream.answer = { ok: true, data: {} };
@@ -48,11 +48,12 @@ interface Page {
 }
 
 async function openPage(): Promise<Page> {
+  const token = await front.token(browser);
   const socket = io(new URL(AGENT_NAMESPACE, front.relay.url).href, {
     ...{ path: SOCKET_PATH, reconnection: false, forceNew: true, transports: ['websocket'] },
     ...{
-      auth: { protocol: PROTOCOL_VERSION, token: pageKey, client: { name: 'page', version: '1' } },
-      extraHeaders: { Cookie: cookie, Origin: front.relay.url },
+      auth: { protocol: PROTOCOL_VERSION, token, client: { name: 'page', version: '1' } },
+      extraHeaders: { Cookie: browser.cookie, Origin: front.relay.url },
     },
   });
   stack.defer(() => void socket.disconnect());

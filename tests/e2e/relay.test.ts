@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { runs, says, temporaryFolder, until } from '@tendon/testing';
+import type { Page } from 'playwright-core';
 import { browserRig, launchChromium, linkIn, PHONE } from './browser-rig.ts';
 import { seriousFaults } from './serious-faults.ts';
 import { SessionPage } from './session-page.ts';
@@ -51,6 +52,21 @@ test('U34, L6: pairing a machine with a page says what its page may do, and the 
   await said(/The page for a browser on this machine: http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=/);
 });
 
+/** What this page asks of the relay for its sockets, and what their handshakes have for a token. */
+function watchTokens(page: Page): { readonly asked: string[]; readonly shown: string[] } {
+  const watched = { asked: [] as string[], shown: [] as string[] };
+  page.on('request', (request) => {
+    if (request.url().endsWith('/api/auth/session-token')) watched.asked.push(request.method());
+  });
+  page.on('websocket', (socket) =>
+    socket.on('framesent', ({ payload }) => {
+      const [, handshake] = /^40\/agent,(\{.*\})$/.exec(String(payload)) ?? [];
+      if (handshake !== undefined) watched.shown.push(String((JSON.parse(handshake) as { token?: string }).token));
+    }),
+  );
+  return watched;
+}
+
 test('L2, L4: the link opens the page, a session runs on this machine through it, and another browser is kept out and told how to come in', async () => {
   const page = await rig.stranger();
   await page.setViewportSize(PHONE);
@@ -80,7 +96,8 @@ test('L1: a page of another origin in the same browser, by address and by name, 
   const { origin, port } = new URL(lastLink());
   const signedIn = await rig.stranger();
   await signedIn.goto(lastLink());
-  await signedIn.getByRole('textbox', { name: 'Message' }).waitFor();
+  await signedIn.getByText('Connected').first().waitFor();
+  assert.ok(madeTokens() > 0);
   const evil = createServer((_request, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' });
     response.end('<!doctype html><title>evil</title><p>evil</p>');
@@ -89,6 +106,7 @@ test('L1: a page of another origin in the same browser, by address and by name, 
   await new Promise((resolve) => evil.once('listening', resolve));
   rig.allow(/./);
   try {
+    const made = madeTokens();
     const tab = await signedIn.context().newPage();
     for (const host of ['127.0.0.1', 'localhost']) {
       await tab.goto(`http://${host}:${(evil.address() as AddressInfo).port}/`);
@@ -96,6 +114,17 @@ test('L1: a page of another origin in the same browser, by address and by name, 
         const tries: [string, Promise<unknown>][] = [
           ['fetch', fetch(`${target}/api/me`, { credentials: 'include' }).then((answer) => answer.text())],
           ['no-cors', fetch(`${target}/api/me`, { credentials: 'include', mode: 'no-cors' }).then((answer) => answer.type === 'opaque' && answer.status !== 0)],
+          [
+            'token',
+            fetch(`${target}/api/auth/session-token`, {
+              method: 'POST',
+              credentials: 'include',
+              headers: { 'Content-Type': 'application/json', 'X-Requested-With': 'tendon', 'X-CSRF-Token': 'x' },
+              body: '{}',
+            }).then((answer) => answer.text()),
+          ],
+          ['no-cors token', fetch(`${target}/api/auth/session-token`, { method: 'POST', credentials: 'include', mode: 'no-cors' }).then(() => false)],
+          ['beacon', Promise.resolve(navigator.sendBeacon(`${target}/api/auth/session-token`, '{}')).then(() => false)],
           ['sign out', fetch(`${target}/api/auth/sign-out`, { method: 'POST', credentials: 'include', mode: 'no-cors' }).then(() => false)],
           [
             'socket',
@@ -129,6 +158,7 @@ test('L1: a page of another origin in the same browser, by address and by name, 
       }, origin);
       assert.deepEqual(reached, [], host);
     }
+    assert.equal(madeTokens(), made);
     // The sign-out of another site did not come through.
     await signedIn.reload();
     await signedIn.getByRole('textbox', { name: 'Message' }).waitFor();
@@ -149,8 +179,8 @@ test('H1, L1: a name that was made to lead to this machine (DNS rebinding) gets 
       }
       // What its script could do: the name is its own origin now.
       const statuses = await page.evaluate(
-        async (paths) => Promise.all(paths.map(async (path) => (await fetch(path, { method: path.includes('sign-out') ? 'POST' : 'GET' })).status)),
-        ['/api/me', '/api/auth/sign-out', '/healthz', '/socket.io/?EIO=4&transport=polling'],
+        async (paths) => Promise.all(paths.map(async (path) => (await fetch(path, { method: path.includes('/auth/') ? 'POST' : 'GET' })).status)),
+        ['/api/me', '/api/auth/sign-out', '/api/auth/session-token', '/healthz', '/socket.io/?EIO=4&transport=polling'],
       );
       assert.deepEqual([...new Set(statuses)], [421]);
       const opened = await page.evaluate(
@@ -184,6 +214,28 @@ test('L4, U4: while the server is away, the page says that its relay cannot reac
   await words.waitFor({ state: 'detached' });
 });
 
+test('L2, L9: the page connects with a token for one socket, after a drop with a fresh one, and after a reload; its key is in no handshake', async () => {
+  const page = await rig.stranger();
+  const { asked, shown } = watchTokens(page);
+  await page.goto(await newLink());
+  await page.getByText('Connected').first().waitFor();
+  assert.deepEqual(asked, ['POST']);
+  assert.match(shown.join(), /^trs_[\w-]{43}$/);
+  rig.allow(/ERR_INTERNET_DISCONNECTED|WebSocket/);
+  await page.context().setOffline(true);
+  await page.getByText('Offline').first().waitFor();
+  await page.context().setOffline(false);
+  await page.getByText('Connected').first().waitFor();
+  assert.deepEqual(asked, ['POST', 'POST']);
+  const [first, used, fresh] = shown;
+  assert.deepEqual([shown.length, used === first, fresh === first], [3, true, false]);
+  await page.reload();
+  await page.getByText('Connected').first().waitFor();
+  assert.equal(asked.length, 3);
+  assert.equal(new Set(shown).size, 3);
+  assert.ok(shown.every((token) => /^trs_[\w-]{43}$/.test(token)));
+});
+
 test('L2: a tab that was open before another link was opened in its browser comes back by itself, and a tab by hand needs no link', async () => {
   const first = await rig.stranger();
   await first.goto(await newLink());
@@ -201,6 +253,11 @@ test('L2: a tab that was open before another link was opened in its browser come
   await byHand.goto(new URL(second.url()).origin);
   await byHand.getByRole('textbox', { name: 'Message' }).waitFor();
 });
+
+/** As the machine's log has it. */
+function madeTokens(): number {
+  return output.split('a token for a socket was made').length - 1;
+}
 
 /** The terminal shows one every ten seconds at most. */
 async function newLink(): Promise<string> {

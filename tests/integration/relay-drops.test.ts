@@ -12,10 +12,13 @@ import {
   heldCommand,
   ledgerLines,
   nodeRig,
+  type RelayBrowser,
+  relayToken,
   resultText,
   runs,
   SessionView,
   says,
+  signInAtRelay,
   startTendon,
   type TendonProcess,
   temporaryFolder,
@@ -31,6 +34,7 @@ import {
 
 const CLIENT = { name: 'a page', version: '1.0.0' };
 const PATIENCE_MS = 40_000;
+const SIGNED_OUT = { code: 'unauthorized', message: 'Open the link that the terminal of this machine shows.' };
 
 /** Ends in turn: first those who connect, last what they are connected to. */
 const stack = new AsyncDisposableStack();
@@ -42,16 +46,23 @@ const policy = join(place.path, 'gateway-policy.json');
 /** The machine with the relay; it keeps its port. */
 let machine = await startMachine('0');
 stack.defer(() => machine[Symbol.asyncDispose]());
-const { port: relayPort } = new URL(await link());
+const { port: relayPort, origin: relayOrigin } = new URL(await link());
 const browser = stack.use(await browserStandIn(Number(relayPort)));
-let pageKey = await signIn();
+let signedIn = await signIn();
+/** How often the page has asked for a token. */
+let asked = 0;
 /** Its pauses are the shortest that it may make: these tests make more drops than a page meets in a day. */
-const page = new AgentClient({ url: browser.url, client: CLIENT, token: async () => pageKey, random: () => 0.02 });
+const page = new AgentClient({ url: browser.url, client: CLIENT, token: askToken, random: () => 0.02 });
 stack.defer(() => page.close());
 const direct = new AgentClient({ url: rig.url, client: { ...CLIENT, name: 'beside it' }, token: rig.key });
 stack.defer(() => direct.close());
 
 afterEach(() => rm(policy, { force: true }));
+
+function askToken(): Promise<string | undefined> {
+  asked += 1;
+  return relayToken(relayOrigin, signedIn);
+}
 
 function startMachine(port: string): Promise<TendonProcess> {
   return startTendon({
@@ -66,11 +77,11 @@ function link(): Promise<string> {
   return seen('a link in the terminal', () => /http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=[\w-]{43}/.exec(machine.output())?.[0]);
 }
 
-/** Opens the link of the terminal, and answers with the key that its page gets. */
-async function signIn(): Promise<string> {
-  const { headers } = await fetch(await link(), { redirect: 'manual' });
-  browser.cookie = headers.get('set-cookie')?.split(';')[0] ?? '';
-  return headers.get('location')?.split('#relay=')[1] ?? '';
+/** Opens the link of the terminal. */
+async function signIn(): Promise<RelayBrowser> {
+  const opened = await signInAtRelay(await link());
+  browser.cookie = opened.cookie;
+  return opened;
 }
 
 interface Drop {
@@ -96,7 +107,7 @@ const KILLED: Drop = {
   comeBack: async () => {
     rig.proxy.resume();
     machine = await startMachine(relayPort);
-    pageKey = await signIn();
+    signedIn = await signIn();
     await isOnline();
   },
 };
@@ -150,7 +161,7 @@ function liveText({ view }: SessionClient): string {
 async function assertWhole({ id, through, beside }: Stage, said: readonly string[]): Promise<SessionView> {
   const told = await SessionView.attach(await rig.connect(), id, 0);
   const isOver = (): boolean => told.session.status === 'idle' && told.messages.at(-1)?.role === 'assistant' && said.length === userTexts(told).length;
-  const fresh = new AgentClient({ url: browser.url, client: CLIENT, token: pageKey });
+  const fresh = new AgentClient({ url: browser.url, client: CLIENT, token: () => relayToken(relayOrigin, signedIn) });
   try {
     const newcomer = fresh.open(id);
     const all = [through, beside, newcomer];
@@ -254,6 +265,33 @@ test('L4, K20: while the server is away, the page says that its relay cannot rea
   assert.deepEqual(answer, { ok: false, error: { code: 'unavailable', message: 'There is no connection to the server.', details: waiting } });
   assert.equal(page.notices.get(), undefined, 'the state of the connection says it, and nothing else has to be put away');
   await CUT.comeBack();
+});
+
+test('L9, K4: a page whose server is away asks for one token, however often it tries, and is let in with it', async () => {
+  await isOnline();
+  let tries = 0;
+  const before = asked;
+  const stop = page.connection.subscribe(() => {
+    if (page.connection.get().kind === 'waiting') tries += 1;
+  });
+  await CUT.go();
+  await seen('many tries that failed', () => {
+    if (page.connection.get().kind === 'waiting') page.connectNow();
+    return tries >= 10;
+  });
+  stop();
+  await CUT.comeBack();
+  assert.equal(asked - before, 1, 'the one before was used');
+});
+
+test('L9, K4: a page that is signed out asks once more, and then not again', async () => {
+  await isOnline();
+  const before = asked;
+  await fetch(new URL('/api/auth/sign-out', relayOrigin), { method: 'POST', headers: { Cookie: signedIn.cookie, Origin: relayOrigin } });
+  await seen('the page to give up', () => page.connection.get().kind === 'failed');
+  assert.deepEqual([asked - before, page.connection.get()], [1, { kind: 'failed', reason: SIGNED_OUT }]);
+  await KILLED.go();
+  await KILLED.comeBack();
 });
 
 test(`L4, K23: ${CUT.title} while a command runs there: it goes on, and its page sees its end`, () => runsOn(CUT, 'attic'));

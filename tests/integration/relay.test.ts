@@ -186,13 +186,15 @@ describe('signing in', () => {
 });
 
 describe('the cookie is not enough', () => {
-  test('L2: a cookie that another port of this machine was sent opens no socket, with no key, a wrong one or that of another browser', async () => {
+  test('L2: a cookie that another port of this machine was sent opens no socket, and gets no token, without the key of its page', async () => {
     const browser = await front.signIn();
     const other = await front.signIn();
     const bare = AgentSocket.connect({ url: relay.url, headers: { Cookie: browser.cookie, Origin: relay.url } });
     assert.equal((await refusalOf(bare)).code, 'unauthorized');
-    for (const token of [other.pageKey, `tdr_${'A'.repeat(43)}`, 'tdr_'])
-      assert.equal((await refusalOf(front.page({ browser, token }))).code, 'unauthorized', token);
+    for (const pageKey of [other.pageKey, `tdr_${'A'.repeat(43)}`, 'tdr_', '']) {
+      assert.equal(await front.token({ ...browser, pageKey }), undefined, pageKey);
+      if (pageKey !== '') assert.equal((await refusalOf(front.page({ browser, token: pageKey }))).code, 'unauthorized', pageKey);
+    }
     (await front.page({ browser })).close();
   });
 
@@ -218,7 +220,7 @@ describe('what it serves', () => {
     const me = await visit('/api/me', cookie);
     assert.equal(me.status, 200);
     assert.equal(JSON.parse(me.body).user.id, rig.server.ownerId);
-    for (const path of ['/api/keys', '/api/people', '/api/account', '/api/auth/session-token', '/api/../api/keys', '/api/'])
+    for (const path of ['/api/keys', '/api/people', '/api/account', '/api/auth/session-tokens', '/api/../api/keys', '/api/'])
       for (const method of ['GET', 'POST', 'DELETE']) assert.deepEqual([(await ask(path, [...HOST, ...cookie], method)).status, path], [404, path]);
     assert.match((await visit('/api/keys', cookie)).body, new RegExp(`open ${rig.proxy.url.replaceAll('.', '\\.')}`));
     assert.equal(JSON.stringify([page, me]).includes(relayKey), false, 'the key of the machine is in no answer');
@@ -283,7 +285,7 @@ describe('passing on', () => {
     const before = rig.proxy.connections;
     const browser = await front.signIn();
     rig.proxy.stall();
-    const leaving = Array.from({ length: 5 }, () => dialling(browser));
+    const leaving = await Promise.all(Array.from({ length: 5 }, () => dialling(browser)));
     await until({ what: 'the server to be dialled for all of them', pollMs: 5, check: () => rig.proxy.connections >= before + leaving.length });
     for (const socket of leaving) socket.disconnect();
     rig.proxy.resume();
@@ -304,10 +306,11 @@ describe('passing on', () => {
 });
 
 /** A page that knocks; nobody waits for it to be let in. */
-function dialling({ cookie, pageKey }: RelayBrowser): Socket {
+async function dialling(browser: RelayBrowser): Promise<Socket> {
+  const token = await front.token(browser);
   return io(new URL(AGENT_NAMESPACE, relay.url).href, {
     ...{ path: SOCKET_PATH, reconnection: false, forceNew: true, transports: ['websocket'] },
-    ...{ auth: { protocol: PROTOCOL_VERSION, token: pageKey, client: { name: 'page', version: '1' } }, extraHeaders: { Cookie: cookie, Origin: relay.url } },
+    ...{ auth: { protocol: PROTOCOL_VERSION, token, client: { name: 'page', version: '1' } }, extraHeaders: { Cookie: browser.cookie, Origin: relay.url } },
   });
 }
 

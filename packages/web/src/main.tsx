@@ -11,12 +11,12 @@ import { App } from './app/app.tsx';
 import { deviceName } from './app/device-name.ts';
 import { ErrorBoundary } from './app/error-boundary.tsx';
 import { keepSignedIn } from './app/keep-signed-in.ts';
-import { RelayKey } from './app/relay-key.ts';
+import { relayTokenSource } from './app/relay-token.ts';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
 
-const relayKey = new RelayKey({ location, history, storage: localStorage, fetch: (...args) => fetch(...args) });
+const relayToken = relayTokenSource({ location, history, storage: localStorage, fetch: (...args) => fetch(...args) });
 const desktopToken = /\bTendonDesktop\//.test(navigator.userAgent) ? sessionTokenSource() : undefined;
 
 async function whoIsHere(): Promise<string | undefined> {
@@ -31,17 +31,13 @@ const client = new AgentClient({
   url: location.origin,
   client: { name: deviceName(navigator.userAgent), version: '0.1.0' },
   storage: webStorageOutbox(localStorage),
-  // The page of a relay and the desktop window connect with credentials of their own (SPEC L2, H20), another browser with its cookie.
-  token: async () => (await relayKey.token()) ?? desktopToken?.(),
+  // The page of a relay and the desktop window connect with a token for one connection (SPEC L9, H20), another browser with its cookie.
+  token: async () => (await relayToken()) ?? desktopToken?.(),
 });
 
 keepSignedIn(client, async () => {
   const id = await whoIsHere();
   if (id !== undefined) rememberPerson(localStorage, id);
-});
-
-client.connection.subscribe(() => {
-  if (client.connection.get().kind === 'online') relayKey.confirm();
 });
 
 createRoot(root).render(

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
+import { HANDSHAKE_CODES } from '@tendon/protocol';
 import { type Context, Hono } from 'hono';
+import type { TokenDesk } from './issue-socket-token.ts';
 import type { RelaySignIn } from './sign-in.ts';
 
 /** What the relay serves and who may knock: the same door and page as the server's, given by whoever starts it. */
@@ -23,6 +25,7 @@ export interface RelayFront {
 export interface RelayHttpOptions {
   readonly front: RelayFront;
   readonly signIn: RelaySignIn;
+  readonly tokens: TokenDesk;
   readonly serverUrl: string;
   readonly key: string;
   /** Prints a new link where the person sees it. */
@@ -37,6 +40,8 @@ const PAGE_PATH = /^\/[A-Za-z0-9_/-]{0,200}$/;
 const SERVER_LIMIT_MS = 10_000;
 const NO_STORE = { 'Cache-Control': 'no-store' };
 
+export const OPEN_THE_LINK = 'Open the link that the terminal of this machine shows.';
+
 /** Every route of the relay. What needs the server's own page is said to. */
 export function relayRoutes(options: RelayHttpOptions): Hono<Env> {
   const { front } = options;
@@ -49,6 +54,7 @@ export function relayRoutes(options: RelayHttpOptions): Hono<Env> {
   app.get('/sign-in', (context) => openLink(context, options));
   app.get('/api/auth/ways', (context) => context.json({ password: false, relay: true }, 200, NO_STORE));
   app.post('/api/auth/sign-out', (context) => signOut(context, options));
+  app.post('/api/auth/session-token', (context) => giveToken(context, options));
   app.get('/api/me', (context) => whoAmI(context, options));
   app.all('/api/*', (context) =>
     context.json(
@@ -106,10 +112,24 @@ function signOut(context: Context<Env>, { signIn, onSignOut, port }: RelayHttpOp
   return context.json({ ok: true }, 200, NO_STORE);
 }
 
+/** What the page's next socket is let in with. Its body says nothing, and is not read. */
+function giveToken(context: Context<Env>, { tokens, port }: RelayHttpOptions): Response {
+  const { headers } = context.env.incoming;
+  const answer = tokens.issue(headers, signInCookie({ headers }, port()));
+  if (answer.ok) return context.json({ token: answer.token, expiresInMs: answer.expiresInMs }, 201, NO_STORE);
+  if (answer.code === 'unauthorized') return notSignedIn(context);
+  const error = { code: answer.code, message: HANDSHAKE_CODES[answer.code].text };
+  if (answer.code !== 'rate_limited') return context.json({ error }, 403, NO_STORE);
+  return context.json({ error }, 429, { ...NO_STORE, 'Retry-After': String(Math.ceil(answer.retryAfterMs / 1_000)) });
+}
+
+function notSignedIn(context: Context<Env>): Response {
+  return context.json({ error: { code: 'unauthorized', message: OPEN_THE_LINK } }, 401, NO_STORE);
+}
+
 /** The server's own answer, for those who are signed in here. */
 async function whoAmI(context: Context<Env>, { signIn, serverUrl, key, port }: RelayHttpOptions): Promise<Response> {
-  if (!signIn.isSignedIn(signInCookie(context.env.incoming, port())))
-    return context.json({ error: { code: 'unauthorized', message: 'Open the link that the terminal of this machine shows.' } }, 401, NO_STORE);
+  if (!signIn.isSignedIn(signInCookie(context.env.incoming, port()))) return notSignedIn(context);
   try {
     const answer = await fetch(new URL('/api/me', serverUrl), {
       headers: { Authorization: `Bearer ${key}` },

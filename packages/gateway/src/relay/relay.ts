@@ -8,9 +8,11 @@ import { CONNECT_TIMEOUT_MS } from '../link/dial.ts';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
 import { GatewayStartError } from '../start-error.ts';
 import { errorCode } from '../tools/faults.ts';
+import { TokenDesk } from './issue-socket-token.ts';
 import { PageConnection } from './page-connection.ts';
-import { type RelayFront, relayRoutes, signInCookie } from './relay-http.ts';
+import { OPEN_THE_LINK, type RelayFront, relayRoutes, signInCookie } from './relay-http.ts';
 import { PAGE_KEY_PREFIX, RelaySignIn } from './sign-in.ts';
+import { SOCKET_TOKEN_PREFIX, SocketTokens, type TakenToken } from './socket-tokens.ts';
 import type { UpstreamRefusal } from './upstream.ts';
 
 export type { RelayFront } from './relay-http.ts';
@@ -18,7 +20,7 @@ export type { RelayFront } from './relay-http.ts';
 export interface RelayOptions {
   /** The server that pages are passed on to. */
   readonly serverUrl: string;
-  /** What the relay shows to the server for a page that brings no token of its own. */
+  /** What the relay shows to the server for its own page. */
   readonly key: string;
   /** On loopback; 0 for a free one. */
   readonly port: number;
@@ -30,6 +32,8 @@ export interface RelayOptions {
   readonly onLink: (link: string) => void;
   /** The server no longer takes `key`. */
   readonly onKeyRefused: () => void;
+  /** Monotonic milliseconds; replaceable in tests. */
+  readonly now?: () => number;
 }
 
 export interface RelayHandle {
@@ -42,7 +46,6 @@ export interface RelayHandle {
 }
 
 const HOST = '127.0.0.1';
-const OPEN_THE_LINK = 'Open the link that the terminal of this machine shows.';
 const MOST_PAGES = 64;
 const MOST_KNOCKS = 200;
 /** So that somebody who guesses does not fill the terminal. */
@@ -71,13 +74,26 @@ class RefusedAtHandshake extends Error {
   }
 }
 
-function refused(code: string, message: string): { readonly ok: false; readonly refusal: UpstreamRefusal } {
+interface Refused {
+  readonly ok: false;
+  readonly refusal: UpstreamRefusal;
+}
+
+/** Who is behind a handshake: the relay's own page, with what it is let in by, or a client with a token for the server. */
+interface Comer {
+  readonly ok: true;
+  readonly client: Handshake['client'];
+  readonly by: { readonly taken: TakenToken } | { readonly token: string };
+}
+
+function refused(code: string, message: string): Refused {
   return { ok: false, refusal: { code, message } };
 }
 
 class Relay implements RelayHandle {
   readonly #options: RelayOptions;
-  readonly #signIn = new RelaySignIn(() => performance.now());
+  readonly #signIn: RelaySignIn;
+  readonly #tokens: SocketTokens;
   readonly #http: HttpServer;
   readonly #io: Server;
   readonly #pages = new Map<Socket, PageConnection>();
@@ -87,10 +103,13 @@ class Relay implements RelayHandle {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    const { front, serverUrl, key } = options;
+    const { front, serverUrl, key, log, now = () => performance.now() } = options;
+    this.#signIn = new RelaySignIn(now);
+    this.#tokens = new SocketTokens(now);
     const routes = relayRoutes({
       front,
       signIn: this.#signIn,
+      tokens: new TokenDesk({ signIn: this.#signIn, tokens: this.#tokens, log, now }),
       serverUrl,
       key,
       showLink: () => this.#showLink(),
@@ -173,37 +192,42 @@ class Relay implements RelayHandle {
   }
 
   #letIn(socket: Socket, settled: (refusal?: UpstreamRefusal) => void): void {
-    const handshake = this.#readHandshake(socket);
-    if (!handshake.ok) {
-      settled(handshake.refusal);
+    const comer = this.#readHandshake(socket);
+    if (!comer.ok) {
+      settled(comer.refusal);
       return;
     }
     const { serverUrl, key, approvals, log } = this.#options;
-    const { token, client } = handshake;
-    const page = new PageConnection(
-      socket,
-      { upstream: { serverUrl, token: token ?? key, client }, isOwnPage: token === undefined, approvals, log },
-      (refusal) => {
-        if (refusal) this.#pages.delete(socket);
-        settled(refusal?.code === 'unauthorized' && token === undefined ? this.#keyEnded() : refusal);
-      },
-    );
+    const { by, client } = comer;
+    const [token, own] = 'token' in by ? [by.token, undefined] : [key, by.taken];
+    const page = new PageConnection(socket, { upstream: { serverUrl, token, client }, isOwnPage: own !== undefined, approvals, log }, (refusal) => {
+      if (refusal === undefined) own?.use();
+      else this.#leave(socket, own);
+      settled(refusal?.code === 'unauthorized' && own !== undefined ? this.#keyEnded() : refusal);
+    });
     this.#pages.set(socket, page);
-    socket.conn.once('close', () => this.#pages.delete(socket));
+    socket.conn.once('close', () => this.#leave(socket, own));
   }
 
-  /** `token` is that of a client of its own; absent for the relay's own page, which has shown that it is. */
-  #readHandshake(socket: Socket): ({ readonly ok: true } & Pick<Handshake, 'token' | 'client'>) | { readonly ok: false; readonly refusal: UpstreamRefusal } {
-    const cookie = signInCookie(socket.request, this.#port);
-    if (!this.#signIn.isSignedIn(cookie)) return refused('unauthorized', OPEN_THE_LINK);
+  #leave(socket: Socket, own: TakenToken | undefined): void {
+    this.#pages.delete(socket);
+    own?.giveBack();
+  }
+
+  #readHandshake(socket: Socket): Comer | Refused {
+    const signedIn = this.#signIn.find(signInCookie(socket.request, this.#port));
+    if (signedIn === undefined) return refused('unauthorized', OPEN_THE_LINK);
     const checked = validate(handshakeSchema, socket.handshake.auth);
     if (!checked.ok || checked.data.protocol !== PROTOCOL_VERSION)
       return refused('unsupported_protocol', `This relay speaks protocol ${PROTOCOL_VERSION}. Reload the page.`);
     if (this.#isClosing || this.#pages.size >= MOST_PAGES)
       return refused('rate_limited', `This relay has ${MOST_PAGES} pages open already, or is about to end. Close some pages.`);
     const { token, client } = checked.data;
-    if (this.#signIn.isPageKey(cookie, token)) return { ok: true, client };
-    return token === undefined || token.startsWith(PAGE_KEY_PREFIX) ? refused('unauthorized', OPEN_THE_LINK) : { ok: true, token, client };
+    // A key of a page opens no socket, and what is meant for this relay goes to no server.
+    if (token === undefined || token.startsWith(PAGE_KEY_PREFIX)) return refused('unauthorized', OPEN_THE_LINK);
+    if (!token.startsWith(SOCKET_TOKEN_PREFIX)) return { ok: true, client, by: { token } };
+    const taken = this.#tokens.take(token, signedIn);
+    return taken === undefined ? refused('unauthorized', OPEN_THE_LINK) : { ok: true, client, by: { taken } };
   }
 
   /** Not `unauthorized`: signing in at the relay would mend nothing. */

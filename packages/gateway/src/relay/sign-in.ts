@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hashOf, newSecret } from './secret.ts';
 
 const LINK_LIFETIME_MS = 15 * 60_000;
 const SIGN_IN_LIFETIME_MS = 30 * 24 * 3_600_000;
@@ -10,11 +10,12 @@ const MOST_SIGN_INS = 100;
 export interface RelaySecrets {
   /** Goes with every request to this machine, and so to whatever listens on another port of it. */
   readonly cookie: string;
-  /** Kept by the page, where its own origin alone reads it. */
+  /** Kept by the page, where its own origin alone reads it. It asks for the tokens of sockets, and opens none. */
   readonly pageKey: string;
 }
 
-interface SignedIn {
+/** A sign-in, of which one object is there from its beginning to its end. */
+export interface SignedIn {
   readonly endsAt: number;
   readonly pageKeyHash: string;
 }
@@ -52,42 +53,34 @@ export class RelaySignIn {
     const endsAt = this.#links.get(hashOf(link));
     this.#links.delete(hashOf(link));
     if (endsAt === undefined || this.#now() >= endsAt) return undefined;
-    const secrets = { cookie: newSecret(), pageKey: `${PAGE_KEY_PREFIX}${newSecret()}` };
+    const secrets = { cookie: newSecret(), pageKey: newSecret(PAGE_KEY_PREFIX) };
     const value = { endsAt: this.#now() + SIGN_IN_LIFETIME_MS, pageKeyHash: hashOf(secrets.pageKey) };
     keep(this.#signIns, { hash: hashOf(secrets.cookie), value, most: MOST_SIGN_INS });
     return secrets;
   }
 
-  isSignedIn(cookie: string | undefined): boolean {
-    return this.#signedIn(cookie) !== undefined;
+  /** The living sign-in of the browser that has this cookie. */
+  find(cookie: string | undefined): SignedIn | undefined {
+    const found = cookie === undefined ? undefined : this.#signIns.get(hashOf(cookie));
+    return found !== undefined && this.#now() < found.endsAt ? found : undefined;
   }
 
-  /** Whether this is the key of the page in the browser that has this cookie. */
-  isPageKey(cookie: string | undefined, pageKey: string | undefined): boolean {
-    return pageKey !== undefined && this.#signedIn(cookie)?.pageKeyHash === hashOf(pageKey);
+  isSignedIn(cookie: string | undefined): boolean {
+    return this.find(cookie) !== undefined;
+  }
+
+  /** Whether this is the key of the page in the browser that is signed in so. */
+  isPageKey({ pageKeyHash }: SignedIn, pageKey: string): boolean {
+    return pageKeyHash === hashOf(pageKey);
   }
 
   signOut(cookie: string): void {
     this.#signIns.delete(hashOf(cookie));
   }
-
-  #signedIn(cookie: string | undefined): SignedIn | undefined {
-    const found = cookie === undefined ? undefined : this.#signIns.get(hashOf(cookie));
-    return found !== undefined && this.#now() < found.endsAt ? found : undefined;
-  }
-}
-
-function newSecret(): string {
-  return randomBytes(32).toString('base64url');
 }
 
 function keep<Value>(book: Map<string, Value>, { hash, value, most }: { readonly hash: string; readonly value: Value; readonly most: number }): void {
   book.set(hash, value);
   const oldest = book.keys().next();
   if (book.size > most && !oldest.done) book.delete(oldest.value);
-}
-
-/** Looked up by hash, so that the time of a look-up tells nothing of the secret. */
-function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
 }

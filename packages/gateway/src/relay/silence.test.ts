@@ -41,11 +41,12 @@ async function listen(server: NetServer): Promise<{ readonly url: string } & Asy
 const openRelay = (serverUrl: string): Promise<RelayRig> => relayRig({ serverUrl, key: 'a key', approvals: new LocalApprovals('a machine') });
 
 async function openPage(front: RelayRig): Promise<Socket> {
-  const { cookie, pageKey } = await front.signIn();
+  const browser = await front.signIn();
+  const token = await front.token(browser);
   return io(new URL(AGENT_NAMESPACE, front.relay.url).href, {
     ...{ path: SOCKET_PATH, reconnection: false, forceNew: true, transports: ['websocket'] },
-    auth: { protocol: PROTOCOL_VERSION, token: pageKey, client: { name: 'a page', version: '1' } },
-    extraHeaders: { Cookie: cookie, Origin: front.relay.url },
+    auth: { protocol: PROTOCOL_VERSION, token, client: { name: 'a page', version: '1' } },
+    extraHeaders: { Cookie: browser.cookie, Origin: front.relay.url },
   });
 }
 
