@@ -26,13 +26,18 @@ test('O14: a script of lines chats: a command is approved and runs, another is d
   assert.match(keys.stdout, /revoked .* tendon chat/);
 });
 
+async function connected(): Promise<AgentClient> {
+  const token = (await rig.run(['key', 'create', 'a person']).done).stdout.trim();
+  const client = new AgentClient({ url, token, client: { name: 'a test', version: '1' } });
+  await until({ what: 'a connection', check: () => client.connection.get().kind === 'online', on: client.connection.subscribe });
+  return client;
+}
+
 /** A person at a terminal whose clock stands still: the product is real, what they type and when is the test's. */
 async function personAtTerminal() {
   await using stack = new AsyncDisposableStack();
-  const token = (await rig.run(['key', 'create', 'a person']).done).stdout.trim();
-  const client = new AgentClient({ url, token, client: { name: 'a test', version: '1' } });
+  const client = await connected();
   stack.defer(() => client.close());
-  await until({ what: 'a connection', check: () => client.connection.get().kind === 'online', on: client.connection.subscribe });
   const listed = await client.request('gateway:list', {});
   const gatewayId = listed.ok ? listed.data.gateways[0]?.id : undefined;
   const made = await client.request('session:create', { model: 'demo', workspace: rig.workspace, ...(gatewayId === undefined ? {} : { gatewayId }) });
@@ -112,4 +117,23 @@ test('O6: chat without a server, with a wrong session', async () => {
   const wrong = await alone.run(['chat', 'nonsense']).done;
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /"nonsense" is no session's id/);
+});
+
+test('O14, O6: a session that never was, and one that is deleted while it is open, end the chat with words and a code that is not 0', async () => {
+  const never = '0192a7c0-0000-7000-8000-000000000000';
+  const gone = await within('the end of the first chat', rig.run(['chat', never]).done, 60_000);
+  assert.equal(gone.code, 2, gone.stderr);
+  assert.match(gone.stderr, new RegExp(`^error: session ${never} is gone: it was deleted, or there never was one of yours`, 'm'));
+
+  const chat = rig.run(['chat', '--model', 'demo'], {}, null);
+  const [, id = ''] = await chat.said(/^Session (\S+) with/m);
+  chat.child.stdin?.write('run touch never\n');
+  await chat.said(/^Run this on /m);
+  const elsewhere = await connected();
+  const answer = await elsewhere.request('session:delete', { sessionId: id });
+  elsewhere.close();
+  assert.ok(answer.ok);
+  const deleted = await within('the end of the second chat', chat.done, 60_000);
+  assert.equal(deleted.code, 2, deleted.stderr);
+  assert.match(deleted.stderr, new RegExp(`^error: session ${id} is gone`, 'm'));
 });

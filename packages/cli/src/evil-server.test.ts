@@ -132,7 +132,7 @@ for (const { title, args, key, input, code, says } of [
   },
   { title: 'a refused connection', args: ['chat'], key: 'refused', input: '', code: 2, says: ['handshake'] },
   { title: 'a session that is not made', args: ['chat'], key: 'uncreated', input: '', code: 2, says: ['create'] },
-  { title: 'a session that is not shown', args: ['chat', id(1)], key: 'unattached', input: '', code: 0, says: ['attach'] },
+  { title: 'a session that is not shown', args: ['chat', id(1)], key: 'unattached', input: '', code: 2, says: ['attach'] },
   { title: 'a pairing', args: ['chat'], key: undefined, input: '', code: 2, says: ['/api/pair'] },
   { title: 'a list of keys', args: ['key', 'list'], key: 'a key', input: '', code: 0, says: ['id', 'prefix', 'kind', 'scope', 'key name'] },
   { title: 'a key that is not revoked', args: ['key', 'revoke', id(1)], key: 'a key', input: '', code: 2, says: [`/api/keys/${id(1)}`] },

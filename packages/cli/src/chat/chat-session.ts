@@ -28,7 +28,6 @@ export class ChatSession {
   /** What is asked on the screen, and since when. */
   #card: GuardedCard | undefined;
   #answered = '';
-  #isEnded = false;
   /** Why the last turn failed, as it was said. */
   #failure = '';
   #answers: Answers['answers'] = [];
@@ -51,10 +50,11 @@ export class ChatSession {
     return pending.kind !== 'nothing' && pending.call.id === this.#answered ? { kind: 'nothing' } : pending;
   }
 
-  /** Deleted, or refused for good. */
-  get isOver(): boolean {
-    const { phase } = this.view;
-    return phase === 'gone' || phase === 'failed';
+  /** Why there is nothing to chat in any more; undefined while there is. */
+  get ending(): string | undefined {
+    const { phase, error } = this.view;
+    if (phase === 'gone') return 'is gone: it was deleted, or there never was one of yours. Leave the id out for a new session';
+    return phase === 'failed' ? `cannot be shown: ${error?.message ?? 'the server refused it'}` : undefined;
   }
 
   get isBusy(): boolean {
@@ -132,7 +132,6 @@ export class ChatSession {
     const { view } = this;
     this.#output.write(this.#writer.update(view));
     this.#noticeAnswered();
-    this.#output.write(this.#ending());
     this.#sayFailure();
     this.#giveUpRefused();
     const { pending } = this;
@@ -145,13 +144,6 @@ export class ChatSession {
         `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${oneLine(pending.call.tool)}: ${approvalText(pending.call).replaceAll('\n', '\n    ')}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
       );
     if (pending.kind === 'question') this.#ask(pending);
-  }
-
-  /** Why there is no session any more, said once. */
-  #ending(): string {
-    if (!this.isOver || this.#isEnded) return '';
-    this.#isEnded = true;
-    return `\n(${this.view.error?.message ?? 'this session is gone'})\n`;
   }
 
   /** Once for each turn that failed. */

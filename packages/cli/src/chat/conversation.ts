@@ -14,7 +14,7 @@ export interface ChatInput {
   readonly now: () => number;
 }
 
-/** Reads lines until the input ends and the agent has nothing more to do, the person leaves, or the server lets this client in no more. */
+/** Reads lines until the input ends and the agent has nothing more to do, the person leaves, the session is gone, or the server lets this client in no more. */
 export async function converse(session: ChatSession, connection: Store<ConnectionState>, { input, echo, now }: ChatInput): Promise<void> {
   const lines = createInterface({ input, ...(echo ? { output: echo, prompt: '', terminal: true } : {}) });
   const left = Promise.withResolvers<void>();
@@ -23,7 +23,7 @@ export async function converse(session: ChatSession, connection: Store<Connectio
   const canTake = () => !session.isBusy || session.pending.kind !== 'nothing';
   /** Lines of a script wait their turn; those of a person are queued by the server, where they can be seen. */
   const look = () => {
-    if (session.isOver || connection.get().kind === 'failed') return left.resolve();
+    if (session.ending !== undefined || connection.get().kind === 'failed') return left.resolve();
     if (waiting.length > 0 && canTake()) void session.line(String(waiting.shift()));
     else if (isEnding && waiting.length === 0 && canTake()) left.resolve();
   };

@@ -31,6 +31,7 @@ export async function chat(sessionId: string | undefined, flags: ChatFlags): Pro
     await converse(session, client.connection, { input: process.stdin, echo, now });
     session.close();
     await requireStillIn({ access, client }, id);
+    if (session.ending !== undefined) throw new StartError(`session ${id} ${session.ending}`);
   } finally {
     client.close();
     await access.end();
