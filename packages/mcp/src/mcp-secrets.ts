@@ -8,7 +8,13 @@ export interface SecretFilter {
 
 /** Shorter ones would be found in words that have nothing to do with them. */
 const SHORTEST = 6;
-const SECRET_NAME = /key|token|secret|pass|pwd|auth|cred|cookie|session|private|dsn|database|connection/i;
+const SECRET_PARTS = /key|token|secret|pass|pwd|auth(?!ors?(?![a-z]))|cred|cookie|session|private|dsn|database|connection/i;
+/** Too short, or too common in other words, to be looked for within them: PAT is a token, and PATH is none. */
+const SECRET_WORDS = /(?<![a-z])(?:pat|pw|psk|jwt|otp|totp|hmac|salt|bearer|webhook|mnemonic|conn)(?![a-z])/i;
+/** What every desktop and shell has, and which sounds like one only to us. */
+const ORDINARY_NAME = /^(?:PWD|OLDPWD|DBUS_SESSION_BUS_ADDRESS|XDG_.*)$/;
+/** `scheme://user:password@…`, wherever it stands. */
+const ADDRESS = /[a-z][a-z0-9+.-]*:\/\/([^\s/?#:@]*):([^\s/?#]+)@[^\s"']*/gi;
 const HARMLESS_HEADERS = new Set(['accept', 'accept-language', 'content-type', 'user-agent']);
 const HIDDEN = '[hidden: a secret of mcp.json]';
 
@@ -37,7 +43,10 @@ function spellings(secret: string): string[] {
 
 /** By their names, as far as those tell: an environment also holds folders and switches, which answers may well name. */
 function secretsOf(config: McpServerConfig): string[] {
-  if (config.kind === 'stdio') return [...named(Object.entries(config.env)), ...config.args.flatMap(secretInArguments)];
+  if (config.kind === 'stdio') {
+    const passwords = [...Object.values(config.env), ...config.args].flatMap(passwordsIn);
+    return [...named(Object.entries(config.env)), ...config.args.flatMap(secretInArguments), ...passwords];
+  }
   const headers = Object.entries(config.headers).filter(([name]) => !HARMLESS_HEADERS.has(name.toLowerCase()));
   const query = named([...new URL(config.url).searchParams]);
   const { clientSecret } = config.oauth ?? {};
@@ -45,14 +54,39 @@ function secretsOf(config: McpServerConfig): string[] {
   return [...headers.flatMap(([, given]) => [given, given.slice(given.lastIndexOf(' ') + 1)]), ...query, ...(clientSecret === undefined ? [] : [clientSecret])];
 }
 
+export function isSecretName(name: string): boolean {
+  if (ORDINARY_NAME.test(name)) return false;
+  return SECRET_PARTS.test(name) || SECRET_WORDS.test(name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2'));
+}
+
+/**
+ * Addresses with a password, whatever they are named: whole, and what drivers say of them. A password that is also another word of its address
+ * (`postgres://postgres:postgres@…`) is no secret by itself, and would be found in every other sentence.
+ */
+function passwordsIn(given: string): string[] {
+  return [...given.matchAll(ADDRESS)].flatMap(([address, user = '', password = '']) => {
+    const pair = `${user}:${password}@`;
+    const isWord = address.replace(pair, () => `${user} `).includes(password);
+    return [address, pair, ...(isWord ? [] : [password, decoded(password)])];
+  });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function named(entries: readonly (readonly [string, string])[]): string[] {
-  return entries.flatMap(([name, given]) => (SECRET_NAME.test(name) ? [given] : []));
+  return entries.flatMap(([name, given]) => (isSecretName(name) ? [given] : []));
 }
 
 /** `--api-key=…`, or `--api-key` and the argument after it. */
 function secretInArguments(argument: string, index: number, args: readonly string[]): string[] {
   const [name = '', ...rest] = argument.split('=');
-  if (!SECRET_NAME.test(name)) return [];
+  if (!isSecretName(name)) return [];
   if (rest.length > 0) return [rest.join('=')];
   const next = args[index + 1];
   return name.startsWith('-') && next !== undefined && !next.startsWith('-') ? [next] : [];
