@@ -1,12 +1,12 @@
 import type { McpTools } from '@tendon/mcp';
 import type { NetworkTarget } from '@tendon/network';
 import { GATEWAY_COMMANDS, LIMITS, type Log, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
+import type { FileLock } from '@tendon/system';
 import { BrowserHost } from './browser/browser-host.ts';
 import { LiveViews } from './browser/live-views.ts';
 import { CallDesk } from './calls/call-desk.ts';
 import { MachineRefusals } from './calls/machine-refusals.ts';
 import type { Journal } from './journal/journal.ts';
-import type { OwnerLock } from './journal/owner-lock.ts';
 import type { LinkState } from './link/connection.ts';
 import type { OpenSocket } from './link/gateway-socket.ts';
 import { greetServer } from './link/greeting.ts';
@@ -63,7 +63,7 @@ const MAX_HELD_SESSIONS = 10_000;
 
 /** What a gateway is put together from: its disk, its tools, and the way to its server. */
 export interface GatewayParts {
-  readonly lock: Pick<OwnerLock, 'close'>;
+  readonly lock: Pick<FileLock, 'close'>;
   readonly journal: Journal;
   readonly policy: Pick<PolicyFile, 'current'>;
   readonly workspaces: readonly Workspace[];

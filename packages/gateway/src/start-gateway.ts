@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { lateAnswer, McpHost, type McpSurroundings } from '@tendon/mcp';
-import { diskFiles } from '@tendon/system';
+import { diskFiles, waitForFileLock } from '@tendon/system';
 import { v7 as newId } from 'uuid';
 import { settleBrowser } from './browser/browser-process.ts';
 import { MachineRefusals } from './calls/machine-refusals.ts';
@@ -9,7 +9,6 @@ import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
 import { Journal } from './journal/journal.ts';
 import { settleLeftovers } from './journal/leftovers.ts';
-import { waitForOwnerLock } from './journal/owner-lock.ts';
 import { openGatewaySocket } from './link/gateway-socket.ts';
 import { MachineSurroundings } from './mcp-surroundings/machine-surroundings.ts';
 import { ownDoors } from './network/own-doors.ts';
@@ -35,7 +34,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     options.log.warn({ url: new URL(options.serverUrl).origin }, 'the key and everything else travels unencrypted to this server: use https');
   const name = options.name === undefined || options.name === '' ? hostname() : options.name;
   const folders = await openGatewayFolders(options.home, name);
-  const lock = await waitForOwnerLock(folders.lock, options.waitForOwnerMs ?? 0);
+  const lock = await waitForFileLock(folders.lock, options.waitForOwnerMs ?? 0);
   if (!lock)
     throw new GatewayStartError(
       'already_running',

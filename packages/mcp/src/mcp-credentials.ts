@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Log } from '@tendon/protocol';
-import type { KeptFiles } from '@tendon/system';
+import type { SharedFiles } from '@tendon/system';
 import { z } from 'zod';
 
 const kept = z.object({ client: z.looseObject({ client_id: z.string() }), tokens: z.looseObject({ access_token: z.string(), token_type: z.string() }) });
@@ -25,7 +25,7 @@ export interface McpSeal {
 
 export interface McpCredentialsOptions {
   readonly path: string;
-  readonly files: KeptFiles;
+  readonly files: SharedFiles;
   readonly log: Log;
   /** Without one the file is as its owner alone may read it. */
   readonly seal?: McpSeal | undefined;
@@ -46,17 +46,21 @@ const NOTHING: Read = { servers: new Map(), unopened: new Map(), isToBeWritten: 
  *
  *   plain (version 1) ── open ──► sealed ── open, after a rotation ──► sealed by the current key
  *                                   └── its key is lost ──► told, kept, replaced by the next sign-in
+ *
+ * Nodes of a server may share the file: a write changes what this process has to say and takes over what others have written meanwhile.
  */
 export class McpCredentials {
   readonly #options: McpCredentialsOptions;
-  readonly #servers: Map<string, McpCredential>;
-  readonly #unopened: Map<string, McpSealed>;
+  #servers: ReadonlyMap<string, McpCredential>;
+  #unopened: ReadonlyMap<string, McpSealed>;
+  /** Given here, and not on the disk yet. */
+  readonly #given = new Map<string, McpCredential>();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(options: McpCredentialsOptions, { servers, unopened }: Read) {
     this.#options = options;
-    this.#servers = new Map(servers);
-    this.#unopened = new Map(unopened);
+    this.#servers = servers;
+    this.#unopened = unopened;
   }
 
   /** A file that cannot be read is as none: people sign in again. */
@@ -68,47 +72,69 @@ export class McpCredentials {
   }
 
   get(url: string): McpCredential | undefined {
-    return this.#servers.get(url);
+    return this.#given.get(url) ?? this.#servers.get(url);
   }
 
   /** Resolves when it is on the disk, or could not be put there. */
   set(url: string, credential: McpCredential): Promise<void> {
-    this.#servers.set(url, credential);
-    this.#unopened.delete(nameOf(url));
+    this.#given.set(url, credential);
     return this.#write();
   }
 
   #write(): Promise<void> {
     const { path, files, log } = this.#options;
-    this.#writing = this.#writing.then(() =>
-      files.replace(path, this.#text()).catch((error: unknown) => log.error({ err: error }, 'the tokens of an MCP server could not be stored')),
-    );
+    this.#writing = this.#writing.then(async () => {
+      const given = new Map(this.#given);
+      try {
+        await files.update(path, (current) => this.#textAfter(current, given));
+        for (const [url, credential] of given) if (this.#given.get(url) === credential) this.#given.delete(url);
+      } catch (error) {
+        log.error({ err: error }, 'the tokens of an MCP server could not be stored');
+      }
+    });
     return this.#writing;
   }
 
-  #text(): string {
+  /** A file that is gone, or broken, is made again from what is known here. */
+  #textAfter(current: Buffer | undefined, given: ReadonlyMap<string, McpCredential>): string {
     const { seal } = this.#options;
-    if (!seal) return JSON.stringify({ version: 1, servers: Object.fromEntries(this.#servers) });
-    const sealed = [...this.#servers].map(([url, credential]) => {
-      const name = nameOf(url);
-      return [name, seal.seal(name, JSON.stringify({ url, ...credential }))] as const;
-    });
-    return JSON.stringify({ version: 2, servers: Object.fromEntries([...this.#unopened, ...sealed]) });
+    const read = readText(current, seal) ?? { servers: this.#servers, unopened: this.#unopened };
+    const servers = new Map([...read.servers, ...given]);
+    const names = new Set([...given.keys()].map(nameOf));
+    const unopened = new Map([...read.unopened].filter(([name]) => !names.has(name)));
+    // What another node has sealed with a key that is not here is open in this process still.
+    this.#servers = new Map([...this.#servers, ...servers]);
+    this.#unopened = unopened;
+    return textOf({ servers, unopened }, seal);
   }
 }
 
+function textOf({ servers, unopened }: Pick<Read, 'servers' | 'unopened'>, seal: McpSeal | undefined): string {
+  if (!seal) return JSON.stringify({ version: 1, servers: Object.fromEntries(servers) });
+  const sealed = [...servers].map(([url, credential]) => {
+    const name = nameOf(url);
+    return [name, seal.seal(name, JSON.stringify({ url, ...credential }))] as const;
+  });
+  return JSON.stringify({ version: 2, servers: Object.fromEntries([...unopened, ...sealed]) });
+}
+
 async function readFile({ path, files, log, seal }: McpCredentialsOptions): Promise<Read> {
+  const text = await files.read(path).catch(() => 'unreadable' as const);
+  if (text === undefined) return NOTHING;
+  const read = text === 'unreadable' ? undefined : readText(text, seal);
+  if (!read) log.error({ path }, 'the tokens of MCP servers cannot be read: sign in to them again');
+  else if (read.unopened.size > 0) log.error({ path, count: read.unopened.size }, UNOPENED);
+  return read ?? NOTHING;
+}
+
+/** Undefined when there is no text, or one that is none of ours. */
+function readText(text: Buffer | undefined, seal: McpSeal | undefined): Read | undefined {
   try {
-    const text = await files.read(path);
-    if (text === undefined) return NOTHING;
-    const file = fileSchema.parse(JSON.parse(text.toString('utf8')));
-    if (file.version === 1) return { ...NOTHING, servers: new Map(Object.entries(file.servers)), isToBeWritten: seal !== undefined };
-    const read = openAll(file.servers, seal);
-    if (read.unopened.size > 0) log.error({ path, count: read.unopened.size }, UNOPENED);
-    return read;
+    const file = fileSchema.parse(JSON.parse(String(text)));
+    if (file.version === 2) return openAll(file.servers, seal);
+    return { ...NOTHING, servers: new Map(Object.entries(file.servers)), isToBeWritten: seal !== undefined };
   } catch {
-    log.error({ path }, 'the tokens of MCP servers cannot be read: sign in to them again');
-    return NOTHING;
+    return undefined;
   }
 }
 

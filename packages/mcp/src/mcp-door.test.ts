@@ -67,7 +67,7 @@ test('E15: a refresh that failed for a moment is asked again with the same token
     answers += 1;
     response.writeHead(answers === 1 ? 503 : 200).end('{}');
   });
-  const none = { read: async () => undefined, replace: async () => undefined };
+  const none = { read: async () => undefined, update: async () => undefined };
   const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
   const door = new SignInDoor(configOf(`${server.origin}/mcp`), {
     credentials,

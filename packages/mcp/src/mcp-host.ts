@@ -1,7 +1,7 @@
 import type { Log } from '@tendon/protocol';
 import { type GatewayTool, type Grant, utf8Bytes } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
-import { diskFiles, type KeptFiles } from '@tendon/system';
+import { diskFiles, type SharedFiles } from '@tendon/system';
 import type { McpConfig, McpServerConfig } from './mcp-config.ts';
 import { McpConfigFile } from './mcp-config-file.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
@@ -97,7 +97,7 @@ export class McpHost implements McpTools {
    * Reads mcp.json and ends what a killed gateway has left running. The SDK is loaded when a server is named, and not before.
    * A faulty mcp.json costs the servers that are wrong, each told in one line of the log.
    */
-  static async open(options: McpHostOptions, files: KeptFiles = diskFiles): Promise<McpHost> {
+  static async open(options: McpHostOptions, files: SharedFiles = diskFiles): Promise<McpHost> {
     const { log, newId, now, env } = options;
     const processes = new McpProcesses(options.files.processes, files, newId);
     await processes.endLeftovers();

@@ -1,4 +1,4 @@
-import { identify, type KeptFiles, killCallProcesses, type ProcessIdentity } from '@tendon/system';
+import { identify, killCallProcesses, type ProcessIdentity, type SharedFiles } from '@tendon/system';
 import { z } from 'zod';
 
 const identity = z.object({ pid: z.number().int().positive(), startedAt: z.string(), bootId: z.string() });
@@ -21,7 +21,7 @@ export interface ServerMark {
 /** Notes down which servers run, before they do, so that the next gateway ends what a killed one has left. */
 export class McpProcesses {
   readonly #path: string;
-  readonly #files: KeptFiles;
+  readonly #files: SharedFiles;
   readonly #newId: () => string;
   #owner: Row['owner'];
   /** Of those before, and over. */
@@ -29,7 +29,7 @@ export class McpProcesses {
   readonly #running = new Map<string, ProcessIdentity | undefined>();
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(path: string, files: KeptFiles, newId: () => string) {
+  constructor(path: string, files: SharedFiles, newId: () => string) {
     this.#path = path;
     this.#files = files;
     this.#newId = newId;
@@ -39,7 +39,7 @@ export class McpProcesses {
   async endLeftovers(): Promise<void> {
     const self = await identify(process.pid);
     this.#owner = self && { id: this.#newId(), process: self };
-    const rows = await this.#rows();
+    const rows = await this.#files.read(this.#path).then(rowsIn, () => []);
     const livings = await Promise.all(rows.map(({ owner }) => lives(owner)));
     const left = rows.filter((_, index) => livings[index] === false);
     await Promise.all(left.map(({ marker, leader }) => killCallProcesses({ callId: marker, leader })));
@@ -70,23 +70,24 @@ export class McpProcesses {
     return this.#writing;
   }
 
-  async #rows(): Promise<Row[]> {
-    try {
-      const text = await this.#files.read(this.#path);
-      return text === undefined ? [] : fileSchema.parse(JSON.parse(text.toString('utf8')));
-    } catch {
-      return [];
-    }
-  }
-
   /** A disk that fails costs no server: its processes then end with their input, as the protocol asks. */
   #write(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      const others = (await this.#rows()).filter(({ marker, owner }) => owner !== undefined && owner.id !== this.#owner?.id && !this.#settled.has(marker));
-      const rows: Row[] = [...others, ...[...this.#running].map(([marker, leader]) => ({ marker, leader, owner: this.#owner }))];
-      return this.#files.replace(this.#path, JSON.stringify(rows)).catch(() => undefined);
-    });
+    this.#writing = this.#writing.then(() => this.#files.update(this.#path, (current) => this.#textAfter(current)).catch(() => undefined));
     return this.#writing;
+  }
+
+  #textAfter(current: Buffer | undefined): string {
+    const others = rowsIn(current).filter(({ marker, owner }) => owner !== undefined && owner.id !== this.#owner?.id && !this.#settled.has(marker));
+    const rows: Row[] = [...others, ...[...this.#running].map(([marker, leader]) => ({ marker, leader, owner: this.#owner }))];
+    return JSON.stringify(rows);
+  }
+}
+
+function rowsIn(text: Buffer | undefined): Row[] {
+  try {
+    return text === undefined ? [] : fileSchema.parse(JSON.parse(text.toString('utf8')));
+  } catch {
+    return [];
   }
 }
 

@@ -114,7 +114,7 @@ test('E15: an answer that names another issuer gets nothing, and the code goes t
 test('E15: a browser that goes away before it is answered costs neither the sign-in nor the close', { timeout: 10_000 }, async () => {
   await using oauth = await startOAuthServer();
   await using server = await startHttpServer({ oauth });
-  const none = { read: async () => undefined, replace: async () => undefined };
+  const none = { read: async () => undefined, update: async () => undefined };
   const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
   const signedIn = Promise.withResolvers<void>();
   const socketGone = Promise.withResolvers<void>();
@@ -153,7 +153,7 @@ test('E29: the address of the log leads on to its own sign-in and nowhere else, 
   await bench.announced('mcp__web__add');
   await assert.rejects(fetch(door), 'nobody listens any more');
 
-  const none = { read: async () => undefined, replace: async () => undefined };
+  const none = { read: async () => undefined, update: async () => undefined };
   const credentials = await McpCredentials.open({ path: 'x', files: none, log: pino({ level: 'silent' }) });
   const pageFault = async (): Promise<string> => 'it is bad';
   const signIn = new McpSignIn({ url: server.url, credentials, fetch, pageFault, onSignedIn: () => undefined });

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { textResult } from '@tendon/protocol';
+import { takeFileLock } from '@tendon/system';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { Journal } from './journal.ts';
 import { compacted, emptyState, fold, type JournalLine, readJournal } from './journal-lines.ts';
-import { takeOwnerLock } from './owner-lock.ts';
 
 const log = pino({ level: 'silent' });
 
@@ -158,12 +158,12 @@ test('G17: compaction means the same as the lines it replaces', () => {
 test('G18: a second owner is refused until the first lets go', async () => {
   await using place = await folder();
   const path = join(place.path, 'lock');
-  const first = takeOwnerLock(path);
+  const first = takeFileLock(path);
   assert.ok(first);
-  assert.equal(takeOwnerLock(path), undefined);
+  assert.equal(takeFileLock(path), undefined);
   first.close();
   first.close();
-  const second = takeOwnerLock(path);
+  const second = takeFileLock(path);
   assert.ok(second);
   second.close();
 });

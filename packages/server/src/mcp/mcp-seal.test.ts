@@ -18,8 +18,8 @@ function kept(text?: string) {
   const state = { text, writes: 0, lines: [] as string[] };
   const files = {
     read: async () => (state.text === undefined ? undefined : Buffer.from(state.text)),
-    replace: async (_path: string, next: string) => {
-      state.text = next;
+    update: async (_path: string, change: (current: Buffer | undefined) => string | undefined) => {
+      state.text = change(await files.read());
       state.writes += 1;
     },
   };
@@ -104,4 +104,18 @@ test('A26: a file that is none costs the sign-ins, and nothing else', async () =
     assert.equal(credentials.get(URLS[0]), undefined);
     assert.match(file.state.lines.join(''), /sign in to them again/);
   }
+});
+
+test('A26, E30: of two nodes that share a home, one of which knows a newer key, neither loses what the other has sealed', async () => {
+  const file = await sealedBy(new Keyring(ONE));
+  const old = await file.open(new Keyring(ONE));
+  const rotated = await file.open(new Keyring(TWO, [ONE]));
+  await old.set(URLS[1], credential('of the old'));
+  assert.deepEqual(old.get(URLS[0]), credential('0'), 'what does not open any more in the file is still known here');
+  await rotated.set('https://mcp.example/c', credential('c'));
+  const later = await file.open(new Keyring(TWO, [ONE]));
+  assert.deepEqual(
+    [...URLS, 'https://mcp.example/c'].map((url) => later.get(url)),
+    [credential('0'), credential('of the old'), credential('c')],
+  );
 });
