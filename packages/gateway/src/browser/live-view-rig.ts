@@ -14,6 +14,10 @@ export interface LiveRig extends Disposable {
   readonly views: LiveViews;
   readonly frames: BrowserFrame[];
   readonly states: MachineBrowserState['state'][];
+  /** When a picture was let through, in milliseconds of a monotonic clock: how long it then takes until it is shown is the machine's affair. */
+  readonly turns: number[];
+  /** How many watches were over by themselves or were ended. */
+  readonly ended: number;
   policy: Policy;
   isFree: boolean;
   watch(how?: { forMs?: number; anew?: boolean; sessionId?: string }): void;
@@ -24,9 +28,23 @@ export function watchPages(rig: PageRig): LiveRig {
   const told = new EventTarget();
   const frames: BrowserFrame[] = [];
   const states: MachineBrowserState['state'][] = [];
+  const turns: number[] = [];
+  let ended = 0;
+  const isFree = (): boolean => {
+    if (live.isFree) turns.push(performance.now());
+    return live.isFree;
+  };
+  const heard = (line: string): void => {
+    if (line.includes('watched no more')) ended += 1;
+    told.dispatchEvent(new Event('told'));
+  };
   const live: LiveRig = {
     frames,
     states,
+    turns,
+    get ended() {
+      return ended;
+    },
     policy: OPEN_POLICY,
     isFree: true,
     views: new LiveViews({
@@ -39,9 +57,9 @@ export function watchPages(rig: PageRig): LiveRig {
         else states.push(machineBrowserStateSchema.parse(payload).state);
         told.dispatchEvent(new Event('told'));
       },
-      isFree: () => live.isFree,
+      isFree,
       now: () => new Date(),
-      log: pino({ level: 'silent' }),
+      log: pino({}, { write: heard }),
     }),
     watch: ({ forMs = 20_000, anew = true, sessionId = SESSION } = {}) => live.views.take({ sessionId, forMs, anew }),
     until: (what, check) =>
