@@ -21,6 +21,9 @@ test('E8: whatever a server answers becomes a result that has the shape of one',
   const many = toolResultOf({ content: Array.from({ length: 5_000 }, () => ({ type: 'text', text: 'x' })) });
   assert.equal(many.content.length, 201);
   assert.deepEqual(many.content.at(-1), { type: 'text', text: '[4800 further pieces were left out.]' });
+  const long = promptResultOf({ messages: Array.from({ length: 5_000 }, () => ({ role: 'user', content: { type: 'text', text: 'x' } })) });
+  assert.ok(toolResultSchema.safeParse(long).success);
+  assert.deepEqual(long.content.at(-1), { type: 'text', text: '[4800 further messages were left out.]' });
 });
 
 test('E7: a schema that is none, refers elsewhere, or holds a slow pattern neither throws nor hangs', () => {

@@ -36,11 +36,12 @@ export function resourceResultOf(answer: Record<string, unknown>): ToolResult {
 /** What `prompts/get` answered: the messages in order, each with who says it. */
 export function promptResultOf(answer: Record<string, unknown>): ToolResult {
   const messages = Array.isArray(answer['messages']) ? answer['messages'] : [];
-  const content = messages.flatMap((message: unknown): ToolContent[] => {
+  const content = messages.slice(0, MAX_PIECES).flatMap((message: unknown): ToolContent[] => {
     const checked = z.looseObject({ role: z.string(), content: z.unknown() }).safeParse(message);
     if (!checked.success) return [];
     return [{ type: 'text', text: `[${checked.data.role}]` }, ...piecesOf([checked.data.content])];
   });
+  if (messages.length > MAX_PIECES) content.push({ type: 'text', text: `[${messages.length - MAX_PIECES} further messages were left out.]` });
   return { status: 'succeeded', content: content.length === 0 ? [{ type: 'text', text: '(empty)' }] : content };
 }
 

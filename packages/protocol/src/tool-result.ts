@@ -31,12 +31,17 @@ export const toolMetaSchema = z.looseObject({
   truncatedBytes: z.number().int().nonnegative().optional(),
 });
 
+/** Of the content of a result, in pieces. */
+export const RESULT_PIECES = 1_000;
+const CODE_LENGTH = 100;
+const MESSAGE_LENGTH = 10_000;
+
 export const toolResultSchema = z
   .object({
     /** `unknown`: it started, and no one can say whether it finished. */
     status: z.enum(['succeeded', 'failed', 'cancelled', 'unknown']),
-    content: z.array(toolContentSchema).max(1_000),
-    error: z.object({ code: z.string().max(100), message: z.string().max(10_000) }).optional(),
+    content: z.array(toolContentSchema).max(RESULT_PIECES),
+    error: z.object({ code: z.string().max(CODE_LENGTH), message: z.string().max(MESSAGE_LENGTH) }).optional(),
     meta: toolMetaSchema.optional(),
   })
   .refine((result) => utf8Bytes(JSON.stringify(result)) <= LIMITS.toolResultBytes, {
@@ -52,8 +57,16 @@ export function textResult(status: ToolResult['status'], text: string, meta?: To
   return meta ? { status, content: [{ type: 'text', text }], meta } : { status, content: [{ type: 'text', text }] };
 }
 
-/** A result that says what went wrong, readable by model and person alike. */
+const CUT = ' [… cut here]';
+
+/** What went wrong, in at most what a result may hold: clients refuse one whole that has more. That something was cut is said. */
+export function resultError(code: string, message: string): NonNullable<ToolResult['error']> {
+  const isCut = message.length > MESSAGE_LENGTH;
+  return { code: code.slice(0, CODE_LENGTH), message: isCut ? `${message.slice(0, MESSAGE_LENGTH - CUT.length).toWellFormed()}${CUT}` : message };
+}
+
+/** A result that says what went wrong, readable by model and person alike. The content has all of a message that is too long for the error. */
 export function failedResult(code: string, message: string, meta?: ToolMeta): ToolResult {
-  const result: ToolResult = { status: 'failed', content: [{ type: 'text', text: message }], error: { code, message } };
+  const result: ToolResult = { status: 'failed', content: [{ type: 'text', text: message }], error: resultError(code, message) };
   return meta ? { ...result, meta } : result;
 }

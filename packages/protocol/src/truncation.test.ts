@@ -39,3 +39,15 @@ test('G30: what is left out is counted, and pictures over the limit are named', 
 test('G30: a cut never splits a character', () => {
   for (let limit = 2; limit < 40; limit += 1) assert.ok(cutMiddle('\u{1F98A}'.repeat(50), limit).text.isWellFormed());
 });
+
+test('G30: pieces that are too many for a result, and words that are too long for its error, are cut with a sign and counted', () => {
+  const piece = { type: 'text', text: 'x' } as const;
+  const result: ToolResult = { status: 'failed', content: Array(5_000).fill(piece), error: { code: 'c'.repeat(101), message: 'x'.repeat(20_000) } };
+  const fitted = toolResultSchema.parse(fitResult(result));
+  assert.equal(fitted.content.length, 1_000);
+  assert.deepEqual(fitted.content.at(-1), { type: 'text', text: '[4001 further pieces were left out.]' });
+  assert.equal(fitted.meta?.truncatedBytes, utf8Bytes(JSON.stringify(Array(4_001).fill(piece))));
+  assert.match(fitted.error?.message ?? '', /^x+ \[… cut here\]$/);
+  const whole: ToolResult = { status: 'succeeded', content: Array(1_000).fill(piece) };
+  assert.deepEqual(fitResult(whole), whole);
+});

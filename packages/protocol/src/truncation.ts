@@ -1,4 +1,4 @@
-import { LIMITS, type ToolContent, type ToolResult, utf8Bytes } from '@tendon/protocol';
+import { LIMITS, RESULT_PIECES, resultError, type ToolContent, type ToolResult, utf8Bytes } from '@tendon/protocol';
 
 /** A place to cut `text` at or before `index` that does not split a surrogate pair. */
 export function cutBefore(text: string, index: number): number {
@@ -26,8 +26,9 @@ export function cleanText(text: string): string {
 
 /** A result that keeps the protocol's limit: texts are cut in the middle until it fits, and `meta.truncatedBytes` says how much is gone. */
 export function fitResult(result: ToolResult, limitBytes: number = LIMITS.toolResultBytes): ToolResult {
-  let fitted = cleanResult(result);
-  let removed = result.meta?.truncatedBytes ?? 0;
+  const counted = withoutRest(cleanResult(result));
+  let fitted = counted.result;
+  let removed = (result.meta?.truncatedBytes ?? 0) + counted.removedBytes;
   for (let budget = limitBytes; resultBytes(fitted) > limitBytes && budget > 64; budget = Math.floor(budget / 2)) {
     const cut = shrink(fitted, budget);
     removed += cut.removedBytes;
@@ -43,8 +44,17 @@ function resultBytes(result: ToolResult): number {
 function cleanResult(result: ToolResult): ToolResult {
   const content = result.content.map((part): ToolContent => (part.type === 'text' ? { type: 'text', text: cleanText(part.text) } : part));
   const meta = result.meta?.diff === undefined ? result.meta : { ...result.meta, diff: cleanText(result.meta.diff) };
-  const error = result.error && { code: result.error.code, message: cleanText(result.error.message).slice(0, 10_000) };
+  const error = result.error && resultError(result.error.code, cleanText(result.error.message));
   return { status: result.status, content, ...(error && { error }), ...(meta && { meta }) };
+}
+
+/** Pieces that are too many are counted instead. */
+function withoutRest(result: ToolResult): { result: ToolResult; removedBytes: number } {
+  const rest = result.content.slice(RESULT_PIECES - 1);
+  if (rest.length < 2) return { result, removedBytes: 0 };
+  const content: ToolContent[] = [...result.content.slice(0, RESULT_PIECES - 1), { type: 'text', text: `[${rest.length} further pieces were left out.]` }];
+  const removedBytes = utf8Bytes(JSON.stringify(rest));
+  return { result: { ...result, content, meta: { ...result.meta, truncatedBytes: (result.meta?.truncatedBytes ?? 0) + removedBytes } }, removedBytes };
 }
 
 /** One step smaller: the diff goes first, then every text gets an equal share of `budget`. Pieces that are not text cannot be cut and are named instead. */

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PauseToolName, RemoteToolName } from '@tendon/protocol';
+import { failedResult, type PauseToolName, type RemoteToolName, toolResultSchema } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import { runRemoteTool } from './remote-tools.ts';
 import { NO_SERVER_TOOLS } from './server-tools.ts';
 import { type Machine, offeredTools, requestedCall } from './tool-check.ts';
 
+const ODD = { name: 'odd', description: 'odd', inputSchema: { type: 'object' }, effect: 'read', source: 'mcp' } as const;
 const MACHINE: Machine = {
   gatewayId: 'g',
   workspace: '/w',
   tools: [
     { name: 'bash', description: 'shell', inputSchema: { type: 'object' }, effect: 'execute', source: 'builtin' },
     { name: 'read_file', description: 'read', inputSchema: { type: 'object' }, effect: 'read', source: 'builtin' },
-    { name: 'odd', description: 'odd', inputSchema: { type: 'object' }, effect: 'read', source: 'mcp' },
+    ODD,
   ],
 };
 const CONTEXT = { sessionId: 's', machine: MACHINE, mcp: NO_SERVER_TOOLS, rules: [] };
@@ -49,6 +50,16 @@ test('R6: what does not fit is invalid and says what would', () => {
     assert.equal(verdict.error.code, code);
     assert.match(verdict.error.message, says);
   }
+});
+
+test('R6, P11: however many tools there are, a call of one that is none makes a result that clients take, and the model reads all their names', () => {
+  const tools = Array.from({ length: 400 }, (_, index) => ({ ...ODD, name: `mcp__a_long_name_of_a_server__a_long_name_of_a_tool_${index}` }));
+  const { verdict } = ask('nothing', '{}', { ...CONTEXT, machine: { ...MACHINE, tools } });
+  assert.ok(verdict.kind === 'invalid');
+  const checked = toolResultSchema.safeParse(failedResult(verdict.error.code, verdict.error.message));
+  assert.ok(checked.success, checked.error?.message);
+  const [said] = checked.data.content;
+  for (const { name } of tools) assert.ok(said?.type === 'text' && said.text.includes(name));
 });
 
 const STEP = { title: 'look', status: 'todo' };
