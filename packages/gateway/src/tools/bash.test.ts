@@ -97,21 +97,16 @@ test('G27: a process gets three seconds to clean up after TERM', async () => {
 
 test('G28: a command sees what it needs and nothing of the gateway', async () => {
   await using bench = await openBench();
-  const own = {
-    PATH: '/bin',
-    HOME: '/h',
-    LC_ALL: 'C',
-    TENDON_API_KEY: 'secret',
-    TENDON_CALL_ID: 'outer',
-    OPENAI_API_KEY: 'secret',
-    npm_config_token: 'secret',
-    NODE_OPTIONS: '--inspect',
-    MY_PASSWORD: 'secret',
-  };
+  const kept = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'SSH_AUTH_SOCK', 'XDG_RUNTIME_DIR', 'XDG_SESSION_TYPE', 'NODE_EXTRA_CA_CERTS', 'HTTPS_PROXY'];
+  const secrets = [
+    ...['TENDON_API_KEY', 'OPENAI_API_KEY', 'GITHUB_PAT', 'GH_PAT', 'GH_TOKEN', 'MY_PASSWORD', 'MYSQL_PWD', 'PGPASSWORD', 'GPG_PASSPHRASE'],
+    ...['DATABASE_URL', 'REDIS_URL', 'SENTRY_DSN', 'GOOGLE_CREDS', 'SOME_APIKEY', 'npm_config_token', 'NODE_OPTIONS', 'NODE_AUTH_TOKEN'],
+  ];
+  const own = Object.fromEntries([...kept, ...secrets, 'TENDON_CALL_ID'].map((name) => [name, 'outer']));
   const environment = shellEnvironment(own, 'the-call');
   assert.deepEqual(
     Object.keys(environment).filter((name) => name in own),
-    ['PATH', 'HOME', 'LC_ALL', 'TENDON_CALL_ID'],
+    [...kept, 'TENDON_CALL_ID'],
   );
   assert.equal(environment['TENDON_CALL_ID'], 'the-call');
   process.env['TENDON_TEST_SECRET'] = 'secret';
