@@ -256,7 +256,7 @@ test('L4, K20: while the server is away, the page says that its relay cannot rea
   stop();
   const { origin } = new URL(rig.proxy.url);
   assert.equal(reasons[0], `The relay on this machine has lost its connection to ${origin}.`);
-  assert.equal(reasons[1], `The relay on this machine cannot reach ${origin}. It tries again when this page does.`);
+  assert.equal(reasons[1], `The relay on this machine cannot reach ${origin}: nothing listens there (ECONNREFUSED). It tries again when this page does.`);
   const waiting = await seen('the next wait', () => {
     const state = page.connection.get();
     return state.kind === 'waiting' && state;

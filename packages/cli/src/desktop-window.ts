@@ -19,7 +19,8 @@ export interface DesktopWindowOptions {
  * The page of this machine, in a window of its own.
  *
  *   closed ──open──► open ──the person closes it──► closed, and the terminal says how to open it again
- *     └── no such program ──► closed, and the terminal shows a link
+ *     │               └── ends with a fault, such as without a display ──┐
+ *     └── no such program ───────────────────────────────────────────────┴──► closed, and the terminal shows a link
  */
 export class DesktopWindow {
   readonly #options: DesktopWindowOptions;
@@ -54,9 +55,10 @@ export class DesktopWindow {
       this.#processes.delete(window);
       giveUp(error);
     });
-    window.once('exit', () => {
+    window.once('exit', (code) => {
       this.#processes.delete(window);
-      if (this.#processes.size === 0 && !running.isStopping) this.#closed();
+      if (code !== null && code !== 0 && !running.isStopping) giveUp(new Error(`its browser ended with code ${code}${withoutDisplay()}`));
+      else if (this.#processes.size === 0 && !running.isStopping) this.#closed();
     });
   }
 
@@ -72,4 +74,9 @@ export class DesktopWindow {
       void this.open('/');
     });
   }
+}
+
+function withoutDisplay(): string {
+  const isWithout = process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY'];
+  return isWithout ? ': there is no display here, neither DISPLAY nor WAYLAND_DISPLAY is set' : '';
 }

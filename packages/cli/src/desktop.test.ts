@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -65,6 +66,52 @@ test('O17: desktop opens the page in a window of its own; closed, the machine st
   other.child.kill('SIGTERM');
   assert.equal((await within('it to end', other.done, 15_000)).code, 0);
   await until({ what: 'the window to be gone', pollMs: 20, deadlineMs: 5_000, check: () => (windows().length === 0 ? true : undefined) });
+});
+
+test('O17: started again while it runs, it opens a window of the one that runs, at the session that is named, and at no other server', async () => {
+  const session = '0199c0de-0000-7000-8000-000000000002';
+  const run = here.run(['desktop', ...args], env);
+  const opened = async (count: number): Promise<string> =>
+    until({ what: `window ${count}`, pollMs: 20, deadlineMs: 20_000, check: () => (windows().length >= count ? rig.started() : undefined) });
+  await opened(1);
+  const second = await here.run(['desktop', ...args, '--session', session], env).done;
+  assert.deepEqual([second.code, second.stderr], [0, 'Tendon runs on this machine already, and has opened its window.\n']);
+  const links = [...(await opened(2)).matchAll(/^--app=(.*)$/gm)].map(([, link = '']) => new URL(link));
+  assert.equal(links.at(-1)?.searchParams.get('to'), `/s/${session}`);
+  const other = await here.run(['desktop', '--server', 'http://127.0.0.1:1', '--name', 'office'], env).done;
+  assert.equal(other.code, 2);
+  assert.match(other.stderr, /^error: this machine is open already, at http:\/\/127\.0\.0\.1:\d+: end that/m);
+  run.child.kill('SIGKILL');
+  await run.done;
+  for (const pid of windows()) process.kill(pid, 'SIGKILL');
+  // What a killed one has left is in nobody's way.
+  const next = here.run(['desktop', ...args], env);
+  await opened(1);
+  assert.equal((await here.run(['desktop', ...args], env).done).code, 0);
+  next.child.kill('SIGTERM');
+  assert.equal((await within('it to end', next.done, 15_000)).code, 0);
+});
+
+test('O17: a browser that cannot show a window, such as without a display, is no window that was closed: there is a link', async () => {
+  const browser = join(here.workspace, 'without-display');
+  await writeFile(browser, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  const run = here.run(['desktop', ...args], { ...env, TENDON_BROWSER_PATH: browser });
+  await run.said(/The window could not be opened \(its browser ended with code 1: there is no display here, neither DISPLAY nor WAYLAND_DISPLAY is set\)/);
+  const [link] = await run.said(/http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=[\w-]{43}\S*/);
+  assert.equal((await fetch(link, { redirect: 'manual' })).status, 303);
+  run.child.kill('SIGTERM');
+  const ended = await within('it to end', run.done, 15_000);
+  assert.equal(ended.code, 0);
+  assert.ok(!ended.stderr.includes('The window is closed'));
+});
+
+test('O22: a machine whose server is not there says why, goes on trying, and says nothing else when it is ended', async () => {
+  const run = here.run(['gateway', '--server', 'http://127.0.0.1:1', '--name', 'office', '--relay'], env);
+  await run.said(/http:\/\/127\.0\.0\.1:1 cannot be reached: nothing listens there \(ECONNREFUSED\)\. This machine goes on trying/);
+  run.child.kill('SIGINT');
+  const ended = await within('it to end', run.done, 15_000);
+  assert.equal(ended.code, 0);
+  assert.doesNotMatch(ended.stderr + ended.stdout, /is connected|sign-in|xhr/);
 });
 
 test('O17: without a browser that can do it, and with a session that is none, desktop says so in one line', async () => {

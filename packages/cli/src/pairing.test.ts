@@ -144,7 +144,7 @@ test('O15: a key that was revoked meanwhile is forgotten at the next start; one 
 });
 
 test('O18: a paired machine says that it starts at login from now on, as it was started, and that it does not any more', async () => {
-  const first = here.run(['gateway', '--server', url, '--name', 'office', '--at-login']);
+  const first = here.run(['gateway', '--server', url, '--name', 'office', '--at-login'], { TENDON_RELAY_PORT: '4711' });
   await decide(await codeOf(first), 'approve');
   const [, path = ''] = await first.said(/starts like this whenever you log in \((\S+)\)\. --no-at-login ends that/);
   await first.said(/This machine is connected to/);
@@ -152,6 +152,8 @@ test('O18: a paired machine says that it starts at login from now on, as it was 
   const entry = await readFile(path, 'utf8');
   assert.ok(path.startsWith(join(dirname(here.home), '.config/autostart/')));
   for (const word of [
+    'Exec="/usr/bin/env" "PATH=',
+    '"TENDON_RELAY_PORT=4711"',
     '"--max-semi-space-size=1"',
     'main.js" "gateway"',
     `"--server" "${url}"`,

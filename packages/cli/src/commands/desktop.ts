@@ -1,7 +1,12 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { findBrowser } from '@tendon/gateway/browser';
 import { StartError } from '@tendon/server/settings';
+import { requireUrl } from '../control-client.ts';
 import { DesktopWindow } from '../desktop-window.ts';
+import { note } from '../output.ts';
+import { openForOthers, openInRunning } from '../running-desktop.ts';
+import { requireSettings } from '../settings.ts';
 import { showInTray } from '../tray/desktop-tray.ts';
 import type { Tray } from '../tray/tray.ts';
 import { type GatewayFlags, gateway } from './gateway.ts';
@@ -19,11 +24,18 @@ export async function desktop({ session, ...flags }: DesktopFlags): Promise<void
   if (session !== undefined && !/^[0-9a-f-]{36}$/i.test(session))
     throw new StartError(`"${session}" is not the id of a session: it stands at the end of its address, after /s/`);
   const path = session === undefined ? '/' : `/s/${session}`;
+  const { home } = await requireSettings({ ...(flags.home === undefined ? {} : { home: flags.home }) });
+  const place = { home, name: flags.name ?? hostname() };
+  if (await openInRunning(place, { path, serverUrl: requireUrl(flags.server) })) {
+    note('Tendon runs on this machine already, and has opened its window.');
+    return;
+  }
   await gateway({ ...flags, relay: true }, ({ relay, handle, serverUrl, running, config }) => {
     let tray: Tray | undefined;
     const profile = join(config.home, 'desktop');
     const window = new DesktopWindow({ relay, running, browser: found.path, profile, isInTray: () => tray?.isShown === true });
     void window.open(path);
+    void openForOthers(place, { serverUrl, open: (other) => void window.open(other) }).then((others) => running.add(() => others.close()));
     void showInTray({ handle, serverUrl, running, open: () => void window.open('/') }).then((shown) => {
       tray = shown;
     });

@@ -26,6 +26,8 @@ export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
 }
 
 const PREDECESSOR_MS = 30_000;
+/** What a login's own environment lacks of the one that this was started in: with its PATH, MCP servers and commands are found. None of it is secret. */
+const KEPT_AT_LOGIN = ['PATH', 'TENDON_RELAY_PORT', 'TENDON_BROWSER_PATH', 'TENDON_LOG_LEVEL', 'NODE_EXTRA_CA_CERTS'] as const;
 
 /** A machine that is connected, with a relay that listens. */
 export interface ConnectedMachine {
@@ -71,7 +73,10 @@ export async function gateway(flags: GatewayFlags, show?: (machine: ConnectedMac
       ...(flags.name === undefined ? {} : { name: flags.name }),
     });
     running.add(() => handle.close());
+    if (!isChild) sayUnreachable(handle, serverUrl);
     await requireOnline(handle, () => forgetKeys(keys, place), keys.isPaired);
+    // Ended by a signal before the server was there.
+    if (running.isStopping) return;
     tellParent({ type: 'online', gatewayId: handle.gatewayId });
     if (!isChild) note(`This machine is connected to ${serverUrl}; the agent may work in ${workspaces.join(', ')}`);
     if (flags.atLogin !== undefined) await setAtLogin(show ? 'desktop' : 'gateway', { ...flags, workspaces, home: config.home });
@@ -104,6 +109,7 @@ async function setAtLogin(
     throw new StartError('a start at login has no TENDON_API_KEY: start once without it, so that the machine is paired and keeps its key, with --at-login');
   const nodeFlags = new Set([...process.execArgv, ...GATEWAY_NODE_FLAGS]);
   const words = [
+    ...['/usr/bin/env', ...KEPT_AT_LOGIN.flatMap((variable) => (process.env[variable] ? [`${variable}=${process.env[variable]}`] : []))],
     ...[process.execPath, ...nodeFlags, join(import.meta.dirname, '..', 'main.js'), command, '--server', flags.server, '--home', resolve(flags.home)],
     ...flags.workspaces.flatMap((folder) => ['--workspace', resolve(folder)]),
     ...(flags.name === undefined ? [] : ['--name', flags.name]),
@@ -145,6 +151,16 @@ async function requireOnline(handle: GatewayHandle, forget: () => Promise<void>,
   if (hasEnded) await forget();
   const next = hasEnded ? ' Its pairing has ended: start it again to pair it anew.' : '';
   throw new StartError(`the server refused this machine (${state.reason.code}): ${state.reason.message}${next}`);
+}
+
+/** Once, and only while it never was there: later the log tells of it. */
+function sayUnreachable(handle: GatewayHandle, serverUrl: string): void {
+  const stop = handle.subscribe((state) => {
+    if (state.kind === 'connecting') return;
+    stop();
+    if (state.kind !== 'waiting') return;
+    note(`${new URL(serverUrl).origin} cannot be reached: ${state.cause}. This machine goes on trying; Ctrl+C ends it.`);
+  });
 }
 
 /** Settles when the server refuses this machine for good. A pairing that has ended is forgotten. */

@@ -33,3 +33,25 @@ export function hangUp(socket: Socket): void {
   socket.disconnect();
   socket.io.engine?.close();
 }
+
+const NETWORK_FAULTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up right now',
+  ETIMEDOUT: 'it does not answer',
+  EHOSTUNREACH: 'there is no way to it',
+  ENETUNREACH: 'there is no network to it',
+  ECONNRESET: 'it ended the connection',
+};
+
+/** Why a dialled server was not reached, for a person. What Socket.IO says of it is about its own transports. */
+export function dialFault(error: Error & { readonly description?: unknown; readonly context?: unknown }): string {
+  if (error.message === 'timeout') return 'it does not answer';
+  if (typeof error.description === 'number' && error.description >= 400) return `it answered with HTTP status ${error.description}`;
+  // The last transport that is tried is polling: what went wrong beneath it is the status text of its request.
+  const inner = [error.description, (error.context as { readonly statusText?: unknown } | undefined)?.statusText].find((value) => value instanceof Error);
+  if (!(inner instanceof Error)) return error.message;
+  const code = 'code' in inner && typeof inner.code === 'string' ? inner.code : undefined;
+  if (code === undefined) return inner.message;
+  return `${NETWORK_FAULTS[code] ?? inner.message} (${code})`;
+}

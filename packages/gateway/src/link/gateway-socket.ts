@@ -8,7 +8,7 @@ import {
   type UNACKNOWLEDGED_REQUESTS,
 } from '@tendon/protocol';
 import { z } from 'zod';
-import { CONNECT_TIMEOUT_MS, dial, hangUp } from './dial.ts';
+import { CONNECT_TIMEOUT_MS, dial, dialFault, hangUp } from './dial.ts';
 
 /** How a connection came to its end, or never came about. */
 export type SocketEnd =
@@ -91,7 +91,7 @@ export const openGatewaySocket: OpenSocket = (options, events) => {
 /** A refusal by the server carries `data`; without it the server was not reached, or its front door was shut. */
 function endOfConnectError(error: Error & { data?: unknown }): SocketEnd {
   const refusal = tryParse(refusalSchema, error.data);
-  if (!refusal.success) return { kind: 'lost', cause: causeOf(error) };
+  if (!refusal.success) return { kind: 'lost', cause: dialFault(error) };
   const { code, message, retryAfterMs } = refusal.data;
   if (isHandshakeCode(code) && !HANDSHAKE_CODES[code].retry) return { kind: 'refused', code, message };
   return { kind: 'lost', cause: `${code}: ${message}`, retryAfterMs };
@@ -99,9 +99,4 @@ function endOfConnectError(error: Error & { data?: unknown }): SocketEnd {
 
 function isHandshakeCode(code: string): code is HandshakeCode {
   return Object.hasOwn(HANDSHAKE_CODES, code);
-}
-
-function causeOf(error: Error & { description?: unknown }): string {
-  const inner = error.description instanceof Error ? error.description.message : '';
-  return inner === '' ? error.message : `${error.message} (${inner})`;
 }

@@ -1,6 +1,6 @@
 import { AGENT_NAMESPACE, RELAY_CUT_OFF, tryParse } from '@tendon/protocol';
 import { z } from 'zod';
-import { CONNECT_TIMEOUT_MS, dial, hangUp } from '../link/dial.ts';
+import { CONNECT_TIMEOUT_MS, dial, dialFault, hangUp } from '../link/dial.ts';
 
 export interface UpstreamOptions {
   readonly serverUrl: string;
@@ -48,9 +48,8 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
     if (refusal) events.ended(refusal);
   };
   const { origin } = new URL(serverUrl);
-  const unreachable = (cause?: string): void => {
-    const why = cause === undefined ? '' : `: ${cause}`;
-    end({ code: 'unavailable', message: `The relay on this machine cannot reach ${origin}${why}. It tries again when this page does.` });
+  const unreachable = (cause: string): void => {
+    end({ code: 'unavailable', message: `The relay on this machine cannot reach ${origin}: ${cause}. It tries again when this page does.` });
   };
   const deadline = setTimeout(() => unreachable(SILENCE), CONNECT_TIMEOUT_MS);
   socket.on('connect', () => {
@@ -60,7 +59,7 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
   socket.on('connect_error', (error: Error & { data?: unknown }) => {
     const refusal = tryParse(refusalSchema, error.data);
     if (refusal.success) end(refusal.data);
-    else unreachable(error.message === 'timeout' ? SILENCE : httpStatus(error));
+    else unreachable(dialFault(error));
   });
   socket.on('disconnect', (reason) =>
     end({ code: RELAY_CUT_OFF, message: `The relay on this machine has lost its connection to ${origin}${ENDS[reason] ?? ''}.` }),
@@ -81,10 +80,4 @@ export function openUpstream({ serverUrl, token, client }: UpstreamOptions, even
       void socket.timeout(ANSWER_TIMEOUT_MS).emit(name, payload, (error: unknown, answer: unknown) => guarded(() => answered(error ? undefined : answer))),
     close: () => end(undefined),
   };
-}
-
-/** What Socket.IO says besides is about its transports, and nothing for the person at a page. */
-function httpStatus(error: Error): string | undefined {
-  const status = 'description' in error && typeof error.description === 'number' ? error.description : 0;
-  return status >= 400 ? `it answered with HTTP status ${status}` : undefined;
 }
