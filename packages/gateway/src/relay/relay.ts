@@ -50,6 +50,8 @@ const MOST_PAGES = 64;
 const MOST_KNOCKS = 200;
 /** So that somebody who guesses does not fill the terminal. */
 const LINK_EVERY_MS = 10_000;
+/** How late the page of a sign-in that has run out may be ended. */
+const LOOK_EVERY_MS = 60_000;
 /** Over the largest packet that the protocol knows, with its envelope. */
 const PACKET_BYTES = LIMITS.packetBytes + 64 * 1024;
 
@@ -98,6 +100,8 @@ class Relay implements RelayHandle {
   readonly #io: Server;
   readonly #pages = new Map<Socket, PageConnection>();
   #port = 0;
+  /** A sign-in of 30 days is longer than a timer can be. */
+  readonly #look = setInterval(() => this.#endSignedOut(), LOOK_EVERY_MS).unref();
   #lastLinkAt = Number.NEGATIVE_INFINITY;
   #isClosing = false;
 
@@ -157,6 +161,7 @@ class Relay implements RelayHandle {
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    clearInterval(this.#look);
     for (const page of this.#pages.values()) page.end();
     const closed = this.#io.close();
     // At once, and also those that have not said a word yet, as browsers hold them in advance: nothing else would end them.
