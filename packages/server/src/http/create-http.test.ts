@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { DOOR_TABLE, declaredRoutes, doorHeaders } from '@tendon/testing';
+import { DOOR_TABLE, declaredRoutes, doorHeaders, within } from '@tendon/testing';
 import { cookiePair } from '../auth/auth-rig.ts';
 import { type Answer, type HttpRig, httpRig, PAGE, SCRIPT } from './http-rig.ts';
 
@@ -116,9 +116,11 @@ for (const row of DOOR_TABLE) {
   });
 }
 
-test('H1: an upgrade to another path ends with 404', async () => {
-  const head = `GET /other HTTP/1.1\r\nHost: 127.0.0.1:${rig.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`;
-  assert.match(await rig.raw(head), /^HTTP\/1\.1 404 /);
+test('H1: an upgrade to another path ends with 404, to one that is nearly ours too', async () => {
+  for (const path of ['/other', '/socket.io', '/socket.io?EIO=4&transport=websocket']) {
+    const head = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${rig.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`;
+    assert.match(await within(`an answer to ${path}`, rig.raw(head)), /^HTTP\/1\.1 404 /, path);
+  }
 });
 
 test('H3: every answer carries the security headers, refusals included', async () => {

@@ -104,11 +104,12 @@ function refuseForCrowd({ status, code, message, retryAfterS }: CrowdRefusal, re
 /** Ends an upgrade that may not come in, or that is not for our sockets; the others are the transport's. */
 function refuseUpgrade({ door, refusals }: HttpOptions, request: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => socket.destroy());
-  const isOurs = request.url !== undefined && (request.url.startsWith(SOCKET_PATH) || request.url.startsWith(`${SOCKET_PATH.slice(0, -1)}?`));
+  // As Engine.IO compares it: what neither of us takes, it would leave half open for as long as its other side likes.
+  const isOurs = request.url?.startsWith(SOCKET_PATH) ?? false;
   const check = door.check(request);
   if (check.ok && isOurs) return;
   // What the transport sees too, it counts.
-  if (!request.url?.startsWith(SOCKET_PATH)) refusals.count('http', check.ok ? 'not_found' : 'forbidden_origin');
+  if (!isOurs) refusals.count('http', check.ok ? 'not_found' : 'forbidden_origin');
   const status = check.ok ? '404 Not Found' : check.fault === 'host' ? '421 Misdirected Request' : '403 Forbidden';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
