@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AGENT_NAMESPACE, type Handshake, type HandshakeRefusal } from '@tendon/protocol';
 import { Server } from 'socket.io';
+import { wholeEnd } from './whole-end.ts';
 
 /** A server that says to a client what the test has it say, over a real socket: for clients that trust no server. */
 export interface AgentDouble extends AsyncDisposable {
@@ -25,6 +26,7 @@ export async function startAgentDouble({ refuse, answer, http }: AgentDoubleBeha
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
   });
   const io = new Server(server, { serveClient: false });
+  const end = wholeEnd(server, io);
   const namespace = io.of(AGENT_NAMESPACE);
   namespace.use((socket, next) => {
     const refusal = refuse(socket.handshake.auth as Handshake);
@@ -41,7 +43,7 @@ export async function startAgentDouble({ refuse, answer, http }: AgentDoubleBeha
     emit: (name, payload) => void namespace.emit(name, payload),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
-      await io.close();
+      await end();
     },
   };
 }

@@ -21,6 +21,8 @@ export { type RelayBrowser, relayToken, relayTokenHeaders, signInAtRelay } from 
 export { type RelayRig, relayRig } from './relay-rig.ts';
 export { commandFor, type DoubleBehaviour, type ServerDouble, startServerDouble } from './server-double-rig.ts';
 export { resultText, SessionView, type TurnFailed, textOf } from './session-view.ts';
+export { STUBBORN_CLIENTS, type StubbornClient, type StubbornDoor } from './stubborn-clients.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 export { type TestDatabase, testDatabase } from './test-database.ts';
 export { type Condition, emits, until, within } from './until.ts';
+export { wholeEnd } from './whole-end.ts';

@@ -14,6 +14,7 @@ import {
 import { inputHash } from '@tendon/protocol/input-hash';
 import { Server, type Socket } from 'socket.io';
 import { v7 as newId } from 'uuid';
+import { wholeEnd } from './whole-end.ts';
 
 /** A small server that speaks `/gateway` as protocol.md has it, over real sockets, and writes down all it hears. */
 export interface ServerDouble extends AsyncDisposable {
@@ -54,6 +55,7 @@ const OK = { ok: true, data: {} };
 export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promise<ServerDouble> {
   const http = createServer();
   const io = new Server(http, { serveClient: false, maxHttpBufferSize: 4 * 1024 * 1024, ...behaviour.engine });
+  const end = wholeEnd(http, io);
   const record = { hellos: [], tools: [], handshakes: [], results: new Map(), outputs: [], started: [], views: [], faults: [] } as Pick<
     ServerDouble,
     'hellos' | 'tools' | 'handshakes' | 'results' | 'outputs' | 'started' | 'views' | 'faults'
@@ -147,7 +149,7 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
       return double.until(() => record.results.get(callId)?.[0]);
     },
     cut: () => current?.conn.close(),
-    [Symbol.asyncDispose]: () => new Promise((resolve) => void io.close(() => resolve())),
+    [Symbol.asyncDispose]: end,
   };
   return double;
 }

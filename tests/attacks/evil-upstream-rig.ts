@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AGENT_NAMESPACE, SOCKET_PATH } from '@tendon/protocol';
+import { wholeEnd } from '@tendon/testing';
 import { Server, type Socket } from 'socket.io';
 
 /** A server that says on `/agent` whatever it is told to say, and writes down what it hears. */
@@ -29,6 +30,7 @@ export interface EvilUpstream extends AsyncDisposable {
 export async function evilUpstream(): Promise<EvilUpstream> {
   const http = createServer((_request, response) => void response.writeHead(404).end());
   const io = new Server(http, { path: SOCKET_PATH, serveClient: false, maxHttpBufferSize: 64 * 1024 * 1024 });
+  const end = wholeEnd(http, io);
   const sockets = new Set<Socket>();
   const upstream: EvilUpstream = {
     url: '',
@@ -45,9 +47,7 @@ export async function evilUpstream(): Promise<EvilUpstream> {
     tell: (name, payload) => {
       for (const socket of sockets) socket.emit(name, payload);
     },
-    [Symbol.asyncDispose]: async () => {
-      await io.close();
-    },
+    [Symbol.asyncDispose]: end,
   };
   io.of(AGENT_NAMESPACE).use((_socket, next) => next(upstream.refusal && Object.assign(new Error('refused'), { data: upstream.refusal })));
   io.of(AGENT_NAMESPACE).on('connection', (socket) => {
