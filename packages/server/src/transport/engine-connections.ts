@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Log } from '@tendon/protocol';
 import { GATEWAY_NAMESPACE } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
@@ -37,6 +38,8 @@ export class EngineConnections {
   readonly #now: () => number;
   readonly #tracked = new Map<EngineConnection, Tracked>();
   readonly #paces = new Map<string, InboundPace>();
+  /** TCP connections that WebSockets stand on, or were to. */
+  readonly #upgraded = new Set<Duplex>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(limits: TransportLimits, { log, refusals, now }: Pick<TransportOptions, 'log' | 'refusals' | 'now'>) {
@@ -72,6 +75,12 @@ export class EngineConnections {
       this.#paces.delete(connectionIdOf(connection));
       endSoon(connection, this.#limits.closeGraceMs);
     });
+  }
+
+  /** One in the middle of its upgrade belongs to no connection yet: Engine.IO says goodbye to it, and waits half a minute for the answer. */
+  trackUpgrade(socket: Duplex): void {
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
   }
 
   /** Counts a handshake. False when the connection tries too often, or a namespace twice; it is then being ended. */
@@ -111,17 +120,24 @@ export class EngineConnections {
   /** Ends all connections, letting each empty its queue for at most `graceMs`. */
   async endAll(graceMs: number): Promise<void> {
     const open = [...this.#tracked.keys()];
-    const ended = open.map((connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())));
+    const ended = [...open, ...this.#upgraded].map((one) => new Promise<void>((resolve) => one.once('close', () => resolve())));
     for (const connection of open) connection.close();
     const impatience = setTimeout(() => {
       for (const connection of open) if (connection.readyState !== 'closed') endNow(connection);
+      this.#cutUpgraded();
     }, graceMs);
     await Promise.all(ended);
     clearTimeout(impatience);
+    // Those that began to upgrade meanwhile.
+    this.#cutUpgraded();
   }
 
   stop(): void {
     clearInterval(this.#sweep);
+  }
+
+  #cutUpgraded(): void {
+    for (const socket of this.#upgraded) socket.destroy();
   }
 
   #endFlood(connection: EngineConnection): void {

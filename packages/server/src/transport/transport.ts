@@ -106,6 +106,7 @@ class SocketTransport implements Transport {
         log: this.#log,
       }),
     );
+    options.httpServer.on('upgrade', (_request, socket) => this.#connections.trackUpgrade(socket));
     this.#io.engine.on('connection', (connection: Socket['conn']) => this.#connections.track(connection));
     this.#guardNamespaces();
     this.#countForeign();
