@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Log } from '@tendon/protocol';
 import { AGENT_NAMESPACE, type Handshake, handshakeSchema, LIMITS, PROTOCOL_VERSION, SOCKET_PATH, validate } from '@tendon/protocol';
@@ -52,6 +53,8 @@ const MOST_KNOCKS = 200;
 const LINK_EVERY_MS = 10_000;
 /** How late the page of a sign-in that has run out may be ended. */
 const LOOK_EVERY_MS = 60_000;
+/** How long WebSockets have for their last word when the relay ends. */
+const CLOSE_GRACE_MS = 500;
 /** Over the largest packet that the protocol knows, with its envelope. */
 const PACKET_BYTES = LIMITS.packetBytes + 64 * 1024;
 
@@ -99,11 +102,13 @@ class Relay implements RelayHandle {
   readonly #http: HttpServer;
   readonly #io: Server;
   readonly #pages = new Map<Socket, PageConnection>();
+  /** TCP connections that WebSockets stand on, or were to. */
+  readonly #upgraded = new Set<Duplex>();
   #port = 0;
   /** A sign-in of 30 days is longer than a timer can be. */
   readonly #look = setInterval(() => this.#endSignedOut(), LOOK_EVERY_MS).unref();
   #lastLinkAt = Number.NEGATIVE_INFINITY;
-  #isClosing = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -125,6 +130,11 @@ class Relay implements RelayHandle {
       if (!this.#isShutOut(request, response)) void listener(request, response);
     });
     this.#io = this.#openSockets();
+    this.#http.on('upgrade', (request, socket) => {
+      this.#track(socket);
+      // Engine.IO would end only its own half of what is not for it.
+      if (!request.url?.startsWith(SOCKET_PATH)) socket.destroy();
+    });
   }
 
   get port(): number {
@@ -158,16 +168,29 @@ class Relay implements RelayHandle {
     return link.href;
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
     clearInterval(this.#look);
     for (const page of this.#pages.values()) page.end();
     const closed = this.#io.close();
     // At once, and also those that have not said a word yet, as browsers hold them in advance: nothing else would end them.
     this.#http.close();
     this.#http.closeAllConnections();
+    // WebSockets are not among these. One whose page is frozen never says goodbye, and is waited for for half a minute.
+    const impatience = setTimeout(() => {
+      for (const socket of this.#upgraded) socket.destroy();
+    }, CLOSE_GRACE_MS);
     await closed;
+    clearTimeout(impatience);
+  }
+
+  #track(socket: Duplex): void {
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
   }
 
   #openSockets(): Server {
@@ -225,7 +248,7 @@ class Relay implements RelayHandle {
     const checked = validate(handshakeSchema, socket.handshake.auth);
     if (!checked.ok || checked.data.protocol !== PROTOCOL_VERSION)
       return refused('unsupported_protocol', `This relay speaks protocol ${PROTOCOL_VERSION}. Reload the page.`);
-    if (this.#isClosing || this.#pages.size >= MOST_PAGES)
+    if (this.#closing !== undefined || this.#pages.size >= MOST_PAGES)
       return refused('rate_limited', `This relay has ${MOST_PAGES} pages open already, or is about to end. Close some pages.`);
     const { token, client } = checked.data;
     // A key of a page opens no socket, and what is meant for this relay goes to no server.
