@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type RelayRig, relayRig, STUBBORN_CLIENTS, type StubbornDoor, startAgentDouble, within } from '@tendon/testing';
 import { LocalApprovals } from '../policy/local-approvals.ts';
@@ -17,8 +18,9 @@ function openRelay(): Promise<RelayRig> {
 }
 
 async function doorOf(rig: RelayRig): Promise<StubbornDoor> {
-  const { cookie, pageKey } = await rig.signIn();
-  return { port: rig.relay.port, namespace: '/agent', token: pageKey, headers: { Cookie: cookie, Origin: rig.relay.url } };
+  const browser = await rig.signIn();
+  const token = (await rig.token(browser)) ?? assert.fail('the relay gives no token');
+  return { port: rig.relay.port, namespace: '/agent', token, headers: { Cookie: browser.cookie, Origin: rig.relay.url } };
 }
 
 for (const { title, open } of STUBBORN_CLIENTS)
