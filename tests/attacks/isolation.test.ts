@@ -196,6 +196,22 @@ describe('I13: a machine of another person speaks', () => {
     assert.equal((await victim.socket.ask('gateway:list', {})).gateways[0]?.online, true);
   });
 
+  test('I13, R25: a second hello on one connection, with another id, is refused and writes nothing, also while the first is looked at', async () => {
+    const machinesThen = await rig.sql<{ id: string }>('select id from gateways');
+    await using machine = await MachineSocket.connect({ url: rig.url, key: stranger.key });
+    const ids = Array.from({ length: 30 }, () => randomUUID());
+    const answers = await Promise.all(ids.map((gatewayId) => machine.hello({ gatewayId })));
+    for (const gatewayId of [randomUUID(), theirs.gatewayId]) answers.push(await machine.hello({ gatewayId }));
+    assert.deepEqual(Object.groupBy(answers, (answer) => (answer.ok ? 'ok' : answer.error.code)).conflict?.length, 31);
+    assert.ok((await machine.hello({ gatewayId: ids[0] })).ok, 'it may greet again as the machine that it is');
+    const written = await rig.sql<{ id: string }>('select id from gateways where id <> all ($1)', [machinesThen.map(({ id }) => id)]);
+    assert.deepEqual(
+      written.map(({ id }) => id),
+      [ids[0]],
+    );
+    await rig.sql('delete from gateways where id = $1', [ids[0]]);
+  });
+
   for (const state of ['running', 'finished', 'unknown', 'absent'] as const) {
     test(`I4, I13: a journal that claims another’s running call as ${state} moves nothing, and no word of its machine is heard`, async () => {
       const session = await rig.open();

@@ -12,7 +12,7 @@ import {
 } from '@tendon/protocol';
 import type { Input, StoredCall } from '../kernel/index.ts';
 import type { Neighbours } from '../neighbours/index.ts';
-import type { GatewayStore, SessionStore, StoredGateway } from '../store/session-store.ts';
+import { type GatewayStore, MOST_MACHINES, type NotTaken, type SessionStore, type StoredGateway } from '../store/session-store.ts';
 import { shownTools } from '../store/shown-tools.ts';
 import type { BrowserWatches } from './browser-watches.ts';
 import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
@@ -37,11 +37,20 @@ export interface GatewayDeskOptions {
   readonly isClosing: () => boolean;
 }
 
+type Refusal = ReturnType<typeof refusal>;
 type Hello = GatewayRequest<'gateway:hello'>;
 type HelloAnswer = { send: string[]; cancel: string[]; forget: string[]; over?: SessionEnd[] };
 
 const NEWER_CONNECTION = refusal('unavailable', 'This machine has a newer connection.');
 const STOPPING = refusal('unavailable', 'The server is stopping.');
+const ANOTHER_MACHINE = refusal('conflict', 'This connection has greeted as another machine. Use a connection for each.');
+const NOT_TAKEN: Readonly<Record<NotTaken, Refusal>> = {
+  anothers: refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.'),
+  too_many: refusal(
+    'conflict',
+    `You have ${MOST_MACHINES} machines already, and each is connected or has a session or a rule. Delete sessions of machines that you do not use any more, and revoke rules for them; then start this one again.`,
+  ),
+};
 const UNKNOWN_OUTCOME = 'The machine lost track of this call: it started, and no one can say whether it finished.';
 
 /** What machines say, made into inputs to their sessions. */
@@ -80,9 +89,13 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pi
   };
 }
 
-/** Keeps the hellos of a machine in order, and knows which connections have ended: a hello takes its time, and its machine may be gone before it is done. */
+/**
+ * Keeps the hellos of a machine in order, and each connection to one machine. Knows which connections have ended: a hello takes its time, and its
+ * machine may be gone before it is done.
+ */
 class Greetings {
   readonly #ended = new WeakSet<GatewayConnection>();
+  readonly #machines = new WeakMap<GatewayConnection, string>();
   readonly #tails = new Map<string, Promise<unknown>>();
 
   /** The database numbers the hellos: one after the other, so that the number says which came later. */
@@ -95,6 +108,18 @@ class Greetings {
     } finally {
       if (this.#tails.get(gatewayId) === tail) this.#tails.delete(gatewayId);
     }
+  }
+
+  /** From the first hello on, before anything is written: others may come while that one is looked at. */
+  isAs(connection: GatewayConnection, gatewayId: string): boolean {
+    const known = this.#machines.get(connection) ?? gatewayId;
+    this.#machines.set(connection, known);
+    return known === gatewayId;
+  }
+
+  /** This machine was refused: the connection may be another's. */
+  forget(connection: GatewayConnection, gatewayId: string): void {
+    if (this.#machines.get(connection) === gatewayId) this.#machines.delete(connection);
   }
 
   end(connection: GatewayConnection): void {
@@ -128,18 +153,19 @@ async function onHello(
   if (connection.boundGatewayId !== undefined && connection.boundGatewayId !== hello.gatewayId) {
     return refusal('not_found', 'This key belongs to another machine. Make a key for this one.');
   }
+  if (!greetings.isAs(connection, hello.gatewayId)) return ANOTHER_MACHINE;
   const stored = storedGateway(connection, hello, options.now().toISOString());
-  const greeting = await greetings.inOrder(hello.gatewayId, () => options.store.put(stored));
-  if (greeting === undefined) return refusal('not_found', 'This machine id is not yours. Remove the machine identity file to get a new one.');
+  const greeting = await greetings.inOrder(hello.gatewayId, () => options.machines.greet(stored));
+  if (typeof greeting !== 'number') {
+    greetings.forget(connection, hello.gatewayId);
+    return NOT_TAKEN[greeting];
+  }
   const open = await options.store.openCallsOf(hello.gatewayId);
   const machine: OnlineMachine = { connection, stored, sent: runningOf(hello, open), cancelled: new Set(), greeting };
   // The rows may tell of calls that went over a newer connection: this hello knows nothing of those.
   if (greetings.hasEnded(connection) || options.machines.isOutdated(machine) || !(await options.machines.isLast(machine))) return NEWER_CONNECTION;
   const answer = await reconcile(options, machine, { hello, open });
   if (!answer) return STOPPING;
-  const known = options.machines.ofConnection(connection);
-  if (known && known.stored.gateway.id !== hello.gatewayId)
-    return refusal('conflict', 'This connection has greeted as another machine. Use a connection for each.');
   if (greetings.hasEnded(connection) || !options.machines.arrive(machine)) return NEWER_CONNECTION;
   // What was handed over to the connection before, while this hello was looked at, is found now and goes over this one.
   const later = await options.store.openCallsOf(hello.gatewayId);

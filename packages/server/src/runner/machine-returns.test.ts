@@ -153,3 +153,26 @@ test('N11: a connection that has outlived the move of its machine to another nod
   assert.equal(await callState(rig, sessionId, call.id), 'queued');
   assert.deepEqual(machine.sent, []);
 });
+
+test('R25: when a person has too many machines one that nothing names makes room; when there is none, the refusal says how to remove some', async () => {
+  let hasUnused = true;
+  const except: (readonly string[])[] = [];
+  await using rig = await runnerRig((store) => ({
+    put: async (gateway) => (hasUnused && except.length > 0 ? store.put(gateway) : gateway.gateway.name === 'too many' ? 'too_many' : store.put(gateway)),
+    forgetUnused: async (_ownerId, ids) => {
+      except.push(ids);
+      return hasUnused;
+    },
+  }));
+  const { 'gateway:hello': greet } = rig.runner.gateways.handlers;
+  const [connected, next] = [v7(), { ...hello(v7(), v7()), name: 'too many' }];
+  assert.ok((await greet(new FakeMachine(rig.person.userId), hello(connected, v7()))).ok);
+  assert.ok((await greet(new FakeMachine(rig.person.userId), next)).ok);
+  assert.deepEqual(except, [[connected]], 'what is connected stays');
+  hasUnused = false;
+  const machine = new FakeMachine(rig.person.userId);
+  const refused = await greet(machine, { ...hello(v7(), v7()), name: 'too many' });
+  assert.equal(!refused.ok && refused.error.code, 'conflict');
+  assert.match(refused.ok ? '' : refused.error.message, /1000 machines already.*Delete sessions of machines/);
+  assert.ok((await greet(machine, hello(v7(), v7()))).ok, 'the connection may be that of another one');
+});

@@ -1,6 +1,6 @@
 import type { Gateway, GatewayTool, SessionEnd } from '@tendon/protocol';
 import type { Greeting, Neighbours } from '../neighbours/index.ts';
-import type { GatewayStore, StoredGateway } from '../store/session-store.ts';
+import type { GatewayStore, NotTaken, StoredGateway } from '../store/session-store.ts';
 import { shownTools } from '../store/shown-tools.ts';
 import type { Fanout, GatewayConnection } from './ports.ts';
 import type { Machine } from './tool-check.ts';
@@ -61,6 +61,14 @@ export class Machines {
   ofConnection(connection: GatewayConnection): OnlineMachine | undefined {
     for (const machine of this.#online.values()) if (machine.connection === connection) return machine;
     return undefined;
+  }
+
+  /** Stores what a machine says of itself, and answers with the number of its hello. When its person has too many machines, one that nothing names makes room. */
+  async greet(stored: StoredGateway): Promise<number | NotTaken> {
+    const { store } = this.#options;
+    const greeting = await store.put(stored);
+    if (greeting !== 'too_many' || !(await store.forgetUnused(stored.ownerId, this.#connectedOf(stored.ownerId)))) return greeting;
+    return store.put(stored);
   }
 
   /** A later hello of the same machine has been answered, here or at another node. */
@@ -168,6 +176,12 @@ export class Machines {
     for (const machine of this.#online.values()) if (machine.stored.ownerId === ownerId) return machine.stored;
     const known = (await this.#options.store.machinesOf(ownerId)).toSorted((a, b) => b.gateway.lastSeenAt.localeCompare(a.gateway.lastSeenAt));
     return known.find((machine) => this.#isConnected(machine)) ?? known[0];
+  }
+
+  #connectedOf(ownerId: string): string[] {
+    const here = [...this.#online.values()].filter(({ stored }) => stored.ownerId === ownerId).map(({ stored }) => stored.gateway.id);
+    const elsewhere = [...this.#elsewhere.values()].filter((greeting) => greeting.ownerId === ownerId && this.isElsewhere(greeting.gatewayId));
+    return [...here, ...elsewhere.map(({ gatewayId }) => gatewayId)];
   }
 
   #isConnected({ gateway }: StoredGateway): boolean {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { v7 } from 'uuid';
 import { publicSession } from '../kernel/index.ts';
 import { commit, completed, done, execute, type Rig, requested, turn } from './contract-rig.ts';
+import { MOST_MACHINES } from './session-store.ts';
 
 export function readingContract(rig: () => Rig): void {
   history(rig);
@@ -270,7 +271,7 @@ function machines(rig: () => Rig): void {
     } as const;
     const stored = { gateway: { ...gateway, workspaces: [...gateway.workspaces], tools: [...gateway.tools] }, ownerId, tools, instanceId: v7() };
     assert.equal(await store.put(stored), 1);
-    assert.equal(await store.put({ ...stored, ownerId: stranger }), undefined);
+    assert.equal(await store.put({ ...stored, ownerId: stranger }), 'anothers');
     assert.deepEqual([await otherStore.put(stored), await store.put(stored)], [2, 3], 'hellos are counted, whichever node hears them');
     assert.deepEqual([await store.lastGreeting(id), await store.lastGreeting(v7())], [3, undefined]);
     assert.deepEqual(await store.find(id, ownerId), stored);
@@ -286,6 +287,42 @@ function machines(rig: () => Rig): void {
     await store.seen(id, later);
     await store.seen(id, gateway.lastSeenAt);
     assert.equal((await store.machinesOf(ownerId))[0]?.gateway.lastSeenAt, later);
+  });
+
+  test('R25: a person has so many machines; one that nothing names makes room, the one that was away for longest, and no other', async () => {
+    const { store, database, newPerson } = rig();
+    const [ownerId, stranger] = [await newPerson(), await newPerson()];
+    const machine = (minute: number) => {
+      const lastSeenAt = new Date(Date.UTC(2_026, 0, 1, 0, minute)).toISOString();
+      return { gateway: { id: v7(), name: 'm', platform: 'linux', workspaces: [], tools: [], lastSeenAt }, ownerId, tools: [], instanceId: v7() };
+    };
+    const [withSession, online, oldest, newer] = [machine(1), machine(2), machine(3), machine(4)];
+    for (const stored of [withSession, online, oldest, newer]) assert.equal(await store.put(stored), 1);
+    await store.create({ id: v7(), ownerId, title: 't', model: 'demo', at: new Date().toISOString(), gatewayId: withSession.gateway.id, workspace: '/w' });
+    await database.pool.query(
+      `insert into gateways (id, owner_id, name, platform, workspaces, tools, instance_id, last_seen_at)
+       select gen_random_uuid(), $1, 'm', 'linux', '[]', '[]', gen_random_uuid(), now() from generate_series(5, $2)`,
+      [ownerId, MOST_MACHINES],
+    );
+    const late = machine(5);
+    assert.equal(await store.put(late), 'too_many');
+    assert.deepEqual(
+      [await store.put(oldest), await store.put({ ...late, ownerId: stranger })],
+      [2, 1],
+      'those that are known, and other people, come as ever',
+    );
+    const except = [online.gateway.id];
+    assert.equal(await store.forgetUnused(ownerId, except), true);
+    const left = async (): Promise<string[]> => (await store.machinesOf(ownerId)).map(({ gateway }) => gateway.id);
+    const remaining = await left();
+    assert.deepEqual(
+      [withSession, online, oldest, newer].map(({ gateway }) => remaining.includes(gateway.id)),
+      [true, true, false, true],
+    );
+    assert.equal(await store.put(machine(6)), 1);
+    await database.pool.query('delete from gateways where owner_id = $1 and id <> all ($2)', [ownerId, [withSession.gateway.id, online.gateway.id]]);
+    assert.equal(await store.forgetUnused(ownerId, except), false);
+    assert.equal((await left()).length, 2);
   });
 
   test('D23: the open calls of a machine are found across sessions, with whose they are', async () => {

@@ -40,6 +40,7 @@ export function createStore(database: Database, options: Partial<Omit<CommitPart
     touchRule: (ruleId, at) => sessions.touchRule(ruleId, at),
     machinesOf: (ownerId) => gateways.machinesOf(ownerId),
     put: (gateway) => gateways.put(gateway),
+    forgetUnused: (ownerId, except) => gateways.forgetUnused(ownerId, except),
     find: (gatewayId, ownerId) => gateways.find(gatewayId, ownerId),
     putTools: (gatewayId, greeting, tools) => gateways.putTools(gatewayId, greeting, tools),
     lastGreeting: (gatewayId) => gateways.lastGreeting(gatewayId),

@@ -2,8 +2,9 @@ import type { Gateway, GatewayTool } from '@tendon/protocol';
 import type { Database } from './database.ts';
 import { plainText } from './parameters.ts';
 import { run, touch } from './queries.ts';
-import type { GatewayStore, StoredGateway } from './session-store.ts';
+import { type GatewayStore, MOST_MACHINES, type NotTaken, type StoredGateway } from './session-store.ts';
 import { shownTools } from './shown-tools.ts';
+import { forgetUnusedGateway } from './sql/forget-unused-gateway.ts';
 import { listGateways } from './sql/list-gateways.ts';
 import { putGateway } from './sql/put-gateway.ts';
 import { readGreeting } from './sql/read-greeting.ts';
@@ -30,11 +31,16 @@ export class GatewayRows implements GatewayStore {
     this.#database = database;
   }
 
-  async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<number | undefined> {
+  async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<number | NotTaken> {
     const lists = [JSON.stringify(gateway.workspaces), JSON.stringify(tools)];
     const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt, sandboxText(gateway)];
-    const [row] = await run<{ greeting: number }>(this.#database, putGateway, values);
-    return row?.greeting;
+    const [row] = await run<{ greeting: number }>(this.#database, putGateway, [...values, MOST_MACHINES]);
+    if (row) return row.greeting;
+    return (await this.lastGreeting(gateway.id)) === undefined ? 'too_many' : 'anothers';
+  }
+
+  async forgetUnused(ownerId: string, except: readonly string[]): Promise<boolean> {
+    return (await touch(this.#database, forgetUnusedGateway, [ownerId, except])) === 1;
   }
 
   async machinesOf(ownerId: string): Promise<readonly StoredGateway[]> {

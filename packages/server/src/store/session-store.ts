@@ -144,10 +144,18 @@ export interface StoredGateway {
   readonly instanceId: string;
 }
 
+/** So many a person may have that were ever heard of. */
+export const MOST_MACHINES = 1_000;
+
+/** The id belongs to somebody else, or its person has as many machines as they may. */
+export type NotTaken = 'anothers' | 'too_many';
+
 /** The machines that have ever said hello. Whether one is online is known by the node that holds its connection, which tells the others. */
 export interface GatewayStore {
-  /** Counts the machine's hellos, at whatever node, and answers with the number of this one. Undefined when the id belongs to another user: nothing is written then. */
-  put(gateway: StoredGateway): Promise<number | undefined>;
+  /** Counts the machine's hellos, at whatever node, and answers with the number of this one. Otherwise nothing is written. */
+  put(gateway: StoredGateway): Promise<number | NotTaken>;
+  /** Forgets one machine of this person, the one that has been away for longest, of those that have no session, no rule and no call at work, and are none of `except`. False when there is none. */
+  forgetUnused(ownerId: string, except: readonly string[]): Promise<boolean>;
   machinesOf(ownerId: string): Promise<readonly StoredGateway[]>;
   find(gatewayId: string, ownerId: string): Promise<StoredGateway | undefined>;
   /** The machine's tools have become other ones. False when a later hello than this one was counted: nothing is written then. */
