@@ -26,9 +26,14 @@ export class RawPeer {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     socket.on('error', () => socket.destroy());
     await once(socket, 'connect');
+    return RawPeer.over(socket, `127.0.0.1:${port}`);
+  }
+
+  /** Over a connection that is there: one through TLS, for example. */
+  static async over(socket: Socket, host: string): Promise<RawPeer> {
     const key = Buffer.alloc(16).toString('base64');
     socket.write(
-      `GET ${SOCKET_PATH}?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+      `GET ${SOCKET_PATH}?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
     );
     const head = await new Promise<Buffer>((resolve, reject) => {
       socket.once('data', resolve);
@@ -43,13 +48,15 @@ export class RawPeer {
 
   /** Signs in at a namespace. The server's answer, refusals included; undefined when the connection ended instead. */
   async join(namespace: string, token: string): Promise<string | undefined> {
-    const answer = new Promise<string | undefined>((resolve) => {
-      this.#waiting = (text) => {
-        if (/^4[04]/.test(text)) resolve(text);
-      };
-      this.socket.once('close', () => resolve(undefined));
-    });
+    const answer = this.#next(/^4[04]/);
     this.send(`40${namespace},${JSON.stringify({ protocol: PROTOCOL_VERSION, token, client: { name: 'flood', version: '1' } })}`);
+    return answer;
+  }
+
+  /** Sends a request and resolves with its answer, or the next one of another; undefined when the connection ended instead. */
+  async ask(text: string): Promise<string | undefined> {
+    const answer = this.#next(/^43/);
+    this.send(text);
     return answer;
   }
 
@@ -84,6 +91,19 @@ export class RawPeer {
       this.#unread = this.#unread.subarray(frame.end);
       this.#hear(frame.text);
     }
+  }
+
+  #next(pattern: RegExp): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const ended = (): void => resolve(undefined);
+      this.#waiting = (text) => {
+        if (!pattern.test(text)) return;
+        this.socket.off('close', ended);
+        resolve(text);
+      };
+      this.socket.once('close', ended);
+      if (this.socket.destroyed) ended();
+    });
   }
 
   #hear(text: string): void {

@@ -45,7 +45,7 @@ async function measure(): Promise<Record<string, unknown>> {
   const { product, figures } = await timedStart(rig);
   const idle = await idleMemory(product);
   say('memory per session');
-  const perSession = await memoryPerSession({ url: rig.url, key: rig.key, stack }, product.pid, 200);
+  const perSession = await memoryPerSession({ url: rig.url, key: rig.key }, product.pid, 200);
   const floor = await measureTarget(await floorTarget(rig.model.url, stack), rig);
   const options = { url: rig.url, key: rig.key, stack };
   const tendon = await measureTarget(tendonTarget(options), rig);

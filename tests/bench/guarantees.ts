@@ -159,7 +159,14 @@ async function catchUp(conversation: TendonConversation, missed: number, rounds:
 }
 
 /** Resident memory of the server per session that somebody has open, at rest and while all of them stream. Rough: it counts what the collector has left. */
-export async function memoryPerSession(options: TendonTargetOptions, pid: number, sessions: number): Promise<{ idleMb: number; runningMb: number }> {
+export async function memoryPerSession(
+  who: Pick<TendonTargetOptions, 'url' | 'key'>,
+  pid: number,
+  sessions: number,
+): Promise<{ idleMb: number; runningMb: number }> {
+  // Closed in the end: a person may have 300 connections (T25), and another 200 are measured later.
+  await using stack = new AsyncDisposableStack();
+  const options = { ...who, stack };
   const before = residentMegabytes(pid);
   const conversations = await Promise.all(Array.from({ length: sessions }, () => TendonConversation.open(options)));
   const idle = residentMegabytes(pid);

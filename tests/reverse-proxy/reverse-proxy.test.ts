@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:https';
 import { after, test } from 'node:test';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { AGENT_NAMESPACE, PROTOCOL_VERSION, SOCKET_PATH } from '@tendon/protocol';
-import { processRig, within } from '@tendon/testing';
+import { processRig, SessionView, says, until, within } from '@tendon/testing';
 import { io } from 'socket.io-client';
+import { RawPeer } from '../attacks/raw-peer.ts';
 import { freePort, startNginx } from './nginx.ts';
 
 const port = await freePort();
@@ -22,11 +25,15 @@ interface Answer {
   readonly text: string;
 }
 
+interface Asking {
+  readonly from?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
 /** A request through the proxy, from one of this machine's own addresses. */
-function ask(
-  path: string,
-  { from = '127.0.0.1', method = 'GET', headers = {} }: { from?: string; method?: string; headers?: Record<string, string> } = {},
-): Promise<Answer> {
+function ask(path: string, { from = '127.0.0.1', method = 'GET', headers = {}, body }: Asking = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = { host: 'localhost', servername: 'localhost', port, path, method, ca: nginx.ca, localAddress: from, family: 4, agent: false, headers };
     const sent = request(options, (response) => {
@@ -42,7 +49,7 @@ function ask(
       );
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(body);
   });
 }
 
@@ -52,14 +59,17 @@ function linkPath(): string {
   return link[1] ?? '';
 }
 
-/** The addresses in the log's lines about who came in, newest last. */
-function addresses(namespace: string): unknown[] {
+function logged(event: string): Record<string, unknown>[] {
   const lines = server
     .output()
     .split('\n')
-    .filter((line) => line.startsWith('{'));
-  const read = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  return read.flatMap(({ event, namespace: where, address }) => (event === 'auth' && where === namespace ? [address] : []));
+    .filter((line) => line.startsWith('{') && line.endsWith('}'));
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line['event'] === event);
+}
+
+/** The addresses in the log's lines about who came in, newest last. */
+function addresses(namespace: string): unknown[] {
+  return logged('auth').flatMap(({ namespace: where, address }) => (where === namespace ? [address] : []));
 }
 
 test('H6, H28: the printed link signs in through TLS, with a Secure cookie, and the log names the client', async () => {
@@ -122,3 +132,58 @@ test('H12, H28: who guesses is limited by their own address, others are not, and
   const direct = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { 'X-Forwarded-For': '127.0.0.1' } });
   assert.equal(direct.status, 401, 'what came through a proxy is not this machine');
 });
+
+const POLLING = `${SOCKET_PATH}?EIO=4&transport=polling`;
+
+/** A WebSocket through the proxy, from one of this machine's own addresses. */
+async function webSocket(from: string): Promise<RawPeer> {
+  const socket = connect({ host: 'localhost', servername: 'localhost', port, ca: nginx.ca, localAddress: from, family: 4 } as ConnectionOptions);
+  socket.on('error', () => socket.destroy());
+  await once(socket, 'secureConnect');
+  return within('the WebSocket', RawPeer.over(socket, `localhost:${port}`), 10_000);
+}
+
+/** What has whom refused or cut, from which address. */
+const ODD_CLIENTS: Readonly<Record<string, (from: string) => Promise<unknown>>> = {
+  door_refused: (from) => ask(POLLING, { from, headers: { Origin: 'https://evil.example' } }),
+  handshake_flood: async (from) => {
+    const peer = await webSocket(from);
+    for (let isIn: string | undefined = ''; isIn !== undefined; ) isIn = await peer.join(AGENT_NAMESPACE, 'wrong');
+  },
+  packet_flood: async (from) => {
+    const sid = /"sid":"([^"]+)"/.exec((await ask(POLLING, { from })).text)?.[1] ?? '';
+    const body = Array.from({ length: 3_000 }, () => '3').join('\u001e');
+    return ask(`${POLLING}&sid=${sid}`, { from, method: 'POST', body }).catch(() => undefined);
+  },
+  slow_consumer: async (from) => {
+    const session = await longSession();
+    const peer = await webSocket(from);
+    await peer.join(AGENT_NAMESPACE, rig.key);
+    peer.socket.pause();
+    // As many as the buffers on the way hold and eight mebibytes more.
+    for (let id = 0; id < 60 && logged('slow_consumer').length === 0; id += 1) {
+      peer.send(`42${AGENT_NAMESPACE},${id}["session:attach",{"sessionId":"${session.id}"}]`);
+      await session.socket.ask('session:list', {});
+    }
+  },
+};
+
+/** Of about a mebibyte. */
+async function longSession(): Promise<SessionView> {
+  const session = await SessionView.create(await rig.connect('writer'));
+  for (let left = 4; left > 0; left -= 1) {
+    rig.model.script(says('x'.repeat(250_000)));
+    await session.say('more');
+    await session.untilStatus('idle');
+  }
+  return session;
+}
+
+for (const [index, [event, misbehave]] of Object.entries(ODD_CLIENTS).entries()) {
+  test(`H28: the line ${event} of a socket names the client's address and not the proxy's`, async () => {
+    const from = `127.0.0.${20 + index}`;
+    await misbehave(from);
+    const line = await until({ what: `the line ${event}`, pollMs: 20, deadlineMs: 20_000, check: () => logged(event).at(-1) });
+    assert.equal(line['address'], from);
+  });
+}

@@ -149,7 +149,7 @@ async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, 
   const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
   const state = { isDraining: false };
   const ways = waysIn(door, log);
-  const metrics = createMetrics(gauges({ ...ways, database, connections: () => transport.connections() }), counters(ways.refusals));
+  const metrics = createMetrics(gauges({ ...ways, database, transport: () => transport }), counters(ways.refusals));
   const http = createHttp({
     door,
     ...ways,
@@ -216,14 +216,15 @@ function waysIn({ addressOf }: Door, log: Log): Pick<HttpOptions, 'entrance' | '
 interface Measured {
   readonly underWay: UnderWay;
   readonly database: Database;
-  readonly connections: Transport['connections'];
+  readonly transport: () => Transport;
 }
 
-function gauges({ underWay, database, connections }: Measured): readonly Gauge[] {
+function gauges({ underWay, database, transport }: Measured): readonly Gauge[] {
   return [
-    { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => connections().agent },
-    { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => connections().gateway },
+    { name: 'tendon_agent_connections', help: 'Connected clients of people.', read: () => transport().connections().agent },
+    { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => transport().connections().gateway },
     { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
+    { name: 'tendon_unsent_bytes', help: 'Bytes that wait for connections to take them.', read: () => transport().unsentBytes() },
     { name: 'tendon_requests_under_way', help: 'HTTP requests that are being answered.', read: () => underWay.count },
   ];
 }

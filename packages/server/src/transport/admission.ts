@@ -12,7 +12,7 @@ export interface Guest {
 }
 
 export interface AdmissionDesk {
-  readonly options: Pick<TransportOptions, 'authenticate' | 'addressOf' | 'isDraining' | 'refusals'>;
+  readonly options: Pick<TransportOptions, 'authenticate' | 'isDraining' | 'refusals'>;
   readonly isServing: () => boolean;
   readonly credentials: CredentialBook;
   readonly connections: EngineConnections;
@@ -52,8 +52,14 @@ export function guardNamespace(namespace: Namespace, name: NamespaceName, { desk
     void admit({ desk, socket, name, opening }).then((outcome) => {
       if ('code' in outcome) {
         desk.credentials.settle(opening);
-        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: addressOf(desk, socket) }, outcome.message);
+        desk.log.info({ event: 'handshake_refused', namespace: name, code: outcome.code, address: desk.connections.addressOf(socket) }, outcome.message);
         next(refuse(outcome));
+        return;
+      }
+      const crowded = desk.connections.seat(socket, outcome.principal.userId);
+      if (crowded) {
+        desk.credentials.settle(opening);
+        next(refuse(crowded));
         return;
       }
       admitted.set(socket, { ...outcome, opening });
@@ -96,18 +102,13 @@ async function check({ desk, socket, name, opening }: Entrance): Promise<Guest |
     origin,
     host,
     fetchSite: socket.handshake.headers['sec-fetch-site'] as string | undefined,
-    address: addressOf(desk, socket),
+    address: desk.connections.addressOf(socket),
     client,
   };
   const result = await desk.options.authenticate(attempt);
   if (!result.ok) return result.refusal;
   if (!desk.isServing() || desk.options.isDraining()) return AWAY;
   return isRevoked(opening, result.principal) ? REVOKED : { principal: result.principal, client };
-}
-
-/** The request of a poll may have lost its connection by now; the engine has kept the address of that. */
-function addressOf(desk: AdmissionDesk, socket: Socket): string {
-  return desk.options.addressOf(socket.request) || socket.conn.remoteAddress;
 }
 
 function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: Socket; guest: Admitted; welcome: Welcome }): void {
@@ -120,7 +121,7 @@ function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: 
     return;
   }
   if (credentialId !== undefined) desk.credentials.add(credentialId, socket);
-  desk.log.info({ event: 'connected', ...who, version: client.version, address: addressOf(desk, socket) }, 'connected');
+  desk.log.info({ event: 'connected', ...who, version: client.version, address: desk.connections.addressOf(socket) }, 'connected');
   endWithCredential(socket, principal.expiresAt);
   socket.on('disconnect', (reason) => {
     if (credentialId !== undefined) desk.credentials.remove(credentialId, socket);

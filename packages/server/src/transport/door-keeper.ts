@@ -4,6 +4,10 @@ import type { CrowdRefusal, DoorVerdict, Entrance, UnderWay } from './options.ts
 
 export interface DoorKeeper {
   checkDoor(request: IncomingMessage): DoorVerdict;
+  /** Where a request really came from. */
+  addressOf(request: IncomingMessage): string;
+  /** Why no connection may be made by this request now. */
+  crowdAt(request: IncomingMessage): CrowdRefusal | undefined;
   /** `closing` lets running connections fetch their last packets; `closed` lets nobody in. */
   readonly phase: () => 'open' | 'closing' | 'closed';
   readonly entrance: Entrance | undefined;
@@ -17,7 +21,8 @@ export interface DoorKeeper {
 
 type Middleware = (request: IncomingMessage, response: unknown, next: () => void) => void;
 
-const SESSION_ID = /[?&]sid=([^&]*)/;
+/** Without a value the engine begins a new session. */
+const SESSION_ID = /[?&]sid=([^&#]+)/;
 const AWAY = { ok: false, status: 503, code: 'shutting_down', message: 'The server is restarting.' } as const;
 
 /**
@@ -28,14 +33,16 @@ export function doorMiddleware(keeper: DoorKeeper): Middleware {
   return (request, response, next) => {
     const verdict = judge(keeper, request);
     if (!verdict.ok) {
-      keeper.log.info({ event: 'door_refused', code: verdict.code, status: verdict.status, address: request.socket.remoteAddress }, verdict.message);
+      keeper.log.info({ event: 'door_refused', code: verdict.code, status: verdict.status, address: keeper.addressOf(request) }, verdict.message);
       refuse(keeper, { request, response, verdict });
       return;
     }
     const letIn = (): void => {
       // It may have waited.
       const late = isAway(keeper, request);
+      const crowd = SESSION_ID.test(request.url ?? '') ? undefined : keeper.crowdAt(request);
       if (late) refuse(keeper, { request, response, verdict: AWAY });
+      else if (crowd) refuseForCrowd(keeper, { request, response, refusal: crowd });
       else enter(keeper, { request, response, next });
     };
     if (!keeper.entrance) letIn();

@@ -1,13 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Log } from '@tendon/protocol';
+import type { HandshakeRefusal, Log } from '@tendon/protocol';
 import { GATEWAY_NAMESPACE } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
-import type { Refusals } from '../refusals.ts';
+import type { CutCode, Refusals } from '../refusals.ts';
+import { ConnectionCrowd, type Newcomer } from './connection-crowd.ts';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
-import type { TransportOptions } from './options.ts';
-import { guardOutbound } from './outbound-guard.ts';
+import type { CrowdRefusal, NamespaceName, TransportOptions } from './options.ts';
+import { Outbound } from './outbound.ts';
 import { readInSlices } from './posted-packets.ts';
+import { UnsentBudget } from './unsent-budget.ts';
 import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose, writeTogether } from './wire.ts';
 
 /*
@@ -15,10 +18,11 @@ import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, l
  *  (engine) ───────► unauthenticated ───────► in a namespace ───────────────────► ended
  *                        │ 5 s (Socket.IO's connectTimeout)                         ▲
  *                        │ more than `handshakeAttempts` handshakes                 │
+ *                        │ its place is another's now (T25)                         │
  *                        └──────────────────────────────────────────────────────────┤
  *                          slow reader, ping timeout, close ────────────────────────┘
  */
-interface Tracked {
+interface Tracked extends Newcomer {
   readonly connection: EngineConnection;
   attempts: number;
   readonly namespaces: Set<string>;
@@ -26,55 +30,79 @@ interface Tracked {
   who: object;
   seenBytes: number;
   readonly pace: InboundPace;
+  readonly outbound: Outbound;
+  /** The places of its person, by namespace. */
+  readonly seats: Map<string, () => void>;
 }
 
 const SWEEP_MS = 1_000;
+
+interface Cut {
+  readonly event: CutCode;
+  readonly text: string;
+  /** What waited for it. */
+  readonly bytes?: number;
+}
+
+const SLOW: Cut = { event: 'slow_consumer', text: 'its reader is too slow' };
+const HANDSHAKES: Cut = { event: 'handshake_flood', text: 'too many handshakes' };
+const FLOOD: Cut = { event: 'packet_flood', text: 'too many packets at once' };
+
+type EngineOptions = Pick<TransportOptions, 'log' | 'refusals' | 'addressOf' | 'now'>;
 
 /** The physical connections below the namespaces: how many handshakes each may try, what may wait for it, and its end. */
 export class EngineConnections {
   readonly #limits: TransportLimits;
   readonly #log: Log;
   readonly #refusals: Refusals;
+  readonly #addressOf: TransportOptions['addressOf'];
   readonly #now: () => number;
+  readonly #crowd: ConnectionCrowd;
+  readonly #budget: UnsentBudget;
   readonly #tracked = new Map<EngineConnection, Tracked>();
   readonly #paces = new Map<string, InboundPace>();
   /** TCP connections that WebSockets stand on, or were to. */
   readonly #upgraded = new Set<Duplex>();
   readonly #sweep: NodeJS.Timeout;
 
-  constructor(limits: TransportLimits, { log, refusals, now }: Pick<TransportOptions, 'log' | 'refusals' | 'now'>) {
+  constructor(limits: TransportLimits, { log, refusals, addressOf, now = () => performance.now() }: EngineOptions) {
     this.#limits = limits;
     this.#log = log;
     this.#refusals = refusals;
-    this.#now = now ?? (() => performance.now());
-    this.#sweep = setInterval(() => this.#keepSlowSendersAlive(), SWEEP_MS);
+    this.#addressOf = addressOf;
+    this.#now = now;
+    this.#crowd = new ConnectionCrowd(limits.connections, { log, now });
+    this.#budget = new UnsentBudget(limits.unsent);
+    this.#sweep = setInterval(() => this.#lookAtAll(), SWEEP_MS);
     this.#sweep.unref();
   }
 
+  /** Why nobody more may come from where this request does. */
+  crowdAt(request: IncomingMessage): CrowdRefusal | undefined {
+    return this.#crowd.atDoor(this.#addressOf(request));
+  }
+
   track(connection: EngineConnection): void {
-    const pace = new InboundPace(connection, { limits: this.#limits.pace, now: this.#now, onFlood: () => this.#endFlood(connection) });
-    const tracked: Tracked = { connection, attempts: 0, namespaces: new Set(), who: {}, seenBytes: 0, pace };
+    const tracked = this.#trackedOf(connection);
     this.#tracked.set(connection, tracked);
-    this.#paces.set(connectionIdOf(connection), pace);
-    readInSlices(connection, (packets) => pace.mayRead(packets));
+    this.#paces.set(connectionIdOf(connection), tracked.pace);
+    readInSlices(connection, (packets) => tracked.pace.mayRead(packets));
     limitPollingClose(connection, this.#limits.closeGraceMs);
-    guardOutbound(connection, {
-      limitBytes: this.#limits.outboundBytes,
-      onOverflow: (waitingBytes) => {
-        this.#refusals.countCut('slow_consumer');
-        this.#log.warn(
-          { event: 'slow_consumer', ...tracked.who, address: connection.remoteAddress, bytes: waitingBytes },
-          'connection cut: its reader is too slow',
-        );
-        endNow(connection);
-      },
-    });
     connection.on('flush', () => writeTogether(connection));
     connection.once('close', () => {
       this.#tracked.delete(connection);
       this.#paces.delete(connectionIdOf(connection));
+      this.#crowd.leave(tracked);
+      for (const leave of tracked.seats.values()) leave();
       endSoon(connection, this.#limits.closeGraceMs);
     });
+    const displaced = this.#crowd.arrive(tracked) as Tracked | undefined;
+    if (displaced) endNow(displaced.connection);
+  }
+
+  /** Where a connection came from: its polls may have lost theirs by now. */
+  addressOf(socket: Socket): string {
+    return this.#tracked.get(socket.conn)?.address ?? socket.conn.remoteAddress;
   }
 
   /** One in the middle of its upgrade belongs to no connection yet: Engine.IO says goodbye to it, and waits half a minute for the answer. */
@@ -89,10 +117,22 @@ export class EngineConnections {
     if (!tracked) return false;
     tracked.attempts += 1;
     if (tracked.attempts <= this.#limits.handshakeAttempts && !tracked.namespaces.has(socket.nsp.name)) return true;
-    this.#refusals.countCut('handshake_flood');
-    this.#log.warn({ event: 'handshake_flood', address: socket.conn.remoteAddress }, 'connection cut: too many handshakes');
-    endNow(socket.conn);
+    this.#cut(tracked, HANDSHAKES);
     return false;
+  }
+
+  /** Takes one of the places that its person has. What it is refused with, when there is none. */
+  seat(socket: Socket, userId: string): HandshakeRefusal | undefined {
+    const tracked = this.#tracked.get(socket.conn);
+    const namespace = socket.nsp.name;
+    // It has ended meanwhile, or asks twice at once, and is about to be ended.
+    if (!tracked || tracked.seats.has(namespace)) return undefined;
+    const seating = this.#crowd.seat(tracked, { userId, namespace: namespace.slice(1) as NamespaceName });
+    if (!seating.ok) return seating.refusal;
+    if (tracked.seats.size === 0) tracked.outbound.belongTo(userId);
+    tracked.seats.set(namespace, seating.leave);
+    this.#crowd.leave(tracked);
+    return undefined;
   }
 
   /** False when a second socket of the same namespace comes through on one connection. */
@@ -114,6 +154,8 @@ export class EngineConnections {
     const tracked = this.#tracked.get(socket.conn);
     if (!tracked) return;
     tracked.namespaces.delete(socket.nsp.name);
+    tracked.seats.get(socket.nsp.name)?.();
+    tracked.seats.delete(socket.nsp.name);
     if (tracked.namespaces.size === 0) socket.conn.close();
   }
 
@@ -132,6 +174,11 @@ export class EngineConnections {
     this.#cutUpgraded();
   }
 
+  /** What waits to be sent, now. */
+  get unsentBytes(): number {
+    return [...this.#tracked.values()].reduce((sum, { outbound }) => sum + outbound.waitingBytes, 0);
+  }
+
   stop(): void {
     clearInterval(this.#sweep);
   }
@@ -140,23 +187,47 @@ export class EngineConnections {
     for (const socket of this.#upgraded) socket.destroy();
   }
 
-  #endFlood(connection: EngineConnection): void {
-    this.#refusals.countCut('packet_flood');
-    this.#log.warn(
-      { event: 'packet_flood', ...this.#tracked.get(connection)?.who, address: connection.remoteAddress },
-      'connection cut: too many packets at once',
-    );
+  #trackedOf(connection: EngineConnection): Tracked {
+    const tracked: Tracked = {
+      connection,
+      address: this.#addressOf(connection.request) || connection.remoteAddress,
+      cameAt: this.#now(),
+      attempts: 0,
+      namespaces: new Set(),
+      who: {},
+      seenBytes: 0,
+      pace: new InboundPace(connection, { limits: this.#limits.pace, now: this.#now, onFlood: () => this.#cut(tracked, FLOOD) }),
+      outbound: new Outbound(connection, {
+        limitBytes: this.#limits.outboundBytes,
+        stalledMs: this.#limits.stalledMs,
+        budget: this.#budget,
+        onSlow: (bytes) => this.#cut(tracked, { ...SLOW, bytes }),
+      }),
+      seats: new Map(),
+    };
+    return tracked;
+  }
+
+  #cut({ connection, who, address }: Tracked, { event, text, bytes }: Cut): void {
+    this.#refusals.countCut(event);
+    this.#log.warn({ event, ...who, address, ...(bytes !== undefined && { bytes }) }, `connection cut: ${text}`);
     endNow(connection);
   }
 
-  /** A pong queued behind a large upload on a thin line comes late, yet bytes arrive: such a peer is alive. */
-  #keepSlowSendersAlive(): void {
+  #lookAtAll(): void {
+    const now = this.#now();
     for (const tracked of this.#tracked.values()) {
-      const bytes = inboundBytes(tracked.connection);
-      if (bytes !== tracked.seenBytes) pingTimerOf(tracked.connection)?.refresh();
-      tracked.seenBytes = bytes;
+      keepSlowSenderAlive(tracked);
+      tracked.outbound.look(now);
     }
   }
+}
+
+/** A pong queued behind a large upload on a thin line comes late, yet bytes arrive: such a peer is alive. */
+function keepSlowSenderAlive(tracked: Tracked): void {
+  const bytes = inboundBytes(tracked.connection);
+  if (bytes !== tracked.seenBytes) pingTimerOf(tracked.connection)?.refresh();
+  tracked.seenBytes = bytes;
 }
 
 function pingTimerOf(connection: EngineConnection): NodeJS.Timeout | null | undefined {

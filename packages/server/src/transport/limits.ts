@@ -1,6 +1,8 @@
 import { LIMITS } from '@tendon/protocol';
 import type { PlaceLimits } from '../crowd/places.ts';
+import type { ConnectionLimits } from './connection-crowd.ts';
 import type { PaceLimits } from './inbound-pace.ts';
+import type { BudgetLimits } from './unsent-budget.ts';
 
 /** What one connection may cost the server. Tests put smaller numbers in. Sizes are bytes, times milliseconds. */
 export interface TransportLimits {
@@ -19,6 +21,11 @@ export interface TransportLimits {
   readonly stalledResponseMs: number;
   /** A connection for which more than this waits to be sent is cut. */
   readonly outboundBytes: number;
+  /** So is the heaviest, when more than this waits for all connections of a person, or of everybody. */
+  readonly unsent: BudgetLimits;
+  /** So is one of which nothing is taken for so long while something waits: who answers pings may read nothing all the same. */
+  readonly stalledMs: number;
+  readonly connections: ConnectionLimits;
   readonly eventsPerSecond: number;
   readonly eventBurst: number;
   /** How many requests are under way at once: of one person, for their clients and for their machines, and in all. */
@@ -46,6 +53,15 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   pingTimeoutMs: 6_000,
   stalledResponseMs: 30_000,
   outboundBytes: 8 * MEBIBYTE,
+  unsent: { ofPerson: 64 * MEBIBYTE, ofAll: 256 * MEBIBYTE },
+  stalledMs: 30_000,
+  connections: {
+    // An address is let in 200 times a second (H29): more than come in the second that each has.
+    newcomers: { ofHousehold: 256, ofAll: 1_000, graceMs: 1_000 },
+    // Of pages and programs more than anybody has open; of machines the 500 of a large site, which all come back at once.
+    ofPerson: { agent: 300, gateway: 600 },
+    ofAll: 2_000,
+  },
   eventsPerSecond: LIMITS.eventsPerSecond,
   eventBurst: LIMITS.eventBurst,
   // Fewer of a person than there are connections to the database, so that nobody alone can take them all.

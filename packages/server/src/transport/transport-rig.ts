@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server as HttpServer } from 'node:http';
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket as NetSocket } from 'node:net';
 import { Writable } from 'node:stream';
 import { AGENT_REQUESTS, type AgentRequestName, GATEWAY_REQUESTS, type GatewayRequestName, type Result, success } from '@tendon/protocol';
@@ -22,6 +22,7 @@ export interface RigOptions {
   readonly limits?: Partial<TransportLimits>;
   readonly now?: () => number;
   readonly door?: () => DoorVerdict;
+  readonly addressOf?: (request: IncomingMessage) => string;
   readonly entrance?: Entrance;
   readonly underWay?: UnderWay;
   readonly authenticate?: (attempt: SignInAttempt) => Promise<SignInResult>;
@@ -52,7 +53,7 @@ export class TransportRig {
       checkDoor: () => options.door?.() ?? { ok: true },
       entrance: options.entrance,
       underWay: options.underWay,
-      addressOf: (request) => request.socket.remoteAddress ?? '',
+      addressOf: (request) => options.addressOf?.(request) ?? request.socket.remoteAddress ?? '',
       authenticate: (attempt) => this.#authenticate(attempt),
       isDraining: () => this.isDraining,
       refusals: this.refusals,

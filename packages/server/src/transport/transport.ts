@@ -41,6 +41,8 @@ export interface Transport {
   /** The credentials that connections stand on now. */
   credentials(): readonly string[];
   connections(): ConnectionCounts;
+  /** What waits for all connections to take it. */
+  unsentBytes(): number;
   /** Tells clients `shutting_down`, ends every connection and refuses further requests. The HTTP server stays its owner's. */
   close(): Promise<void>;
 }
@@ -97,6 +99,8 @@ class SocketTransport implements Transport {
     this.#io.engine.use(
       doorMiddleware({
         checkDoor: (request) => options.checkDoor(request),
+        addressOf: (request) => options.addressOf(request),
+        crowdAt: (request) => this.#connections.crowdAt(request),
         phase: () => this.#doorPhase(),
         entrance: options.entrance,
         underWay: options.underWay,
@@ -132,6 +136,10 @@ class SocketTransport implements Transport {
 
   connections(): ConnectionCounts {
     return { agent: this.#agent.sockets.size, gateway: this.#gateway.sockets.size, open: this.#io.engine.clientsCount };
+  }
+
+  unsentBytes(): number {
+    return this.#connections.unsentBytes;
   }
 
   close(): Promise<void> {
@@ -191,7 +199,7 @@ class SocketTransport implements Transport {
   #openAgent(socket: Socket, guest: Guest): void {
     if (this.#phase.name !== 'serving') return;
     const { scopes } = guest.principal;
-    const address = this.#options.addressOf(socket.request) || socket.conn.remoteAddress;
+    const address = this.#connections.addressOf(socket);
     const place = this.#placesOf({ household: guest.principal.userId, connection: socket });
     this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes, place });
   }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Socket } from 'socket.io';
 
@@ -26,9 +27,38 @@ export function connectionIdOf(connection: EngineConnection): string {
   return (connection as unknown as { readonly id: string }).id;
 }
 
-/** Bytes handed to the WebSocket that the kernel has not taken yet; 0 for polling, whose answers are watched at the door. */
+/** Answers of polls that are not taken yet. Engine.IO forgets each when it has written it, and answers the next poll, on whichever TCP connection. */
+const ANSWERS = new WeakMap<EngineConnection, Set<ServerResponse>>();
+
+/** Has `unsentBytes` and `takenMark` know of a polling connection's answers. */
+export function watchAnswers(connection: EngineConnection): void {
+  const answers = new Set<ServerResponse>();
+  ANSWERS.set(connection, answers);
+  connection.on('flush', () => {
+    const { res } = connection.transport as unknown as { readonly res?: ServerResponse | null };
+    if (!res || answers.has(res)) return;
+    answers.add(res);
+    res.once('close', () => answers.delete(res));
+  });
+}
+
+function answersOf(connection: EngineConnection): ServerResponse[] {
+  return [...(ANSWERS.get(connection) ?? [])];
+}
+
+/** Bytes handed to the WebSocket, or to the answers of polls, that the kernel has not taken yet. */
 export function unsentBytes(connection: EngineConnection): number {
-  return webSocketOf(connection)?.bufferedAmount ?? 0;
+  return (webSocketOf(connection)?.bufferedAmount ?? 0) + answersOf(connection).reduce((sum, answer) => sum + answer.writableLength, 0);
+}
+
+/** Another text whenever the kernel has taken something of what was sent. Of a large write in the middle only libuv's own queue tells, as for Node's time limits. */
+export function takenMark(connection: EngineConnection): string {
+  const sockets = [webSocketOf(connection)?._socket, ...answersOf(connection).map(({ socket }) => socket)];
+  return sockets.map((socket) => (socket ? `${socket.bytesWritten - socket.writableLength}:${queueOf(socket)}` : '')).join();
+}
+
+function queueOf(socket: NetSocket): number {
+  return (socket as unknown as { readonly _handle?: { readonly writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0;
 }
 
 /** What is sent from now to the end of this turn of the event loop leaves in one write, instead of one for each packet. */
