@@ -35,6 +35,9 @@ export interface Flood {
 const AT_ONCE = 8;
 const HALF_OPEN = 2_000;
 const UNAUTHENTICATED = 1_000;
+const HOARDERS = 12;
+/** Pages of about a mebibyte: as much as the server keeps for one connection, beside what the buffers of TCP hold. */
+const HOARDED_PAGES = 12;
 /** Longer than the server lets anything wait that has not signed in. */
 const CUT_LIMIT_MS = 25_000;
 
@@ -46,6 +49,7 @@ export const FLOODS: Readonly<Record<string, FloodKind>> = {
   'bodies of 3 MiB by polling': (place, flood) =>
     several(4, () => polling(place, flood, [`42/agent,1["session:list",{"pad":"${'x'.repeat(3 * 1_024 * 1_024)}"}]`])),
   'a long transcript, asked for and not read': (place, flood) => several(4, () => slowReader(place, flood)),
+  'a long transcript for many connections of one key, none of which reads': (place, flood) => hoarders(place, flood),
   'packets of 5 MiB': (place, flood) => several(2, () => bigPackets(place, flood, 5)),
   'packets of 9 MiB': (place, flood) => several(2, () => bigPackets(place, flood, 9)),
   'deeply nested packets': (place, flood) => several(2, () => nested(place, flood)),
@@ -71,8 +75,11 @@ export const SEE_NOTHING: ReadonlySet<string> = new Set([
   'slow bodies',
 ]);
 
-/** It is cut only once much waits for it, which on a busy machine takes longer than a flood. */
-export const CUT_LATE: ReadonlySet<string> = new Set(['a long transcript, asked for and not read']);
+/** They are cut only once much waits for them, which on a busy machine takes longer than a flood. */
+export const CUT_LATE: ReadonlySet<string> = new Set([
+  'a long transcript, asked for and not read',
+  'a long transcript for many connections of one key, none of which reads',
+]);
 
 async function several(count: number, one: () => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, one));
@@ -160,6 +167,35 @@ function slowReader(place: FloodPlace, flood: Flood): Promise<void> {
     await pour(peer, flood, (number) => `42/agent,${number}["session:attach",{"sessionId":"${place.sessionId}"}]`);
     return peer;
   });
+}
+
+/**
+ * Each has nearly as much waiting as one connection may, takes nothing and answers pings. In turns, a page for each, so that none is over its own
+ * bound before all are full; and not much faster than pages are made, which one that reads tells: what waits too long for its turn is refused.
+ */
+async function hoarders(place: FloodPlace, flood: Flood): Promise<void> {
+  const reader = await signedIn(place);
+  const peers: RawPeer[] = [];
+  for (let count = 0; count < HOARDERS; count += 1) {
+    const peer = await signedIn(place);
+    peer.socket.pause();
+    peers.push(peer);
+  }
+  const answering = setInterval(() => {
+    for (const peer of peers) peer.send('3');
+  }, 1_500);
+  for (let number = 0; !flood.isOver(); number += 1) {
+    const ask = `42/agent,${number}["session:attach",{"sessionId":"${place.sessionId}"}]`;
+    const peer = peers[number % HOARDERS];
+    if (number < HOARDERS * HOARDED_PAGES && peer?.isOpen) {
+      flood.counts.sent += 1;
+      peer.send(ask);
+    }
+    if (number % 3 === 0) await Promise.race([flood.over, reader.ask(ask)]);
+    flood.counts.cut = peers.filter(({ isOpen }) => !isOpen).length;
+  }
+  clearInterval(answering);
+  for (const peer of [reader, ...peers]) peer.destroy();
 }
 
 function bigPackets(place: FloodPlace, flood: Flood, mebibytes: number): Promise<void> {
