@@ -205,7 +205,9 @@ test('L4, U4: while the server is away, the page says that its relay cannot reac
   await device.isConnected();
   rig.allow(/WebSocket|ERR_|status of 503/);
   await rig.kill();
-  const words = page.getByText(`The relay on this machine cannot reach ${rig.url}: nothing listens there (ECONNREFUSED). It tries again when this page does. Trying again in`);
+  const words = page.getByText(
+    `The relay on this machine cannot reach ${rig.url}: nothing listens there (ECONNREFUSED). It tries again when this page does. Trying again in`,
+  );
   await words.waitFor();
   await page.reload();
   await words.waitFor();

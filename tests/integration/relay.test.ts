@@ -270,7 +270,10 @@ describe('passing on', () => {
     });
     const refused = await refusalOf(front.page({ browser }));
     assert.equal(refused.code, 'unavailable');
-    assert.match(refused.message, /^The relay on this machine cannot reach http:\/\/127\.0\.0\.1:\d+: nothing listens there \(ECONNREFUSED\)\. It tries again when this page does\.$/);
+    assert.match(
+      refused.message,
+      /^The relay on this machine cannot reach http:\/\/127\.0\.0\.1:\d+: nothing listens there \(ECONNREFUSED\)\. It tries again when this page does\.$/,
+    );
     await rig.proxy.accept();
     rig.model.script(says('Back.'));
     const again = await SessionView.attach(await front.page({ browser }), session.id, session.events.length);
