@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { patchPaths } from './patch-text.ts';
 import type { Call } from './shapes.ts';
 import { LOCAL_TOOLS, ruleSubject, toolDefinition } from './tool-definitions.ts';
@@ -14,6 +15,8 @@ export type Traces =
 
 const NONE: Traces = { kind: 'none' };
 const SHOWN_UNITS = 300;
+/** What the tools that change one file have in common. */
+const ONE_FILE = z.object({ path: LOCAL_TOOLS.write_file.input.shape.path });
 
 /** Pure. Page and server ask the same question, so that what is offered is what is done. */
 export function tracesOf(call: ShownCall): Traces {
@@ -36,7 +39,7 @@ function isOneFileTool(tool: string): boolean {
 
 function filesOf({ tool, input }: ShownCall): string[] | undefined {
   if (isOneFileTool(tool)) {
-    const checked = tryParse(LOCAL_TOOLS.write_file.input.pick({ path: true }), input);
+    const checked = tryParse(ONE_FILE, input);
     return checked.success ? [checked.data.path] : [];
   }
   if (tool !== 'apply_patch') return undefined;

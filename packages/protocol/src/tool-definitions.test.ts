@@ -11,6 +11,7 @@ import {
   toolDefinition,
   toolKind,
 } from './tool-definitions.ts';
+import { PERSON_TOOLS } from './undo-tool.ts';
 
 /** They look at a page that is open, and start nothing. */
 const BROWSER_READS = ['browser_snapshot', 'browser_wait', 'browser_screenshot', 'browser_extract'];
@@ -37,6 +38,19 @@ test('P5: every tool has a description, an effect and a schema of an object that
     assert.ok(['read', 'write', 'execute', 'network'].includes(definition.effect), name);
     assert.equal(z.toJSONSchema(definition.input).type, 'object', name);
   }
+});
+
+test('P5: no tool takes a field that it does not have, at any depth, and the schema that a model is given says so', () => {
+  const objectsIn = (schema: unknown): Record<string, unknown>[] => {
+    if (typeof schema !== 'object' || schema === null) return [];
+    const own = (schema as { type?: unknown }).type === 'object' ? [schema as Record<string, unknown>] : [];
+    return [...own, ...Object.values(schema).flatMap(objectsIn)];
+  };
+  for (const [name, definition] of [...ALL, ...Object.entries(PERSON_TOOLS)]) {
+    const objects = objectsIn(z.toJSONSchema(definition.input, { io: 'input' }));
+    assert.ok(objects.length > 0 && objects.every((object) => object['additionalProperties'] === false), name);
+  }
+  assert.equal(LOCAL_TOOLS.bash.input.safeParse({ command: 'ls', run_in_background: true }).success, false);
 });
 
 test('P5: what changes the machine is not called reading', () => {

@@ -14,14 +14,15 @@ export type { ToolDefinition, ToolEffect } from './define-tool.ts';
  *   PAUSE_TOOLS    nowhere: the turn pauses until a person answers, and the answer is the result
  *   PERSON_TOOLS   on the person's machine, and only a person asks for them: no model is offered them or can call them
  *
- * A tool stands in exactly one of the four; `ToolName` and the check at the end of this file keep it so.
+ * A tool stands in exactly one of the four; `ToolName` and the check at the end of this file keep it so. Their inputs are strict objects: a
+ * field that a tool does not have would have no effect, and who sent it has to know (`tool-input.ts`).
  */
 export type ToolKind = 'local' | 'remote' | 'pause';
 
 const path = z.string().min(1).max(4_096).describe('Path inside the workspace, relative to it');
 const folder = z.string().min(1).max(4_096).optional().describe('Folder inside the workspace to look in; the workspace itself when left out');
 
-const edit = z.object({
+const edit = z.strictObject({
   oldText: z.string().min(1).describe('The exact text to replace, with its white space'),
   newText: z.string().describe('What to put in its place'),
   replaceAll: z.boolean().optional().describe('Replace every occurrence'),
@@ -41,7 +42,7 @@ export const LOCAL_TOOLS = {
   read_file: define({
     description:
       'Read a text file of the workspace, whole or a range of lines. Lines are numbered from 1. Long files are cut and say so; ask for a range then. Pictures (PNG, JPEG, GIF, WebP) are shown to you, and of a PDF its text.',
-    input: z.object({
+    input: z.strictObject({
       path,
       startLine: z.number().int().min(1).optional().describe('First line to read'),
       endLine: z.number().int().min(1).optional().describe('Last line to read, included'),
@@ -52,20 +53,20 @@ export const LOCAL_TOOLS = {
   write_file: define({
     description:
       'Create a file in the workspace or replace its whole content. Missing folders are made. A file that was changed since you read it is not replaced. A text file keeps its encoding, its byte order mark and how its lines end.',
-    input: z.object({ path, content: z.string().describe('The whole new content') }),
+    input: z.strictObject({ path, content: z.string().describe('The whole new content') }),
     effect: 'write',
     subject: (input) => input.path,
   }),
   edit_file: define({
     description: 'Replace an exact piece of text in a file. The old text must stand in the file exactly once, unless replaceAll is true.',
-    input: edit.extend({ path }),
+    input: z.strictObject({ path, ...edit.shape }),
     effect: 'write',
     subject: (input) => input.path,
   }),
   multi_edit: define({
     description:
       'Make several replacements in one file, in order, each on the text that the one before has left. All are made, or none. Each old text must stand there exactly once, unless its replaceAll is true.',
-    input: z.object({ path, edits: z.array(edit).min(1).max(200).describe('The replacements, in order') }),
+    input: z.strictObject({ path, edits: z.array(edit).min(1).max(200).describe('The replacements, in order') }),
     effect: 'write',
     subject: (input) => input.path,
   }),
@@ -75,7 +76,7 @@ export const LOCAL_TOOLS = {
       '*** Begin Patch\n*** Add File: path/new.txt\n+every line with a plus\n*** Update File: path/old.txt\n*** Move to: path/moved.txt\n@@ def a_line_above_the_place():\n line that stays, with one blank in front\n-line that goes\n+line that comes\n*** Delete File: path/gone.txt\n*** End Patch',
       'A hunk is found by its lines that stay and go, without numbers: give three that stay above and below, so that they stand in the file once, or name a line above them after @@. "*** Move to:" is only for a file that is moved. Paths are relative to the workspace.',
     ].join('\n\n'),
-    input: z.object({ patch: z.string().min(1).describe('The whole patch, from "*** Begin Patch" to "*** End Patch"') }),
+    input: z.strictObject({ patch: z.string().min(1).describe('The whole patch, from "*** Begin Patch" to "*** End Patch"') }),
     effect: 'write',
     // A rule is about exactly these files. A path holds no line's end.
     subject: (input) => patchPaths(input.patch).join('\n') || 'a patch that cannot be read',
@@ -83,7 +84,7 @@ export const LOCAL_TOOLS = {
   bash: define({
     description:
       'Run a shell command in the workspace and return its output and exit code. It starts where the one before it has ended (cd is kept), unless you name a folder. It has no terminal unless you ask for one, and no input. Long output is cut in the middle; read_process shows the rest.',
-    input: z.object({
+    input: z.strictObject({
       command: z.string().min(1).max(100_000).describe('The command, as for bash -c'),
       cwd: z
         .string()
@@ -107,13 +108,13 @@ export const LOCAL_TOOLS = {
   }),
   list_processes: define({
     description: 'List what commands of this session have left running, and those whose long output is kept.',
-    input: z.object({}),
+    input: z.strictObject({}),
     effect: 'read',
     subject: () => '*',
   }),
   read_process: define({
     description: 'Read the output of a command that runs in the background, or whose output was too long for its result. Without fromByte: its end.',
-    input: z.object({
+    input: z.strictObject({
       id: processId,
       fromByte: z.number().int().min(0).optional().describe('Where to read from; each answer says where the next piece begins'),
       waitMs: z.number().int().min(0).max(60_000).optional().describe('Wait so long for it to say more or to end'),
@@ -124,7 +125,7 @@ export const LOCAL_TOOLS = {
   write_process: define({
     description:
       'Type into a command that runs in the background in a terminal (bash with background and terminal), and read what it says to that. The text is typed first, then the keys are pressed.',
-    input: z.object({
+    input: z.strictObject({
       id: processId,
       text: z.string().min(1).max(3_000).optional().describe('What to type. A new line in it is the Enter key; end it with one to send a line'),
       keys: z.array(z.enum(TERMINAL_KEYS)).min(1).max(50).optional().describe('Keys to press after that, in order'),
@@ -137,25 +138,25 @@ export const LOCAL_TOOLS = {
   }),
   stop_process: define({
     description: 'End a command that runs in the background, with everything it has started.',
-    input: z.object({ id: processId }),
+    input: z.strictObject({ id: processId }),
     effect: 'execute',
     subject: (input) => input.id,
   }),
   list_folder: define({
     description: 'List what is in one folder: subfolders first, files with their size, links with what they name. Hidden and ignored names too.',
-    input: z.object({ path: folder }),
+    input: z.strictObject({ path: folder }),
     effect: 'read',
     subject: (input) => input.path ?? '.',
   }),
   glob: define({
     description: 'List the files whose path matches a pattern such as "src/**/*.ts", newest first. What .gitignore names is left out.',
-    input: z.object({ pattern: z.string().min(1).max(1_000), path: folder }),
+    input: z.strictObject({ pattern: z.string().min(1).max(1_000), path: folder }),
     effect: 'read',
     subject: (input) => input.pattern,
   }),
   grep: define({
     description: 'Search file contents with a regular expression (ripgrep syntax). Answers with path:line:text. What .gitignore names is left out.',
-    input: z.object({
+    input: z.strictObject({
       pattern: z.string().min(1).max(10_000).describe('The regular expression'),
       path: folder,
       glob: z.string().min(1).max(1_000).optional().describe('Only files that match this pattern'),
@@ -168,21 +169,21 @@ export const LOCAL_TOOLS = {
   ...BROWSER_TOOLS,
 } as const;
 
-const planStep = z.object({ title: z.string().min(1).max(500), status: z.enum(['todo', 'doing', 'done']) });
+const planStep = z.strictObject({ title: z.string().min(1).max(500), status: z.enum(['todo', 'doing', 'done']) });
 
 export const REMOTE_TOOLS = {
   update_plan: define({
     description: 'Show the person your plan as a list of steps and keep it up to date. Send the whole list each time.',
-    input: z.object({ steps: z.array(planStep).min(1).max(50) }),
+    input: z.strictObject({ steps: z.array(planStep).min(1).max(50) }),
     effect: 'read',
     subject: () => 'plan',
   }),
 } as const;
 
-const questionSchema = z.object({
+const questionSchema = z.strictObject({
   question: z.string().min(1).max(2_000),
   options: z
-    .array(z.object({ label: z.string().min(1).max(200), description: z.string().max(1_000).optional() }))
+    .array(z.strictObject({ label: z.string().min(1).max(200), description: z.string().max(1_000).optional() }))
     .max(9)
     .optional()
     .describe('Answers to choose from; the person can always write another'),
@@ -191,7 +192,7 @@ const questionSchema = z.object({
 export const PAUSE_TOOLS = {
   ask_user_questions: define({
     description: 'Ask the person one or more questions and wait for the answers. Use it when you cannot go on well without knowing.',
-    input: z.object({ questions: z.array(questionSchema).min(1).max(10) }),
+    input: z.strictObject({ questions: z.array(questionSchema).min(1).max(10) }),
     effect: 'read',
     subject: (input) => input.questions[0]?.question ?? '',
   }),

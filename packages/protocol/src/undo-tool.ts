@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { define } from './define-tool.ts';
 
 /** What else a turn did, for the one who takes its file changes back: none of it is undone by that. */
-const otherWork = z.object({ tool: z.string().max(200), what: z.string().max(500) });
+const otherWork = z.strictObject({ tool: z.string().max(200), what: z.string().max(500) });
 
 export const PERSON_TOOLS = {
   undo_changes: define({
     description: 'Put the files that a turn changed back to what they were before it.',
-    input: z.object({
+    input: z.strictObject({
       /** The calls whose changes are taken back. */
       calls: z.array(z.uuid()).min(1).max(1_000),
       /** The files, as those calls name them. No other file is touched. */
