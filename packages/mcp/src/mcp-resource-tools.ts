@@ -1,5 +1,6 @@
-import { type GatewayTool, validate } from '@tendon/protocol';
+import type { GatewayTool } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
+import { checkToolInput } from '@tendon/protocol/tool-input';
 import { z } from 'zod';
 import { listResultOf, promptResultOf, resourceResultOf } from './mcp-results.ts';
 import type { McpPlace, McpPreparation } from './mcp-run.ts';
@@ -26,28 +27,28 @@ const RESOURCE_TOOLS: Readonly<Record<string, ResourceTool>> = {
   list_resources: {
     description: 'List the resources (files, records, pages) that an MCP server offers to be read.',
     ability: 'resources',
-    input: z.object({ server, cursor }),
+    input: z.strictObject({ server, cursor }),
     ask: page('resources/list'),
     resultOf: listResultOf,
   },
   read_resource: {
     description: 'Read one resource of an MCP server by its address.',
     ability: 'resources',
-    input: z.object({ server, uri: z.string().min(1).max(4_096).describe('The address, as the list gives it') }),
+    input: z.strictObject({ server, uri: z.string().min(1).max(4_096).describe('The address, as the list gives it') }),
     ask: (input: { uri: string }) => ({ method: 'resources/read', params: { uri: input.uri } }),
     resultOf: resourceResultOf,
   },
   list_prompts: {
     description: 'List the prompts (prepared texts with arguments) that an MCP server offers.',
     ability: 'prompts',
-    input: z.object({ server, cursor }),
+    input: z.strictObject({ server, cursor }),
     ask: page('prompts/list'),
     resultOf: listResultOf,
   },
   get_prompt: {
     description: 'Get one prompt of an MCP server, with its arguments filled in.',
     ability: 'prompts',
-    input: z.object({ server, name: z.string().min(1).max(1_000), arguments: z.record(z.string(), z.string()).optional() }),
+    input: z.strictObject({ server, name: z.string().min(1).max(1_000), arguments: z.record(z.string(), z.string()).optional() }),
     ask: (input: { name: string; arguments?: Record<string, string> }) => ({
       method: 'prompts/get',
       params: { name: input.name, ...(input.arguments ? { arguments: input.arguments } : {}) },
@@ -81,20 +82,20 @@ export function prepareResourceTool({ prefix, name, input }: ResourceAsk, server
   const plain = name.slice(prefix.length + 1);
   const tool = name.startsWith(`${prefix}_`) && Object.hasOwn(RESOURCE_TOOLS, plain) ? RESOURCE_TOOLS[plain] : undefined;
   if (!tool) return undefined;
-  const checked = validate(tool.input, input);
-  if (!checked.ok) return { ok: false, code: 'invalid_input', message: `The input of ${name} is wrong: ${checked.error.message}.` };
-  const target = servers.find((one) => one.name === checked.data.server && one.abilities[tool.ability]);
+  const checked = checkToolInput(name, tool.input, input);
+  if (!checked.ok) return { ok: false, code: 'invalid_input', message: checked.message };
+  const target = servers.find((one) => one.name === checked.input.server && one.abilities[tool.ability]);
   if (!target) {
     const able = servers.filter(({ abilities }) => abilities[tool.ability]).map((one) => JSON.stringify(one.name));
-    const message = `No MCP server named ${JSON.stringify(checked.data.server.slice(0, 100))} has ${tool.ability}. ${able.length === 0 ? 'None has.' : `These have: ${able.join(', ')}.`}`;
+    const message = `No MCP server named ${JSON.stringify(checked.input.server.slice(0, 100))} has ${tool.ability}. ${able.length === 0 ? 'None has.' : `These have: ${able.join(', ')}.`}`;
     return { ok: false, code: 'invalid_input', message };
   }
   return {
     ok: true,
     call: {
       effect: 'execute',
-      subject: () => ({ written: canonicalJson(checked.data), readings: [], commands: [] }),
-      run: (context) => target.ask(tool.ask(checked.data as never), context, tool.resultOf),
+      subject: () => ({ written: canonicalJson(checked.input), readings: [], commands: [] }),
+      run: (context) => target.ask(tool.ask(checked.input as never), context, tool.resultOf),
     },
   };
 }

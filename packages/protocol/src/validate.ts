@@ -64,13 +64,13 @@ function pathText(path: readonly PropertyKey[]): string {
 }
 
 /** Walks without recursion, and counts before it takes anything up: no depth or width of input can end or hold the process. */
-function outlineFault(root: unknown): PayloadFault | undefined {
+export function outlineFault(root: unknown, maxDepth: number = LIMITS.depth): PayloadFault | undefined {
   const open: { value: unknown; depth: number }[] = [{ value: root, depth: 0 }];
   let nodes = 1;
   for (let item = open.pop(); item; item = open.pop()) {
     const { value, depth } = item;
     if (typeof value !== 'object' || value === null) continue;
-    if (depth >= LIMITS.depth) return { path: '', reason: `nested deeper than ${LIMITS.depth}` };
+    if (depth >= maxDepth) return { path: '', reason: `nested deeper than ${maxDepth}` };
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return { path: '', reason: 'binary data is not accepted' };
     if (Object.hasOwn(value, '__proto__')) return { path: '__proto__', reason: 'this key is not accepted' };
     const children = childrenOf(value, LIMITS.nodes - nodes);

@@ -8,8 +8,8 @@ import {
   type ToolEffect,
   type ToolInput,
   type ToolResult,
-  validate,
 } from '@tendon/protocol';
+import { checkToolInput } from '@tendon/protocol/tool-input';
 import { z } from 'zod';
 import * as browser from '../browser/browser-tools.ts';
 import type { PolicySubject } from '../policy/policy-subject.ts';
@@ -103,16 +103,16 @@ function entry<Name extends MachineToolName>(tool: LocalTool<Name>): Entry {
   return {
     announced: { name: tool.name, description: definition.description, inputSchema, effect: definition.effect, source: 'builtin' },
     prepare(input) {
-      const checked = validate(schema, input);
-      if (!checked.ok) return { ok: false, code: 'invalid_input', message: `The input of ${tool.name} is wrong: ${checked.error.message}.` };
-      const written = subject(checked.data);
+      const checked = checkToolInput(tool.name, schema, input);
+      if (!checked.ok) return { ok: false, code: 'invalid_input', message: checked.message };
+      const written = subject(checked.input);
       return {
         ok: true,
         call: {
           effect: definition.effect,
-          subject: (workspace) => subjectOf(tool.name, { written, files: filesOf(tool.name, checked.data) }, workspace),
+          subject: (workspace) => subjectOf(tool.name, { written, files: filesOf(tool.name, checked.input) }, workspace),
           ...(isPersonTool(tool.name) || isAlwaysAsked(tool.name) ? { refusalOf: refuseWithoutPerson } : {}),
-          run: (context) => settled(run(checked.data, context)),
+          run: (context) => settled(run(checked.input, context)),
         },
       };
     },

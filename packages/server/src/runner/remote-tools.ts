@@ -1,4 +1,5 @@
-import { type Call, failedResult, REMOTE_TOOLS, type RemoteToolName, type ToolInput, type ToolResult, textResult, validate } from '@tendon/protocol';
+import { type Call, failedResult, REMOTE_TOOLS, type RemoteToolName, type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
+import { checkToolInput } from '@tendon/protocol/tool-input';
 
 type Runners = { readonly [Name in RemoteToolName]: (input: ToolInput<Name>) => Promise<ToolResult> };
 
@@ -14,10 +15,10 @@ const RUNNERS: Runners = {
 export async function runRemoteTool(call: Pick<Call, 'tool' | 'input'>): Promise<ToolResult> {
   if (!Object.hasOwn(RUNNERS, call.tool)) return failedResult('unknown_tool', `The server has no tool named ${call.tool}.`);
   const name = call.tool as RemoteToolName;
-  const input = validate(REMOTE_TOOLS[name].input, call.input);
-  if (!input.ok) return failedResult('invalid_input', input.error.message);
+  const checked = checkToolInput(name, REMOTE_TOOLS[name].input, call.input);
+  if (!checked.ok) return failedResult('invalid_input', checked.message);
   try {
-    return await RUNNERS[name](input.data);
+    return await RUNNERS[name](checked.input);
   } catch (error) {
     return failedResult('tool_failed', error instanceof Error ? error.message : 'the tool failed');
   }

@@ -16,14 +16,14 @@ const MACHINE: Machine = {
     ODD,
   ],
 };
-const CONTEXT = { sessionId: 's', machine: MACHINE, mcp: NO_SERVER_TOOLS, rules: [] };
+const CONTEXT: Parameters<typeof requestedCall>[2] = { sessionId: 's', machine: MACHINE, mcp: NO_SERVER_TOOLS, rules: [] };
 
-function ask(tool: string, inputText: string, context: Parameters<typeof requestedCall>[2] = CONTEXT) {
+function ask(tool: string, inputText: string, context = CONTEXT) {
   return requestedCall('id', { type: 'tool_call', tool, inputText }, context);
 }
 
 test('R6: a call that fits is hashed over what will run and where', () => {
-  const call = ask('bash', '{"command":"ls","unknown":1}');
+  const call = ask('bash', '{"command":"ls"}');
   assert.deepEqual(call.verdict, { kind: 'ask' });
   assert.deepEqual(call.input, { command: 'ls' });
   assert.equal(call.inputHash, inputHash({ tool: 'bash', input: { command: 'ls' }, workspace: '/w', gatewayId: 'g' }));
@@ -35,7 +35,9 @@ test('R6: what does not fit is invalid and says what would', () => {
     ['nothing', '{}', 'unknown_tool', /Tools: .*bash/],
     ['write_file', '{"path":"a","content":""}', 'unknown_tool', /no tool named/],
     ['bash', '{"command":', 'invalid_input', /not valid JSON/],
-    ['bash', '[]', 'invalid_input', /schema/],
+    ['bash', '[]', 'invalid_input', /one JSON object, not a list/],
+    ['odd', '[]', 'invalid_input', /one JSON object, not a list.*fits the tool's schema/],
+    ['bash', '{"command":"ls","unknown":1}', 'invalid_input', /: unknown is unknown\./],
     ['bash', '{"command":""}', 'invalid_input', /command/],
     ['bash', '{"command":"x","timeoutMs":"soon"}', 'invalid_input', /timeoutMs/],
     ['bash', `{"command":"${'x'.repeat(2 ** 20)}"}`, 'invalid_input', /1048576 bytes/],
@@ -60,6 +62,24 @@ test('R6, P11: however many tools there are, a call of one that is none makes a 
   assert.ok(checked.success, checked.error?.message);
   const [said] = checked.data.content;
   for (const { name } of tools) assert.ok(said?.type === 'text' && said.text.includes(name));
+});
+
+test('R25: what is refused stays in the history as it was sent, as far as packets and tables can hold it', () => {
+  const deep = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+  for (const sent of ['{"cmd":"ls","n":[1,null]}', '["ls"]', '"ls"', '7', 'null', deep(20)]) assert.deepEqual(ask('bash', sent).input, JSON.parse(sent), sent);
+  const notKept = [
+    '{"command":',
+    'ls',
+    deep(25),
+    deep(40),
+    '{"__proto__":1}',
+    '{"cmd":"\\ud800"}',
+    `{"cmd":"${'x'.repeat(2 ** 20)}"}`,
+    `[${'1,'.repeat(100_000)}1]`,
+  ];
+  for (const sent of notKept) assert.deepEqual(ask('bash', sent).input, { unreadable: sent.slice(0, 2_000) }, sent.slice(0, 40));
+  // Nothing is put into what the model sent.
+  assert.deepEqual(ask('bash', '{"cmd":"ls"}', { ...CONTEXT, folder: 'src' }).input, { cmd: 'ls' });
 });
 
 const STEP = { title: 'look', status: 'todo' };
@@ -89,7 +109,7 @@ for (const [tool, inputs] of Object.entries(WRONG)) {
       const { verdict } = ask(tool, JSON.stringify(input) ?? '');
       assert.ok(verdict.kind === 'invalid', JSON.stringify(input));
       assert.equal(verdict.error.code, 'invalid_input');
-      assert.match(verdict.error.message, /steps|questions|object|JSON/, JSON.stringify(input));
+      assert.match(verdict.error.message, /is wrong: .*(steps|questions|object|JSON).* Its fields: (steps|questions) /, JSON.stringify(input));
       // A tool of the server looks for itself as well.
       if (tool === 'update_plan') assert.equal((await runRemoteTool({ tool, input })).error?.code, 'invalid_input', JSON.stringify(input));
     }

@@ -3,15 +3,16 @@ import {
   isAlwaysAsked,
   isServerToolName,
   LIMITS,
+  outlineFault,
   PAUSE_TOOLS,
   REMOTE_TOOLS,
   ruleSubject,
   toolDefinition,
   toolKind,
   utf8Bytes,
-  validate,
 } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
+import { checkToolInput, wrongInput } from '@tendon/protocol/tool-input';
 import { z } from 'zod';
 import { decideCall, type PolicyRule, type RequestedCall, type Verdict } from '../kernel/index.ts';
 import { withFolder } from './kept-folder.ts';
@@ -50,7 +51,7 @@ export function offeredTools({ machine, mcp }: Pick<CallContext, 'machine' | 'mc
 export function requestedCall(id: string, part: Extract<StepPart, { type: 'tool_call' }>, context: CallContext): RequestedCall {
   const parsed = parseInput(part);
   const target = targetOf(part.tool, context);
-  const input = parsed.ok ? withFolder(part.tool, parsed.input, context.folder) : { unreadable: part.inputText.slice(0, 2_000).toWellFormed() };
+  const input = parsed.ok ? withFolder(part.tool, parsed.input, context.folder) : parsed.shown;
   const place = placeOf(target, context.machine);
   const call = {
     id,
@@ -118,20 +119,36 @@ function isHashable(input: unknown): boolean {
   }
 }
 
-type ParsedInput = { ok: true; input: unknown } | { ok: false; reason: string };
+/** `shown` is what the history has of an input that is refused: the model's own words, as long as they are JSON that can be kept. */
+type ParsedInput = { readonly ok: true; readonly input: unknown } | { readonly ok: false; readonly reason: string; readonly shown: unknown };
 
-function parseInput(part: Extract<StepPart, { type: 'tool_call' }>): ParsedInput {
-  if (utf8Bytes(part.inputText) > LIMITS.toolInputBytes)
-    return { ok: false, reason: `The input is over ${LIMITS.toolInputBytes} bytes. Split it into smaller calls.` };
-  let raw: unknown;
+/** A call stands some levels deep in the packets that carry it, which have a limit of their own. */
+const PACKET_LEVELS = 8;
+const SHOWN_UNITS = 2_000;
+
+function parseInput({ tool, inputText }: Extract<StepPart, { type: 'tool_call' }>): ParsedInput {
+  const unreadable = { unreadable: inputText.slice(0, SHOWN_UNITS).toWellFormed() };
+  if (utf8Bytes(inputText) > LIMITS.toolInputBytes)
+    return { ok: false, reason: `The input is over ${LIMITS.toolInputBytes} bytes. Split it into smaller calls.`, shown: unreadable };
+  const schema = toolDefinition(tool)?.input ?? ANY_OBJECT;
+  const json = readJson(inputText === '' ? '{}' : inputText);
+  if (!json.ok) return { ok: false, reason: wrongInput(tool, schema, [json.fault]), shown: unreadable };
+  const isKept = outlineFault(json.value, LIMITS.depth - PACKET_LEVELS) === undefined && isHashable(json.value);
+  const shown = isKept ? json.value : unreadable;
+  const checked = checkToolInput(tool, schema, json.value);
+  if (!checked.ok) return { ok: false, reason: checked.message, shown };
+  if (!isHashable(checked.input)) return { ok: false, reason: 'The input holds half of a surrogate pair, which is no text. Send whole characters.', shown };
+  return checked;
+}
+
+const ANY_OBJECT = z.record(z.string(), z.unknown());
+
+function readJson(text: string): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly fault: string } {
   try {
-    raw = JSON.parse(part.inputText === '' ? '{}' : part.inputText);
+    return { ok: true, value: JSON.parse(text) };
   } catch (error) {
-    return { ok: false, reason: `The input is not valid JSON: ${error instanceof Error ? error.message : 'unreadable'}. Send one JSON object.` };
+    const words = error instanceof Error ? error.message : 'unreadable';
+    const isCut = /^(Unexpected end|Unterminated)/.test(words) || words.includes(`at position ${text.length} `);
+    return { ok: false, fault: isCut ? 'it is not valid JSON, because it ends too early' : `it is not valid JSON (${words})` };
   }
-  const schema = toolDefinition(part.tool)?.input ?? z.record(z.string(), z.unknown());
-  const checked = validate(schema, raw);
-  if (checked.ok && !isHashable(checked.data))
-    return { ok: false, reason: 'The input holds half of a surrogate pair, which is no text. Send whole characters.' };
-  return checked.ok ? { ok: true, input: checked.data } : { ok: false, reason: `The input does not fit the tool's schema: ${checked.error.message}` };
 }

@@ -23,7 +23,7 @@ function KnownCall({ call }: { call: Call }): ReactNode {
   if (call.state === 'awaiting_approval') return <ApprovalCard call={call} gateway={gateway} />;
   if (call.state === 'awaiting_answer') return <QuestionPanel key={call.id} call={call} />;
   if (call.tool === 'ask_user_questions' && call.state === 'succeeded') return <AnsweredQuestions call={call} />;
-  if (call.tool === 'update_plan' && planSteps(call.input).length > 0) return <PlanCard call={call} />;
+  if (call.tool === 'update_plan' && call.state !== 'failed' && planSteps(call.input).length > 0) return <PlanCard call={call} />;
   return (
     <ToolCard
       call={call}

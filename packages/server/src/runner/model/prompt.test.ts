@@ -173,6 +173,18 @@ describe('prompt', () => {
     });
   }
 
+  it('M18: the words of an error are told once, whether the result has them at its beginning, within it, or not at all', () => {
+    const words = (content: string, message: string): string => {
+      const result = { status: 'failed' as const, content: [{ type: 'text' as const, text: content }], error: { code: 'c', message } };
+      return outputText(outputOf(call('failed', { result })));
+    };
+    assert.equal(words('No such file.', 'No such file.'), 'The tool failed (c): No such file.');
+    assert.equal(words('No such file.\nNothing was changed.', 'No such file.'), 'The tool failed (c): No such file.\nNothing was changed.');
+    assert.equal(words('out\n[It ended with 3.]', 'It ended with 3.'), 'The tool failed (c).\nout\n[It ended with 3.]');
+    assert.equal(words('half an answer', 'It broke.'), 'The tool failed (c): It broke.\nhalf an answer');
+    assert.equal(words('', 'It broke.'), 'The tool failed (c): It broke.');
+  });
+
   it('M18: a success carries its output, and an exit code that is not zero', () => {
     const result = { status: 'succeeded' as const, content: [{ type: 'text' as const, text: 'two files' }], meta: { exitCode: 3 } };
     assert.deepEqual(outputOf(call('succeeded', { result })), { type: 'text', value: 'two files\n[exit code 3]' });

@@ -18,7 +18,7 @@ export function toolOutput(call: Call, images: ImageMode): LanguageModelV4ToolRe
     case 'succeeded':
       return succeeded(call, images);
     case 'failed':
-      return errorText(join(`The tool failed${call.result?.error ? ` (${call.result.error.code}): ${call.result.error.message}` : '.'}`, outputText(call)));
+      return errorText(failureText(call));
     case 'denied':
       return errorText(denialText(call));
     case 'cancelled':
@@ -43,6 +43,16 @@ export function toolOutput(call: Call, images: ImageMode): LanguageModelV4ToolRe
     case 'running':
       return errorText('No result yet: this call is not over. Do not repeat it.');
   }
+}
+
+/** Most results have the words of their error in what they say already: the model is told them once. */
+function failureText(call: Call): string {
+  const text = outputText(call);
+  const error = call.result?.error;
+  if (!error) return join('The tool failed.', text);
+  const head = `The tool failed (${error.code})`;
+  if (text.startsWith(error.message)) return `${head}: ${text}`;
+  return text.includes(error.message) ? `${head}.\n${text}` : join(`${head}: ${error.message}`, text);
 }
 
 const RESOLVED = {
