@@ -149,17 +149,22 @@ export const LOCAL_TOOLS = {
     subject: (input) => input.path ?? '.',
   }),
   glob: define({
-    description: 'List the files whose path matches a pattern such as "src/**/*.ts", newest first. What .gitignore names is left out.',
-    input: z.strictObject({ pattern: z.string().min(1).max(1_000), path: folder }),
+    description:
+      'List the files whose path matches a pattern such as "src/**/*.{ts,tsx}", newest first; without a slash it is about names at any depth. Hidden files are found too. What .gitignore names is left out, and .git.',
+    input: z.strictObject({
+      pattern: z.string().min(1).max(1_000).describe('*, ?, [abc], {a,b}, and ** for any folders; a backslash before a character means that character'),
+      path: folder,
+    }),
     effect: 'read',
     subject: (input) => input.pattern,
   }),
   grep: define({
-    description: 'Search file contents with a regular expression (ripgrep syntax). Answers with path:line:text. What .gitignore names is left out.',
+    description:
+      'Search file contents, line by line, with a regular expression (Rust syntax: no look-around, no backreferences). Answers with path:line:text. Hidden files are searched too. What .gitignore names is left out, and .git.',
     input: z.strictObject({
       pattern: z.string().min(1).max(10_000).describe('The regular expression'),
-      path: folder,
-      glob: z.string().min(1).max(1_000).optional().describe('Only files that match this pattern'),
+      path: folder.describe('Folder or file inside the workspace to look in; the workspace itself when left out'),
+      glob: z.string().min(1).max(1_000).optional().describe('Only files whose path matches this pattern, as in glob'),
       ignoreCase: z.boolean().optional(),
       maxResults: z.number().int().min(1).max(2_000).optional().describe('At most so many lines; 200 when left out'),
     }),

@@ -139,7 +139,7 @@ for (const row of ROWS) {
       assert.deepEqual(await readFile(path), before, `${tool}, undone`);
     }
     // ripgrep knows UTF-16 by its mark, and Windows-1252 not at all.
-    assert.equal(textOf(await bench.run('grep', { pattern: '^grün €$' })), row.bytesOf === windows1252 ? 'Nothing matches "^grün €$".' : 'f:2:grün €');
+    assert.match(textOf(await bench.run('grep', { pattern: '^grün €$' })), row.bytesOf === windows1252 ? /^Nothing matches "\^grün €\$"\./ : /^f:2:grün €$/);
   });
 }
 

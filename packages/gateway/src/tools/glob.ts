@@ -2,7 +2,8 @@ import { lstatSync, type Stats } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import { textResult } from '@tendon/protocol';
-import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
+import { nameFilter, SCOPE_WORDS, searchScope } from './file-pattern.ts';
+import { pathMatcher } from './path-pattern.ts';
 import { search } from './ripgrep.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { holdTrueFolder, openSearchedFolder, type Workspace } from './workspace.ts';
@@ -34,7 +35,7 @@ export const glob: LocalTool<'glob'> = {
     });
     const sorted = context.signal.aborted ? [] : await newestFirst(context, folder.path, found);
     if (context.signal.aborted) return endedEarly(endReason(context.signal), '');
-    if (sorted.length === 0) return textResult('succeeded', `No file matches ${JSON.stringify(input.pattern)}.`);
+    if (sorted.length === 0) return textResult('succeeded', `No file matches ${JSON.stringify(input.pattern)}. ${SCOPE_WORDS}`);
     const lines = sorted.slice(0, MAX_FILES).map((path) => shownPath(relative(context.workspace.root, join(folder.path, path))));
     if (sorted.length > MAX_FILES)
       lines.push(`[${isCut ? 'More than ' : ''}${sorted.length - MAX_FILES} further files match. Narrow the pattern or give a folder.]`);

@@ -1,14 +1,17 @@
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { type ToolInput, textResult } from '@tendon/protocol';
 import { cutBefore } from '@tendon/protocol/truncation';
 import { z } from 'zod';
-import { nameFilter, pathMatcher, searchScope } from './file-pattern.ts';
+import { ToolFault } from './faults.ts';
+import { nameFilter, SCOPE_WORDS, searchScope } from './file-pattern.ts';
 import { shownPath } from './glob.ts';
 import { type LineMark, markLine, standingLines } from './line-marks.ts';
+import { pathMatcher } from './path-pattern.ts';
 import { search } from './ripgrep.ts';
 import { decode, findEncoding } from './text-encoding.ts';
+import { checkIsText, probe } from './text-file.ts';
 import { endedEarly, endReason, type LocalTool } from './tool.ts';
-import { openSearchedFolder, type Workspace } from './workspace.ts';
+import { type Folder, openFolderOf, openForReading, openSearchedFolder, type Workspace } from './workspace.ts';
 
 const DEFAULT_LINES = 200;
 const MAX_LINE_UNITS = 500;
@@ -41,12 +44,18 @@ interface Findings {
 export const grep: LocalTool<'grep'> = {
   name: 'grep',
   async run(input, context) {
-    const folder = await openSearchedFolder(context.workspace, input.path);
+    const { folder, file } = await openPlace(context.workspace, input.path);
     await using _held = folder.handle;
     const find = async (order: 'any' | 'path'): Promise<Findings> => {
       const findings = newFindings(input, { root: context.workspace.root, folder: folder.path });
       const filter = input.glob === undefined ? [] : nameFilter(input.glob);
-      const args = [...searchArguments(input, order), ...filter, ...searchScope(folder.path, context.workspace.forbidden), '--', '.'];
+      const args = [
+        ...searchArguments(input, order),
+        ...filter,
+        ...searchScope(folder.path, context.workspace.forbidden),
+        '--',
+        file === undefined ? '.' : `./${file}`,
+      ];
       await search(context, { args, folder, recordEnd: NEW_LINE, onRecord: (record) => takeRecord(findings, record) });
       return findings;
     };
@@ -61,10 +70,32 @@ export const grep: LocalTool<'grep'> = {
       ...(findings.isCut ? [`[Cut after ${findings.limit} lines. Narrow the search, or raise maxResults.]`] : []),
       ...(left > 0 ? [`[${left} lines are left out: their files could not be looked at again, such as one that was changed or exchanged meanwhile.]`] : []),
     ];
-    const words = lines.length === 0 ? `Nothing matches ${JSON.stringify(input.pattern)}.` : text;
+    const words = lines.length === 0 ? nothingWords(input, file) : text;
     return textResult('succeeded', [words, ...notes].join('\n'), lines.length === 0 ? {} : { matches: lines.length });
   },
 };
+
+/** Where the search begins: a folder, and the one file of it when a file was asked for, whatever .gitignore says of that. */
+async function openPlace(workspace: Workspace, path: string | undefined): Promise<{ readonly folder: Folder; readonly file?: string }> {
+  try {
+    return { folder: await openSearchedFolder(workspace, path) };
+  } catch (error) {
+    if (path === undefined || !(error instanceof ToolFault && error.code === 'not_a_folder')) throw error;
+  }
+  const { handle, path: truePath } = await openForReading(workspace, path);
+  try {
+    checkIsText(path, await probe(handle), (await handle.stat()).size);
+  } finally {
+    await handle.close();
+  }
+  return { folder: await openFolderOf(workspace, truePath), file: basename(truePath) };
+}
+
+function nothingWords({ pattern, path, glob }: ToolInput<'grep'>, file: string | undefined): string {
+  const where = file === undefined ? '' : ` in ${JSON.stringify(path)}`;
+  const files = glob === undefined ? '' : `, of the files that match ${JSON.stringify(glob)}`;
+  return `Nothing${where} matches ${JSON.stringify(pattern)}${files}.${file === undefined ? ` ${SCOPE_WORDS}` : ''}`;
+}
 
 /** Those that truly stand in the workspace. */
 async function standing(workspace: Workspace, root: string, lines: readonly FoundLine[]): Promise<FoundLine[]> {

@@ -42,6 +42,7 @@ const FILE_RACES: Readonly<Record<string, Race>> = {
   apply_patch: run('apply_patch', ({ place, round }) => ({
     patch: `*** Begin Patch\n*** Update File: ${place}patch\n@@\n+more\n*** End of File\n*** Add File: ${place === '' ? 'folder/' : place}added ${round}\n+x\n*** End Patch`,
   })),
+  'grep of a file': run('grep', ({ place }) => ({ path: `${place}read`, pattern: '.' })),
   async undo_changes({ bench, place, round }) {
     const callId = newId();
     const path = `${place}undone`;

@@ -18,7 +18,7 @@ export interface Search {
   readonly onRecord: (record: Buffer | undefined) => boolean;
 }
 
-/** Runs ripgrep to its end, or until no more records are wanted or the call is aborted. Errors: `ToolFault` with ripgrep's own words for a bad pattern. */
+/** Runs ripgrep to its end, or until no more records are wanted or the call is aborted. Errors: `ToolFault` that says what is wrong with the pattern. */
 export async function search(context: ToolContext, what: Search): Promise<void> {
   const child = spawn(rgPath, [...what.args], {
     cwd: what.folder.base,
@@ -43,8 +43,32 @@ export async function search(context: ToolContext, what: Search): Promise<void> 
     child.once('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
   });
   // 0: found, 1: nothing found, 2: a fault, though some files may have been searched.
-  if (exitCode === 2 && !isEnough && !splitter.hasRecords)
-    throw new ToolFault('search_failed', `The search could not be done: ${faultText.trim().slice(0, 2_000)}`);
+  if (exitCode === 2 && !isEnough && !splitter.hasRecords) throw searchFault(faultText);
+}
+
+/** What ripgrep advises are options of its own, which nobody has who calls a tool. */
+const OWN_WORDS: readonly (readonly [RegExp, string])[] = [
+  [
+    /the literal .* is not allowed in a regex/,
+    'The pattern holds the end of a line, but lines are searched one by one. Search for what stands in one of them; read_file shows those around it.',
+  ],
+  [
+    /look-around|backreferences/,
+    'The pattern has look-ahead, look-behind ((?=, (?!, (?<=, (?<!) or a backreference (\\1), which are not there in this kind of regular expression. Search for the rest of it, and choose among what is found.',
+  ],
+  [/exceeds size limit/, 'The pattern is too large when it is written out. Use smaller numbers of repetitions.'],
+];
+
+function searchFault(faultText: string): ToolFault {
+  const [, own] = OWN_WORDS.find(([form]) => form.test(faultText)) ?? [];
+  if (own !== undefined) return new ToolFault('search_failed', own);
+  const words = faultText
+    .trim()
+    .replace(/^rg: /, '')
+    .replace(/\n\nConsider .*$/s, '')
+    .slice(0, 2_000);
+  const hint = words.startsWith('regex parse error') ? '\nTo search for a character such as ( [ { * + ? . | itself, put a backslash before it.' : '';
+  return new ToolFault('search_failed', `The search could not be done: ${words}${hint}`);
 }
 
 /** Cuts a stream of bytes at an end mark, in bounded memory. */

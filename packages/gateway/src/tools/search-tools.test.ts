@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { pathMatcher } from './file-pattern.ts';
+import { pathMatcher } from './path-pattern.ts';
 import { RecordSplitter } from './ripgrep.ts';
 import { openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
@@ -31,8 +31,110 @@ test('G29: glob keeps to the pattern and .gitignore, newest first', async () => 
   assert.equal(textOf(await bench.run('glob', { pattern: './**/*.{js,log}' })), 'c.js');
   assert.equal(textOf(await bench.run('glob', { pattern: '*.ts', path: 'src/deep' })), 'src/deep/b.ts');
   assert.equal(textOf(await bench.run('glob', { pattern: '.github/*' })), '.github/g.yml');
-  assert.match(textOf(await bench.run('glob', { pattern: '*.rs' })), /No file matches/);
+  assert.equal(textOf(await bench.run('glob', { pattern: '*.yml' })), '.github/g.yml');
+  assert.equal(textOf(await bench.run('glob', { pattern: '**/g.*' })), '.github/g.yml');
+  assert.match(
+    textOf(await bench.run('glob', { pattern: '*.rs' })),
+    /No file matches "\*\.rs"\. What \.gitignore names is not looked at, and neither is \.git\./,
+  );
   assert.equal((await bench.run('glob', { pattern: '/etc/*' })).error?.code, 'invalid_input');
+});
+
+test('G29: a pattern that can only be a mistake is refused with what would be right, by glob and as the files of grep', async () => {
+  await using bench = await openBench();
+  await fill(bench, { 'a.ts': 'hit\n', 'b.yml': 'hit\n' });
+  const rows: [pattern: string, right: RegExp][] = [
+    ['**/*.{ts', /"\{" that is never closed\. Write \{a,b\}/],
+    ['{a', /"\{" that is never closed/],
+    ['{a,{b}', /"\{" that is never closed/],
+    ['**/*.ts}', /"\}" without a "\{" before it\. Write \{a,b\}/],
+    ['[z-a]*', /range z-a, which runs backwards\. Write a-z\./],
+    ['[ab', /"\[" that is never closed\. Write \[abc\]/],
+    ['[]', /"\[" that is never closed/],
+    ['[[:letter:]]', /class \[:letter:\], which is not known\. These are: alpha, /],
+    ['../*', /leads out of the folder.*folder as path/],
+    ['a/../../*.ts', /leads out of the folder/],
+    ['..', /leads out of the folder/],
+    ['!*.ts', /nothing can be left out by a pattern\. Give a pattern for what is wanted/],
+    ['src/!(a).ts', /nothing can be left out/],
+    ['{!a,b}.ts', /nothing can be left out/],
+    ['*.yml,*.ts', /several patterns\. Write them as one, in braces: \{\*\.yml,\*\.ts\}\./],
+    ['*.yml *.ts', /in braces: \{\*\.yml,\*\.ts\}/],
+    ['src/**, lib/**', /in braces: \{src\/\*\*,lib\/\*\*\}/],
+    ['*.@(ts|js)', /alternatives in parentheses\. Write them in braces/],
+    ['src/', /names a folder, and only files are found\. Write "src\/\*\*"/],
+    ['/etc/*', /begins with a slash/],
+    ['{1..400}', /more than 256 patterns/],
+    ['nul\0', /NUL character/],
+  ];
+  for (const [pattern, right] of rows) {
+    for (const result of [await bench.run('glob', { pattern }), await bench.run('grep', { pattern: 'hit', glob: pattern })]) {
+      assert.equal(result.error?.code, 'invalid_input', `${pattern}: ${textOf(result)}`);
+      assert.match(textOf(result), right, pattern);
+    }
+  }
+});
+
+test('G29: hidden files are found like others, and .git and what .gitignore names are not', async () => {
+  await using bench = await openBench();
+  await fill(bench, {
+    ...{ '.github/workflows/ci.yml': 'on: push\n', '.env.yml': 'on: 1\n', 'a.yml': 'on: 2\n', '.gitignore': '.secret\n' },
+    ...{ '.git/c.yml': 'on: 3\n', '.secret/d.yml': 'on: 4\n', 'x/.git/e.yml': 'on: 5\n' },
+  });
+  const found = ['.env.yml', '.github/workflows/ci.yml', 'a.yml'];
+  for (const pattern of ['*.yml', '**/*.yml', '{*.yml,**/*.yml}', '**/[!b]*.yml'])
+    assert.deepEqual(
+      textOf(await bench.run('glob', { pattern }))
+        .split('\n')
+        .toSorted(),
+      found,
+      pattern,
+    );
+  assert.equal(textOf(await bench.run('glob', { pattern: '*/workflows/?i.yml' })), '.github/workflows/ci.yml');
+  const lines = textOf(await bench.run('grep', { pattern: 'on:', glob: '*.yml' })).split('\n');
+  assert.deepEqual(lines, ['.env.yml:1:on: 1', '.github/workflows/ci.yml:1:on: push', 'a.yml:1:on: 2']);
+  assert.equal(textOf(await bench.run('grep', { pattern: 'on:' })).split('\n').length, 3);
+});
+
+test('G29: grep looks into one file when a file is named, whatever .gitignore says of it', async () => {
+  await using bench = await openBench();
+  await fill(bench, { 'a.txt': 'hit 1\nmiss\nhit 3\n', 'sub/-b [1].txt': 'hit\n', '.gitignore': 'no.txt\n', 'no.txt': 'hit\n', 'bin.dat': 'hit\0\n' });
+  await symlink('sub/-b [1].txt', join(bench.root, 'inside.txt'));
+  await writeFile(join(bench.outside, 'canary.txt'), 'hit CANARY\n');
+  await symlink(join(bench.outside, 'canary.txt'), join(bench.root, 'canary.txt'));
+  const grep = async (path: string, more: object = {}): Promise<string> => textOf(await bench.run('grep', { pattern: 'hit', path, ...more }));
+  assert.equal(await grep('a.txt'), 'a.txt:1:hit 1\na.txt:3:hit 3');
+  assert.equal(await grep(join(bench.root, 'a.txt'), { maxResults: 1 }), 'a.txt:1:hit 1\n[Cut after 1 lines. Narrow the search, or raise maxResults.]');
+  assert.equal(await grep('sub/-b [1].txt'), 'sub/-b [1].txt:1:hit');
+  assert.equal(await grep('inside.txt'), 'sub/-b [1].txt:1:hit');
+  assert.equal(await grep('no.txt'), 'no.txt:1:hit');
+  assert.equal(await grep('a.txt', { glob: '*.txt' }), 'a.txt:1:hit 1\na.txt:3:hit 3');
+  assert.equal(await grep('a.txt', { pattern: 'none' }), 'Nothing in "a.txt" matches "none".');
+  assert.match(await grep('a.txt', { glob: '*.md' }), /of the files that match "\*\.md"/);
+  assert.match(await grep('bin.dat'), /binary file/);
+  assert.match(await grep('canary.txt'), /not inside the workspace/);
+});
+
+test('G29: what this kind of regular expression does not have is said without options that nobody has', async () => {
+  await using bench = await openBench();
+  await fill(bench, { a: 'l2\nl3\n' });
+  const rows: [pattern: string, says: RegExp][] = [
+    ['l3\nL2', /lines are searched one by one.*read_file/],
+    ['a\\nb', /lines are searched one by one/],
+    ['\\r\\n', /lines are searched one by one/],
+    ['(?=x)', /look-ahead, look-behind/],
+    ['(?<!x)y', /look-ahead, look-behind/],
+    ['(a)\\1', /backreference/],
+    ['a{99999}{99999}', /Use smaller numbers of repetitions/],
+    ['foo(', /unclosed group.*put a backslash before it/s],
+    ['[z-a]', /invalid character class range.*put a backslash before it/s],
+  ];
+  for (const [pattern, says] of rows) {
+    const result = await bench.run('grep', { pattern });
+    assert.equal(result.error?.code, 'search_failed', pattern);
+    assert.match(textOf(result), says, pattern);
+    assert.doesNotMatch(textOf(result), /--|PCRE|Consider|^rg/, pattern);
+  }
 });
 
 test('G29: any name and any pattern is taken as it is', async () => {
@@ -55,7 +157,7 @@ test('G29: what ripgrep leaves out by name is nothing that a pattern matches', a
   await fill(bench, Object.fromEntries(names.flatMap((name) => [name, `deep/er/${name}`]).map((path) => [path, 'needle\n'])));
   const all = names.flatMap((name) => [name, `deep/er/${name}`]);
   const patterns =
-    '*.ts .*.ts a.?s *.{ts,tsx} {a,b}.ts {a}.ts [a].ts !a.ts *(a).ts @(a).ts **/*.ts deep/** deep/*/*.ts **/file-?.txt *file-1* *.* * é.* -* {-a,noext}* with*';
+    '*.ts .*.ts a.?s *.{ts,tsx} {a,b}.ts {a}.ts [a].ts \\!a.ts \\{a\\}.ts [!a].ts *(a).ts @(a).ts **/*.ts deep/** deep/*/*.ts **/file-?.txt *file-1* *.* * é.* -* {-a,noext}* with*';
   for (const pattern of [...patterns.split(' '), 'with space.ts', 'star\\*.ts', 'deep/er/*a.ts', '*/er/{a,x}*']) {
     const wanted = all.filter(pathMatcher(pattern)).toSorted();
     const listed = textOf(await bench.run('glob', { pattern })).split('\n');

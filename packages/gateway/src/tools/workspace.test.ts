@@ -43,6 +43,7 @@ test('G20: no path leads out, for reading or for writing, and the refusal names 
       ['multi_edit', { path, edits: [{ oldText: 'CANARY', newText: 'OWNED' }] }],
       ['apply_patch', { patch: `*** Begin Patch\n*** Update File: ${path}\n@@\n-CANARY\n+OWNED\n*** End Patch` }],
       ['apply_patch', { patch: `*** Begin Patch\n*** Delete File: ${path}\n*** End Patch` }],
+      ['grep', { path, pattern: '.' }],
     ] as const) {
       const result = await bench.run(tool, input);
       assert.equal(result.status, 'failed', `${tool} ${path}`);
@@ -54,8 +55,13 @@ test('G20: no path leads out, for reading or for writing, and the refusal names 
   assert.equal(refusal.error?.code, 'outside_workspace');
   assert.ok(textOf(refusal).includes('"file link"') && textOf(refusal).includes(JSON.stringify(root)));
   for (const folder of ['folder link', '..', outside]) {
-    for (const tool of ['list_folder', 'glob', 'grep', 'bash']) {
-      const result = await bench.run(tool, tool === 'bash' ? { command: 'cat canary', cwd: folder } : { pattern: 'CANARY', path: folder });
+    for (const [tool, input] of [
+      ['list_folder', { path: folder }],
+      ['glob', { pattern: 'CANARY', path: folder }],
+      ['grep', { pattern: 'CANARY', path: folder }],
+      ['bash', { command: 'cat canary', cwd: folder }],
+    ] as const) {
+      const result = await bench.run(tool, input);
       assert.equal(result.error?.code, 'outside_workspace', `${tool} in ${folder}`);
     }
   }

@@ -175,6 +175,11 @@ export async function openSearchedFolder(workspace: Workspace, path: string | un
   }
 }
 
+/** The folder that a file has been found in, held open. The caller closes it. */
+export function openFolderOf(workspace: Workspace, truePath: string): Promise<Folder> {
+  return openSearchedFolder(workspace, dirname(truePath));
+}
+
 /** A folder held open, without a wait. */
 export interface HeldFolder extends Disposable {
   readonly base: string;

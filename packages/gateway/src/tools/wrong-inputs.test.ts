@@ -134,7 +134,7 @@ const MISTAKES: Partial<Readonly<Record<ToolName, readonly object[]>>> = {
   multi_edit: path(NO_FILES, { edits: [GOOD_EDIT] }),
   list_folder: path(NO_FOLDERS),
   glob: path(NO_FOLDERS, { pattern: '*' }),
-  grep: path(NO_FOLDERS, { pattern: '.' }),
+  grep: path([...NO_FOLDERS.filter((place) => place !== 'file'), 'pipe'], { pattern: '.' }),
   bash: NO_FOLDERS.map((cwd) => ({ cwd, command: 'echo OWNED > owned' })),
   read_process: NO_PROCESSES.map((id) => ({ id })),
   write_process: NO_PROCESSES.map((id) => ({ id, text: 'OWNED' })),
