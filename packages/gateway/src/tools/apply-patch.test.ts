@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -9,7 +9,7 @@ import { makeChanges } from './change-files.ts';
 import { ToolFault } from './faults.ts';
 import { applyHunks } from './file-lines.ts';
 import { buildRegistry } from './registry.ts';
-import { readWholeText } from './text-file.ts';
+import { lookAtFile, readWholeText } from './text-file.ts';
 import { openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
 const patchOf = (...lines: string[]): string => ['*** Begin Patch', ...lines, '*** End Patch'].join('\n');
@@ -125,6 +125,34 @@ const WRONG: readonly [name: string, patch: string, code: string, words: RegExp]
   ['lines under a delete', patchOf('*** Delete File: a', '-one'), 'invalid_patch', /the whole file goes/],
   ['an added line without a plus', patchOf('*** Add File: n', 'x'), 'invalid_patch', /has no \+ in front/],
   ['a move onto a file', patchOf('*** Update File: a', '*** Move to: b', '@@', '-one', '+1'), 'already_exists', /"b" exists already/],
+  [
+    'a move onto a folder',
+    patchOf('*** Update File: a', '*** Move to: folder'),
+    'is_folder',
+    /"folder" is a folder\. Name the file in it, such as "folder\/a"/,
+  ],
+  ['a move into a folder', patchOf('*** Update File: a', '*** Move to: new/'), 'is_folder', /names a folder\. Name the file in it, such as "new\/a"/],
+  ['a file added onto a folder', patchOf('*** Add File: folder', '+x'), 'is_folder', /Name the file in it, such as "folder\/name\.txt"/],
+  [
+    'a move to its own path',
+    patchOf('*** Update File: a', '*** Move to: ./a', '@@', '-one', '+1'),
+    'invalid_patch',
+    /line 2\) is moved to its own path\. Leave "\*\*\* Move to:" out/,
+  ],
+  [
+    'hunks that put in what is there',
+    patchOf('*** Update File: a', '@@', '-one', '+one'),
+    'invalid_patch',
+    /"a" \(line 2\) changes nothing: what comes is what stands there/,
+  ],
+  [
+    'a file below an added file',
+    patchOf('*** Add File: q/w', '+x', '*** Add File: q/w/z', '+x'),
+    'invalid_patch',
+    /"q\/w\/z" cannot be: "q\/w" is a file of this patch/,
+  ],
+  ['a file below a deleted file', patchOf('*** Delete File: a', '*** Add File: a/b/c', '+x'), 'invalid_patch', /delete that file first, in a patch of its own/],
+  ['a file moved below itself', patchOf('*** Update File: a', '*** Move to: a/b'), 'invalid_patch', /nothing can be below a file/],
   ['a move in the wrong place', patchOf('*** Move to: b'), 'invalid_patch', /directly under/],
   ['lines that say not where', patchOf('*** Update File: a', '@@', '+new'), 'not_found_in_file', /does not say where/],
   ['an anchor that is not there', patchOf('*** Update File: a', '@@ class X', '-one', '+1'), 'not_found_in_file', /"class X", which is not there/],
@@ -174,11 +202,12 @@ test('G45: what was written before a write failed is put back, and what cannot b
   await writeFile(join(bench.root, 'a'), 'one\n');
   await writeFile(join(bench.root, 'file'), 'not a folder\n');
   const before = await textsOf(bench);
-  const patch = patchOf('*** Add File: early', '+x', '*** Update File: a', '@@', '-one', '+1', '*** Add File: file/below', '+x', '*** Delete File: file');
+  const patch = patchOf('*** Add File: new/deep/early', '+x', '*** Update File: a', '@@', '-one', '+1', '*** Add File: file/below', '+x');
   const result = await bench.run('apply_patch', { patch });
   assert.equal(result.status, 'failed');
   assert.match(textOf(result), /Nothing was changed/);
   assert.deepEqual(await textsOf(bench), before);
+  assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'a', 'file'], 'no folder is left either');
 
   const file = await readWholeText(bench.workspace, 'a');
   const former = { data: file.bytes, mode: file.mode };
@@ -197,6 +226,56 @@ test('G45: what was written before a write failed is put back, and what cannot b
   assert.match(words, /These files are changed: "a"\./);
   assert.equal(await readFile(join(bench.root, 'a'), 'utf8'), 'theirs, meanwhile');
   assert.ok(!(await readdir(bench.root)).includes('fresh'));
+});
+
+test('G45: folders that were made for what failed go again, unless somebody has put something into them', async () => {
+  await using bench = await openBench();
+  const context = { workspace: bench.workspace, sessionId: newId(), callId: newId(), snapshots: bench.snapshots };
+  const tooLong = 'x'.repeat(300);
+  for (const path of [`made/deep/${tooLong}/below`, `made/deep/${tooLong}`]) {
+    await assert.rejects(makeChanges(context, [{ path, data: Buffer.from('x') }]), /Nothing was changed/);
+    assert.deepEqual(await readdir(bench.root), ['.tendon'], path.slice(0, 20));
+  }
+  const changes = ['made/ours', 'kept/ours', 'made/ours/below'].map((path) => ({ path, data: Buffer.from('x') }));
+  Object.defineProperty(changes[2], 'mode', { get: () => writeFileSync(join(bench.root, 'kept/theirs'), 'theirs') });
+  await assert.rejects(makeChanges(context, changes), /Nothing was changed/);
+  assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'kept']);
+  assert.deepEqual(await readdir(join(bench.root, 'kept')), ['theirs']);
+});
+
+test('G45: a file goes whatever is in it, comes back when another change fails, and can be had back', async () => {
+  await using bench = await openBench();
+  const binary = Buffer.from([1, 0, 255, 2]);
+  await writeFile(join(bench.root, 'binary'), binary, { mode: 0o640 });
+  await writeFile(join(bench.root, 'odd'), Buffer.from([0x81, 0x41]));
+  await writeFile(join(bench.root, 'large.txt'), 'line\n'.repeat(4 * 1024 * 1024));
+  const callId = newId();
+  const sessionId = newId();
+  const patch = patchOf('*** Delete File: binary', '*** Delete File: odd', '*** Delete File: large.txt');
+  const result = await bench.run('apply_patch', { patch }, { callId, sessionId });
+  assert.equal(textOf(result), 'Deleted "binary".\nDeleted "odd".\nDeleted "large.txt".');
+  assert.deepEqual(await readdir(bench.root), ['.tendon']);
+  const undone = await bench.run('undo_changes', { calls: [callId], files: ['binary', 'odd', 'large.txt'], others: [] }, { sessionId });
+  assert.deepEqual(
+    undone.meta?.undone?.map(({ outcome }) => outcome),
+    ['restored', 'restored', 'restored'],
+  );
+  assert.deepEqual(await readFile(join(bench.root, 'binary')), binary);
+
+  const { stamp } = await lookAtFile(bench.workspace, 'binary');
+  const context = { workspace: bench.workspace, sessionId, callId: newId(), snapshots: bench.snapshots };
+  const changes = [
+    { path: 'binary', expected: stamp },
+    { path: 'odd/below', data: Buffer.from('x') },
+  ];
+  await assert.rejects(makeChanges(context, changes), /Nothing was changed/);
+  assert.deepEqual(await readFile(join(bench.root, 'binary')), binary);
+  assert.equal((await stat(join(bench.root, 'binary'))).mode & 0o777, 0o640);
+
+  await truncate(join(bench.root, 'binary'), 65 * 1024 * 1024);
+  const tooLarge = await bench.run('apply_patch', { patch: patchOf('*** Delete File: binary') });
+  assert.equal(tooLarge.error?.code, 'too_large');
+  assert.match(textOf(tooLarge), /nothing is kept for an undo.*Use bash \(rm\)/);
 });
 
 test('G45, G38: a file that was changed since it was read is not deleted; a patch leaves what write_file may replace', async () => {

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { type PatchSection, parsePatchText, sectionPaths, type ToolInput, type ToolMeta, type ToolResult, textResult } from '@tendon/protocol';
+import { FILE_BYTES } from '../undo/snapshots.ts';
 import { type FileChange, makeChanges } from './change-files.ts';
 import { fileFault, ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
@@ -7,7 +8,7 @@ import { applyHunks } from './file-lines.ts';
 import { isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
 import type { SeenFiles } from './seen-files.ts';
-import { encodeFor, readWholeText, type TextFile } from './text-file.ts';
+import { encodeFor, lookAtFile, readWholeText, type TextFile } from './text-file.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from './tool.ts';
 import { locateFolder, wordsInside } from './workspace.ts';
 import { queueKey } from './write-file.ts';
@@ -65,6 +66,9 @@ function readPatch(patch: string, context: ToolContext): readonly PatchSection[]
 function checkEachOnce(context: ToolContext, sections: readonly PatchSection[]): void {
   const lines = new Map<string, number>();
   for (const section of sections) {
+    const [own, moveTo] = sectionPaths(section).map((path) => wordsInside(context.workspace, path));
+    if (own === moveTo)
+      throw new ToolFault('invalid_patch', `${JSON.stringify(section.path)} (line ${section.line}) is moved to its own path. Leave "*** Move to:" out.`);
     for (const path of sectionPaths(section)) {
       const words = wordsInside(context.workspace, path);
       const before = lines.get(words);
@@ -75,6 +79,14 @@ function checkEachOnce(context: ToolContext, sections: readonly PatchSection[]):
         );
       lines.set(words, section.line);
     }
+  }
+  for (const words of lines.keys()) {
+    for (let folder = dirname(words); folder !== '.'; folder = dirname(folder))
+      if (lines.has(folder))
+        throw new ToolFault(
+          'invalid_patch',
+          `${JSON.stringify(words)} cannot be: ${JSON.stringify(folder)} is a file of this patch, and nothing can be below a file. Choose another path, or delete that file first, in a patch of its own.`,
+        );
   }
 }
 
@@ -115,21 +127,30 @@ function checkTruePaths(planned: readonly Planned[]): void {
 async function plan(seen: SeenFiles, section: PatchSection, context: ToolContext): Promise<Planned> {
   const { path } = section;
   if (section.kind === 'add') {
-    await checkFree(context, path, 'Change it with "*** Update File:", or choose another path');
+    await checkFree(context, { path, fileName: 'name.txt', hint: 'Change it with "*** Update File:", or choose another path' });
     return { section, changes: [{ path, data: Buffer.from(section.text, 'utf8'), expected: 'absent' }], meta: diffMeta(path, '', section.text) };
   }
-  const file = await readToChange(seen, section, context);
+  if (section.kind === 'delete') return planDelete(seen, section, context);
+  const file = await readWholeText(context.workspace, path).catch((error: unknown) => {
+    if (!(error instanceof ToolFault && error.code === 'not_found')) throw error;
+    throw new ToolFault('not_found', `${error.message} A file that is to be made is added with "*** Add File:".`);
+  });
   const former = { data: file.bytes, mode: file.mode };
   const { truePath, stamp: expected } = file;
-  if (section.kind === 'delete') {
-    await checkNoLink(context, path, truePath);
-    return { section, truePath, changes: [{ path, expected, former }], meta: diffMeta(path, file.text, '') };
-  }
   const text = applyHunks(file.text, path, section.hunks);
+  if (text === file.text && section.moveTo === undefined)
+    throw new ToolFault(
+      'invalid_patch',
+      `The section for ${JSON.stringify(path)} (line ${section.line}) changes nothing: what comes is what stands there already. Leave it out, or give other lines.`,
+    );
   const data = encodeFor(path, text, file.encoding);
   if (section.moveTo === undefined) return { section, truePath, changes: [{ path, data, expected, former }], meta: diffMeta(path, file.text, text) };
   await checkNoLink(context, path, truePath);
-  await checkFree(context, section.moveTo, 'Choose another path, or delete that file first, in a patch of its own');
+  await checkFree(context, {
+    path: section.moveTo,
+    fileName: basename(path),
+    hint: 'Choose another path, or delete that file first, in a patch of its own',
+  });
   const changes: FileChange[] = [
     { path: section.moveTo, data, expected: 'absent', mode: file.mode, movedFrom: path },
     { path, expected, former },
@@ -137,33 +158,59 @@ async function plan(seen: SeenFiles, section: PatchSection, context: ToolContext
   return { section, truePath, changes, meta: diffMeta({ from: path, to: section.moveTo }, file.text, text) };
 }
 
-async function readToChange(seen: SeenFiles, { path, kind }: PatchSection, context: ToolContext): Promise<TextFile> {
-  const file = await readWholeText(context.workspace, path).catch((error: unknown) => {
+/** Whatever is in it: what cannot be shown as text is kept for an undo all the same, and put back out of that. */
+async function planDelete(seen: SeenFiles, section: PatchSection, context: ToolContext): Promise<Planned> {
+  const { path } = section;
+  const file = await readToDelete(context, path);
+  const { truePath, stamp: expected } = file;
+  const read = seen.stamp(context.sessionId, truePath);
+  // A hunk carries the text that it expects; what goes as a whole has to be what was seen.
+  if (read && !isSameStamp(read, expected))
+    throw new ToolFault('changed_since_read', `${JSON.stringify(path)} was changed by someone else since you read it. Read it again before you delete it.`);
+  await checkNoLink(context, path, truePath);
+  const isText = 'text' in file;
+  const former = isText ? { former: { data: file.bytes, mode: file.mode } } : {};
+  return { section, truePath, changes: [{ path, expected, ...former }], meta: isText ? diffMeta(path, file.text, '') : {} };
+}
+
+async function readToDelete({ workspace }: ToolContext, path: string): Promise<TextFile | Pick<TextFile, 'stamp' | 'truePath'>> {
+  try {
+    return await readWholeText(workspace, path);
+  } catch (error) {
     if (!(error instanceof ToolFault)) throw error;
-    if (error.code === 'not_found' && kind === 'update')
-      throw new ToolFault('not_found', `${error.message} A file that is to be made is added with "*** Add File:".`);
     if (error.code === 'not_found')
       throw new ToolFault(
         'not_found',
         `${JSON.stringify(path)} does not exist, so it cannot be deleted. Leave its section out, or use glob to find the right path.`,
       );
-    throw error;
-  });
-  const read = seen.stamp(context.sessionId, file.truePath);
-  // A hunk carries the text that it expects; what goes as a whole has to be what was seen.
-  if (kind === 'delete' && read && !isSameStamp(read, file.stamp))
-    throw new ToolFault('changed_since_read', `${JSON.stringify(path)} was changed by someone else since you read it. Read it again before you delete it.`);
+    if (!['binary_file', 'unknown_encoding', 'too_large'].includes(error.code)) throw error;
+  }
+  const file = await lookAtFile(workspace, path);
+  if (file.stamp.size > FILE_BYTES)
+    throw new ToolFault(
+      'too_large',
+      `${JSON.stringify(path)} has ${file.stamp.size} bytes; over ${FILE_BYTES} nothing is kept for an undo, so a patch does not delete it. Use bash (rm) for this file.`,
+    );
   return file;
 }
 
-async function checkFree(context: ToolContext, path: string, hint: string): Promise<void> {
+interface WantedPlace {
+  readonly path: string;
+  /** What the file is called, for who names a folder. */
+  readonly fileName: string;
+  readonly hint: string;
+}
+
+async function checkFree(context: ToolContext, { path, fileName, hint }: WantedPlace): Promise<void> {
   if (wordsInside(context.workspace, path) === '.' || path.endsWith('/'))
-    throw new ToolFault('is_folder', `${JSON.stringify(path)} names a folder. Name a file.`);
+    throw new ToolFault('is_folder', `${JSON.stringify(path)} names a folder. Name the file in it, such as ${JSON.stringify(join(path, fileName))}.`);
   const isFree = await readWholeText(context.workspace, path).then(
     () => false,
     (error: unknown) => {
       if (!(error instanceof ToolFault)) throw error;
-      if (['binary_file', 'unknown_encoding', 'too_large', 'no_permission', 'is_folder', 'not_a_file'].includes(error.code)) return false;
+      if (error.code === 'is_folder')
+        throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Name the file in it, such as ${JSON.stringify(join(path, fileName))}.`);
+      if (['binary_file', 'unknown_encoding', 'too_large', 'no_permission', 'not_a_file'].includes(error.code)) return false;
       if (error.code === 'not_found') return true;
       throw error;
     },

@@ -3,7 +3,7 @@ import { ToolFault } from './faults.ts';
 import { type FileStamp, isSameStamp } from './file-stamp.ts';
 import { type Replaced, removeFile, replaceFile } from './replace-file.ts';
 import type { ToolContext } from './tool.ts';
-import type { Workspace } from './workspace.ts';
+import { removeEmptyFolders, type Workspace } from './workspace.ts';
 
 /** What is to become of one file. */
 export interface FileChange {
@@ -12,7 +12,7 @@ export interface FileChange {
   readonly data?: Uint8Array;
   /** What it has to look like still. Left out: whatever is there. */
   readonly expected?: FileStamp | 'absent' | undefined;
-  /** What to put back when another change cannot be made. */
+  /** What to put back when another change cannot be made. Left out: what was kept of it for an undo. */
   readonly former?: { readonly data: Uint8Array; readonly mode: number };
   /** For a file that is new: its permissions. */
   readonly mode?: number;
@@ -24,6 +24,7 @@ type ChangeContext = Pick<ToolContext, 'sessionId' | 'callId' | 'workspace' | 's
 /** What was made of one file; without `replaced`, it is gone. */
 interface Made {
   readonly change: FileChange;
+  readonly present: Present | undefined;
   readonly replaced?: Replaced;
 }
 
@@ -39,7 +40,7 @@ export async function makeChanges(context: ChangeContext, changes: readonly File
     for (const [index, change] of changes.entries()) made.push(await make(context.workspace, change, present[index]));
     return made.map(({ replaced }) => replaced);
   } catch (error) {
-    const stuck = await putBack(context.workspace, made);
+    const stuck = await putBack(context, made);
     throw explained(error, stuck);
   }
 }
@@ -53,29 +54,44 @@ function checkExpected({ path, expected }: FileChange, present: Present | undefi
 async function make(workspace: Workspace, change: FileChange, present: Present | undefined): Promise<Made> {
   const { path, data, mode } = change;
   if (present?.kind === 'file') {
-    if (data !== undefined) return { change, replaced: await replaceFile(workspace, { path, data, expected: present.stamp }) };
+    if (data !== undefined) return { change, present, replaced: await replaceFile(workspace, { path, data, expected: present.stamp }) };
     await removeFile(workspace, { path, expected: present.stamp });
-    return { change };
+    return { change, present };
   }
-  if (data === undefined) return { change };
-  return { change, replaced: await replaceFile(workspace, { path, data, mustBeNew: true, ...(mode === undefined ? {} : { mode }) }) };
+  if (data === undefined) return { change, present };
+  return { change, present, replaced: await replaceFile(workspace, { path, data, mustBeNew: true, ...(mode === undefined ? {} : { mode }) }) };
 }
 
-/** The last one first. Answers with the files that could not be put back, because somebody has changed them since or the disk refuses. */
-async function putBack(workspace: Workspace, made: readonly Made[]): Promise<string[]> {
+/**
+ * The last one first, and then the folders that were made for them. Answers with the files that could not be put back, because somebody has changed
+ * them since or the disk refuses.
+ */
+async function putBack({ workspace, snapshots }: ChangeContext, made: readonly Made[]): Promise<string[]> {
   const stuck: string[] = [];
-  for (const { change, replaced } of made.toReversed()) {
-    const { path, former } = change;
+  for (const { change, present, replaced } of made.toReversed()) {
+    const { path } = change;
     try {
+      const former = change.former ?? (await keptFile(snapshots, present));
       if (former && replaced) await replaceFile(workspace, { path, data: former.data, expected: replaced.stamp });
       else if (former) await replaceFile(workspace, { path, data: former.data, mustBeNew: true, mode: former.mode });
+      else if (present?.kind === 'file') stuck.push(path);
       else if (replaced) await removeFile(workspace, { path, expected: replaced.stamp });
     } catch (error) {
       if (!(error instanceof ToolFault)) throw error;
       stuck.push(path);
     }
   }
+  await removeEmptyFolders(
+    workspace,
+    made.flatMap(({ replaced }) => replaced?.madeFolders ?? []),
+  );
   return stuck.toReversed();
+}
+
+async function keptFile(snapshots: ChangeContext['snapshots'], present: Present | undefined): Promise<FileChange['former']> {
+  if (present?.kind !== 'file' || !present.kept) return undefined;
+  const data = await snapshots.read(present.kept.hash);
+  return data && { data, mode: present.kept.mode };
 }
 
 function explained(error: unknown, stuck: readonly string[]): unknown {

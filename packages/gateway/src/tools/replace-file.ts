@@ -4,7 +4,7 @@ import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
 import { type FileStamp, isSameStamp } from './file-stamp.ts';
-import { openTarget, type Workspace } from './workspace.ts';
+import { openTarget, removeEmptyFolders, type Workspace } from './workspace.ts';
 
 export interface Replacement {
   readonly path: string;
@@ -22,6 +22,8 @@ export interface Replaced {
   /** Where the file truly is, and what it looks like now. */
   readonly truePath: string;
   readonly stamp: FileStamp;
+  /** The true paths of the folders that were made for it, outermost first. */
+  readonly madeFolders: readonly string[];
 }
 
 /**
@@ -29,7 +31,7 @@ export interface Replaced {
  * Mode and owner of an existing file are kept; missing folders are made. Errors: `ToolFault`.
  */
 export async function replaceFile(workspace: Workspace, replacement: Replacement): Promise<Replaced> {
-  const { folder, name, exists } = await openTarget(workspace, replacement.path).catch((error: unknown) => {
+  const { folder, made, name, exists } = await openTarget(workspace, replacement.path).catch((error: unknown) => {
     throw error instanceof ToolFault ? error : fileFault(replacement.path, error);
   });
   const draft = folder.child(`.tendon-${randomBytes(9).toString('hex')}.tmp`);
@@ -42,9 +44,10 @@ export async function replaceFile(workspace: Workspace, replacement: Replacement
     if (replacement.expected) await checkUnchanged(folder.child(name), replacement.path, replacement.expected);
     if (replacement.mustBeNew) await placeNew(draft, folder.child(name), replacement.path);
     else await rename(draft, folder.child(name));
-    return { created: !exists, truePath: join(folder.path, name), stamp };
+    return { created: !exists, truePath: join(folder.path, name), stamp, madeFolders: made };
   } catch (error) {
     await unlink(draft).catch(() => undefined);
+    await removeEmptyFolders(workspace, made);
     throw error instanceof ToolFault ? error : fileFault(replacement.path, error);
   } finally {
     await folder.handle.close();

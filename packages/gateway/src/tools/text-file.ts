@@ -60,6 +60,17 @@ export async function readWholeText(workspace: Workspace, path: string): Promise
   }
 }
 
+/** A file that goes, whatever is in it. */
+export async function lookAtFile(workspace: Workspace, path: string): Promise<Pick<TextFile, 'stamp' | 'truePath'>> {
+  const { handle, path: truePath } = await openForReading(workspace, path);
+  try {
+    const { ino, size, mtimeMs } = await handle.stat();
+    return { stamp: { ino, size, mtimeMs }, truePath };
+  } finally {
+    await handle.close();
+  }
+}
+
 function decodeWhole(path: string, bytes: Uint8Array): { text: string; encoding: TextEncoding } {
   const encoding = findEncoding(bytes);
   const text = encoding === 'damaged' || encoding === 'unknown' ? undefined : decode(bytes, encoding);

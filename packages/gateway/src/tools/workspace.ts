@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { closeSync, constants, openSync, readlinkSync, realpathSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readlink, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
 
@@ -241,34 +241,63 @@ export async function openForListing(workspace: Workspace, path: string | undefi
   }
 }
 
+/** A folder held open, and the true paths of those that had to be made on the way, outermost first. */
+interface MadeFolder {
+  readonly folder: Folder;
+  readonly made: readonly string[];
+}
+
 /** Opens the folder `words` of the workspace and makes what is missing on the way, each step through the descriptor of the one before. */
-async function openFolderMaking(workspace: Workspace, words: string, asked: string): Promise<Folder> {
+async function openFolderMaking(workspace: Workspace, words: string, asked: string): Promise<MadeFolder> {
   const names = words === '.' ? [] : words.split(sep);
+  const made: string[] = [];
   let folder = await openFolder(workspace, workspace.root, asked);
   for (const name of names) {
     try {
-      const next = await stepInto(workspace, { folder, name }, asked);
+      const { next, isNew } = await stepInto(workspace, { folder, name }, asked);
+      if (isNew) made.push(next.path);
       await folder.handle.close();
       folder = next;
     } catch (error) {
       await folder.handle.close();
+      await removeEmptyFolders(workspace, made);
       throw error instanceof ToolFault ? error : fileFault(asked, error);
     }
   }
-  return folder;
+  return { folder, made };
 }
 
-async function stepInto(workspace: Workspace, step: { folder: Folder; name: string }, asked: string): Promise<Folder> {
+async function stepInto(workspace: Workspace, step: { folder: Folder; name: string }, asked: string): Promise<{ next: Folder; isNew: boolean }> {
   const path = step.folder.child(step.name);
   try {
-    return await openFolder(workspace, path, asked);
+    return { next: await openFolder(workspace, path, asked), isNew: false };
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }
-  await mkdir(path).catch((error: unknown) => {
-    if (errorCode(error) !== 'EEXIST') throw error;
-  });
-  return openFolder(workspace, path, asked);
+  const isNew = await mkdir(path).then(
+    () => true,
+    (error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
+      return false;
+    },
+  );
+  return { next: await openFolder(workspace, path, asked), isNew };
+}
+
+/** Takes away those that are empty, the last one first: folders of the workspace, by their true paths. What cannot go stays. */
+export async function removeEmptyFolders(workspace: Workspace, truePaths: readonly string[]): Promise<void> {
+  for (const path of truePaths.toReversed()) {
+    try {
+      const parent = await openFolder(workspace, dirname(path), path);
+      try {
+        if (parent.path === dirname(path)) await rmdir(parent.child(basename(path)));
+      } finally {
+        await parent.handle.close();
+      }
+    } catch {
+      // It has something in it, or somebody was quicker: an empty folder is not worth a failure.
+    }
+  }
 }
 
 async function openFolder(workspace: Workspace, path: string, asked: string): Promise<Folder> {
@@ -285,14 +314,14 @@ async function openFolder(workspace: Workspace, path: string, asked: string): Pr
 }
 
 /** The folder and the name to write `path` at. A link that stays inside is followed to the file it names. The caller closes the folder. */
-export async function openTarget(workspace: Workspace, path: string): Promise<{ folder: Folder; name: string; exists: boolean }> {
+export async function openTarget(workspace: Workspace, path: string): Promise<MadeFolder & { readonly name: string; readonly exists: boolean }> {
   const words = wordsInside(workspace, path);
   if (words === '.' || path.endsWith(sep)) throw new ToolFault('is_folder', `${JSON.stringify(path)} names a folder. Name a file.`);
   const existing = await locate(workspace, path).catch((error: unknown) => {
     if (error instanceof ToolFault && error.code === 'not_found') return undefined;
     throw error;
   });
-  if (!existing) return { folder: await openFolderMaking(workspace, dirname(words), path), name: basename(words), exists: false };
+  if (!existing) return { ...(await openFolderMaking(workspace, dirname(words), path)), name: basename(words), exists: false };
   try {
     const info = await existing.handle.stat();
     if (info.isDirectory()) throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Name a file.`);
@@ -301,5 +330,5 @@ export async function openTarget(workspace: Workspace, path: string): Promise<{ 
     await existing.handle.close();
   }
   const folder = await openFolder(workspace, dirname(existing.path), path);
-  return { folder, name: basename(existing.path), exists: true };
+  return { folder, made: [], name: basename(existing.path), exists: true };
 }

@@ -23,6 +23,8 @@ export const changeLineSchema = z.object({
   path: z.string(),
   /** Where it truly is, relative to the workspace: another path, when a link leads there. */
   place: z.string(),
+  /** Folders that were not there and come with the file, outermost first, relative to the workspace: they go with it when they are empty. */
+  newFolders: z.array(z.string()).optional(),
   before: beforeSchema,
   after: afterSchema,
   /** The place that it was moved from: it does not go before that is back. */

@@ -1,5 +1,5 @@
 import { chmod, mkdir, open, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { Log } from '@tendon/protocol';
 import { errorCode, ToolFault } from '../tools/faults.ts';
 import type { FileStamp } from '../tools/file-stamp.ts';
@@ -34,7 +34,7 @@ export interface SnapshotOptions {
 
 const LIMITS: SnapshotLimits = { totalBytes: 1024 * 1024 * 1024, ageMs: 30 * 24 * 3_600_000, calls: 20_000 };
 /** A larger file is changed all the same, and cannot be had back. */
-const FILE_BYTES = 64 * 1024 * 1024;
+export const FILE_BYTES = 64 * 1024 * 1024;
 /** A look at all that is kept is due when so much more has come. */
 const SWEEP_BYTES = 64 * 1024 * 1024;
 const SWEEP_CALLS = 1_000;
@@ -48,8 +48,10 @@ export interface ComingChange {
   readonly movedFrom?: string;
 }
 
-/** What is there now: a file with this stamp, or nothing. */
-export type Present = { readonly kind: 'file'; readonly stamp: FileStamp } | { readonly kind: 'absent' };
+/** What is there now: a file with this stamp, and what was kept of it unless it was too large; or nothing. */
+export type Present =
+  | { readonly kind: 'file'; readonly stamp: FileStamp; readonly kept?: { readonly hash: string; readonly mode: number } }
+  | { readonly kind: 'absent' };
 
 interface Caller {
   readonly sessionId: string;
@@ -199,11 +201,11 @@ export class Snapshots {
       if (error instanceof ToolFault && error.code === 'not_found') return undefined;
       throw error;
     });
-    if (!found) return { present: { kind: 'absent' }, line: { ...line, place: await placeOfNew(workspace, path), before: { kind: 'absent' } } };
+    if (!found) return { present: { kind: 'absent' }, line: { ...line, ...(await whereNew(workspace, path)), before: { kind: 'absent' } } };
     try {
       const { ino, size, mtimeMs, mode } = await found.handle.stat();
       const place = relative(workspace.root, found.path);
-      const present: Present = { kind: 'file', stamp: { ino, size, mtimeMs } };
+      const present = { kind: 'file' as const, stamp: { ino, size, mtimeMs } };
       if (size > FILE_BYTES) {
         const before: Before = { kind: 'not_kept', why: `it had ${size} bytes, and files over ${FILE_BYTES} bytes are not kept` };
         return { present, line: { ...line, place, before } };
@@ -213,7 +215,8 @@ export class Snapshots {
         const before: Before = { kind: 'not_kept', why: `it grew over ${FILE_BYTES} bytes while it was kept, and larger files are not kept` };
         return { present, line: { ...line, place, before } };
       }
-      return { present, line: { ...line, place, before: { kind: 'file', hash: blob.hash, mode: mode & 0o7777 } }, blob };
+      const kept = { hash: blob.hash, mode: mode & 0o7777 };
+      return { present: { ...present, kept }, line: { ...line, place, before: { kind: 'file', ...kept } }, blob };
     } finally {
       await found.handle.close();
     }
@@ -277,14 +280,20 @@ export class Snapshots {
   }
 }
 
-/** Where a file that is not there yet will truly be: its folder may be reached by a link. */
-async function placeOfNew(workspace: Workspace, path: string): Promise<string> {
-  try {
-    return join(relative(workspace.root, await locateFolder(workspace, dirname(path))), basename(path));
-  } catch (error) {
-    // The folder comes with the file, or the change will fail.
-    if (error instanceof ToolFault) return path;
-    throw error;
+/** Where a file that is not there yet will truly be, since its folder may be reached by a link, and the folders that come with it. */
+async function whereNew(workspace: Workspace, path: string): Promise<Pick<ChangeLine, 'place' | 'newFolders'>> {
+  const missing: string[] = [];
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      const base = relative(workspace.root, await locateFolder(workspace, folder));
+      const place = (words: string): string => join(base, relative(folder, words));
+      return { place: place(path), ...(missing.length === 0 ? {} : { newFolders: missing.toReversed().map(place) }) };
+    } catch (error) {
+      if (!(error instanceof ToolFault)) throw error;
+      // What is no folder does not become one: the change will fail.
+      if (error.code !== 'not_found' || folder === '.') return { place: path };
+      missing.push(folder);
+    }
   }
 }
 

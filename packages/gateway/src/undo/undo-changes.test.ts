@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import type { ToolResult } from '@tendon/protocol';
 import { v7 as newId } from 'uuid';
@@ -62,8 +62,7 @@ test('G50: what a turn changed, made, moved and deleted is put back, with conten
   assert.deepEqual([...(await readFile(at('binary')))], [0, 255, 7]);
   assert.equal((await stat(at('gone'))).mode & 0o777, 0o640);
   assert.equal(await readFile(at('from'), 'utf8'), 'moved\n');
-  assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'binary', 'edited.txt', 'from', 'gone', 'made', 'replaced.sh']);
-  assert.deepEqual(await readdir(at('made')), []);
+  assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'binary', 'edited.txt', 'from', 'gone', 'replaced.sh']);
 
   const again = await undo(bench, calls, files);
   assert.equal(again.status, 'succeeded');
@@ -95,6 +94,36 @@ test('G50: a file that was changed since, before, or in between by another hand 
   assert.equal(await readFile(at('since'), 'utf8'), 'by hand\n');
   assert.equal(await readFile(at('made'), 'utf8'), 'b\nand by hand\n');
   assert.equal(await readFile(at('between'), 'utf8'), 'c\nby hand\n');
+});
+
+test('G50: folders that the calls made go with their files when nothing else is in them, and no other folder does', async () => {
+  await using bench = await openBench();
+  await mkdir(join(bench.root, 'empty'));
+  await mkdir(join(bench.root, 'real'));
+  await symlink('real', join(bench.root, 'link'));
+  const calls = [
+    await call(bench, 'write_file', { path: 'empty/a', content: 'a' }),
+    await call(bench, 'write_file', { path: 'x/y/z/a', content: 'a' }),
+    await call(bench, 'write_file', { path: 'x/y/b', content: 'b' }),
+    await call(bench, 'write_file', { path: 'theirs/deep/a', content: 'a' }),
+    await call(bench, 'write_file', { path: 'link/new/a', content: 'a' }),
+    await call(bench, 'apply_patch', { patch: patchOf('*** Add File: p/one', '+1', '*** Add File: p/q/two', '+2') }),
+  ];
+  await writeFile(join(bench.root, 'theirs/by hand'), 'theirs');
+  const folders = async (): Promise<string[]> =>
+    (await readdir(bench.root, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && entry.name !== '.tendon')
+      .map((entry) => relative(bench.root, join(entry.parentPath, entry.name)))
+      .sort();
+  await undo(bench, calls, ['x/y/z/a']);
+  assert.deepEqual(await folders(), ['empty', 'p', 'p/q', 'real', 'real/new', 'theirs', 'theirs/deep', 'x', 'x/y']);
+  const files = ['empty/a', 'x/y/z/a', 'x/y/b', 'theirs/deep/a', 'link/new/a', 'p/one', 'p/q/two'];
+  const result = await undo(bench, calls, files);
+  assert.ok(
+    result.meta?.undone?.every(({ outcome }) => outcome === 'removed' || outcome === 'unchanged'),
+    textOf(result),
+  );
+  assert.deepEqual(await folders(), ['empty', 'real', 'theirs']);
 });
 
 test('G50: of a move, the new place goes only when the old one is back', async () => {

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { failedResult, type OtherWork, type ToolInput, type ToolResult, textResult, type UndoneFile } from '@tendon/protocol';
 import { makeChanges } from '../tools/change-files.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { FileStamp } from '../tools/file-stamp.ts';
 import type { FileWork } from '../tools/file-work.ts';
 import { endedEarly, endReason, type LocalTool, type ToolContext } from '../tools/tool.ts';
+import { removeEmptyFolders } from '../tools/workspace.ts';
 import { queueKey } from '../tools/write-file.ts';
 import { type FileHistory, historiesOf, lookAt, plainPath } from './file-histories.ts';
 import { type FilePlan, planFile } from './undo-plan.ts';
@@ -50,8 +52,19 @@ async function undoAll(input: ToolInput<'undo_changes'>, histories: readonly Fil
       if (said !== 'left' && said !== 'impossible') undone.set(path, { ...file, path });
     }
   }
+  await removeNewFolders(planned, undone, context);
   if (!context.signal.aborted) nameUnknown(input, undone, context);
   return resultOf([...undone.values()], input.others, context);
+}
+
+/** Folders that came with files which are not there any more go with them, when nothing else is in them. */
+async function removeNewFolders(planned: readonly Planned[], undone: ReadonlyMap<string, UndoneFile>, { workspace }: ToolContext): Promise<void> {
+  const gone = planned.filter(({ history }) => history.paths.every((path) => ['removed', 'unchanged'].includes(undone.get(path)?.outcome ?? '')));
+  const folders = new Set(gone.flatMap(({ history }) => history.lines.flatMap(({ newFolders }) => newFolders ?? [])));
+  await removeEmptyFolders(
+    workspace,
+    [...folders].sort((a, b) => a.length - b.length).map((folder) => join(workspace.root, folder)),
+  );
 }
 
 function nameUnknown(input: ToolInput<'undo_changes'>, undone: Map<string, UndoneFile>, { workspace }: ToolContext): void {
