@@ -169,7 +169,7 @@ for (const dialect of DIALECTS) {
   describe(`wrong inputs of a model that speaks ${dialect.name}`, () => {
     for (const name of NAMES) {
       const wrong = wrongInputsOf(name);
-      test(`R25: of ${wrong.length} wrong inputs of ${name} the model reads all that is wrong and what is right, once, and its calls stay as it sent them`, async () => {
+      test(`R26: of ${wrong.length} wrong inputs of ${name} the model reads all that is wrong and what is right, once, and its calls stay as it sent them`, async () => {
         assert.ok(wrong.length >= 10);
         const request = await requestAfter(
           dialect.model,
@@ -205,7 +205,7 @@ function assertMends(name: ModelToolName, answer: string): void {
   }
 }
 
-test('R25: the fields that another program takes are all named at once, beside those that are right', async () => {
+test('R26: the fields that another program takes are all named at once, beside those that are right', async () => {
   const sent = { file_path: 'a', old_string: 'b', new_string: 'c' };
   const [read] = readCalls(await requestAfter(DIALECTS[0].model, [{ name: 'edit_file', input: sent }]));
   assert.equal(
@@ -216,7 +216,7 @@ test('R25: the fields that another program takes are all named at once, beside t
   assert.deepEqual(read?.input, sent);
 });
 
-test('R25: however much is wrong, the answer is short', async () => {
+test('R26: however much is wrong, the answer is short', async () => {
   const edits = Array.from({ length: 200 }, () => ({ [`k${'x'.repeat(5_000)}`]: 1 }));
   const [read] = readCalls(await requestAfter(DIALECTS[0].model, [{ name: 'multi_edit', input: { path: 'y'.repeat(10_000), edits } }]));
   assert.match(read?.answer ?? '', /path may have at most 4096 characters, and has 10000; edits\[0\]\.oldText is missing.*and \d+ more faults\. Its fields: /);

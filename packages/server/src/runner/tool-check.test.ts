@@ -64,7 +64,7 @@ test('R6, P11: however many tools there are, a call of one that is none makes a 
   for (const { name } of tools) assert.ok(said?.type === 'text' && said.text.includes(name));
 });
 
-test('R25: what is refused stays in the history as it was sent, as far as packets and tables can hold it', () => {
+test('R26: what is refused stays in the history as it was sent, as far as packets and tables can hold it', () => {
   const deep = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
   for (const sent of ['{"cmd":"ls","n":[1,null]}', '["ls"]', '"ls"', '7', 'null', deep(20)]) assert.deepEqual(ask('bash', sent).input, JSON.parse(sent), sent);
   const notKept = [
