@@ -1,7 +1,7 @@
 import type { McpTools } from '@tendon/mcp';
 import type { NetworkTarget } from '@tendon/network';
 import { GATEWAY_COMMANDS, LIMITS, type Log, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
-import type { FileLock } from '@tendon/system';
+import type { FileLock, ProcessBook } from '@tendon/system';
 import { BrowserHost } from './browser/browser-host.ts';
 import { LiveViews } from './browser/live-views.ts';
 import { CallDesk } from './calls/call-desk.ts';
@@ -78,6 +78,8 @@ export interface GatewayParts {
   readonly outputs?: string;
   /** From 1 when left out. */
   readonly processNumbers?: ProcessNumbers;
+  /** Where the next start finds what runs in the background; nowhere when left out. */
+  readonly processBook?: ProcessBook;
   /** What it says of its sandbox; nothing when left out. */
   readonly sandbox?: () => Promise<SandboxSaid>;
   /** Where a browser's process would keep what it needs. */
@@ -112,7 +114,7 @@ export class Gateway implements GatewayHandle {
     this.#parts = parts;
     this.#log = options.log;
     this.gatewayId = parts.gatewayId;
-    this.#background = new BackgroundProcesses(parts.outputs, parts.processNumbers);
+    this.#background = new BackgroundProcesses(parts.outputs, parts.processNumbers, parts.processBook);
     this.approvals = new LocalApprovals(parts.gatewayId);
     this.#doors = parts.doors ?? ownDoors(options.serverUrl);
     this.#browser = new BrowserHost({ folder: parts.browserFolder, policy: parts.policy, reserved: this.#doors });

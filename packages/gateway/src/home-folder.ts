@@ -15,6 +15,8 @@ export interface GatewayFolders {
   readonly outputs: string;
   /** The last number of a background process that was given out. */
   readonly processNumbers: string;
+  /** What runs in the background. */
+  readonly processes: string;
   /** Of the browser's process; there only while it runs. */
   readonly browser: string;
   /** What files were before tools changed them. */
@@ -53,6 +55,7 @@ export async function openGatewayFolders(home: string, name: string): Promise<Ga
     policy: join(root, 'gateway-policy.json'),
     outputs: join(own, 'outputs'),
     processNumbers: join(own, 'process-numbers'),
+    processes: join(own, 'processes.json'),
     undo: join(own, 'undo'),
     mcp: join(root, 'mcp.json'),
     mcpPins: join(own, 'mcp-pins.json'),

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { lateAnswer, McpHost, type McpSurroundings } from '@tendon/mcp';
-import { diskFiles, waitForFileLock } from '@tendon/system';
+import { diskFiles, ProcessBook, waitForFileLock } from '@tendon/system';
 import { v7 as newId } from 'uuid';
 import { settleBrowser } from './browser/browser-process.ts';
 import { MachineRefusals } from './calls/machine-refusals.ts';
@@ -8,7 +8,7 @@ import { Gateway, type GatewayHandle, type GatewayOptions } from './gateway.ts';
 import { type GatewayFolders, openGatewayFolders } from './home-folder.ts';
 import { loadGatewayId } from './identity.ts';
 import { Journal } from './journal/journal.ts';
-import { settleLeftovers } from './journal/leftovers.ts';
+import { BOOK_FAULT, endBackground, settleLeftovers } from './journal/leftovers.ts';
 import { openGatewaySocket } from './link/gateway-socket.ts';
 import { MachineSurroundings } from './mcp-surroundings/machine-surroundings.ts';
 import { ownDoors } from './network/own-doors.ts';
@@ -45,7 +45,8 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const workspaces = await openWorkspaces(options.workspaces, folders.home);
     const gatewayId = await loadGatewayId(folders.identity, newId);
     const journal = await Journal.open({ path: folders.journal, log: options.log, newId });
-    await Promise.all([settleLeftovers(journal, options.log), settleBrowser(folders.browser)]);
+    const processBook = new ProcessBook({ path: folders.processes, files: diskFiles, newId, onFault: (err) => options.log.warn({ err }, BOOK_FAULT) });
+    await Promise.all([settleLeftovers(journal, options.log), endBackground(processBook, options.log), settleBrowser(folders.browser)]);
     const outputs = await openSpoolFolder(folders.outputs);
     const processNumbers = new ProcessNumbers(folders.processNumbers);
     const keptFor = `${new URL(options.serverUrl).origin} ${gatewayId}`;
@@ -58,7 +59,8 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     const mcp = await openMcp(options, { folders, workspaces, surroundings });
     const registry = withMcpTools(sharedRegistry(), mcp);
     const sandbox = (): Promise<SandboxSaid> => sandboxOf(policy);
-    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, outputs, processNumbers, snapshots, refusals, browserFolder: folders.browser };
+    const kept = { outputs, processNumbers, processBook, snapshots, refusals, browserFolder: folders.browser };
+    const found = { sandbox, lock, journal, policy, workspaces, gatewayId, ...kept };
     return new Gateway({ ...options, name }, { ...found, registry, mcp, doors, openSocket: openGatewaySocket });
   } catch (error) {
     lock.close();

@@ -2,6 +2,7 @@
 export { diskFiles, type KeptFiles, type SharedFiles } from './disk-files.ts';
 export { errorCode } from './error-code.ts';
 export { type FileLock, takeFileLock, waitForFileLock } from './file-lock.ts';
+export { ProcessBook, type ProcessBookOptions } from './process-book.ts';
 export {
   bootId,
   CALL_MARKER,

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { findCallProcesses, identify } from '@tendon/system';
 import { commandFor, startServerDouble } from '@tendon/testing';
 import { pino } from 'pino';
@@ -20,6 +21,10 @@ async function folders(): Promise<{ base: string; work: string; home: string } &
   const work = join(base, 'work');
   await mkdir(work);
   return { base, work, home: join(base, 'home'), [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true }) };
+}
+
+async function untilTrue(isTrue: () => Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + 20_000; !(await isTrue()); await delay(20)) assert.ok(performance.now() < deadline);
 }
 
 /** A gateway in a process of its own, so that it can be killed as a whole. */
@@ -91,6 +96,52 @@ test('G16: killed after the result was written down, before it was acknowledged:
   assert.equal(await readFile(join(place.work, 'ledger'), 'utf8'), 'once\n');
   await second.close();
 });
+
+for (const mode of ['off', 'auto'])
+  test(`G16, G43: killed with commands in the background, the next start ends them, detached ones too (sandbox: ${mode})`, async () => {
+    await using place = await folders();
+    await using server = await startServerDouble();
+    await mkdir(place.home);
+    await writeFile(join(place.home, 'gateway-policy.json'), JSON.stringify({ version: 1, rules: [], sandbox: { mode } }));
+    const options = { serverUrl: server.url, home: place.home, workspaces: [place.work] };
+    const first = spawnGateway(options);
+    await server.until(() => server.hellos.length === 1);
+    const sessionId = newId();
+    const start = async (input: Record<string, unknown>): Promise<string> => {
+      const command = { ...commandFor(server.hellos[0], { tool: 'bash', input }), sessionId };
+      await server.emit('tool:call', command);
+      await server.until(() => server.results.has(command.callId));
+      assert.equal(server.results.get(command.callId)?.[0]?.meta?.background, true, JSON.stringify(input));
+      return command.callId;
+    };
+    const left = await start({ command: 'sleep 600 & setsid sh -c "trap : TERM; while :; do sleep 1; done" & echo left' });
+    const meant = await start({ command: 'setsid sleep 600 & exec sleep 600', background: true });
+    const isOver = await start({ command: 'while [ ! -e go ]; do sleep 0.05; done & echo left' });
+    await writeFile(join(place.work, 'go'), '');
+    const alive = (): Promise<number[]>[] => [left, meant, isOver].map((callId) => findCallProcesses({ callId, leader: undefined }));
+    const book = join(place.home, 'gateway', 'crashing', 'processes.json');
+    const noted = async (): Promise<string[]> => JSON.parse(await readFile(book, 'utf8')).map(({ marker }: { marker: string }) => marker);
+    await untilTrue(async () => !(await noted()).includes(isOver));
+    assert.deepEqual(await noted(), [left, meant]);
+    const exit = once(first, 'exit');
+    first.kill('SIGKILL');
+    await exit;
+    assert.deepEqual(
+      (await Promise.all(alive())).map((found) => found.length >= 2),
+      [true, true, false],
+    );
+
+    const second = await startGateway({ ...options, token: 'key', name: 'crashing', version: '0', log });
+    await second.ready();
+    assert.deepEqual(await Promise.all(alive()), [[], [], []]);
+    assert.deepEqual(await noted(), []);
+    const { content } = await server.run('read_process', { id: 'p1' }, { sessionId });
+    assert.match(content[0]?.type === 'text' ? content[0].text : '', /^p1 is from before the gateway on this machine was started anew: it ended then/);
+    await server.run('bash', { command: 'sleep 600', background: true }, { sessionId });
+    assert.equal((await noted()).length, 1);
+    await second.close();
+    assert.deepEqual(await noted(), []);
+  });
 
 test('G49, G50: killed in the middle of many changes, a gateway can still put the files back', async () => {
   await using place = await folders();

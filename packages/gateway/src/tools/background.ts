@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CallProcesses, killCallProcesses, mayBeAlive } from '@tendon/system';
+import { type CallProcesses, killCallProcesses, mayBeAlive, type ProcessBook } from '@tendon/system';
 import type { NetworkSeat } from '../sandbox/command-networks.ts';
 import type { OutputPipe } from './output-pipe.ts';
 import { OutputSpool } from './output-spool.ts';
@@ -36,8 +36,11 @@ export interface KeptCommand {
 export interface Background {
   /** Where the whole output of a call goes. */
   openSpool(callId: string): OutputSpool;
-  /** Takes over what still runs: its pipe is read on into the spool. `shell` settles when the call's own shell ends, where it has not. */
-  adopt(left: LeftRunning): string;
+  /**
+   * Takes over what still runs: its pipe is read on into the spool, from before this answers. `shell` settles when the call's own shell ends,
+   * where it has not. Answers when the next start of the gateway would know of it.
+   */
+  adopt(left: LeftRunning): Promise<string>;
   /** Keeps the output of a command that is over. */
   keep(kept: KeptOutput): string;
   ofSession(sessionId: string): readonly KeptCommand[];
@@ -67,6 +70,9 @@ export interface LeftRunning extends Omit<KeptOutput, 'end'> {
   readonly terminal?: Terminal | undefined;
 }
 
+/** What runs, for the next start of a gateway that was killed. */
+type RunningBook = Pick<ProcessBook, 'note' | 'strike' | 'settled'>;
+
 interface Entry extends KeptCommand {
   ended: KeptCommand['ended'];
   readonly changes: EventEmitter;
@@ -81,7 +87,8 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
 
 /**
- * What commands have left running, such as a development server, and what they have said. It lives as long as the gateway and ends with it.
+ * What commands have left running, such as a development server, and what they have said. It lives as long as the gateway and ends with it: what
+ * a killed one could not end stands in its book, and the next start ends it.
  *
  *   running ──nobody holds its output──► silent (looked for) ──its shell and all its processes are gone──► ended
  *      └────────── stop, close ─────────────┴──► ended
@@ -90,18 +97,20 @@ export class BackgroundProcesses implements Background {
   readonly #folder: string | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #numbers: ProcessNumbers;
+  readonly #book: RunningBook | undefined;
 
   /** `folder`: where long outputs are kept; without one, only what fits into memory. */
-  constructor(folder?: string, numbers = new ProcessNumbers()) {
+  constructor(folder?: string, numbers = new ProcessNumbers(), book?: RunningBook) {
     this.#folder = folder;
     this.#numbers = numbers;
+    this.#book = book;
   }
 
   openSpool(callId: string): OutputSpool {
     return new OutputSpool(this.#folder, callId);
   }
 
-  adopt({ call, pipe, shell, seat, ...kept }: LeftRunning): string {
+  async adopt({ call, pipe, shell, seat, ...kept }: LeftRunning): Promise<string> {
     const entry = this.#put(kept, { call, pipe });
     const take = (text: string): void => {
       entry.spool.add(text);
@@ -116,6 +125,7 @@ export class BackgroundProcesses implements Background {
       },
       over: () => void this.#watch(entry, call, shell),
     });
+    await this.#book?.note(call.callId, call.leader);
     return entry.id;
   }
 
@@ -179,6 +189,7 @@ export class BackgroundProcesses implements Background {
         entry.spool.close();
       }),
     );
+    await this.#book?.settled();
   }
 
   #put(kept: Omit<LeftRunning, 'call' | 'pipe' | 'shell' | 'seat'>, running: Entry['running']): Entry {
@@ -206,6 +217,7 @@ export class BackgroundProcesses implements Background {
   #ended(entry: Entry, end: ShellEnd | undefined): void {
     entry.onEnded?.();
     entry.ended ??= { at: new Date(), end };
+    if (entry.running) void this.#book?.strike(entry.running.call.callId);
     entry.changes.emit('change');
   }
 }

@@ -125,7 +125,7 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
   const { isHeld } = await pipe.drain();
   const goesOn = isHeld || (await hasLeftovers(call));
   const output = keeper.finish();
-  const id = keepRest({ goesOn: goesOn && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, {
+  const id = await keepRest({ goesOn: goesOn && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, {
     ...kept,
     call,
     pipe,
@@ -147,11 +147,11 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
 }
 
 /** What of a command outlives its call: processes that still run, and the whole of an output that was cut. */
-function keepRest(
+async function keepRest(
   what: { readonly goesOn: boolean; readonly isCut: boolean },
   { background }: ToolContext,
   { call, pipe, seat, end, ...kept }: LeftRunning & { readonly end: ShellEnd | undefined },
-): string | undefined {
+): Promise<string | undefined> {
   if (what.goesOn) return background.adopt({ ...kept, call, pipe, seat });
   pipe.close();
   if (what.isCut) return background.keep({ ...kept, end });
