@@ -52,7 +52,7 @@ export const LOCAL_TOOLS = {
   }),
   write_file: define({
     description:
-      'Create a file in the workspace or replace its whole content. Missing folders are made. A file that was changed since you read it is not replaced. A text file keeps its encoding, its byte order mark and how its lines end.',
+      'Create a file in the workspace or replace its whole content. Missing folders are made. A file that is there already has to be read first, with read_file, and is not replaced when it was changed since. A text file keeps its encoding, its byte order mark and how its lines end.',
     input: z.strictObject({ path, content: z.string().describe('The whole new content') }),
     effect: 'write',
     subject: (input) => input.path,

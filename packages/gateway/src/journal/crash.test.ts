@@ -143,6 +143,28 @@ for (const mode of ['off', 'auto'])
     assert.deepEqual(await noted(), []);
   });
 
+test('G38: what a session had read before a restart and a person has changed since is not replaced', async () => {
+  await using place = await folders();
+  await using server = await startServerDouble();
+  const options = { serverUrl: server.url, home: place.home, workspaces: [place.work] };
+  await writeFile(join(place.work, 'a'), 'first');
+  const sessionId = newId();
+  const first = spawnGateway(options);
+  await server.until(() => server.hellos.length === 1);
+  await server.run('read_file', { path: 'a' }, { sessionId });
+  const exit = once(first, 'exit');
+  first.kill('SIGTERM');
+  await exit;
+  await writeFile(join(place.work, 'a'), 'by a person');
+  const second = await startGateway({ ...options, token: 'key', name: 'crashing', version: '0', log });
+  await second.ready();
+  assert.equal((await server.run('write_file', { path: 'a', content: 'blind' }, { sessionId })).error?.code, 'not_read');
+  assert.equal(await readFile(join(place.work, 'a'), 'utf8'), 'by a person');
+  await server.run('read_file', { path: 'a' }, { sessionId });
+  assert.equal((await server.run('write_file', { path: 'a', content: 'seen' }, { sessionId })).status, 'succeeded');
+  await second.close();
+});
+
 test('G49, G50: killed in the middle of many changes, a gateway can still put the files back', async () => {
   await using place = await folders();
   await using server = await startServerDouble();
@@ -152,6 +174,7 @@ test('G49, G50: killed in the middle of many changes, a gateway can still put th
   const first = spawnGateway(options);
   await server.until(() => server.hellos.length === 1);
   const sessionId = newId();
+  await server.run('read_file', { path: 'a' }, { sessionId });
   const patch = '*** Begin Patch\n*** Update File: b\n@@\n-former\n+later\n*** Add File: c\n+c\n*** End Patch';
   const inputs: [string, unknown][] = [
     ['apply_patch', { patch }],

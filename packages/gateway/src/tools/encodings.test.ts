@@ -153,9 +153,10 @@ test('G51: grep shows the letters of a Windows-1252 line, and a carriage return 
 test('G51: a diff shows line ends and the mark where they are what changes', async () => {
   await using bench = await openBench();
   await writeFile(join(bench.root, 'f'), 'first\r\ngrün\nthird\r\n');
+  await writeFile(join(bench.root, 'g'), 'a\n');
+  for (const path of ['f', 'g']) await bench.run('read_file', { path });
   const result = await bench.run('write_file', { path: 'f', content: 'first\ngrün\nthird\n' });
   assert.match(result.meta?.diff ?? '', /\n first\r\n-grün\n\+grün\r\n third\r\n$/);
-  await writeFile(join(bench.root, 'g'), 'a\n');
   assert.match((await bench.run('write_file', { path: 'g', content: '\ufeffa\r\n' })).meta?.diff ?? '', /\n-a\n\+\ufeffa\r\n$/);
   assert.equal(await readFile(join(bench.root, 'g'), 'utf8'), '\ufeffa\r\n', 'what the content itself says is meant');
 });
@@ -171,6 +172,7 @@ test('G51: what the encoding of a file does not have is refused by every tool, a
     ['apply_patch', { patch: PATCH.replace('+neu', '+neu\n+→') }],
     ['write_file', { path: 'f', content: 'first\nneu\n→\n' }],
   ];
+  await bench.run('read_file', { path: 'f' });
   for (const [tool, input] of tools) {
     const result = await bench.run(tool, input);
     assert.equal(result.error?.code, 'not_in_encoding', tool);

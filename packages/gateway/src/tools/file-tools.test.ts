@@ -57,6 +57,7 @@ test('G23: a file is replaced in one step, keeps its mode, and nothing else is l
   await writeFile(path, 'old\n');
   await chmod(path, 0o754);
   const before = await stat(path);
+  await bench.run('read_file', { path: 'script.sh' });
   const result = await bench.run('write_file', { path: 'script.sh', content: 'new\nlines\n' });
   assert.equal((await stat(path)).mode, before.mode);
   assert.notEqual((await stat(path)).ino, before.ino);
@@ -269,13 +270,26 @@ test('G38: an edit of a file that others changed leaves the rest of it unseen', 
   assert.match(await readFile(path, 'utf8'), /somebody else/);
 });
 
-test('G38: each session has its own eyes, and what nobody has read or what is gone can be written', async () => {
+test('G38: each session has its own eyes, and what is empty, gone or no text can be written unread', async () => {
   await using bench = await openBench();
   const path = join(bench.root, 'f');
   await writeFile(path, 'first');
   await bench.run('read_file', { path: 'f' }, { sessionId: 'one' });
+  const unread = await bench.run('write_file', { path: 'f', content: 'by two' }, { sessionId: 'two' });
+  assert.equal(unread.error?.code, 'not_read');
+  assert.match(textOf(unread), /^"f" exists, and you have not read it since the gateway on this machine was started, so nothing was written\. Read it first/);
+  assert.equal(await readFile(path, 'utf8'), 'first');
+  await bench.run('read_file', { path: 'f' }, { sessionId: 'two' });
   assert.equal((await bench.run('write_file', { path: 'f', content: 'by two' }, { sessionId: 'two' })).status, 'succeeded');
   assert.equal((await bench.run('write_file', { path: 'f', content: 'by one' }, { sessionId: 'one' })).error?.code, 'changed_since_read');
   await rm(path);
   assert.equal((await bench.run('write_file', { path: 'f', content: 'by one' }, { sessionId: 'one' })).status, 'succeeded');
+  await writeFile(join(bench.root, 'empty'), '');
+  await writeFile(join(bench.root, 'binary'), Buffer.from([0, 255, 0]));
+  for (const name of ['empty', 'binary']) assert.equal((await bench.run('write_file', { path: name, content: 'x' })).status, 'succeeded', name);
+  // Text to write_file, and a PDF to read_file, which has no text.
+  await writeFile(join(bench.root, 'page.pdf'), '%PDF-1.4\nnothing');
+  assert.equal((await bench.run('write_file', { path: 'page.pdf', content: 'x' })).error?.code, 'not_read');
+  assert.equal((await bench.run('read_file', { path: 'page.pdf' })).status, 'failed');
+  assert.equal((await bench.run('write_file', { path: 'page.pdf', content: 'x' })).status, 'succeeded');
 });

@@ -36,7 +36,10 @@ const run =
 /** Of every tool that is given a path, what it does in one round. All find in the outside what they look for. */
 const FILE_RACES: Readonly<Record<string, Race>> = {
   read_file: run('read_file', ({ place }) => ({ path: `${place}read` })),
-  write_file: run('write_file', ({ place, round }) => ({ path: `${place}write`, content: `written ${round}` })),
+  async write_file({ bench, place, round }) {
+    await bench.run('read_file', { path: `${place}write` }, { sessionId: SESSION });
+    return bench.run('write_file', { path: `${place}write`, content: `written ${round}` }, { sessionId: SESSION });
+  },
   edit_file: run('edit_file', ({ place }) => ({ path: `${place}edit`, oldText: 'n=', newText: 'n=1' })),
   multi_edit: run('multi_edit', ({ place }) => ({ path: `${place}multi`, edits: [{ oldText: 'n=', newText: 'n=1' }] })),
   apply_patch: run('apply_patch', ({ place, round }) => ({
@@ -47,6 +50,7 @@ const FILE_RACES: Readonly<Record<string, Race>> = {
     const callId = newId();
     const path = `${place}undone`;
     for (let turn = 0; turn < WRITES; turn += 1) {
+      await bench.run('read_file', { path }, { sessionId: SESSION });
       const written = await bench.run('write_file', { path, content: `to be undone ${round}` }, { callId, sessionId: SESSION });
       if (written.status === 'succeeded') break;
     }

@@ -38,6 +38,9 @@ async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: Too
     const { ino, size, mtimeMs } = await handle.stat();
     const head = await probe(handle);
     const mimeType = imageType(head);
+    const remember = (): void => seen.remember(context.sessionId, path, { ino, size, mtimeMs });
+    // What it is was seen, also where it cannot be shown: a PDF can be text as well, which write_file replaces.
+    if (mimeType !== undefined || isPdf(head)) remember();
     if (mimeType !== undefined && (input.startLine ?? input.endLine) !== undefined)
       throw new ToolFault('invalid_input', `${JSON.stringify(input.path)} is a picture and has no lines. Leave startLine and endLine out.`);
     if (mimeType !== undefined) return await readImage(input.path, handle, { size, mimeType });
@@ -50,7 +53,7 @@ async function read(seen: SeenFiles, input: ToolInput<'read_file'>, context: Too
     const encoding = found === 'damaged' || found === 'unknown' ? (encodingOfMark(head) ?? 'utf-8') : found;
     const result = await readLines({ lines: linesOf(handle, encoding, context.signal), note: noteOf(found, encoding) }, input, size);
     // The stamp of before the reading: what was changed while it was read counts as changed since.
-    seen.remember(context.sessionId, path, { ino, size, mtimeMs });
+    remember();
     return result;
   } finally {
     await handle.close();

@@ -1,6 +1,6 @@
 import type { FileStamp } from './file-stamp.ts';
 
-/** So many files of all sessions are remembered; the one that was touched longest ago is forgotten first, and then counts as never read. */
+/** So many files of all sessions are remembered; the one that was touched longest ago is forgotten first, and then has to be read again. */
 const MAX_FILES = 20_000;
 
 /** What each session last saw of a file: its stamp when it was read, or written by the session itself. Lives as long as the process. */

@@ -2,7 +2,7 @@ import { type ToolInput, type ToolResult, textResult } from '@tendon/protocol';
 import { makeChanges } from './change-files.ts';
 import { ToolFault } from './faults.ts';
 import { diffMeta } from './file-diff.ts';
-import { isSameStamp } from './file-stamp.ts';
+import { type FileStamp, isSameStamp } from './file-stamp.ts';
 import type { FileWork } from './file-work.ts';
 import { dominantEnd, withCrlf } from './line-ends.ts';
 import type { SeenFiles } from './seen-files.ts';
@@ -26,19 +26,28 @@ async function write(seen: SeenFiles, input: ToolInput<'write_file'>, context: T
   const { workspace, sessionId } = context;
   const former = await formerText(workspace, input.path);
   const before = typeof former === 'string' ? undefined : former;
-  const read = before && seen.stamp(sessionId, before.truePath);
-  if (read && !isSameStamp(read, before.stamp)) {
-    throw new ToolFault(
-      'changed_since_read',
-      `${JSON.stringify(input.path)} was changed by someone else since you read it, and nothing was written. Read it again, then write what it should become now.`,
-    );
-  }
+  if (before) checkSeen(before, seen.stamp(sessionId, before.truePath), input.path);
   const { text, data, words } = contentFor(input, former);
   const [replaced] = await makeChanges(context, [{ path: input.path, data, expected: before?.stamp }]);
   if (!replaced) throw new Error('a file that was written is gone');
   seen.remember(sessionId, replaced.truePath, replaced.stamp);
   const meta = former === 'unreadable' ? {} : diffMeta(input.path, before?.text ?? '', text);
   return textResult('succeeded', `${replaced.created ? 'Created' : 'Replaced'} ${JSON.stringify(input.path)} (${data.length} bytes${words}).`, meta);
+}
+
+/** What was seen is forgotten with the process. A file that nobody knows to have been seen may hold what a person wrote since, so it is read first. */
+function checkSeen({ stamp }: TextFile, read: FileStamp | undefined, path: string): void {
+  const name = JSON.stringify(path);
+  if (read && !isSameStamp(read, stamp))
+    throw new ToolFault(
+      'changed_since_read',
+      `${name} was changed by someone else since you read it, and nothing was written. Read it again, then write what it should become now.`,
+    );
+  if (!read && stamp.size > 0)
+    throw new ToolFault(
+      'not_read',
+      `${name} exists, and you have not read it since the gateway on this machine was started, so nothing was written. Read it first, then write what it should become.`,
+    );
 }
 
 interface Content {

@@ -14,6 +14,7 @@ const SESSION = newId();
 
 async function write(bench: ToolBench, content: string): Promise<string> {
   const callId = newId();
+  await bench.run('read_file', { path: 'a', endLine: 1 }, { sessionId: SESSION });
   const result = await bench.run('write_file', { path: 'a', content }, { callId, sessionId: SESSION });
   assert.equal(result.status, 'succeeded', textOf(result));
   return callId;
@@ -43,6 +44,7 @@ test('G49: what cannot be kept is not changed; a file that is too large is, and 
   await using bench = await openBench();
   await writeFile(join(bench.root, 'a'), 'former');
   await writeFile(bench.undoFolder, 'a file where the folder should be');
+  await bench.run('read_file', { path: 'a' });
   for (const [tool, input] of [
     ['write_file', { path: 'a', content: 'new' }],
     ['write_file', { path: 'fresh', content: 'new' }],
@@ -58,6 +60,7 @@ test('G49: what cannot be kept is not changed; a file that is too large is, and 
   await rm(bench.undoFolder);
   await write(bench, 'kept');
   await rm(bench.undoFolder, { recursive: true });
+  await bench.run('read_file', { path: 'a' });
   assert.equal((await bench.run('write_file', { path: 'a', content: 'new' })).error?.code, 'snapshot_failed');
 
   await truncate(join(bench.root, 'a'), 65 * 1024 * 1024);
@@ -174,6 +177,7 @@ test('G49: the file that is changed is the one that was kept', async () => {
   await using bench = await openBench();
   await mkdir(join(bench.root, 'folder'));
   await writeFile(join(bench.root, 'a'), 'former');
+  await bench.run('read_file', { path: 'a' });
   const { keep } = bench.snapshots;
   // Somebody writes between the keeping and the change.
   bench.snapshots.keep = async (...request) => {

@@ -10,9 +10,10 @@ import { openBench, type ToolBench, textOf } from '../tools/tool-bench-rig.ts';
 const SESSION = newId();
 const patchOf = (...lines: string[]): string => ['*** Begin Patch', ...lines, '*** End Patch'].join('\n');
 
-/** Runs a call that has to succeed, and answers with its id. */
-async function call(bench: ToolBench, tool: string, input: unknown): Promise<string> {
+/** Runs a call that has to succeed, and answers with its id. What `write_file` replaces is read before. */
+async function call(bench: ToolBench, tool: string, input: { path?: string; [name: string]: unknown }): Promise<string> {
   const callId = newId();
+  if (tool === 'write_file') await bench.run('read_file', { path: input.path }, { sessionId: SESSION });
   const result = await bench.run(tool, input, { callId, sessionId: SESSION });
   assert.equal(result.status, 'succeeded', textOf(result));
   return callId;
