@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { deflateRawSync, constants as zlib } from 'node:zlib';
 import type { ToolResult } from '@tendon/protocol';
+import { gifOf, jpegOf, pngOf, webpOf } from './picture-rig.ts';
+import { type PictureType, pictureSize } from './picture-size.ts';
 import { readImage } from './read-image.ts';
 import { openBench } from './tool-bench-rig.ts';
 
@@ -15,20 +17,22 @@ const read = (path: string, more: object = {}): Promise<ToolResult> => bench.run
 const put = (name: string, data: Uint8Array | string): Promise<void> => writeFile(join(bench.root, name), data);
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
-const HEADS: Readonly<Record<string, Buffer>> = {
-  'image/png': PNG,
-  'image/jpeg': Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 0x10, 0x4a, 0x46, 0x49, 0x46, 0]),
-  'image/gif': Buffer.from('GIF89a\x01\x00\x01\x00\x00\x00\x00;', 'latin1'),
-  'image/webp': Buffer.from('RIFF\x1a\x00\x00\x00WEBPVP8L', 'latin1'),
-};
+type Kind = readonly [mimeType: PictureType, make: (width: number, height: number) => Buffer];
+const KINDS: readonly Kind[] = [
+  ['image/png', pngOf],
+  ['image/jpeg', jpegOf],
+  ['image/gif', gifOf],
+  ...(['VP8 ', 'VP8L', 'VP8X'] as const).map((kind): Kind => ['image/webp', (width, height) => webpOf(kind, width, height)]),
+];
 
 test('G41: a picture is shown as one, by what it is and not by its name', async () => {
-  for (const [mimeType, data] of Object.entries(HEADS)) {
+  for (const [mimeType, make] of KINDS) {
+    const data = make(300, 7);
     await put('odd näme "quoted".txt', data);
     const result = await read('odd näme "quoted".txt');
     assert.equal(result.status, 'succeeded');
     assert.deepEqual(result.content.at(-1), { type: 'image', data: data.toString('base64'), mimeType });
-    assert.match(textOf(result), new RegExp(`${mimeType}, ${data.length} bytes`));
+    assert.match(textOf(result), new RegExp(`${mimeType}, 300×7 pixels, ${data.length} bytes`));
   }
   await put('picture.png', 'just text');
   assert.equal(textOf(await read('picture.png')), '     1\tjust text');
@@ -49,6 +53,35 @@ test('G41: a picture that is too large, or asked for by line, says what to do in
   assert.equal(exact.content.at(-1)?.type, 'image');
   await put('small.png', PNG);
   assert.match(textOf(await read('small.png', { startLine: 2 })), /has no lines\. Leave startLine and endLine out/);
+});
+
+test('G41: a picture that is cut off anywhere is not shown, and one with more sides than models take says how to make a smaller one', async () => {
+  for (const [mimeType, make] of KINDS) {
+    const whole = make(9, 8_000);
+    assert.equal(pictureSize(mimeType, whole)?.height, 8_000, mimeType);
+    const cuts = Array.from({ length: whole.length - 12 }, (_, index) => whole.subarray(0, index + 12));
+    assert.deepEqual(
+      cuts.filter((cut) => pictureSize(mimeType, cut) !== undefined),
+      [],
+      mimeType,
+    );
+    await put('cut', whole.subarray(0, -1));
+    const cut = await read('cut');
+    assert.deepEqual([cut.error?.code, cut.content.length], ['damaged_picture', 1]);
+    assert.match(textOf(cut), /^"cut" begins as image\/\w+ and is no whole picture.* make it anew/);
+    await put('wide', make(8_001, 5));
+    const wide = await read('wide');
+    assert.equal(wide.error?.code, 'too_large');
+    assert.match(textOf(wide), /^"wide" is a picture of 8001×5 pixels; up to 8000 a side can be shown\. Make a smaller copy/);
+  }
+  await put('nine bytes', Buffer.from('\x89PNG\r\n\x1a\n\0', 'latin1'));
+  assert.equal((await read('nine bytes')).error?.code, 'damaged_picture');
+  const turned = pngOf(9, 9);
+  turned[turned.length - 20] = 1 ^ (turned[turned.length - 20] ?? 0);
+  await put('one bit turned', turned);
+  assert.equal((await read('one bit turned')).error?.code, 'damaged_picture');
+  await put('no height', jpegOf(9, 0));
+  assert.equal((await read('no height')).error?.code, 'damaged_picture');
 });
 
 test('G41: a picture that has grown since its size was asked for is held to the limit all the same', async () => {
