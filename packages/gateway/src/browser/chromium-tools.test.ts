@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { utf8Bytes } from '@tendon/protocol';
+import { type PictureSize, pictureSize } from '../tools/picture-size.ts';
 import { textOf } from '../tools/tool-bench-rig.ts';
 import { browserModuleLoads } from './browser-host.ts';
 import { openPages, refOf } from './page-rig.ts';
@@ -179,6 +180,48 @@ test('W9: a picture fits into a result, however large and noisy the page is', as
       assert.equal(Buffer.from(image.data, 'base64').subarray(0, 2).toString('hex'), 'ffd8');
     }
   }
+});
+
+test('W9: a picture that does not hold all of a page or an element says what of it, and how to see the rest', async () => {
+  const box = (color: string, more: string): string => `<div role=img aria-label="${color}" style="background:${color};${more}"></div>`;
+  const page = `<title>Long</title><body style="margin:0">${box('blue', 'height:100px')}${box('red', 'width:40px;height:20000px')}${box('green', 'height:9900px')}`;
+  let last = '';
+  await using rig = await openPages({
+    '/': page,
+    '/wide': '<title>Wide</title><body style="margin:0"><main style="width:9000px;height:50px">x</main>',
+    '/color': (_asked, answer) =>
+      void answer
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end(`<img onload="const look = document.createElement('canvas').getContext('2d'); look.drawImage(this, 0, 0);
+          document.title = [...look.getImageData(9, 9, 1, 1).data].map((one) => Math.round(one / 255)).join('')" src="data:image/jpeg;base64,${last}">`),
+  });
+  const taken = async (input: object): Promise<[string, PictureSize | undefined]> => {
+    const result = await rig.run('browser_screenshot', input);
+    const image = result.content[1];
+    assert.ok(image?.type === 'image', textOf(result));
+    last = image.data;
+    return [textOf(result), pictureSize('image/jpeg', Buffer.from(image.data, 'base64'))];
+  };
+  const state = await rig.open('/');
+  const [whole, wholeSize] = await taken({ fullPage: true });
+  assert.match(
+    whole,
+    /^Picture of the whole page: .* It is cut: only the upper 8000 of 30000 pixels are on it\. To see the rest, give the ref of an element further on/,
+  );
+  assert.equal(wholeSize?.height, 8_000);
+  await rig.run('browser_scroll', { direction: 'bottom' });
+  const [red, redSize] = await taken({ ref: refOf(state, 'img "red"') });
+  assert.match(red, /It is cut: only the upper 8000 of 20000 pixels are on it\. To see the rest, give the ref of an element in it, or scroll there/);
+  assert.deepEqual(redSize, { width: 40, height: 8_000 });
+  const [blue, blueSize] = await taken({ ref: refOf(state, 'img "blue"') });
+  assert.doesNotMatch(blue, /cut/);
+  assert.equal(blueSize?.height, 100);
+  await rig.run('browser_scroll', { direction: 'bottom' });
+  await taken({ ref: refOf(state, 'img "red"') });
+  assert.match(await rig.open('/color'), /Page: 1001/);
+  await rig.open('/wide');
+  assert.match((await taken({ fullPage: true }))[0], /only the left 2000 of 9000 pixels are on it/);
+  assert.doesNotMatch((await taken({}))[0], /cut/);
 });
 
 test('W5: a stop ends a call at once, also in a page that hangs, and the session goes on', async () => {

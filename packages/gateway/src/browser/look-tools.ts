@@ -1,6 +1,7 @@
-import { textResult } from '@tendon/protocol';
+import { type ToolInput, textResult } from '@tendon/protocol';
 import { cleanText } from '@tendon/protocol/truncation';
 import { ToolFault } from '../tools/faults.ts';
+import { MAX_PICTURE_SIDE, type PictureSize, pictureSize } from '../tools/picture-size.ts';
 import type { LocalTool } from '../tools/tool.ts';
 
 import { locate } from './elements.ts';
@@ -60,18 +61,22 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+type PictureInput = ToolInput<'browser_screenshot'>;
+
 export const browserScreenshot: LocalTool<'browser_screenshot'> = {
   name: 'browser_screenshot',
   async run(input, context) {
     if (input.fullPage === true && input.ref !== undefined)
       throw new ToolFault('invalid_input', 'Both fullPage and ref were given. Give one of them: ref for one element, fullPage for all of the page.');
     return lookAtPage(context, async (work) => {
-      const picture = await fittingPicture(work, input);
+      const camera = await cameraFor(work, input);
+      const picture = await fittingPicture(camera);
       const said = `${shownUrl(work.page.url())}, ${Math.ceil(picture.length / 1024)} KiB`;
+      const what = input.ref ?? (input.fullPage === true ? 'the whole page' : 'what can be seen');
       return {
         status: 'succeeded',
         content: [
-          { type: 'text', text: cleanText(`Picture of ${input.ref ?? (input.fullPage === true ? 'the whole page' : 'what can be seen')}: ${said}.`) },
+          { type: 'text', text: cleanText(`Picture of ${what}: ${said}.${cutNote(camera, input)}`) },
           { type: 'image', data: picture.toString('base64'), mimeType: 'image/jpeg' },
         ],
       };
@@ -79,33 +84,65 @@ export const browserScreenshot: LocalTool<'browser_screenshot'> = {
   },
 };
 
+interface Camera {
+  readonly take: (quality: number) => Promise<Buffer>;
+  /** What would have to be on the picture, and what is: where that is known. */
+  readonly cut?: { readonly whole: PictureSize; readonly shown: PictureSize };
+}
+
+/** A picture that is cut and does not say so is taken for all there is. */
+function cutNote({ cut }: Camera, { ref }: PictureInput): string {
+  if (!cut) return '';
+  const { whole, shown } = cut;
+  const parts = [
+    ...(shown.height < whole.height ? [`the upper ${shown.height} of ${whole.height} pixels`] : []),
+    ...(shown.width < whole.width ? [`the left ${shown.width} of ${whole.width} pixels`] : []),
+  ];
+  if (parts.length === 0) return '';
+  const rest = ref === undefined ? 'give the ref of an element further on' : 'give the ref of an element in it';
+  return ` It is cut: only ${parts.join(' and ')} are on it. To see the rest, ${rest}, or scroll there with browser_scroll and take a picture without fullPage and ref.`;
+}
+
 /** As good as fits. */
-async function fittingPicture(work: PageWork, input: { ref?: string | undefined; fullPage?: boolean | undefined }): Promise<Buffer> {
-  const take = await camera(work, input);
+async function fittingPicture({ take }: Camera): Promise<Buffer> {
   for (const quality of QUALITIES) {
     const picture = await take(quality);
+    const size = pictureSize('image/jpeg', picture);
+    // An element can grow between the look at its size and its picture.
+    if (!size || Math.max(size.width, size.height) > MAX_PICTURE_SIDE) break;
     if (picture.length <= PICTURE_BYTES) return picture;
   }
   throw new ToolFault(
     'too_large',
-    `Even the smallest picture has more than ${PICTURE_BYTES / 1024} KiB. Leave fullPage out, or give the ref of a smaller element.`,
+    `Even the smallest picture has more than ${PICTURE_BYTES / 1024} KiB, or ${MAX_PICTURE_SIDE} pixels a side. Leave fullPage out, or give the ref of a smaller element.`,
   );
 }
 
-async function camera(work: PageWork, input: { ref?: string | undefined; fullPage?: boolean | undefined }): Promise<(quality: number) => Promise<Buffer>> {
+async function cameraFor(work: PageWork, input: PictureInput): Promise<Camera> {
   const { page, signal } = work;
   const how = { type: 'jpeg', scale: 'css', timeout: work.session.limits.pictureMs, signal } as const;
+  const clipped = ({ x, y }: { x: number; y: number }, whole: PictureSize, most: PictureSize): Camera => {
+    const shown = { width: within(whole.width, most.width), height: within(whole.height, most.height) };
+    return { take: (quality) => page.screenshot({ ...how, quality, fullPage: true, clip: { x, y, ...shown } }), cut: { whole, shown } };
+  };
   if (input.ref !== undefined) {
     const element = await locate(work, { ref: input.ref });
-    return (quality) => element.screenshot({ ...how, quality });
+    const box = await element.boundingBox({ timeout: how.timeout, signal });
+    if (!box || Math.max(box.width, box.height) <= MAX_PICTURE_SIDE) return { take: (quality) => element.screenshot({ ...how, quality }) };
+    const scrolled = await page.evaluate(() => ({ x: window.scrollX, y: window.scrollY }));
+    const place = { x: Math.max(0, box.x + numberOf(scrolled.x)), y: Math.max(0, box.y + numberOf(scrolled.y)) };
+    return clipped(place, { width: Math.ceil(box.width), height: Math.ceil(box.height) }, { width: MAX_PICTURE_SIDE, height: MAX_PICTURE_SIDE });
   }
-  if (input.fullPage !== true) return (quality) => page.screenshot({ ...how, quality });
+  if (input.fullPage !== true) return { take: (quality) => page.screenshot({ ...how, quality }) };
   const size = await page.evaluate(() => ({ width: document.documentElement.scrollWidth, height: document.documentElement.scrollHeight }));
-  const clip = { x: 0, y: 0, width: within(size.width, PICTURE_PIXELS.width), height: within(size.height, PICTURE_PIXELS.height) };
-  return (quality) => page.screenshot({ ...how, quality, fullPage: true, clip });
+  return clipped({ x: 0, y: 0 }, size, PICTURE_PIXELS);
 }
 
 /** What a page says about itself is not believed. */
 function within(said: unknown, limit: number): number {
   return typeof said === 'number' && said >= 1 ? Math.min(said, limit) : limit;
+}
+
+function numberOf(said: unknown): number {
+  return typeof said === 'number' && Number.isFinite(said) ? said : 0;
 }
