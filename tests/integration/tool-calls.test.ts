@@ -131,3 +131,23 @@ test('C2: without a machine a local tool is unknown, and the model is told that 
   assert.equal(session.calls[0]?.result?.error?.code, 'unknown_tool');
   assert.match(JSON.stringify(alone.model.requests.at(-1)?.messages), /No machine is connected/);
 });
+
+test('M25: a picture that the provider refuses does not break the session', async () => {
+  const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  await writeFile(join(rig.workspace, 'shot.png'), Buffer.from(png, 'base64'));
+  const session = await rig.open({ model: 'anthropic/claude-scripted' });
+  const before = rig.model.requests.length;
+  rig.model.script([calls({ name: 'read_file', input: { path: 'shot.png' } })], { status: 400, message: 'Could not process image' }, says('I see no picture.'));
+  await session.say('look at it');
+  await session.socket.until('the answer', () => session.answer === 'I see no picture.');
+  await session.untilStatus('idle');
+  rig.model.script(says('Gladly.'));
+  await session.say('go on');
+  await session.socket.until('the next answer', () => session.answer === 'Gladly.');
+  assert.deepEqual(
+    rig.model.requests.slice(before).map(({ body }) => JSON.stringify(body).includes(png)),
+    [false, true, false, false],
+  );
+  assert.deepEqual(session.failures, []);
+  session.assertGapFree();
+});

@@ -2,6 +2,7 @@ import { checkModel, DEMO_MODEL, discoverModels, isDemo, keyedDefault, listModel
 import { demoStep } from './demo.ts';
 import type { ModelConfig, ModelPort } from './model-port.ts';
 import { ProviderLoader, parseModel } from './providers.ts';
+import { RefusedPictures } from './refused-pictures.ts';
 import { providerStep } from './step.ts';
 
 /** What tests replace. */
@@ -15,7 +16,7 @@ export interface ModelParts {
 /** The models of this server. The code of a provider is loaded at its first use. Holds nothing open; there is nothing to close. */
 export function createModels(config: ModelConfig, parts: ModelParts = {}): ModelPort {
   const loader = new ProviderLoader(config);
-  const context = { config, loader, random: parts.random ?? Math.random };
+  const context = { config, loader, random: parts.random ?? Math.random, refused: new RefusedPictures() };
   const check: ModelPort['check'] = (model) => checkModel(model, config);
   return {
     check,

@@ -2,7 +2,7 @@ import type { LanguageModelV4FilePart, LanguageModelV4Message, LanguageModelV4Pr
 import { type Call, isPersonTool, type Message, type Part } from '@tendon/protocol';
 import type { AttachmentContent, HistoryItem } from './model-port.ts';
 import { modelToolName } from './tool-names.ts';
-import { type ImageMode, toolOutput, undoText } from './tool-output.ts';
+import { hasPicture, type ImageMode, toolOutput, undoText } from './tool-output.ts';
 
 export interface PromptOptions {
   readonly instructions: string;
@@ -10,6 +10,8 @@ export interface PromptOptions {
   /** How many older messages the window left out. */
   readonly omitted: number;
   readonly images: ImageMode;
+  /** Messages whose pictures the provider has refused: a line stands in their place. */
+  readonly refused?: (messageId: string) => boolean;
   /** Marks the instructions and the last message as the end of what the provider may cache. */
   readonly cachesPrompt: boolean;
 }
@@ -31,9 +33,10 @@ export function buildPrompt(options: PromptOptions): LanguageModelV4Prompt {
   const seen = new Set<string>();
   const items = options.history.filter((item) => item.message.state !== 'queued');
   for (const [index, item] of items.entries()) {
-    if (item.message.role === 'user') pushUser(messages, userContent(item));
+    const isRefused = options.refused?.(item.message.id) ?? false;
+    if (item.message.role === 'user') pushUser(messages, userContent(item, isRefused));
     else if (isUndo(item)) pushUser(messages, undoContent(item));
-    else if (!isRetried(item, nextOf(items, index))) pushAssistant(messages, { item, images: options.images, seen });
+    else if (!isRetried(item, nextOf(items, index))) pushAssistant(messages, { item, images: isRefused ? 'refused' : options.images, seen });
   }
   if (messages[0]?.role === 'assistant') messages.unshift(user('(The beginning of this conversation is left out.)'));
   const last = messages.at(-1);
@@ -42,6 +45,12 @@ export function buildPrompt(options: PromptOptions): LanguageModelV4Prompt {
   const instructions = systemText(options);
   if (instructions === '') return marked;
   return [{ role: 'system', content: instructions, ...(options.cachesPrompt ? { providerOptions: CACHE } : {}) }, ...marked];
+}
+
+/** Whether something of the item goes to a provider as a picture. */
+export function carriesPicture({ message, calls, attachments }: HistoryItem, images: ImageMode): boolean {
+  if (message.role === 'user') return Object.values(attachments ?? {}).some(isPicture);
+  return images === 'inline' && calls.some(hasPicture);
 }
 
 function systemText({ instructions, omitted }: PromptOptions): string {
@@ -85,19 +94,24 @@ function pushUser(messages: LanguageModelV4Message[], content: UserContent): voi
   if (content.length > 0) messages.push({ role: 'user', content });
 }
 
-function userContent(item: HistoryItem): UserContent {
+function userContent(item: HistoryItem, isRefused: boolean): UserContent {
   return item.message.parts.flatMap((part): UserContent => {
     if (part.type === 'text') return textPart(part.text);
-    if (part.type === 'attachment') return [attachmentPart(part, item.attachments?.[part.attachmentId])];
+    const content = part.type === 'attachment' ? item.attachments?.[part.attachmentId] : undefined;
+    if (part.type === 'attachment') return [attachmentPart(part, isRefused && content && isPicture(content) ? undefined : content)];
     return [];
   });
+}
+
+function isPicture(content: AttachmentContent): boolean {
+  return IMAGE_TYPES.has(content.mediaType);
 }
 
 function attachmentPart(
   part: Extract<Part, { type: 'attachment' }>,
   content: AttachmentContent | undefined,
 ): LanguageModelV4TextPart | LanguageModelV4FilePart {
-  if (content && IMAGE_TYPES.has(content.mediaType)) {
+  if (content && isPicture(content)) {
     return { type: 'file', mediaType: content.mediaType, filename: part.name.toWellFormed(), data: { type: 'data', data: content.base64 } };
   }
   const name = `"${part.name}" (${part.mediaType})`.toWellFormed();

@@ -3,8 +3,9 @@ import type { LanguageModelV4CallOptions } from '@ai-sdk/provider';
 import { type Attempt, type AttemptContext, attempt } from './attempt.ts';
 import { faultOf, type ProviderFailure, readFailure } from './faults.ts';
 import type { ModelConfig, ModelTool, StepOutcome, StepRequest, StepSink } from './model-port.ts';
-import { buildPrompt } from './prompt.ts';
+import { buildPrompt, carriesPicture } from './prompt.ts';
 import { type ModelName, PROVIDERS, type ProviderLoader } from './providers.ts';
+import type { RefusedPictures } from './refused-pictures.ts';
 import { modelToolName, ownToolNames } from './tool-names.ts';
 import { historyWindow } from './window.ts';
 
@@ -21,6 +22,7 @@ export interface StepContext {
   readonly loader: ProviderLoader;
   /** From 0 to 1, for the jitter of retries. */
   readonly random: () => number;
+  readonly refused: RefusedPictures;
 }
 
 /** One call of a provider's model, from history to outcome. */
@@ -44,10 +46,41 @@ export async function providerStep(name: ModelName, request: StepRequest, { sink
     },
   };
   const budget = context.config.historyChars ?? PROVIDERS[name.provider].historyChars;
-  const whole = await withRetries({ ...base, call: callOptions(name, request, budget) }, context.random);
+  const { refused, random } = context;
+  const ask = (budgetChars: number): Promise<Attempt> =>
+    withoutRefused({ name, request, budgetChars, refused }, (call) => withRetries({ ...base, call }, random));
+  const whole = await ask(budget);
   const isTooLong = whole.kind === 'failed' && whole.failure.code === 'model_context_full' && !whole.hasBegun;
-  if (!isTooLong) return outcome(name, whole);
-  return outcome(name, await withRetries({ ...base, call: callOptions(name, request, shorterBudget(request, budget)) }, context.random));
+  return outcome(name, isTooLong ? await ask(shorterBudget(request, budget)) : whole);
+}
+
+interface Question {
+  readonly name: ModelName;
+  readonly request: StepRequest;
+  readonly budgetChars: number;
+  readonly refused: RefusedPictures;
+}
+
+type CallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>;
+
+/**
+ * A picture that a provider cannot take makes it refuse the whole request, and each further one of the session with it. So a request with
+ * pictures that is refused is sent once more without them; when that is taken, they are left out from then on.
+ */
+async function withoutRefused(question: Question, send: (call: CallOptions) => Promise<Attempt>): Promise<Attempt> {
+  const { name, refused } = question;
+  const { call, pictures } = callOptions(question, (messageId) => refused.has(name, messageId));
+  const first = await send(call);
+  if (!isRefused(first) || pictures.length === 0) return first;
+  const second = await send(callOptions(question, (messageId) => refused.has(name, messageId) || pictures.includes(messageId)).call);
+  // It was not the pictures.
+  if (isRefused(second)) return first;
+  if (second.kind === 'completed' || second.parts.length > 0) refused.add(name, pictures);
+  return second;
+}
+
+function isRefused(result: Attempt): boolean {
+  return result.kind === 'failed' && result.failure.code === 'model_bad_response' && !result.failure.retryable && !result.hasBegun;
 }
 
 function shorterBudget(request: StepRequest, budget: number): number {
@@ -55,12 +88,14 @@ function shorterBudget(request: StepRequest, budget: number): number {
   return Math.floor(Math.min(budget, used) * SHORTER_SHARE);
 }
 
-function callOptions(name: ModelName, request: StepRequest, budgetChars: number): Omit<LanguageModelV4CallOptions, 'abortSignal'> {
-  const traits = PROVIDERS[name.provider];
+/** The request, and the messages of which it has pictures. */
+function callOptions({ name, request, budgetChars }: Question, refused: (messageId: string) => boolean): { call: CallOptions; pictures: string[] } {
+  const { images, cachesPrompt, options } = PROVIDERS[name.provider];
   const { items, omitted } = historyWindow(request.history, budgetChars);
-  const prompt = buildPrompt({ instructions: request.instructions, history: items, omitted, images: traits.images, cachesPrompt: traits.cachesPrompt });
+  const prompt = buildPrompt({ instructions: request.instructions, history: items, omitted, images, refused, cachesPrompt });
   const tools = functionTools(request.tools);
-  return { prompt, ...(tools.length > 0 ? { tools } : {}), ...(traits.options ? { providerOptions: traits.options } : {}) };
+  const pictures = items.filter((item) => carriesPicture(item, images) && !refused(item.message.id)).map((item) => item.message.id);
+  return { call: { prompt, ...(tools.length > 0 ? { tools } : {}), ...(options ? { providerOptions: options } : {}) }, pictures };
 }
 
 /** The first of two tools with one name is offered: providers refuse a list that names one twice. */

@@ -3,8 +3,8 @@ import type { Call, ToolContent } from '@tendon/protocol';
 
 type OutputPart = Extract<LanguageModelV4ToolResultOutput, { type: 'content' }>['value'][number];
 
-/** Whether the provider takes images inside a tool's result, or needs them described. */
-export type ImageMode = 'inline' | 'described';
+/** Whether the provider takes images inside a tool's result, needs them described, or has refused them. */
+export type ImageMode = 'inline' | 'described' | 'refused';
 
 const IMAGE_TYPES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
@@ -77,7 +77,7 @@ function succeeded(call: Call, images: ImageMode): LanguageModelV4ToolResultOutp
   const content = call.result?.content ?? [];
   const facts = factsText(call);
   const showsImage = images === 'inline' && content.some(isShownImage);
-  if (!showsImage) return { type: 'text', value: join(outputText(call), facts) || '(no output)' };
+  if (!showsImage) return { type: 'text', value: join(outputText(call), images === 'refused' ? refusalText(call) : '', facts) || '(no output)' };
   const parts = content.map((part): OutputPart => {
     if (part.type === 'image' && isShownImage(part)) return { type: 'file', mediaType: part.mimeType, data: { type: 'data', data: part.data } };
     return { type: 'text', text: contentText(part) || '(empty)' };
@@ -90,6 +90,18 @@ export function undoText(call: Call): string | undefined {
   if (call.state === 'denied' || (call.startedAt === undefined && call.state !== 'unknown' && call.result === undefined)) return undefined;
   const outcome = call.state === 'unknown' ? 'It is not known how far it came: contact with the machine was lost.' : outputText(call);
   return join('[The person has undone file changes of yours on their machine. Files may be as they were before: read them again before you go on.]', outcome);
+}
+
+/** Whether something of it goes to the model as a picture, where the provider takes them. */
+export function hasPicture({ state, result }: Call): boolean {
+  return state === 'succeeded' && (result?.content ?? []).some(isShownImage);
+}
+
+const REFUSED =
+  '[The provider of this model refused a request with pictures, so they are left out. They may be damaged or too large: make a smaller copy to see one.]';
+
+function refusalText(call: Call): string {
+  return hasPicture(call) ? REFUSED : '';
 }
 
 function isShownImage(part: ToolContent): boolean {
