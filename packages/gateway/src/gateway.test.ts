@@ -338,6 +338,15 @@ test('G27: the smaller of the two time limits ends the command', async () => {
   assert.equal((await rig.server.run('bash', { command: 'sleep 600' }, { timeoutMs: 150 })).error?.code, 'timeout');
 });
 
+test('G43: a command in the background has no time limit, also where one is named', async () => {
+  await using rig = await startRig();
+  await rig.gateway.ready();
+  const sessionId = newId();
+  const started = await rig.server.run('bash', { command: 'sleep 600', background: true, timeoutMs: 100 }, { sessionId });
+  assert.deepEqual([started.status, started.meta?.background], ['succeeded', true], textOf(started));
+  assert.match(textOf(await rig.server.run('list_processes', {}, { sessionId })), /running for/);
+});
+
 test('G7: results are sent again over reconnects and refusals, and forgotten once acknowledged', async () => {
   await using rig = await startRig({
     result: (_, seen) =>

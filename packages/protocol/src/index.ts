@@ -11,6 +11,7 @@ export * from './mcp-shapes.ts';
 export * from './patch-text.ts';
 export * from './scopes.ts';
 export * from './shapes.ts';
+export * from './time-limit.ts';
 export * from './tool-definitions.ts';
 export * from './tool-result.ts';
 export * from './undo-tool.ts';

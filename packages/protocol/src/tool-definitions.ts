@@ -93,7 +93,10 @@ export const LOCAL_TOOLS = {
         .optional()
         .describe('Folder inside the workspace to start in; "." is the workspace itself. Left out: where the command before has ended'),
       timeoutMs: z.number().int().min(100).max(3_600_000).optional().describe('Time limit in milliseconds; 120000 when left out'),
-      background: z.boolean().optional().describe('Let it run on, such as a server, and answer after a second. It has no time limit then'),
+      background: z
+        .boolean()
+        .optional()
+        .describe('Let it run on, such as a server, and answer after a second. It has no time limit then: timeoutMs is not heeded'),
       terminal: z
         .boolean()
         .optional()

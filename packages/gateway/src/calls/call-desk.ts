@@ -1,5 +1,5 @@
 import type { Log } from '@tendon/protocol';
-import { failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
+import { askedTimeoutMs, failedResult, GATEWAY_COMMANDS, type GatewayAnswer, type ToolResult, textResult, validate } from '@tendon/protocol';
 import { fitResult } from '@tendon/protocol/truncation';
 import type { BrowserHost } from '../browser/browser-host.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -213,6 +213,5 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** The smaller of what the server gives and what the call itself asks for. */
 function timeLimitOf(call: RunnableCall): number {
   const { input, timeoutMs } = call.command;
-  const asked = typeof input === 'object' && input !== null && 'timeoutMs' in input ? input.timeoutMs : undefined;
-  return Math.min(timeoutMs, typeof asked === 'number' ? asked : timeoutMs, MAX_TIMER_MS);
+  return Math.min(timeoutMs, askedTimeoutMs(input) ?? timeoutMs, MAX_TIMER_MS);
 }

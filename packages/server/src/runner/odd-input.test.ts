@@ -4,6 +4,7 @@ import { type GatewayAnswer, type SessionEvent, sessionEventSchema } from '@tend
 import { within } from '@tendon/testing';
 import { v7 } from 'uuid';
 import { answers, asksFor, FakeMachine, hangs, hello, runnerRig } from './runner-rig.ts';
+import { timeoutOf } from './time-limit.ts';
 
 test('R8: history before a number that no event can have is the newest page', async () => {
   await using rig = await runnerRig();
@@ -33,6 +34,11 @@ for (const timeoutMs of [-1, 0.5, 1e300, 'soon']) {
     assert.equal(machine.sent[0]?.timeoutMs, timeoutMs === 1e300 ? 3_600_000 : 120_000);
   });
 }
+
+test('G43: to a command in the background no time limit is sent but the common one', () => {
+  assert.equal(timeoutOf({ command: 'x', background: true, timeoutMs: 100 }), 120_000);
+  assert.equal(timeoutOf({ command: 'x', background: false, timeoutMs: 100 }), 100);
+});
 
 test('D19: a session that moves to another machine gets a folder that is there', async () => {
   await using rig = await runnerRig();
