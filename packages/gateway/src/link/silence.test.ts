@@ -130,7 +130,7 @@ interface Silence {
 }
 
 const SILENCES: readonly Silence[] = [
-  { title: 'G5: a dial', serve: muteServer, limitMs: 15_000, cause: /^timeout$/ },
+  { title: 'G5: a dial', serve: muteServer, limitMs: 15_000, cause: /^it does not answer$/ },
   { title: 'G5: a handshake', serve: undecidedServer, limitMs: 30_000, cause: /^the handshake was not answered in time$/ },
   {
     title: 'G6: a hello',

@@ -15,8 +15,14 @@ import type { Door } from './door.ts';
 
 export type HttpEnv = {
   Bindings: HttpBindings;
-  /** The place of whoever asks (rule H33), once they are known. */
-  Variables: { readonly seat?: { leave(): void } /** Why this request is refused, for the count (H34). */; readonly refusal?: string };
+  Variables: {
+    /** The place of whoever asks (rule H33), once they are known. */
+    readonly seat?: { leave(): void };
+    /** Who asks, once that is known; also when it is refused for that. */
+    readonly asker?: Principal;
+    /** Why this request is refused, for the count (H34). */
+    readonly refusal?: string;
+  };
 };
 type RouteContext = Context<HttpEnv>;
 
@@ -76,6 +82,7 @@ export async function identify(context: RouteContext, parts: DoorAndAuth, scope:
     namespace: 'http',
   });
   if (decision.ok) {
+    context.set('asker', decision.principal);
     const { scopes } = decision.principal;
     if (scopes !== undefined && !scopes.includes(scope)) return forbidden(context, `This key is not good for "${scope}".`);
     return (await refuseForPlace(context, parts.people, decision.principal)) ?? decision.principal;

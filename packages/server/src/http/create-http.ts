@@ -3,10 +3,12 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { type ErrorCode, type HandshakeCode, SOCKET_PATH } from '@tendon/protocol';
 import { type Context, Hono } from 'hono';
+import { routePath } from 'hono/route';
 import type { Auth } from '../auth/auth.ts';
 import { isLoopbackHost } from '../config.ts';
 import { Places } from '../crowd/places.ts';
 import type { Log } from '../log.ts';
+import { RefusalLines } from '../refusal-lines.ts';
 import type { Refusals } from '../refusals.ts';
 import type { ProviderDesk } from '../secrets/provider-desk.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify } from './answers.ts';
@@ -49,7 +51,8 @@ const OUTSIDE_HEADERS = { ...securityHeaders({ publicOrigin: () => 'http:' }, un
  * what reaches an `upgrade` or a poll has passed the same guard as every other route. The same holds for the entrance, which is one for both.
  */
 export function createHttp(options: HttpOptions): Server {
-  const listener = getRequestListener(routes(options).fetch, { overrideGlobalObjects: false });
+  const refusalLines = new RefusalLines(options.log);
+  const listener = getRequestListener(routes(options, refusalLines).fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -74,6 +77,7 @@ export function createHttp(options: HttpOptions): Server {
     const address = server.address();
     if (typeof address === 'object' && address !== null) options.door.listening(address.port);
   });
+  server.on('close', () => refusalLines.close());
   server.on('upgrade', (request, socket) => refuseUpgrade(options, request, socket));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // What cannot be read; not who went away, nor a browser that opened a connection ahead and sent nothing.
@@ -119,7 +123,7 @@ const REFUSAL_OF_STATUS: Readonly<Record<number, ErrorCode | HandshakeCode>> = {
 /** Said to a machine at each of its questions until somebody decides: nothing is refused. */
 const NOT_YET = 'authorization_pending';
 
-function routes(given: HttpOptions): Hono<HttpEnv> {
+function routes(given: HttpOptions, refusalLines: RefusalLines): Hono<HttpEnv> {
   const options = { ...given, pace: given.pace ?? new CredentialPace(), people: given.people ?? new Places(OF_PEOPLE) };
   const app = new Hono<HttpEnv>();
   app.use('*', async (context, next) => {
@@ -130,7 +134,10 @@ function routes(given: HttpOptions): Hono<HttpEnv> {
       context.get('seat')?.leave();
     }
     const code = context.get('refusal') ?? REFUSAL_OF_STATUS[context.res.status];
-    if (code !== undefined && code !== NOT_YET) options.refusals.count('http', code);
+    if (code === undefined || code === NOT_YET) return;
+    options.refusals.count('http', code);
+    const what = { method: context.req.method, route: routePath(context) };
+    refusalLines.tell({ where: 'http', code, asker: context.get('asker'), address: options.door.addressOf(context.env.incoming), what });
   });
   app.onError((error, context) => {
     options.log.error({ component: 'http', method: context.req.method, route: new URL(context.req.url).pathname, err: error }, 'a request failed');

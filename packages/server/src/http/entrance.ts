@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { AttemptLimiter, householdOf } from '../auth/attempt-limiter.ts';
+import { BoundedLines } from '../bounded-lines.ts';
 import { type Waiting, WaitingLines } from '../crowd/waiting-lines.ts';
 import type { Log } from '../log.ts';
 import type { ClientAddress } from './client-address.ts';
@@ -62,8 +63,6 @@ interface Visitor extends Waiting {
 
 const PACE = 'request';
 const RETRY_AFTER_S = 2;
-/** The log has one line in so long, however many are refused. */
-const LOG_EVERY_MS = 10_000;
 const CROWDED: Readonly<Record<'household' | 'all', CrowdRefusal>> = {
   household: { status: 429, code: 'rate_limited', message: 'Too many requests of your address wait. Try again in a moment.', retryAfterS: RETRY_AFTER_S },
   all: { status: 503, code: 'unavailable', message: 'Too many requests wait. Try again in a moment.', retryAfterS: RETRY_AFTER_S },
@@ -72,7 +71,7 @@ const CROWDED: Readonly<Record<'household' | 'all', CrowdRefusal>> = {
 export class Entrance {
   readonly #limits: EntranceLimits;
   readonly #addressOf: ClientAddress;
-  readonly #log: Log;
+  readonly #told: BoundedLines;
   readonly #now: () => number;
   readonly #nextTurn: (work: () => void) => void;
   readonly #later: (ms: number, work: () => void) => void;
@@ -86,13 +85,11 @@ export class Entrance {
   #cameIn = 0;
   #isTurnDue = false;
   #isPaceDue = false;
-  #refused = 0;
-  #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EntranceOptions) {
     this.#limits = { ...ENTRANCE_LIMITS, ...options.limits };
     this.#addressOf = options.addressOf;
-    this.#log = options.log;
+    this.#told = new BoundedLines({ log: options.log, level: 'warn' });
     this.#now = options.now ?? (() => performance.now());
     this.#nextTurn = options.nextTurn ?? ((work) => void setImmediate(work));
     this.#later = options.later ?? ((ms, work) => void setTimeout(work, ms).unref());
@@ -149,13 +146,8 @@ export class Entrance {
   }
 
   #refuse({ connection, address, visit }: Visitor, refusal: CrowdRefusal): void {
-    this.#refused += 1;
     this.#leaving.add(connection);
-    const at = this.#now();
-    if (at - this.#loggedAt >= LOG_EVERY_MS) {
-      this.#loggedAt = at;
-      this.#log.warn({ event: 'request_flood', address, count: this.#refused }, `requests are refused: ${this.#lines.size} wait`);
-    }
+    this.#told.add({ key: 'flood', fields: { event: 'request_flood', address }, message: `requests are refused: ${this.#lines.size} wait` });
     visit.refuse(refusal);
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { householdOf } from '../auth/attempt-limiter.ts';
+import { BoundedLines } from '../bounded-lines.ts';
 import { type PlaceLimits, Places } from '../crowd/places.ts';
 import type { Log } from '../log.ts';
 import type { ClientAddress } from './client-address.ts';
@@ -41,21 +42,18 @@ const OF_ADDRESSES: PlaceLimits = { ofHousehold: 64, ofAll: 1_000, waitingOfHous
 /** Fewer than there are connections to the database, so that nobody alone can take them all. */
 export const OF_PEOPLE: PlaceLimits = { ofHousehold: 6, ofAll: 1_000, waitingOfHousehold: 100, waitingOfAll: 1_000, waitMs: 5_000 };
 const PATIENCE: Patience = { stalledMs: 30_000, longestMs: 120_000 };
-const LOG_EVERY_MS = 10_000;
 
 export class UnderWay {
   readonly #addressOf: ClientAddress;
-  readonly #log: Log;
+  readonly #told: BoundedLines;
   readonly #places: Places;
   readonly #patience: Patience;
   /** What is in work on each connection: an answer that waits behind another one of its connection does not hear of the end itself. */
   readonly #ofConnection = new Map<object, Set<() => void>>();
-  #refused = 0;
-  #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ addressOf, log, limits, patience }: UnderWayOptions) {
     this.#addressOf = addressOf;
-    this.#log = log;
+    this.#told = new BoundedLines({ log, level: 'warn' });
     this.#places = new Places({ ...OF_ADDRESSES, ...limits });
     this.#patience = { ...PATIENCE, ...patience };
   }
@@ -110,12 +108,8 @@ export class UnderWay {
   }
 
   #refuse(address: string, errand: Errand, refusal: CrowdRefusal): void {
-    this.#refused += 1;
-    const at = performance.now();
-    if (at - this.#loggedAt >= LOG_EVERY_MS) {
-      this.#loggedAt = at;
-      this.#log.warn({ event: 'requests_crowded', address, count: this.#refused }, `requests are refused: ${this.#places.underWay} are under way`);
-    }
+    const message = `requests are refused: ${this.#places.underWay} are under way`;
+    this.#told.add({ key: 'crowd', fields: { event: 'requests_crowded', address }, message });
     errand.refuse(refusal);
   }
 }

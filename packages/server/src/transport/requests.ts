@@ -21,6 +21,14 @@ export interface Route<Connection> {
 
 export type Routes<Connection> = ReadonlyMap<string, Route<Connection>>;
 
+export interface RefusedEvent {
+  readonly code: ErrorCode;
+  /** The event, or a word for what is none of ours: what a stranger made up stays out of the log, a credential could stand there too. */
+  readonly name: string;
+  /** It was too much of what may be lost. */
+  readonly isLoss: boolean;
+}
+
 export interface RequestDesk<Connection> {
   readonly routes: Routes<Connection>;
   readonly connection: Connection;
@@ -29,7 +37,7 @@ export interface RequestDesk<Connection> {
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
   /** Where each request of this person waits for its turn. */
   readonly place: (isRein: boolean) => Promise<Seat>;
-  readonly onRefused: (code: ErrorCode) => void;
+  readonly onRefused: (refused: RefusedEvent) => void;
   readonly log: Log;
 }
 
@@ -68,7 +76,6 @@ function readPacket(args: readonly unknown[]): Packet {
 async function respond<Connection>(packet: Packet, desk: RequestDesk<Connection>): Promise<void> {
   const admitted = admitSafely(packet, desk);
   if (!admitted.ok) {
-    desk.log.debug({ event: 'request_refused', name: nameForLog(packet.name, desk.routes), code: admitted.error.code }, admitted.error.message);
     acknowledge(packet, desk, admitted);
     return;
   }
@@ -132,17 +139,17 @@ function internal(log: Log, error: unknown): { ok: false; error: ProtocolError }
 }
 
 function acknowledge<Connection>(packet: Packet, desk: RequestDesk<Connection>, result: Result<unknown>): void {
-  if (!result.ok) desk.onRefused(result.error.code);
+  if (!result.ok) desk.onRefused(refusedEvent(packet, desk, result.error.code));
   if (!packet.acknowledge) return;
   try {
     packet.acknowledge(result);
   } catch (error) {
-    desk.onRefused('internal');
+    desk.onRefused(refusedEvent(packet, desk, 'internal'));
     packet.acknowledge(internal(desk.log, error));
   }
 }
 
-/** What a stranger made up stays out of the log: anything could stand there, a credential too. */
-function nameForLog(name: unknown, routes: Routes<never>): string {
-  return typeof name !== 'string' ? typeof name : routes.has(name) ? name : '[unknown]';
+function refusedEvent<Connection>({ name }: Packet, { routes }: RequestDesk<Connection>, code: ErrorCode): RefusedEvent {
+  const route = typeof name === 'string' ? routes.get(name) : undefined;
+  return { code, name: route ? String(name) : '[unknown]', isLoss: code === 'rate_limited' && route?.isAcknowledged === false };
 }

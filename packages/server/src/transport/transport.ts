@@ -3,6 +3,8 @@ import { AGENT_NAMESPACE, GATEWAY_NAMESPACE, SOCKET_PATH } from '@tendon/protoco
 import { type Namespace, Server, type Socket } from 'socket.io';
 import { Places, type Seat } from '../crowd/places.ts';
 import type { Waiting } from '../crowd/waiting-lines.ts';
+import { RefusalLines } from '../refusal-lines.ts';
+import type { RefusalPlace } from '../refusals.ts';
 import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
 import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
 import { agentRoutes, openAgentConnection } from './agent-desk.ts';
@@ -15,7 +17,7 @@ import { HandshakeError } from './handshake.ts';
 import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.ts';
 import type { NamespaceName, TransportOptions } from './options.ts';
 import { packetCodec } from './packet-codec.ts';
-import { type RequestDesk, type Routes, serveRequests } from './requests.ts';
+import { type RefusedEvent, type RequestDesk, type Routes, serveRequests } from './requests.ts';
 import { roomFanout } from './rooms.ts';
 import { createTokenBucket } from './token-bucket.ts';
 
@@ -83,12 +85,14 @@ class SocketTransport implements Transport {
   readonly #places: Readonly<Record<NamespaceName, Places>>;
   /** Whatever else a person waits for, they can stop and decide. */
   readonly #reins: Places;
+  readonly #refusalLines: RefusalLines;
   #phase: Phase = { name: 'waiting' };
 
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
     this.#log = options.log;
+    this.#refusalLines = new RefusalLines(options.log);
     this.#places = { agent: new Places(this.#limits.requests), gateway: new Places(this.#limits.requests) };
     this.#reins = new Places({ ...this.#limits.requests, ofHousehold: 1 });
     this.#connections = new EngineConnections(this.#limits, options);
@@ -159,6 +163,7 @@ class SocketTransport implements Transport {
     await this.#connections.endAll(this.#limits.closeGraceMs);
     this.#connections.stop();
     this.#io.engine.close();
+    this.#refusalLines.close();
   }
 
   #doorPhase(): 'open' | 'closing' | 'closed' {
@@ -201,7 +206,8 @@ class SocketTransport implements Transport {
     const { scopes } = guest.principal;
     const address = this.#connections.addressOf(socket);
     const place = this.#placesOf({ household: guest.principal.userId, connection: socket });
-    this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes, place });
+    const onRefused = this.#refusing('/agent', guest, address);
+    this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes, place, onRefused });
   }
 
   /** A rein overtakes others, but nothing of its own connection: who sends and stops at once means it in that order (T12). */
@@ -223,7 +229,7 @@ class SocketTransport implements Transport {
     // Not from inside a send: a socket that is cut for slowness ends while somebody is still writing to it.
     socket.once('disconnect', () => queueMicrotask(() => this.#reportGone(gateways, link)));
     const place = () => this.#places.gateway.take({ household: guest.principal.userId, connection: socket });
-    this.#answer<GatewayConnection>(socket, { connection: link, routes, place });
+    this.#answer<GatewayConnection>(socket, { connection: link, routes, place, onRefused: this.#refusing('/gateway', guest, this.#connections.addressOf(socket)) });
   }
 
   #reportGone(desk: GatewayDesk, link: GatewayLink): void {
@@ -234,15 +240,26 @@ class SocketTransport implements Transport {
     }
   }
 
-  #answer<Connection>(socket: Socket, desk: Pick<RequestDesk<Connection>, 'connection' | 'routes' | 'scopes' | 'place'>): void {
+  #answer<Connection>(socket: Socket, desk: Pick<RequestDesk<Connection>, 'connection' | 'routes' | 'scopes' | 'place' | 'onRefused'>): void {
     const { eventsPerSecond, eventBurst, outputBytesPerSecond, outputBurstBytes } = this.#limits;
     const now = this.#options.now ?? (() => performance.now());
     const meters = {
       events: createTokenBucket({ perSecond: eventsPerSecond, burst: eventBurst }, now),
       output: createTokenBucket({ perSecond: outputBytesPerSecond, burst: outputBurstBytes }, now),
     };
-    const where = socket.nsp === this.#gateway ? GATEWAY_NAMESPACE : AGENT_NAMESPACE;
-    serveRequests(socket, { ...desk, meters, onRefused: (code) => this.#options.refusals.count(where, code), log: this.#log });
+    serveRequests(socket, { ...desk, meters, log: this.#log });
+  }
+
+  #addressOf(socket: Socket): string {
+    return this.#options.addressOf(socket.request) || socket.conn.remoteAddress;
+  }
+
+  /** Counts and tells what is refused to one connection. */
+  #refusing(where: RefusalPlace, { principal: asker }: Guest, address: string): (refused: RefusedEvent) => void {
+    return ({ code, name, isLoss }) => {
+      this.#options.refusals.count(where, code);
+      if (!isLoss) this.#refusalLines.tell({ where, code, asker, address, what: { name } });
+    };
   }
 }
 
