@@ -22,10 +22,11 @@ import { events, handshakes } from './door.ts';
 import { type Figure, figure, residentMegabytes } from './figures.ts';
 import { startFloor } from './floor-target.ts';
 import { relayRoundTrips } from './relay.ts';
+import { revokedToClosed } from './revocation.ts';
 import { StreamReader } from './stream-reader.ts';
 import { TendonConversation, type TendonTargetOptions } from './tendon-target.ts';
 
-/** What the guarantees cost: journal, stop, takeover, catching up, memory. */
+/** What the guarantees cost: journal, stop, revocation, takeover, catching up, memory. */
 export interface GuaranteeSetup {
   readonly options: TendonTargetOptions;
   readonly rig: ProcessRig;
@@ -193,6 +194,8 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   const owedToStartedMs = await owedToStarted(options, isQuick ? 5 : 50);
   const journal = await journalCost(isQuick ? 50 : 300);
   const afterMissed = await catchUp(longSession, isQuick ? 1_000 : 5_000, 10);
+  say('revocation');
+  const revokedToClosedMs = await revokedToClosed(options, isQuick ? 5 : 20);
   say('relay');
   // Below what one connection may ask in a second (T10): nothing of it waits for its limit.
   const relay = await relayRoundTrips(options, 100);
@@ -208,5 +211,5 @@ export async function guarantees(setup: GuaranteeSetup): Promise<Record<string, 
   }
   say('simulation');
   const simulatedPerSecond = await schedulesPerSecond(isQuick ? 500 : 5_000);
-  return { owedToStartedMs, ...stopStreaming, stopProcessesMs, ...journal, afterMissed, ...relay, ...door, takeoverMs, simulatedPerSecond };
+  return { owedToStartedMs, ...stopStreaming, stopProcessesMs, ...journal, afterMissed, revokedToClosedMs, ...relay, ...door, takeoverMs, simulatedPerSecond };
 }

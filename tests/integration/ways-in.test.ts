@@ -26,6 +26,7 @@ interface Given {
 /** What a carrier came to: `in`, or the code of the refusal. */
 type Carrier = (rig: NodeRig, given: Given) => Promise<string>;
 
+/** Only met when something is wrong: that an end is due in time, at-expiry.test.ts says. */
 const LIMIT_MS = 20_000;
 
 const byHttp: Carrier = async (rig, { token, headers }) => {

@@ -3,6 +3,7 @@ import type { Log } from '../log.ts';
 import { oldestOpening } from './session-lifetime.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Half of the two seconds of H14: the other half is for asking. */
 const SWEEP_MS = 1_000;
 
 /** Whose JWTs these connections stand on, and who of them is kept out by now. The tokens themselves end by themselves. */
@@ -31,6 +32,8 @@ export interface EndedCredentialsOptions {
   readonly onEnded: (credentialId: string) => void;
   readonly now: () => Date;
   readonly log: Log;
+  /** Calls `work` every so often until what it gives back is called. */
+  readonly every?: (ms: number, work: () => void) => () => void;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface EndedCredentialsOptions {
  */
 export class EndedCredentials {
   readonly #options: EndedCredentialsOptions;
-  #timer: NodeJS.Timeout | undefined;
+  #stop: (() => void) | undefined;
   #looking: Promise<void> | undefined;
 
   constructor(options: EndedCredentialsOptions) {
@@ -47,8 +50,8 @@ export class EndedCredentials {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.look(), SWEEP_MS);
-    this.#timer.unref();
+    const { every = byTimer } = this.#options;
+    this.#stop = every(SWEEP_MS, () => void this.look());
   }
 
   /** Looks once; a look that is under way counts. Never rejects: the next one is a second away. */
@@ -60,7 +63,7 @@ export class EndedCredentials {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stop?.();
     await this.#looking;
   }
 
@@ -75,4 +78,9 @@ export class EndedCredentials {
       log.warn({ component: 'auth', err: error }, 'whether credentials have ended could not be looked up');
     }
   }
+}
+
+function byTimer(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms).unref();
+  return () => clearInterval(timer);
 }

@@ -1,5 +1,6 @@
 import type { HandshakeRefusal, Log } from '@tendon/protocol';
 import type { Namespace, Socket } from 'socket.io';
+import { atExpiry } from './at-expiry.ts';
 import type { CredentialBook, Opening } from './credential-book.ts';
 import type { EngineConnections } from './engine-connections.ts';
 import { HandshakeError, readHandshake } from './handshake.ts';
@@ -131,20 +132,11 @@ function enter({ desk, socket, guest, welcome }: { desk: AdmissionDesk; socket: 
   welcome(socket, { principal, client });
 }
 
-/** Node's longest timer (2^31 - 1 ms, 24.8 days); a later end is looked at again then. */
-const LONGEST_TIMER_MS = 2_147_483_647;
-
 /** A connection lives no longer than what it was let in with. A client with a newer credential connects again. */
 function endWithCredential(socket: Socket, expiresAt: Date | undefined): void {
   if (expiresAt === undefined) return;
-  const leftMs = (): number => expiresAt.getTime() - Date.now();
-  const wait = (): NodeJS.Timeout => setTimeout(look, Math.min(LONGEST_TIMER_MS, Math.max(0, leftMs())));
-  const look = (): void => {
-    if (leftMs() > 0) timer = wait();
-    else socket.disconnect(true);
-  };
-  let timer = wait();
-  socket.once('disconnect', () => clearTimeout(timer));
+  const forget = atExpiry(expiresAt, () => socket.disconnect(true));
+  socket.once('disconnect', forget);
 }
 
 function isRevoked(opening: Opening, principal: Principal): boolean {
