@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect as dial } from 'node:net';
@@ -120,6 +120,14 @@ export async function httpRig(
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A credential in the clear, for addresses, as base64, base64url and hex, and as its hash (SHA-256, in three ways to write one). */
+export function spellings(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  const hash = createHash('sha256').update(secret).digest();
+  const plain = [secret, encodeURIComponent(secret), bytes.toString('base64').replace(/=+$/, ''), bytes.toString('base64url'), bytes.toString('hex')];
+  return [...plain, hash.toString('hex'), hash.toString('base64'), hash.toString('base64url')];
 }
 
 function ask(options: { port: number; method: string; path: string; headers: Record<string, string>; body: string | undefined }): Promise<Answer> {
