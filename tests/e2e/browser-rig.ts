@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { findChromium, type ProcessRig, processRig, type ScriptedModel, type TendonProcess } from '@tendon/testing';
+import { findChromium, type ProcessRig, processRig, type ScriptedModel, startTendon, type TendonProcess } from '@tendon/testing';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { SessionPage } from './session-page.ts';
 
@@ -103,6 +103,13 @@ export function linkIn(output: string): string {
   const link = /https?:\/\/\S+\/sign-in\?token=\S+/.exec(output)?.[0];
   assert.ok(link, `there is no link in:\n${output}`);
   return link;
+}
+
+/** The rig has used the printed link. A second start on the same home says where the first one is, with a fresh link. */
+export async function freshLink({ product, workspace }: BrowserRig): Promise<string> {
+  const env = { TENDON_HOME: product.home, TENDON_WORKSPACE: workspace, TENDON_PORT: '0' };
+  const second = startTendon({ args: ['start', '--no-open'], env, scratch: workspace });
+  return linkIn(await second.then(() => 'it started', String));
 }
 
 export async function signIn(browser: Browser, link: string): Promise<SignedIn> {

@@ -3,22 +3,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, test } from 'node:test';
-import { startTendon } from '@tendon/testing';
-import { browserRig, eventually, linkIn } from './browser-rig.ts';
+import { browserRig, eventually, freshLink } from './browser-rig.ts';
 
 const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
 afterEach((test) => rig.endDevices(test));
 
-/** The rig has used the printed link. A second start on the same home says where the first one is, with a fresh link. */
-async function freshLink(): Promise<string> {
-  const env = { TENDON_HOME: rig.product.home, TENDON_WORKSPACE: rig.workspace, TENDON_PORT: '0' };
-  const second = startTendon({ args: ['start', '--no-open'], env, scratch: rig.workspace });
-  return linkIn(await second.then(() => 'it started', String));
-}
-
 test('H4: a sign-in link opens the page once; used again it gives the plain page', async () => {
-  const link = await freshLink();
+  const link = await freshLink(rig);
   const page = await rig.stranger();
   await page.goto(link);
   await page.getByRole('heading', { name: 'Tendon is ready' }).waitFor();
@@ -46,7 +38,7 @@ test('H9, U26: a browser that is not signed in is told how to come in, wherever 
   await page.getByText('tendon start').waitFor();
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('heading', { name: 'Sign in to Tendon' }).waitFor();
-  await page.goto(await freshLink());
+  await page.goto(await freshLink(rig));
   await page.getByRole('heading', { name: 'Tendon is ready' }).waitFor();
 });
 

@@ -12,7 +12,7 @@ const TOKEN_PATH = '/api/auth/session-token';
 /**
  * The `token` of a desktop page's client (SPEC H20): asks the server for a credential for one connection. Answers undefined where there is
  * none to be had, because the server hands none out or nobody is signed in: the cookie decides then. Rejects when it could not be asked,
- * or asked too often; the client tries again later.
+ * or asked too often; the client tries again later. It is called at each reconnect: a token opens one connection (K26).
  */
 export function sessionTokenSource(parts: PageParts = browserParts()): () => Promise<string | undefined> {
   return async () => {

@@ -182,7 +182,8 @@ describe('connection over real sockets', () => {
     }
   });
 
-  it('K4: a token function is called once over 50 reconnects', async () => {
+  // A session token is none of these: what a reconnect costs with one is in tests/e2e/desktop-page.test.ts.
+  it('K4: a token function is called once over 50 reconnects, when its answer is taken each time', async () => {
     await using server = await FakeAgentServer.started();
     let calls = 0;
     const token = () => {
