@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
-import { runs, says, temporaryFolder, until } from '@tendon/testing';
+import { runs, says, until } from '@tendon/testing';
 import type { Page } from 'playwright-core';
-import { browserRig, launchChromium, linkIn, PHONE } from './browser-rig.ts';
+import { browserRig, launchChromium, PHONE } from './browser-rig.ts';
+import { relayMachine } from './relay-machine.ts';
 import { seriousFaults } from './serious-faults.ts';
 import { SessionPage } from './session-page.ts';
 
@@ -16,33 +15,12 @@ const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
 afterEach((test) => rig.endDevices(test));
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.js');
-
-const folder = await temporaryFolder();
-after(() => folder[Symbol.asyncDispose]());
-const child = spawn(process.execPath, [MAIN, 'gateway', '--server', rig.url, '--workspace', folder.path, '--name', 'attic', '--relay'], {
-  env: { PATH: process.env['PATH'], TENDON_HOME: join(folder.path, '.home'), TENDON_RELAY_PORT: '0' },
-  stdio: ['ignore', 'ignore', 'pipe'],
-});
-const ended = new Promise((resolve) => child.once('close', resolve));
-after(async () => {
-  child.kill('SIGTERM');
-  await ended;
-});
-let output = '';
-child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-  output += chunk;
-});
-const said = (pattern: RegExp) =>
-  until({ what: `the machine to say ${pattern}`, pollMs: 20, deadlineMs: 20_000, check: () => pattern.exec(output) ?? undefined });
-
-/** The link that was printed last; used up by whoever opens it. */
-function lastLink(): string {
-  return linkIn(output.slice(output.lastIndexOf('The page for a browser')));
-}
+const machine = await relayMachine(rig);
+after(() => machine[Symbol.asyncDispose]());
+const { said, output, lastLink } = machine;
 
 test('U34, L6: pairing a machine with a page says what its page may do, and the terminal shows a link', async () => {
-  const code = (await said(/^ {4}([A-Z]{4}-[A-Z]{4})$/m))[1] ?? '';
+  const code = await machine.code();
   const device = await rig.device();
   await device.open(`/pair?code=${code}`);
   await device.page.getByText('It also asks to show your sessions to a browser on it').waitFor();
@@ -86,10 +64,15 @@ test('L2, L4: the link opens the page, a session runs on this machine through it
   await stranger.goto(origin);
   await stranger.getByText('This page comes from your own machine').waitFor();
   assert.deepEqual(await seriousFaults(stranger, 'not signed in at a relay'), []);
-  const before = output.length;
+  const before = output().length;
   await stranger.getByRole('link', { name: 'Have the terminal show a new link' }).click();
   await stranger.getByText('shows a new link now').waitFor();
-  await until({ what: 'the terminal to show it', pollMs: 20, deadlineMs: 10_000, check: () => output.slice(before).includes('/sign-in?token=') || undefined });
+  await until({
+    what: 'the terminal to show it',
+    pollMs: 20,
+    deadlineMs: 10_000,
+    check: () => output().slice(before).includes('/sign-in?token=') || undefined,
+  });
 });
 
 test('L1: a page of another origin in the same browser, by address and by name, reaches nothing', async () => {
@@ -258,15 +241,15 @@ test('L2: a tab that was open before another link was opened in its browser come
 
 /** As the machine's log has it. */
 function madeTokens(): number {
-  return output.split('a token for a socket was made').length - 1;
+  return output().split('a token for a socket was made').length - 1;
 }
 
 /** The terminal shows one every ten seconds at most. */
 async function newLink(): Promise<string> {
-  const before = output.length;
+  const before = output().length;
   for (;;) {
     await fetch(new URL('/sign-in?token=none', lastLink()));
-    const shown = await until({ what: 'a link', pollMs: 20, deadlineMs: 1_000, check: () => output.slice(before).includes('/sign-in?token=') }).catch(
+    const shown = await until({ what: 'a link', pollMs: 20, deadlineMs: 1_000, check: () => output().slice(before).includes('/sign-in?token=') }).catch(
       () => false,
     );
     if (shown) return lastLink();

@@ -250,10 +250,6 @@ class SocketTransport implements Transport {
     serveRequests(socket, { ...desk, meters, log: this.#log });
   }
 
-  #addressOf(socket: Socket): string {
-    return this.#options.addressOf(socket.request) || socket.conn.remoteAddress;
-  }
-
   /** Counts and tells what is refused to one connection. */
   #refusing(where: RefusalPlace, { principal: asker }: Guest, address: string): (refused: RefusedEvent) => void {
     return ({ code, name, isLoss }) => {
