@@ -31,12 +31,18 @@ test('E1: both kinds of servers are read, unknown fields let be, variables fille
 test('E1: what is wrong is told in one line with place and mend, and costs no other server', () => {
   const good = { command: 'good' };
   const table: [entry: unknown, says: RegExp][] = [
-    [{ command: 7 }, /mcpServers\.bad\.command is wrong/],
-    [{ args: [] }, /mcpServers\.bad\.command is wrong/],
-    [{ command: 'x', args: 'y' }, /mcpServers\.bad\.args is wrong/],
+    [{ command: 7 }, /mcpServers\.bad\.command is wrong: it must be text\./],
+    [{ command: '' }, /mcpServers\.bad\.command is wrong: it is empty\./],
+    [{ args: [] }, /mcpServers\.bad has neither "command" \(the program to start\) nor "url"/],
+    [{ type: 'stdio' }, /mcpServers\.bad has no "command"/],
+    [{ type: 'http', command: 'x' }, /mcpServers\.bad has no "url"/],
+    [{ command: 'x', args: 'y' }, /mcpServers\.bad\.args is wrong: it must be a list\./],
+    [{ command: 'x', env: { KEY: {} } }, /mcpServers\.bad\.env\.KEY is wrong: it must be text, a number, true or false\./],
+    [{ command: ['npx', '-y', 'hunter2'] }, /mcpServers\.bad\.command is wrong: .*put the words after the first into "args"/],
     [{ type: 'sse', url: 'http://a' }, /"sse".*Use "http"/],
     [{ type: 'carrier pigeon' }, /type is not known\. Use "stdio" or "http"/],
-    [{ type: 'http', url: 'file:///etc/passwd' }, /mcpServers\.bad\.url is wrong/],
+    [{ type: 'http', url: 'file:///etc/passwd' }, /mcpServers\.bad\.url is wrong: it must be an address that begins with http/],
+    [{ url: 'hunter2' }, /mcpServers\.bad\.url is wrong: it must be an address that begins with http/],
     [{ url: 'https://ada:hunter2@example.org/mcp' }, /mcpServers\.bad\.url holds a name or a password.*use "headers"/],
     [{ command: 'x', env: { KEY: `\${NOWHERE}` } }, /mcpServers\.bad uses \$\{NOWHERE\}/],
   ];
@@ -60,8 +66,50 @@ test('E1: what is wrong is told in one line with place and mend, and costs no ot
   assert.doesNotMatch(quoted, /canary/);
   assert.match(parse([]).faults[0]?.line ?? '', /is wrong/);
   assert.match(parse({ mcpServers: { bad: 'npx' } }).faults[0]?.line ?? '', /mcpServers\.bad is wrong/);
-  assert.match(parse({ servers: {} }).faults[0]?.line ?? '', /name it "mcpServers"/);
   assert.deepEqual(parse({}), { servers: [], faults: [] });
+});
+
+test('E1: a file whose servers stand elsewhere than in mcpServers is told, with what the key must be', () => {
+  const files = { command: 'npx', args: ['-y', 'server'] };
+  const table: [file: unknown, says: RegExp][] = [
+    [{ filesystem: files }, /mcp\.json: it has its servers \("filesystem"\) at the top: put them into \{ "mcpServers": \{ … \} \}/],
+    [{ filesystem: files, web: { url: 'https://a/mcp' } }, /\("filesystem" and 1 more\) at the top/],
+    [{ servers: files }, /\("servers"\) at the top/],
+    ...['mcp_servers', 'mcpservers', 'mcp-servers', 'MCPServers', 'mcpServer', 'mcpSevers', 'mpcServers', 'servers', 'context_servers', 'mcp'].map(
+      (key): [unknown, RegExp] => [{ [key]: { files } }, new RegExp(`mcp\\.json: ${key} is not read: name it "mcpServers"`)],
+    ),
+    [{ mcp: { servers: { files } } }, /mcp\.servers is not read: put what stands in it into "mcpServers"/],
+  ];
+  for (const [file, says] of table) {
+    const { servers, faults } = parse(file);
+    assert.deepEqual([servers, faults.length, faults[0]?.server], [[], 1, undefined]);
+    assert.match(faults[0]?.line ?? '', says);
+    assert.match(faults[0]?.line ?? '', /Mend it: the gateway reads it again by itself\.$/);
+  }
+  for (const other of [{ theme: 'dark' }, { inputs: [], theme: { command: 7 } }, { mcpServers: {}, hooks: { command: 'x' } }])
+    assert.deepEqual(parse(other), { servers: [], faults: [] });
+});
+
+test('E1: a field that only looks like the one that is needed is named with the right one, and never what it holds', () => {
+  const table: [entry: Record<string, unknown>, given: string, right: string][] = [
+    [{ comand: 'hunter2' }, 'comand', 'command'],
+    [{ Command: 'hunter2' }, 'Command', 'command'],
+    [{ commnad: 'hunter2', args: [] }, 'commnad', 'command'],
+    [{ cmd: 'hunter2' }, 'cmd', 'command'],
+    [{ type: 'stdio', commands: 'hunter2' }, 'commands', 'command'],
+    [{ serverUrl: 'hunter2' }, 'serverUrl', 'url'],
+    [{ httpUrl: 'hunter2' }, 'httpUrl', 'url'],
+    [{ URL: 'hunter2' }, 'URL', 'url'],
+    [{ type: 'http', server_url: 'hunter2' }, 'server_url', 'url'],
+  ];
+  for (const [bad, given, right] of table) {
+    const { servers, faults } = parse({ mcpServers: { bad, good: { command: 'good' } } });
+    assert.deepEqual([servers.length, faults.length, faults[0]?.server], [1, 1, 'bad']);
+    assert.ok(faults[0]?.line.includes(`mcpServers.bad.${given} is not known: name it "${right}". Mend it`), faults[0]?.line);
+    assert.doesNotMatch(faults[0]?.line ?? '', /hunter2/);
+  }
+  // What is beside a field that is there is let be.
+  assert.deepEqual(parse({ mcpServers: { both: { command: 'x', serverUrl: 'y' } } }).faults, []);
 });
 
 test('W33: networkAllow is read on the server, where a wrong one is told; on a machine it is a field like any other that is not known', () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { NO_TARGET, parseAllowed } from '@tendon/network';
 import { errorCode } from '@tendon/system';
 import { z } from 'zod';
+import { misplacedServers, missingField, plainIssue } from './config-words.ts';
 
 interface StdioServer {
   readonly kind: 'stdio';
@@ -60,6 +61,7 @@ const httpSchema = z.object({ url: z.url({ protocol: /^https?$/ }), headers: wor
 const allowedTarget = z.string().refine((entry) => parseAllowed(entry) !== undefined, NO_TARGET);
 /** A machine has a policy file, which is the one place where its person says so: its file may come from another program. */
 const httpSchemas = { gateway: httpSchema, server: httpSchema.extend({ networkAllow: z.array(allowedTarget).max(1_000).optional() }) };
+const WORDS_APART = 'it must be the name of the program alone: put the words after the first into "args"';
 const HTTP_TYPES = new Set(['http', 'streamable-http', 'streamableHttp']);
 
 /**
@@ -95,11 +97,11 @@ export function parseMcpConfig(text: string, source: Source): McpConfig {
   const listed = z.looseObject({ mcpServers: z.record(z.string(), z.unknown()).optional() }).safeParse(whole);
   if (!listed.success) {
     const issue = listed.error.issues[0];
-    return wholeFault(faultLine(source, issue?.path.join('.') ?? '', `is wrong: ${issue?.message ?? 'not an object'}`));
+    return wholeFault(faultLine(source, issue?.path.join('.') ?? '', `is wrong: ${issue ? plainIssue(issue) : 'not an object'}`));
   }
-  const { mcpServers, servers } = listed.data;
-  if (mcpServers === undefined && servers !== undefined)
-    return wholeFault(faultLine(source, 'servers', 'is not read: name it "mcpServers", as most programs do'));
+  const { mcpServers } = listed.data;
+  const misplaced = mcpServers === undefined ? misplacedServers(listed.data) : undefined;
+  if (misplaced) return wholeFault(faultLine(source, misplaced.place, misplaced.what));
   const read = Object.entries(mcpServers ?? {}).map(([name, entry]) => ({ name, outcome: serverOf(name, entry, source) }));
   return {
     servers: read.flatMap(({ outcome }) => (typeof outcome === 'object' ? [outcome] : [])),
@@ -126,12 +128,19 @@ function serverOf(name: string, given: unknown, source: Source): McpServerConfig
   if (type === 'sse') return faultLine(source, `${place}.type`, 'is "sse", which MCP has given up. Use "http" with the address of the streamable endpoint');
   const isHttp = HTTP_TYPES.has(String(type)) || (type === undefined && entry['command'] === undefined && entry['url'] !== undefined);
   if (type !== undefined && type !== 'stdio' && !isHttp) return faultLine(source, `${place}.type`, 'is not known. Use "stdio" or "http"');
+  const isNamed = isHttp || type === 'stdio' || (type === undefined && entry['command'] !== undefined);
+  const wanted = isHttp ? ['url'] : isNamed ? ['command'] : ['command', 'url'];
+  if (wanted.every((field) => entry[field] === undefined)) {
+    const { place: given, what } = missingField(entry, wanted);
+    return faultLine(source, given === undefined ? place : `${place}.${given}`, what);
+  }
   const missing = new Set<string>();
   const checked = (isHttp ? httpSchemas[source.reader] : stdioSchema).safeParse(filled(entry, source.env, missing));
   if (missing.size > 0) return unknownVariables(source, place, [...missing]);
   if (!checked.success) {
     const issue = checked.error.issues[0];
-    return faultLine(source, [place, ...(issue?.path ?? [])].join('.'), `is wrong: ${issue?.message ?? 'not a server'}`);
+    const words = Array.isArray(entry['command']) && issue?.path[0] === 'command' ? WORDS_APART : issue && plainIssue(issue);
+    return faultLine(source, [place, ...(issue?.path ?? [])].join('.'), `is wrong: ${words ?? 'not a server'}`);
   }
   const server = checked.data;
   if ('url' in server && hasCredentials(server.url))

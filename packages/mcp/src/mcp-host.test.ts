@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { realpath, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Grant } from '@tendon/protocol';
@@ -219,6 +220,28 @@ test('E9, E12: a command that is not there is named with what installs it; other
   assert.match(await bench.logged(/no-such-server/), /Install \\"no-such-server\\", or give the full path/);
   assert.match(await bench.logged(/exit code 4/), /it last wrote: no key/);
   await bench.announced('mcp__odd__greet');
+});
+
+test('E12: of a folder and a command the one that is missing is named, and a command of several words with where the others belong', async () => {
+  const base = await mkdtemp(join(tmpdir(), 'tendon missing '));
+  const script = join(base, 'script');
+  await writeFile(script, '#!/nowhere/interpreter\n', { mode: 0o755 });
+  await using bench = await openMcpBench({
+    folder: { command: 'ls', cwd: '/nope' },
+    file: { command: 'ls', cwd: script },
+    program: { command: 'no-such-server', cwd: base },
+    line: { command: 'npx -y hunter2' },
+    script: { command: script },
+  });
+  const said = async (server: string) => (JSON.parse(await bench.logged(new RegExp(`"${server}\\\\" does not run`))) as { reason: string }).reason;
+  assert.equal(await said('folder'), 'its folder "/nope" is not there. Make it, or name another one in "cwd" of mcp.json');
+  assert.match(await said('file'), /its folder ".*script" is a file\. Name a folder in "cwd"/);
+  assert.match(await said('program'), /^the command "no-such-server" was not found\. Install "no-such-server"/);
+  const line = await said('line');
+  assert.match(line, /leave "command": "npx" and put the words after the first into "args"/);
+  assert.doesNotMatch(line, /hunter2|Install/);
+  assert.match(await said('script'), /is there, but not the program that its first line names/);
+  await rm(base, { recursive: true });
 });
 
 test('E13: resources and prompts are listed and read by the name of their server', async () => {

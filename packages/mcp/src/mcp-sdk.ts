@@ -21,7 +21,7 @@ import {
 } from './mcp-connection.ts';
 import { doorOf, fetchFor, SignInDoor } from './mcp-door.ts';
 import type { McpSurroundings } from './mcp-surroundings.ts';
-import { howToInstall } from './missing-command.ts';
+import { whyNotStarted } from './missing-command.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { wordsOfError } from './words-of-error.ts';
 
@@ -163,13 +163,11 @@ interface Attempt {
   readonly signedInBefore: number;
 }
 
-async function startFault(error: unknown, { config, signIn }: McpConnectOptions, { transport, signedInBefore }: Attempt): Promise<StartWords | string> {
+async function startFault(error: unknown, { config, folder, signIn }: McpConnectOptions, { transport, signedInBefore }: Attempt): Promise<StartWords | string> {
   const code = errorCode(error);
   if (config.kind === 'stdio') {
-    if (code === 'ENOENT' && config.cwd !== undefined)
-      return `neither its folder ${config.cwd} nor its command "${config.command}" may be missing. ${howToInstall(config.command)}`;
-    if (code === 'ENOENT') return `the command "${config.command}" was not found. ${howToInstall(config.command)}`;
-    if (code === 'EACCES') return `the command "${config.command}" may not be run. Make it executable: chmod +x ${config.command}`;
+    const why = await whyNotStarted(code, { command: config.command, folder: config.cwd ?? folder, path: config.env['PATH'] });
+    if (why !== undefined) return why;
   }
   if (!isUnauthorized(error)) return wordsOf(transport, wordsOfError(error));
   if (signIn instanceof SignInDoor) return signIn.words(error, signedInBefore);

@@ -16,21 +16,20 @@ interface McpFile {
 }
 
 async function checkFile({ subject, path, reader }: McpFile, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {
-  const { readMcpConfig, howToInstall } = await import('@tendon/mcp/settings');
+  const { readMcpConfig, howToInstall, folderFault, severalWordsFault } = await import('@tendon/mcp/settings');
   const { servers, faults } = await readMcpConfig(path, env, reader);
   const wrong = faults.map(({ line }): Finding => ({ subject, state: 'missing', detail: line }));
-  const absent = servers.flatMap((server): Finding[] => {
+  const looked = servers.map(async (server): Promise<Finding[]> => {
     if (server.kind === 'http') return [];
-    if (findProgram(server.command, server.env['PATH'] ?? env['PATH']) !== undefined) return [];
-    return [
-      {
-        subject,
-        state: 'missing',
-        detail: `"${server.name}" needs the command "${server.command}", which is not there`,
-        mend: `${howToInstall(server.command)}.`,
-      },
-    ];
+    const { name, command, cwd } = server;
+    const isThere = findProgram(command, server.env['PATH'] ?? env['PATH']) !== undefined;
+    const said = [cwd === undefined ? undefined : await folderFault(cwd), isThere ? undefined : severalWordsFault(command)];
+    const faulty = said.flatMap((fault): Finding[] => (fault === undefined ? [] : [{ subject, state: 'missing', detail: `"${name}" cannot start: ${fault}` }]));
+    if (isThere || said[1] !== undefined) return faulty;
+    const detail = `"${name}" needs the command "${command}", which is not there`;
+    return [...faulty, { subject, state: 'missing', detail, mend: `${howToInstall(command)}.` }];
   });
+  const absent = (await Promise.all(looked)).flat();
   if (wrong.length + absent.length > 0) return [...wrong, ...absent];
   return servers.length === 0 ? [] : [{ subject, state: 'ok', detail: servers.map(({ name }) => name).join(', ') }];
 }
