@@ -285,6 +285,10 @@ test('G13: the machine’s policy has the last word over every grant', async () 
   assert.equal(!asked.answer.accepted && asked.answer.error.code, 'approval_needed');
   assert.deepEqual(await readdir(rig.workspace), []);
   assert.equal((await rig.server.run('write_file', { path: 'b', content: '' })).status, 'succeeded');
+  await writeFile(join(rig.home, 'gateway-policy.json'), '{ "version": 1,\n  "rules": [,] }');
+  const { answer } = await rig.server.call('read_file', { path: 'b' });
+  assert.ok(!answer.accepted && answer.error.code === 'denied_by_machine');
+  assert.ok(answer.error.message.includes(`refuses every call: ${rig.home}/gateway-policy.json is not JSON (line 2, column 13)`), answer.error.message);
 });
 
 test('W21, W22: every command to show the browser is answered, malformed ones too; nothing is opened by them, and the gateway goes on', async () => {

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { isNearName } from '@tendon/protocol/plain-words';
 
 /*
  * What is wrong with an mcp.json, in words for whoever wrote it. Names of fields are said, and never what they hold.
@@ -11,19 +11,11 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
 };
 const SERVERS_KEY = 'mcpServers';
 const SERVERS_NAMES = ['mcpservers', 'mcpserver', 'mcp', 'servers', 'contextservers'];
-const KINDS: Readonly<Record<string, string>> = {
-  string: 'text',
-  array: 'a list',
-  record: 'an object',
-  object: 'an object',
-  number: 'a number',
-  int: 'a whole number',
-};
 
 /** What a file without `mcpServers` holds instead; undefined when nothing in it looks like servers. */
 export function misplacedServers(file: Readonly<Record<string, unknown>>): { readonly place: string; readonly what: string } | undefined {
   for (const [key, held] of Object.entries(file)) {
-    if (!isObject(held) || !SERVERS_NAMES.some((name) => isNear(bare(key), name))) continue;
+    if (!isObject(held) || !SERVERS_NAMES.some((name) => isNearName(bare(key), name))) continue;
     if (looksLikeServer(held)) continue;
     return isObject(held['servers'])
       ? { place: `${key}.servers`, what: `is not read: put what stands in it into "${SERVERS_KEY}" at the top of the file, as most programs have it` }
@@ -42,21 +34,12 @@ export function missingField(
   wanted: readonly string[],
 ): { readonly place: string | undefined; readonly what: string } {
   for (const field of wanted) {
-    const given = Object.keys(entry).find((key) => key !== field && NEEDED[field]?.some((name) => isNear(bare(key), name)));
+    const given = Object.keys(entry).find((key) => key !== field && NEEDED[field]?.some((name) => isNearName(bare(key), name)));
     if (given !== undefined) return { place: given, what: `is not known: name it "${field}"` };
   }
   const needs = { command: '"command" (the program to start)', url: '"url" (the address of a server over HTTP)' };
   const named = wanted.map((field) => (field === 'url' ? needs.url : needs.command));
   return { place: undefined, what: named.length > 1 ? `has neither ${named.join(' nor ')}` : `has no ${named.join('')}` };
-}
-
-/** One fault that the schema has found in a field that is there, in plain words. */
-export function plainIssue(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return `it must be ${KINDS[issue.expected] ?? issue.expected}`;
-  if (issue.code === 'too_small' && issue.origin === 'string') return 'it is empty';
-  if (issue.code === 'invalid_union') return 'it must be text, a number, true or false';
-  if (issue.code === 'invalid_format' && issue.format === 'url') return 'it must be an address that begins with http:// or https://';
-  return issue.message;
 }
 
 function looksLikeServer(held: unknown): boolean {
@@ -70,15 +53,4 @@ function isObject(held: unknown): held is Record<string, unknown> {
 /** Whether case, hyphens and underscores alone tell them apart. */
 function bare(key: string): string {
   return key.toLowerCase().replaceAll(/[^a-z]/g, '');
-}
-
-/** The same, or one slip away: a character that is missing, too much, another one, or changed places with the next. Short names say too little for that. */
-function isNear(given: string, name: string): boolean {
-  if (given === name) return true;
-  if (name.length < 5 || Math.abs(given.length - name.length) > 1) return false;
-  let same = 0;
-  while (same < given.length && given[same] === name[same]) same += 1;
-  const [rest, other] = [given.slice(same), name.slice(same)];
-  if (rest.slice(1) === other || rest === other.slice(1) || rest.slice(1) === other.slice(1)) return true;
-  return rest[0] === other[1] && rest[1] === other[0] && rest.slice(2) === other.slice(2);
 }

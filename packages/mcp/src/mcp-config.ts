@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { NO_TARGET, parseAllowed } from '@tendon/network';
+import { plainIssue } from '@tendon/protocol/plain-words';
 import { errorCode } from '@tendon/system';
 import { z } from 'zod';
-import { misplacedServers, missingField, plainIssue } from './config-words.ts';
+import { misplacedServers, missingField } from './config-words.ts';
 
 interface StdioServer {
   readonly kind: 'stdio';
@@ -49,7 +50,7 @@ export interface McpConfig {
 
 const words = z.record(
   z.string(),
-  z.union([z.string(), z.number(), z.boolean()]).transform((value) => String(value)),
+  z.union([z.string(), z.number(), z.boolean()], { error: 'it must be text, a number, true or false' }).transform((value) => String(value)),
 );
 const stdioSchema = z.object({ command: z.string().min(1), args: z.array(z.string()).default([]), env: words.default({}), cwd: z.string().min(1).optional() });
 const oauthSchema = z.object({

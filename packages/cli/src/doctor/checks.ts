@@ -6,6 +6,7 @@ import { runningServer } from '../home-lock.ts';
 import { WEB_ROOT } from '../web-build.ts';
 import type { Finding } from './finding.ts';
 import { checkMcp } from './mcp-check.ts';
+import { checkPolicy } from './policy-check.ts';
 import { firstLine } from './programs.ts';
 import { checkRefusals } from './refusal-check.ts';
 import { askServer, checkSecrets, type ServerFacts } from './server-facts.ts';
@@ -34,6 +35,7 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
     await checkTerminals(),
     await checkBrowser(),
     ...(await checkMcp(config.home, process.env)),
+    ...(await checkPolicy(config.home)),
     ...(await checkRefusals(config.home)),
   ];
 }

@@ -1,8 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Log } from '@tendon/protocol';
 import { GatewayStartError } from '../start-error.ts';
 import { errorCode } from '../tools/faults.ts';
-import { OPEN_POLICY, type Policy, policySchema } from './policy.ts';
+import { OPEN_POLICY, type Policy } from './policy.ts';
+import { readPolicyFile, strangeTools } from './policy-text.ts';
+
+/** So many rules that are about nothing are told at once. */
+const MAX_TOLD = 20;
 
 type Loaded = { readonly stamp: string; readonly policy: Policy } | { readonly stamp: string; readonly fault: string };
 
@@ -28,6 +32,7 @@ export class PolicyFile {
     const loaded = await load(path, await stampOf(path));
     if ('fault' in loaded)
       throw new GatewayStartError('policy_broken', `The policy file ${path} ${loaded.fault}. Mend it, or remove it to allow what the server's users approve.`);
+    nameStrangers(path, loaded.policy, log);
     return new PolicyFile(path, log, loaded);
   }
 
@@ -38,9 +43,12 @@ export class PolicyFile {
       this.#loaded = await load(this.path, stamp);
       if ('fault' in this.#loaded)
         this.#log.error({ path: this.path, reason: this.#loaded.fault }, 'the policy file is broken: every call is refused until it is mended');
-      else this.#log.info({ path: this.path, count: this.#loaded.policy.rules.length }, 'the policy file was read again');
+      else {
+        this.#log.info({ path: this.path, count: this.#loaded.policy.rules.length }, 'the policy file was read again');
+        nameStrangers(this.path, this.#loaded.policy, this.#log);
+      }
     }
-    if ('fault' in this.#loaded) return { ok: false, message: "This machine's policy file is broken, so it refuses every call. Its owner must mend the file." };
+    if ('fault' in this.#loaded) return { ok: false, message: brokenWords(this.path, this.#loaded.fault) };
     return { ok: true, policy: this.#loaded.policy };
   }
 }
@@ -54,14 +62,19 @@ async function stampOf(path: string): Promise<string> {
   }
 }
 
+/** For whoever asked for a call: it is their machine, and nobody sees its log but at its terminal. */
+function brokenWords(path: string, fault: string): string {
+  return `This machine's policy file is broken, so it refuses every call: ${path} ${fault}. Its owner must mend the file; it is then read by itself.`;
+}
+
+/** A rule with a mistyped name forbids nothing, and nobody would know. */
+function nameStrangers(path: string, policy: Policy, log: Log): void {
+  const strangers = strangeTools(policy);
+  for (const reason of strangers.slice(0, MAX_TOLD)) log.warn({ path, reason }, `a rule of the policy file is about nothing: ${reason}`);
+}
+
 async function load(path: string, stamp: string): Promise<Loaded> {
   if (stamp === 'ENOENT') return { stamp, policy: OPEN_POLICY };
-  try {
-    const parsed = policySchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
-    if (parsed.success) return { stamp, policy: parsed.data };
-    const issue = parsed.error.issues[0];
-    return { stamp, fault: `is wrong at ${issue?.path.join('.') || 'its top'}: ${issue?.message ?? 'not a policy'}` };
-  } catch (error) {
-    return { stamp, fault: error instanceof SyntaxError ? 'is not JSON' : `cannot be read (${errorCode(error) ?? 'unknown error'})` };
-  }
+  const read = await readPolicyFile(path);
+  return read.ok ? { stamp, policy: read.policy } : { stamp, fault: read.fault };
 }

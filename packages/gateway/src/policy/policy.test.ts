@@ -7,9 +7,11 @@ import type { ToolEffect } from '@tendon/protocol';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { GatewayStartError } from '../start-error.ts';
+import { JsonPlaces } from './json-places.ts';
 import { decidePolicy, matchesPattern, type Policy, policySchema } from './policy.ts';
 import { PolicyFile } from './policy-file.ts';
 import type { PolicySubject } from './policy-subject.ts';
+import { readPolicy, strangeTools } from './policy-text.ts';
 import { shellCommands } from './shell-commands.ts';
 
 const log = pino({ level: 'silent' });
@@ -208,10 +210,93 @@ test('G13: a rule added while it runs holds at once; a file broken meanwhile ref
   await writeFile(path, '{"version":1,"rules":[{"action":"deny"}]}');
   const changed = await file.current();
   assert.equal(changed.ok && changed.policy.rules.length, 1);
-  await writeFile(path, '{"version":');
-  assert.equal((await file.current()).ok, false);
+  await writeFile(path, '{\n  "version": 1,\n  "rules": [\n    { "action": "deni" }\n  ]\n}');
+  const broken = await file.current();
+  const says = `${path} is wrong at rules.0.action (line 4): it must be "allow" or "ask" or "deny". Its owner must mend the file`;
+  assert.ok(!broken.ok && broken.message.includes(says), JSON.stringify(broken));
   await rm(path);
   assert.equal((await file.current()).ok, true);
+});
+
+test('G13: what is wrong with a policy is told with its line and field, in plain words, without what stands there', () => {
+  const table: [text: string, fault: string][] = [
+    ['', 'is not JSON (it ends too early, in line 1)'],
+    ['{\n  "version": 1,\n  "rules": [\n', 'is not JSON (it ends too early, in line 3)'],
+    ['{\n  "version": 1,\n  "rules": [],\n}', 'is not JSON (line 4, column 1)'],
+    ['{\n  "version": 1, // canary\n  "rules": []\n}', 'is not JSON (line 2, column 17)'],
+    ['{"version": 1, "rules": [{}]} canary', 'is not JSON (line 1, column 31)'],
+    ['{"version": 1, "rules": ["\\q"]}', 'is not JSON (line 1, column 26)'],
+    ['{"version": canary}', 'is not JSON (line 1, column 13)'],
+    ["{'version': 1}", 'is not JSON (line 1, column 2)'],
+    ['{"version" 1}', 'is not JSON (line 1, column 12)'],
+    ['\uFEFF{}', 'is not JSON (line 1, column 1)'],
+    ['[]', 'is wrong at its top (line 1): it must be an object'],
+    ['{"rules": []}', 'lacks version, in what begins in line 1: it must be 1'],
+    ['{\n"version": 2,\n"rules": []}', 'is wrong at version (line 2): it must be 1'],
+    ['{\n"version": 1\n}', 'lacks rules, in what begins in line 1: it must be a list'],
+    ['{"version": 1,\n"rules": [\n{"tool": "canary"}]}', 'lacks rules.0.action, in what begins in line 3: it must be "allow" or "ask" or "deny"'],
+    ['{"version": 1,\n"rules": [\n{"action": "canary"}]}', 'is wrong at rules.0.action (line 3): it must be "allow" or "ask" or "deny"'],
+    [
+      '{"version": 1, "rules": [{"action":"ask"},\n{"action":"deny",\n"tol": "canary"}]}',
+      'is wrong at rules.1.tol (line 3): nothing of that name is known there',
+    ],
+    ['{"version": 1, "rules": [],\n"sandbox": {\n"network": "canary"}}', 'is wrong at sandbox.network (line 3): must be true, false or "filtered"'],
+    ['{"version": 1, "rules": [],\n"sandbox": {\n"hidden": ["/a",\n"canary"]}}', 'is wrong at sandbox.hidden.1 (line 4): must be an absolute path'],
+    ['{"version": 1, "rules": [{"action": "deny",\n"tool": ""}]}', 'is wrong at rules.0.tool (line 2): it is empty'],
+  ];
+  for (const [text, fault] of table) {
+    const read = readPolicy(text);
+    assert.deepEqual([text, read], [text, { ok: false, fault }]);
+  }
+  // What is too deep to be walked through is still answered.
+  assert.equal(readPolicy('['.repeat(100_000)).ok, false);
+  assert.equal(readPolicy(`${'['.repeat(5_000)}${']'.repeat(5_000)}`).ok, false);
+});
+
+test('G13: where JSON ends to be JSON is found in whatever way a file is cut or changed', () => {
+  const file = '{ "version": 1, "rules": [{ "action": "deny", "subject": "a\\u00e9\\n\\"b" }], "x": [-1.5e3, true, null, {}, []] }\n';
+  assert.equal(new JsonPlaces(file).broken, undefined);
+  const details = fc.check(
+    fc.property(fc.nat(file.length), fc.nat(3), fc.string({ maxLength: 3 }), (at, cut, put) => {
+      const text = file.slice(0, at) + put + file.slice(at + cut);
+      const isJson = ((): boolean => {
+        try {
+          JSON.parse(text);
+          return true;
+        } catch {
+          return false;
+        }
+      })();
+      assert.equal(new JsonPlaces(text).broken === undefined, isJson, text);
+    }),
+    { numRuns: 5_000 },
+  );
+  assert.ok(!details.failed, `seed ${details.seed}: ${JSON.stringify(details.counterexample)} ${details.errorInstance}`);
+});
+
+test('G13: a rule about a tool that no machine has is named at the start and when the file changes; MCP tools and patterns are not', async (t) => {
+  const names = (tools: readonly string[]) => strangeTools({ version: 1, rules: tools.map((tool) => ({ action: 'deny', tool })) });
+  assert.deepEqual(names(['bash', 'undo_changes', 'read_*', '*', 'browser_?lick', 'mcp__files__read', 'mcp_*', 'm*', 'mcp__*__x', 'mcp_list_resources']), []);
+  const strange = ['bsh', 'Bash', 'bahs', 'bashh', 'basch', 'web_fetch', 'files__*', 'x*', 'mcp'];
+  assert.equal(names(strange).length, strange.length);
+  for (const [index, line] of names(strange.slice(0, 5)).entries())
+    assert.match(line, new RegExp(`^rules\\.${index} \\(deny\\) is about the tool "${strange[index]}", .*perhaps "bash" is meant$`));
+  assert.doesNotMatch(names(['files__*'])[0] ?? '', /perhaps/);
+
+  const folder = await mkdtemp(join(tmpdir(), 'tendon policy '));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'gateway-policy.json');
+  const lines: string[] = [];
+  const write = (tool: string) => writeFile(path, JSON.stringify({ version: 1, rules: [{ action: 'deny', tool }] }));
+  await write('bsh');
+  const file = await PolicyFile.open(path, pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }));
+  await write('read-file');
+  assert.equal((await file.current()).ok, true);
+  await file.current();
+  assert.deepEqual(
+    lines.map((line) => /is about the tool \\"([^\\]+)\\"/.exec(line)?.[1]),
+    ['bsh', 'read-file'],
+  );
 });
 
 test('W15: an entry of network.allow that could mean something else is refused, with what is right', () => {
