@@ -8,6 +8,7 @@ import {
   type GatewayRequest,
   type GatewayRequestName,
   type GatewayTool,
+  type MachineMcp,
   type ToolResult,
   validate,
 } from '@tendon/protocol';
@@ -23,6 +24,8 @@ export interface ServerDouble extends AsyncDisposable {
   readonly hellos: GatewayRequest<'gateway:hello'>[];
   /** What `gateway:tools` has told, each time. */
   readonly tools: GatewayTool[][];
+  /** What `gateway:mcp` has told, each time. */
+  readonly mcpServers: MachineMcp[][];
   readonly handshakes: { auth: unknown; headers: Record<string, unknown> }[];
   readonly results: Map<string, ToolResult[]>;
   readonly outputs: { callId: string; offset: number; text: string }[];
@@ -46,6 +49,7 @@ export interface DoubleBehaviour {
   refuse?: () => { code: string; message: string; retryAfterMs?: number } | undefined;
   hello?: (hello: GatewayRequest<'gateway:hello'>) => unknown;
   tools?: (tools: readonly GatewayTool[]) => unknown;
+  mcp?: (servers: readonly MachineMcp[]) => unknown;
   result?: (callId: string, seen: number) => unknown;
   engine?: { pingInterval?: number; pingTimeout?: number };
 }
@@ -56,9 +60,9 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
   const http = createServer();
   const io = new Server(http, { serveClient: false, maxHttpBufferSize: 4 * 1024 * 1024, ...behaviour.engine });
   const end = wholeEnd(http, io);
-  const record = { hellos: [], tools: [], handshakes: [], results: new Map(), outputs: [], started: [], views: [], faults: [] } as Pick<
+  const record = { hellos: [], tools: [], mcpServers: [], handshakes: [], results: new Map(), outputs: [], started: [], views: [], faults: [] } as Pick<
     ServerDouble,
-    'hellos' | 'tools' | 'handshakes' | 'results' | 'outputs' | 'started' | 'views' | 'faults'
+    'hellos' | 'tools' | 'mcpServers' | 'handshakes' | 'results' | 'outputs' | 'started' | 'views' | 'faults'
   >;
   const watchers = new Set<() => void>();
   let current: Socket | undefined;
@@ -81,6 +85,10 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
     'gateway:tools': (told) => {
       record.tools.push(told.tools);
       return behaviour.tools?.(told.tools) ?? OK;
+    },
+    'gateway:mcp': ({ mcpServers }) => {
+      record.mcpServers.push(mcpServers);
+      return behaviour.mcp?.(mcpServers) ?? OK;
     },
     'tool:started': ({ callId }) => {
       record.started.push(callId);

@@ -168,6 +168,7 @@ const ON_GATEWAY: Readonly<Record<GatewayRequestName, (callId: string, gatewayId
     { gatewayId, calls: [] },
     { gatewayId, calls: [{ callId, state: 'running' }] },
   ],
+  'gateway:mcp': () => [{ mcpServers: [{ name: 'theirs', state: 'failed', reason: 'a word' }] }],
   'gateway:tools': () => [{ tools: [] }],
   'tool:started': (callId) => [{ callId }],
   'tool:output': (callId) => [

@@ -1,4 +1,4 @@
-import type { McpTools } from '@tendon/mcp';
+import { type McpTools, toldServers } from '@tendon/mcp';
 import type { NetworkTarget } from '@tendon/network';
 import { GATEWAY_COMMANDS, LIMITS, type Log, type SessionEnd, type ToolResult, validate } from '@tendon/protocol';
 import type { FileLock, ProcessBook } from '@tendon/system';
@@ -7,13 +7,13 @@ import { LiveViews } from './browser/live-views.ts';
 import { CallDesk } from './calls/call-desk.ts';
 import { MachineRefusals } from './calls/machine-refusals.ts';
 import type { Journal } from './journal/journal.ts';
+import { ChangeTeller } from './link/change-teller.ts';
 import type { LinkState } from './link/connection.ts';
 import type { OpenSocket } from './link/gateway-socket.ts';
 import { greetServer } from './link/greeting.ts';
 import { Outbox } from './link/outbox.ts';
 import { OutputPump } from './link/output-pump.ts';
 import { LinkSupervisor } from './link/supervisor.ts';
-import { ToolsTeller } from './link/tools-teller.ts';
 import { ownDoors } from './network/own-doors.ts';
 import { LocalApprovals } from './policy/local-approvals.ts';
 import type { PolicyFile } from './policy/policy-file.ts';
@@ -59,6 +59,10 @@ export interface GatewayHandle {
 }
 
 const FLUSH_MS = 1_500;
+/** Servers that announce their lists one after the other cost one packet. */
+const GATHER_TOOLS_MS = 100;
+/** One that ends and ends again tells so at this pace. */
+const GATHER_STATES_MS = 500;
 const MAX_HELD_SESSIONS = 10_000;
 
 /** What a gateway is put together from: its disk, its tools, and the way to its server. */
@@ -106,7 +110,8 @@ export class Gateway implements GatewayHandle {
   readonly #networks: CommandNetworks;
   readonly #live: LiveViews;
   readonly #doors: NetworkTarget[];
-  readonly #tools: ToolsTeller;
+  readonly #tools: ChangeTeller<'gateway:tools'>;
+  readonly #mcp: ChangeTeller<'gateway:mcp'>;
   readonly #ready: Promise<LinkState>;
   #closing: Promise<void> | undefined;
 
@@ -137,12 +142,11 @@ export class Gateway implements GatewayHandle {
       log: options.log,
       random: options.random ?? Math.random,
     });
-    this.#tools = new ToolsTeller({
-      announced: () => parts.registry.announced,
-      online,
-      giveUp: (cause) => this.#link.giveUp(cause),
-      log: options.log,
-    });
+    const way = { online, giveUp: (cause: string) => this.#link.giveUp(cause), log: options.log };
+    const tools = () => ({ tools: [...parts.registry.announced] });
+    this.#tools = new ChangeTeller({ ...way, name: 'gateway:tools', what: 'the tools', now: tools, gatherMs: GATHER_TOOLS_MS });
+    const mcp = () => ({ mcpServers: toldServers(parts.mcp?.servers ?? []) });
+    this.#mcp = new ChangeTeller({ ...way, name: 'gateway:mcp', what: 'the MCP servers', now: mcp, gatherMs: GATHER_STATES_MS });
     this.#refusals = parts.refusals ?? new MachineRefusals({ log: options.log, now: () => new Date() });
     this.#desk = new CallDesk({
       ...parts,
@@ -166,9 +170,12 @@ export class Gateway implements GatewayHandle {
     });
     this.#link.subscribe((state) => {
       if (state.kind === 'online' || state.kind === 'waiting') this.#outbox.restart();
-      if (state.kind === 'online' && parts.mcp) this.#tools.look();
+      if (state.kind !== 'online' || !parts.mcp) return;
+      this.#tools.look();
+      this.#mcp.look();
     });
     parts.mcp?.subscribe(() => this.#tools.look());
+    parts.mcp?.watch(() => this.#mcp.look());
     parts.mcp?.start();
     this.#link.start();
   }
@@ -199,6 +206,7 @@ export class Gateway implements GatewayHandle {
     await this.#outbox.flushed(FLUSH_MS);
     this.#outbox.close();
     this.#tools.close();
+    this.#mcp.close();
     this.#live.close();
     this.#output.close();
     this.#link.stop();
@@ -235,7 +243,14 @@ export class Gateway implements GatewayHandle {
       greet: async (socket) => {
         const sandbox = this.#parts.sandbox && { sandbox: await this.#parts.sandbox() };
         return greetServer(socket, {
-          hello: { ...about, ...sandbox, tools: this.#tools.forHello(), calls: this.#desk.book.report(), sessions: this.#heldSessions() },
+          hello: {
+            ...about,
+            ...sandbox,
+            ...(this.#parts.mcp && this.#mcp.forHello()),
+            ...this.#tools.forHello(),
+            calls: this.#desk.book.report(),
+            sessions: this.#heldSessions(),
+          },
           desk: this.#desk,
           outbox: this.#outbox,
           endSession: (end) => this.#endSession(end),

@@ -6,3 +6,4 @@ export { isMcpName } from './mcp-names.ts';
 export { lateAnswer, type McpCall, type McpPlace, type McpPreparation } from './mcp-run.ts';
 export type { HttpReach, McpNetwork, McpSurroundings, ServerSeat, ServerStart } from './mcp-surroundings.ts';
 export { plainSurroundings } from './plain-surroundings.ts';
+export { toldServers } from './told-servers.ts';

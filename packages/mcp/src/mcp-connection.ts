@@ -27,6 +27,8 @@ export interface StartWords {
   readonly said: string;
   /** In the log of this machine: also what a person alone may have, such as the address of a sign-in. */
   readonly logged: string;
+  /** A person at the machine is to sign in: the log has the address. */
+  readonly isSignIn?: boolean;
 }
 
 export class McpStartError extends Error {

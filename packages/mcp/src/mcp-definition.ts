@@ -33,11 +33,16 @@ export function definitionOf(prefix: McpPlace['prefix'], server: string, tool: L
   return {
     announced: {
       ...{ name, description, inputSchema, effect: 'execute' },
-      source: cut(server, TITLE_UNITS) || 'mcp',
+      source: sourceOf(server),
       ...(title === '' ? {} : { title: cut(title, TITLE_UNITS) }),
     },
     hash: inputHash({ tool: name, input: { title, description: said, inputSchema } }),
   };
+}
+
+/** What a server is called where its tools are announced. */
+export function sourceOf(server: string): string {
+  return cut(server, TITLE_UNITS) || 'mcp';
 }
 
 function cut(text: string, units: number): string {

@@ -60,6 +60,7 @@ export class SignInDoor implements McpDoor {
     try {
       const address = await this.signIn.begin(challenge);
       return {
+        isSignIn: true,
         // Who has the address may end the sign-in as somebody else.
         said: `${wish}: a person at this machine opens the address that stands in the log`,
         logged: `${wish}${named(challenge)}${this.#refusals()}: open this address in a browser on this machine: ${address} (it leads on to ${this.signIn.leadsTo})`,

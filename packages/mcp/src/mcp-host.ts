@@ -2,7 +2,7 @@ import type { Log } from '@tendon/protocol';
 import { type GatewayTool, type Grant, utf8Bytes } from '@tendon/protocol';
 import { canonicalJson } from '@tendon/protocol/input-hash';
 import { diskFiles, type SharedFiles } from '@tendon/system';
-import type { McpConfig, McpServerConfig } from './mcp-config.ts';
+import type { McpConfig, McpConfigFault, McpServerConfig } from './mcp-config.ts';
 import { McpConfigFile } from './mcp-config-file.ts';
 import type { InputCheck, McpSdk } from './mcp-connection.ts';
 import { McpCredentials, type McpSeal } from './mcp-credentials.ts';
@@ -128,8 +128,8 @@ export class McpHost implements McpTools {
       name: server.name,
       tools: entries.flatMap(([name, entry]) => (entry.server === server ? [name] : [])),
     }));
-    const faulty = this.#servers.faulty.filter((name) => !running.some((server) => server.name === name));
-    return [...running, ...faulty.map(faultyView)];
+    const faulty = this.#servers.faults.filter((fault) => !running.some(({ name }) => name === fault.server));
+    return [...running, ...faulty.map((fault) => faultyView(fault, this.#parts.options.place))];
   }
 
   watch(listener: () => void): void {
@@ -282,7 +282,9 @@ export class McpHost implements McpTools {
   }
 }
 
-function faultyView(name: string | undefined): McpServerView {
+/** On a machine its person is told the line itself; on the server it would tell everybody of a file that only its operator has. */
+function faultyView({ server: name, line }: McpConfigFault, place: McpPlace): McpServerView {
+  if (place.name === 'gateway') return { name: name ?? 'mcp.json', state: 'failed', reason: line, tools: [] };
   if (name === undefined) return { name: 'mcp.json', state: 'failed', reason: 'it cannot be read, the log says why; what ran before goes on', tools: [] };
   return { name, state: 'failed', reason: 'its entry in mcp.json is wrong, the log says how', tools: [] };
 }

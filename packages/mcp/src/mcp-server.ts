@@ -60,7 +60,8 @@ export interface McpServerOptions {
   readonly onState: () => void;
 }
 
-export type McpStatus = { readonly state: 'starting' | 'running' } | { readonly state: 'failed'; readonly reason: string };
+/** `sign_in`: it fails until a person has signed in. Secrets of mcp.json are not in the reason, wherever it runs. */
+export type McpStatus = { readonly state: 'starting' | 'running' } | { readonly state: 'failed' | 'sign_in'; readonly reason: string };
 
 export interface McpAsk {
   readonly method: string;
@@ -94,10 +95,13 @@ export class McpServer {
   readonly #closing = new AbortController();
   readonly #door: McpDoor | undefined;
   readonly #hidden: SecretFilter;
+  /** For what people are shown from afar. */
+  readonly #shown: SecretFilter;
   #state: State = { kind: 'idle' };
   #failures = 0;
   /** Of the last end or fault; empty while it runs. */
   #words: StartWords = RUNS;
+  #reason = '';
   #tools: readonly ListedTool[] = [];
   #abilities: McpAbilities = { tools: false, resources: false, prompts: false };
   #listing: Promise<void> | undefined;
@@ -110,7 +114,8 @@ export class McpServer {
     this.#options = options;
     this.name = options.config.name;
     this.#log = options.log.child({ mcpServer: this.name });
-    this.#hidden = options.place.hidesSecrets ? secretFilter(options.config) : NOTHING_HIDDEN;
+    this.#shown = secretFilter(options.config);
+    this.#hidden = options.place.hidesSecrets ? this.#shown : NOTHING_HIDDEN;
     this.#door = options.doorOf(() => this.#signedIn());
   }
 
@@ -126,8 +131,9 @@ export class McpServer {
   /** Whether it runs, and why not, without what only a log may hold. */
   get status(): McpStatus {
     if (this.#state.kind === 'ready') return { state: 'running' };
-    const reason = this.#words.said;
-    return reason === '' ? { state: 'starting' } : { state: 'failed', reason };
+    const reason = this.#reason;
+    if (reason === '') return { state: 'starting' };
+    return { state: this.#words.isSignIn === true ? 'sign_in' : 'failed', reason };
   }
 
   start(): void {
@@ -228,6 +234,7 @@ export class McpServer {
     this.#state = { kind: 'ready', connection, sinceMs: this.#options.monotonicMs() };
     this.#log.info({ count: this.#tools.length }, 'an MCP server is ready');
     this.#words = RUNS;
+    this.#reason = '';
     this.#options.onState();
     const { ended } = connection;
     void ended.then((reason) => this.#lost(connection, reason));
@@ -241,8 +248,8 @@ export class McpServer {
     this.#failed({ said: reason, logged: reason });
   }
 
-  #failed({ said, logged }: StartWords): void {
-    const words = { said: this.#told(said), logged: this.#told(logged) };
+  #failed({ said, logged, isSignIn = false }: StartWords): void {
+    const words = { said: this.#told(said), logged: this.#told(logged), isSignIn };
     if (this.#state.kind === 'closed') return;
     const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
@@ -250,6 +257,7 @@ export class McpServer {
     const reason = words.logged;
     if (reason !== this.#words.logged) this.#log.warn({ reason, waitMs: delayMs }, `the MCP server "${this.name}" does not run: ${reason}`);
     this.#words = words;
+    this.#reason = this.#told(this.#shown.text(said));
     this.#state = { kind: 'waiting', timer: setTimeout(() => this.start(), delayMs) };
     this.#options.onState();
   }

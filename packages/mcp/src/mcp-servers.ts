@@ -51,9 +51,9 @@ export class McpServers {
     return [...this.#running.values()].map(({ server }) => server);
   }
 
-  /** Entries that are wrong; undefined for the file as a whole. */
-  get faulty(): readonly (string | undefined)[] {
-    return this.#faults.map(({ server }) => server);
+  /** Entries that are wrong, or the file as a whole. */
+  get faults(): McpConfig['faults'] {
+    return this.#faults;
   }
 
   start(): void {

@@ -90,6 +90,7 @@ test('P12: the names are those of protocol version 1, plus what was added since'
     'browser:frame',
     'browser:state',
     'gateway:hello',
+    'gateway:mcp',
     'gateway:tools',
     'tool:output',
     'tool:result',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { browserFrameSchema, browserWatchSchema, machineBrowserStateSchema } from './browser-events.ts';
 import { LIMITS, utf8Bytes } from './limits.ts';
+import { machineMcpSchema } from './mcp-shapes.ts';
 import { effectSchema, idSchema, sandboxSchema, timeSchema, workspaceSchema } from './shapes.ts';
 import { toolResultSchema } from './tool-result.ts';
 
@@ -25,6 +26,8 @@ export const journaledCallSchema = z.object({ callId, state: z.enum(['running', 
 /** What allows a call. The gateway's own policy can still refuse it. */
 export const grantSchema = z.object({ by: z.enum(['policy', 'user']), rule: z.string().optional(), decidedBy: z.string().optional(), at: timeSchema });
 
+const mcpServersSchema = z.array(machineMcpSchema).max(LIMITS.mcpServers);
+
 const sessionEndSchema = z.object({ sessionId: idSchema, isDeleted: z.boolean() });
 
 /** `/gateway`, machine to server. What is live and may be lost takes no acknowledgement: see `UNACKNOWLEDGED_REQUESTS`. */
@@ -44,12 +47,16 @@ export const GATEWAY_REQUESTS = {
       sessions: z.array(idSchema).max(10_000).optional(),
       /** Whether its commands run in a sandbox. A gateway that does not say it is an older one. */
       sandbox: sandboxSchema.optional(),
+      /** How its MCP servers are. A gateway that does not say it is an older one. */
+      mcpServers: mcpServersSchema.optional(),
     }),
     /** `over`: those of the named sessions that are archived, or that its owner does not have any more. */
     data: z.object({ send: z.array(callId), cancel: z.array(callId), forget: z.array(callId), over: z.array(sessionEndSchema).optional() }),
   },
   /** All the tools of the machine again, because they have become other ones since its hello. */
   'gateway:tools': { payload: z.object({ tools: z.array(gatewayToolSchema).max(1_000) }), data: z.object({}) },
+  /** How its MCP servers are, again, because that has changed since its hello. */
+  'gateway:mcp': { payload: z.object({ mcpServers: mcpServersSchema }), data: z.object({}) },
   'tool:started': { payload: z.object({ callId }), data: z.object({}) },
   'tool:output': { payload: z.object({ callId, offset: z.number().int().nonnegative(), text: z.string().max(256 * 1024) }), data: z.object({}) },
   'tool:result': { payload: z.object({ callId, result: toolResultSchema }), data: z.object({}) },

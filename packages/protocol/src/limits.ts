@@ -17,6 +17,9 @@ export const LIMITS = {
   attachmentsPerMessage: 20,
   titleLength: 200,
   reasonLength: 4_000,
+  /** MCP servers of one machine that are told of, and how much of why one does not run. */
+  mcpServers: 50,
+  mcpReasonLength: 300,
   /** Of a picture of the browser, in characters of base64. */
   browserImageLength: 512 * 1024,
   browserUrlLength: 2_100,

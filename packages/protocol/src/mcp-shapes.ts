@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMITS } from './limits.ts';
 
 /** A tool of an MCP server on the server, with what that says of it: its own words. */
 export const serverToolSchema = z.object({
@@ -19,6 +20,16 @@ export const mcpServerSchema = z.object({
   reason: z.string().optional(),
   tools: z.array(serverToolSchema),
 });
+
+/** An MCP server of a machine, as its gateway tells of it. Its tools stand among those of the machine, with this name as their source. */
+export const machineMcpSchema = z.object({
+  name: z.string().min(1).max(200),
+  state: z.enum(['starting', 'running', 'failed', 'sign_in']),
+  /** Why it does not run, and what a person does about it. */
+  reason: z.string().max(LIMITS.mcpReasonLength).optional(),
+});
+
+export type MachineMcp = z.infer<typeof machineMcpSchema>;
 
 export type McpServerView = z.infer<typeof mcpServerSchema>;
 

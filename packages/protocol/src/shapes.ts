@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
+import { machineMcpSchema } from './mcp-shapes.ts';
 import { toolResultSchema } from './tool-result.ts';
 
 export const idSchema = z.uuid();
@@ -140,6 +141,8 @@ export const gatewaySchema = z.object({
   lastSeenAt: timeSchema,
   /** As it was when the machine greeted last; left out by machines that do not say it. */
   sandbox: sandboxSchema.optional(),
+  /** How its MCP servers are now; there while the machine is online and says it. */
+  mcpServers: z.array(machineMcpSchema).optional(),
 });
 
 /** The unfinished assistant message so far and, per part, the UTF-16 offset at which the next delta continues. */

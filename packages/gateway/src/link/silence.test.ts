@@ -8,11 +8,11 @@ import { type DoubleBehaviour, startServerDouble } from '@tendon/testing';
 import { pino } from 'pino';
 import { Server } from 'socket.io';
 import { v7 as newId } from 'uuid';
+import { ChangeTeller } from './change-teller.ts';
 import { openGatewaySocket } from './gateway-socket.ts';
 import { type GreetingParts, greetServer } from './greeting.ts';
 import { Outbox } from './outbox.ts';
 import { LinkSupervisor } from './supervisor.ts';
-import { ToolsTeller } from './tools-teller.ts';
 
 /*
  * Real sockets, and a clock that stands still until the test moves it: a server that leaves something unanswered is waited for exactly as long as
@@ -88,9 +88,17 @@ function openLink(serverUrl: string) {
   const tools: GatewayTool[] = [];
   const giveUp = (cause: string): void => link.giveUp(cause);
   const outbox = new Outbox({ online: () => link.online, giveUp, acknowledged: () => undefined, log, random: () => 0 });
-  const teller = new ToolsTeller({ announced: () => tools, online: () => link.online, giveUp, log });
+  const teller = new ChangeTeller({
+    name: 'gateway:tools',
+    what: 'the tools',
+    now: () => ({ tools: [...tools] }),
+    gatherMs: 100,
+    online: () => link.online,
+    giveUp,
+    log,
+  });
   const ids = { gatewayId: newId(), instanceId: newId() };
-  const hello = (): GreetingParts['hello'] => ({ ...ids, name: 'x', platform: 'x', version: '0', workspaces: [], tools: teller.forHello(), calls: [] });
+  const hello = (): GreetingParts['hello'] => ({ ...ids, name: 'x', platform: 'x', version: '0', workspaces: [], ...teller.forHello(), calls: [] });
   const link: LinkSupervisor = new LinkSupervisor({
     socket: { serverUrl, token: 'a key', version: '0' },
     openSocket: openGatewaySocket,

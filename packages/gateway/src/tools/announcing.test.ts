@@ -64,6 +64,36 @@ test('E4: an older server, which does not take changed tools, learns of them in 
   await rig.server.until(() => hasGreet(rig.server.hellos[1]?.tools));
 });
 
+test('E31: how the MCP servers are is told by gateway:mcp when it changes, and by the next hello', async () => {
+  const write = (home: string, mcpServers: object) => writeFile(join(home, 'mcp.json'), JSON.stringify({ mcpServers }));
+  await using rig = await startRig({}, { mcpServers: { odd: ODD_SERVER, gone: { command: '/nowhere/uvx' } } });
+  const { mcpServers, hellos } = rig.server;
+  assert.deepEqual(
+    hellos[0]?.mcpServers?.map(({ name }) => name),
+    ['odd', 'gone'],
+  );
+  const gone = {
+    name: 'gone',
+    state: 'failed',
+    reason: 'the command "/nowhere/uvx" was not found. Install uv: curl -LsSf https://astral.sh/uv/install.sh | sh',
+  };
+  await rig.server.until(() => mcpServers.at(-1)?.every(({ state }) => state !== 'starting'));
+  assert.deepEqual(mcpServers.at(-1), [{ name: 'odd', state: 'running' }, gone]);
+  await write(rig.home, { odd: ODD_SERVER });
+  await rig.server.until(() => mcpServers.at(-1)?.length === 1);
+  rig.server.cut();
+  await rig.server.until(() => hellos.length === 2);
+  assert.deepEqual(hellos[1]?.mcpServers, [{ name: 'odd', state: 'running' }]);
+  assert.deepEqual(rig.server.faults, []);
+});
+
+test('E31: an older server, which does not take it, is told once for each change and is not left for it', async () => {
+  await using rig = await startRig({ mcp: () => ({ ok: false, error: { code: 'invalid_payload', message: 'there is no such event' } }) });
+  await rig.server.until(() => rig.server.mcpServers.at(-1)?.[0]?.state === 'running');
+  assert.equal(textOf(await rig.server.run('mcp__odd__greet', { name: 'Ada' })), 'hello Ada', 'the connection stands');
+  assert.equal(rig.server.hellos.length, 1);
+});
+
 test('E4: a server that cannot take them now is greeted again', async () => {
   await using rig = await startRig({ tools: () => ({ ok: false, error: { code: 'unavailable', message: 'not now' } }) });
   await rig.server.until(() => hasGreet(rig.server.hellos[1]?.tools));

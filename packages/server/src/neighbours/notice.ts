@@ -1,9 +1,15 @@
-import { browserFrameSchema, deltaSchema, liveSchema, machineBrowserStateSchema, sessionSchema } from '@tendon/protocol';
+import { browserFrameSchema, deltaSchema, liveSchema, machineBrowserStateSchema, machineMcpSchema, sessionSchema } from '@tendon/protocol';
 import { z } from 'zod';
 
 const id = z.uuid();
 
-const greetingSchema = z.object({ gatewayId: id, ownerId: id, greeting: z.int() });
+const greetingSchema = z.object({
+  gatewayId: id,
+  ownerId: id,
+  greeting: z.int(),
+  /** Another one after each change of what it says of its MCP servers; left out when it says nothing. */
+  mcpVersion: z.string().optional(),
+});
 
 /** What the nodes of one database tell each other. Each may be lost: what it says is in the database too, or is live and shown again. */
 export const noticeSchema = z.discriminatedUnion('kind', [
@@ -39,6 +45,10 @@ export const noticeSchema = z.discriminatedUnion('kind', [
   /** A node that has begun to listen wants to know what the others hold. */
   z.object({ kind: z.literal('who') }),
   z.object({ kind: z.literal('machines'), here: z.array(greetingSchema) }),
+  /** How the MCP servers of a machine at the sender are: told at each change, and when a node asks for it. */
+  z.object({ kind: z.literal('machine_mcp'), greeting: greetingSchema, mcpServers: z.array(machineMcpSchema) }),
+  /** The sender has heard of another version of them than it has. */
+  z.object({ kind: z.literal('machine_mcp_wish'), gatewayId: id }),
   z.object({ kind: z.literal('machine_left'), gatewayId: id, ownerId: id, greeting: z.int() }),
   /** A credential is void: whoever stands on it is to be cut. */
   z.object({ kind: z.literal('revoked'), credentialId: z.string() }),

@@ -17,6 +17,7 @@ import { shownTools } from '../store/shown-tools.ts';
 import type { BrowserWatches } from './browser-watches.ts';
 import { LOST_JOURNAL, NEVER_STARTED } from './dispatcher.ts';
 import { showOutput } from './live-output.ts';
+import { mcpSaid } from './machine-mcp.ts';
 import type { Machines, OnlineMachine } from './machines.ts';
 import type { OutputTails } from './output-tails.ts';
 import type { Fanout, GatewayConnection, GatewayDesk, GatewayHandlers } from './ports.ts';
@@ -60,6 +61,10 @@ export function createGatewayDesk(options: GatewayDeskOptions): GatewayDesk & Pi
   const handlers: GatewayHandlers = {
     'gateway:hello': (connection, hello) => onHello(options, connection, { hello, greetings }),
     'gateway:tools': (connection, { tools }) => onTools(options, connection, tools),
+    'gateway:mcp': async (connection, { mcpServers }) => {
+      if (!options.machines.ofConnection(connection)) return refusal('conflict', 'Say gateway:hello first.');
+      return options.machines.renewMcp(connection, mcpServers) ? success({}) : NEWER_CONNECTION;
+    },
     'tool:started': (connection, { callId }) =>
       onReport(options, connection, { callId, inputFrom: (instanceId) => ({ type: 'call_started', callId, instanceId }) }),
     'tool:output': async (connection, output) => onOutput(options, connection, output),
@@ -161,7 +166,7 @@ async function onHello(
     return NOT_TAKEN[greeting];
   }
   const open = await options.store.openCallsOf(hello.gatewayId);
-  const machine: OnlineMachine = { connection, stored, sent: runningOf(hello, open), cancelled: new Set(), greeting };
+  const machine: OnlineMachine = { connection, stored, sent: runningOf(hello, open), cancelled: new Set(), greeting, mcp: mcpSaid(hello.mcpServers) };
   // The rows may tell of calls that went over a newer connection: this hello knows nothing of those.
   if (greetings.hasEnded(connection) || options.machines.isOutdated(machine) || !(await options.machines.isLast(machine))) return NEWER_CONNECTION;
   const answer = await reconcile(options, machine, { hello, open });

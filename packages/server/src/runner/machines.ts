@@ -1,7 +1,8 @@
-import type { Gateway, GatewayTool, SessionEnd } from '@tendon/protocol';
+import type { Gateway, GatewayTool, MachineMcp, SessionEnd } from '@tendon/protocol';
 import type { Greeting, Neighbours } from '../neighbours/index.ts';
 import type { GatewayStore, NotTaken, StoredGateway } from '../store/session-store.ts';
 import { shownTools } from '../store/shown-tools.ts';
+import { type McpSaid, mcpSaid } from './machine-mcp.ts';
 import type { Fanout, GatewayConnection } from './ports.ts';
 import type { Machine } from './tool-check.ts';
 
@@ -14,6 +15,8 @@ export interface OnlineMachine {
   readonly cancelled: Set<string>;
   /** The number of its hello: of two connections of one machine the one that greeted later is the living one. */
   readonly greeting: number;
+  /** How its MCP servers are; undefined when it says nothing of them. Kept here and by the other nodes, and nowhere when it has left. */
+  readonly mcp: McpSaid | undefined;
 }
 
 export interface MachinesOptions {
@@ -27,6 +30,8 @@ export interface MachinesOptions {
 /** A machine that another node holds, until it has not said so for a while. */
 interface Elsewhere extends Greeting {
   readonly untilMs: number;
+  /** As it was last told, which may be another version than the one that its node has now. */
+  readonly mcp: McpSaid | undefined;
 }
 
 /** Nodes say every two seconds which machines they hold. */
@@ -95,6 +100,7 @@ export class Machines {
     this.#online.set(machine.stored.gateway.id, machine);
     if (before && before.connection !== machine.connection) before.connection.disconnect();
     this.#elsewhere.delete(machine.stored.gateway.id);
+    this.tellMcp(machine.stored.gateway.id);
     this.#options.neighbours.tell({ kind: 'machines', here: [greetingOf(machine)] });
     this.#tell(machine.stored, true);
     return true;
@@ -111,6 +117,25 @@ export class Machines {
     return true;
   }
 
+  /** The MCP servers of the connection's machine are in other states now. False when it is no longer the one that counts. */
+  renewMcp(connection: GatewayConnection, servers: readonly MachineMcp[]): boolean {
+    const machine = this.ofConnection(connection);
+    if (!machine) return false;
+    const mcp = mcpSaid(servers);
+    if (mcp?.version === machine.mcp?.version) return true;
+    const { id } = machine.stored.gateway;
+    this.#online.set(id, { ...machine, mcp });
+    this.tellMcp(id);
+    this.#tell(machine.stored, true);
+    return true;
+  }
+
+  /** Tells the other nodes of the MCP servers of a machine that is connected to this one. */
+  tellMcp(gatewayId: string): void {
+    const machine = this.#online.get(gatewayId);
+    if (machine?.mcp) this.#options.neighbours.tell({ kind: 'machine_mcp', greeting: greetingOf(machine), mcpServers: [...machine.mcp.servers] });
+  }
+
   /** Answers with the machine that has left, unless a newer connection has taken its place. */
   leave(connection: GatewayConnection): OnlineMachine | undefined {
     const machine = this.ofConnection(connection);
@@ -122,14 +147,18 @@ export class Machines {
   }
 
   /** Another node says that it holds this machine. Of two connections the later one counts: ours is cut when it is not that. */
-  async heardOf(greeting: Greeting): Promise<void> {
-    const { gatewayId, ownerId } = greeting;
+  async heardOf(greeting: Greeting, mcpServers?: readonly MachineMcp[]): Promise<void> {
+    const { gatewayId, ownerId, mcpVersion } = greeting;
     const [own, known] = [this.#online.get(gatewayId), this.#elsewhere.get(gatewayId)];
     if ((own?.greeting ?? 0) > greeting.greeting || (known?.greeting ?? 0) > greeting.greeting) return;
     const isNews = !own && !this.isElsewhere(gatewayId);
-    this.#elsewhere.set(gatewayId, { ...greeting, untilMs: this.#options.monotonicMs() + ELSEWHERE_LASTS_MS });
+    const before = known?.greeting === greeting.greeting && mcpVersion !== undefined ? known.mcp : undefined;
+    const mcp = mcpServers ? mcpSaid(mcpServers) : before;
+    this.#elsewhere.set(gatewayId, { ...greeting, mcp, untilMs: this.#options.monotonicMs() + ELSEWHERE_LASTS_MS });
+    // What was told was lost, or told before this node listened.
+    if (mcpVersion !== mcp?.version) this.#options.neighbours.tell({ kind: 'machine_mcp_wish', gatewayId });
     own?.connection.disconnect();
-    const stored = isNews ? await this.#options.store.find(gatewayId, ownerId) : undefined;
+    const stored = isNews || mcp?.version !== known?.mcp?.version ? await this.#options.store.find(gatewayId, ownerId) : undefined;
     if (stored && this.isElsewhere(gatewayId)) this.#tell(stored, true);
   }
 
@@ -189,7 +218,9 @@ export class Machines {
   }
 
   #view(stored: StoredGateway, online: boolean): Gateway {
-    return { ...stored.gateway, online };
+    const { id } = stored.gateway;
+    const mcp = online ? (this.#online.get(id) ?? this.#elsewhere.get(id))?.mcp : undefined;
+    return { ...stored.gateway, online, ...(mcp && { mcpServers: [...mcp.servers] }) };
   }
 
   #tellGone(stored: StoredGateway): void {
@@ -201,6 +232,6 @@ export class Machines {
   }
 }
 
-function greetingOf({ stored, greeting }: OnlineMachine): Greeting {
-  return { gatewayId: stored.gateway.id, ownerId: stored.ownerId, greeting };
+function greetingOf({ stored, greeting, mcp }: OnlineMachine): Greeting {
+  return { gatewayId: stored.gateway.id, ownerId: stored.ownerId, greeting, ...(mcp && { mcpVersion: mcp.version }) };
 }

@@ -72,6 +72,8 @@ export class NeighbourDesk {
     else if (notice.kind === 'browser_view') this.#options.watches.hearView(notice);
     else if (notice.kind === 'who') this.#tellMachines();
     else if (notice.kind === 'machines') for (const greeting of notice.here) this.#quietly(machines.heardOf(greeting));
+    else if (notice.kind === 'machine_mcp') this.#quietly(machines.heardOf(notice.greeting, notice.mcpServers));
+    else if (notice.kind === 'machine_mcp_wish') machines.tellMcp(notice.gatewayId);
     else if (notice.kind === 'machine_left') this.#quietly(machines.heardGone(notice));
     else if (notice.kind === 'revoked') onRevoked(notice.credentialId);
     else sweep();

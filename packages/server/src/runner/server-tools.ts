@@ -23,6 +23,7 @@ export function shownServers(tools: ServerTools): McpServerView[] {
   const byName = new Map(tools.announced.map((tool) => [tool.name, tool]));
   return tools.servers.map(({ tools: names, ...server }) => ({
     ...server,
+    state: server.state === 'sign_in' ? 'failed' : server.state,
     ...('reason' in server ? { reason: cleanText(server.reason).slice(0, REASON_UNITS).toWellFormed() } : {}),
     tools: names.map((name) => {
       const { title, description, isChanged } = byName.get(name) ?? {};
