@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { calls, says } from '@tendon/testing';
+import { MachineSocket } from '../attacks/machine-socket.ts';
 import { browserRig, PHONE } from './browser-rig.ts';
 import { seriousFaults } from './serious-faults.ts';
 
@@ -31,6 +32,36 @@ test('E27: the page of machines shows which MCP servers run on the server, which
   await card.getByText(/the command "\/nowhere\/uvx" was not found/).waitFor();
   await device.assertNoSidewaysScroll();
   assert.deepEqual(await seriousFaults(device.page, 'machines with MCP servers of the server'), []);
+});
+
+test('E31: the card of a machine shows which of its MCP servers run, which do not and why, and which wait for a sign-in, on a phone in the dark too', async () => {
+  const device = await rig.device({ viewport: PHONE, colorScheme: 'dark' });
+  await device.open('/machines');
+  const card = device.page.getByRole('listitem').filter({ hasText: 'Telling' });
+  await using machine = await MachineSocket.connect({ url: rig.url, key: rig.product.key });
+  const tool = (name: string, more: object = {}) => ({ name, description: 'Works.', inputSchema: {}, effect: 'execute', source: 'builtin', ...more });
+  const tools = [tool('bash'), tool('mcp__files__read', { source: 'files' }), tool('mcp__files__move', { source: 'files', isChanged: true })];
+  await machine.hello({ name: 'Telling', tools });
+  await card.getByText('mcp__files__read').waitFor();
+  const list = card.getByRole('list', { name: 'MCP servers' });
+  assert.equal(await list.count(), 0);
+  const mcpServers = [
+    { name: 'files', state: 'running' },
+    { name: 'later', state: 'starting' },
+    { name: 'search', state: 'failed', reason: 'the command "uvx" was not found. Install uv: curl -LsSf https://astral.sh/uv/install.sh | sh' },
+    { name: 'tracker', state: 'sign_in', reason: 'it wants a sign-in: a person at this machine opens the address that stands in the log' },
+  ];
+  assert.ok((await machine.request('gateway:mcp', { mcpServers })).ok);
+  for (const word of ['Running', 'Starting', 'Does not run', 'Needs a sign-in']) await list.getByText(word, { exact: true }).waitFor();
+  await list.getByText(/the command "uvx" was not found\. Install uv/).waitFor();
+  await list.getByText(/opens the address that stands in the log/).waitFor();
+  await list.getByText(/^1 tool says something else than when you last approved a call of it/).waitFor();
+  await list.getByText('mcp__files__move').waitFor();
+  assert.equal(await card.getByText('mcp__files__read').count(), 1, 'a tool stands at its server alone');
+  await device.assertNoSidewaysScroll();
+  assert.deepEqual(await seriousFaults(device.page, 'machines with MCP servers of their own'), []);
+  await machine.request('gateway:mcp', { mcpServers: [] });
+  await list.waitFor({ state: 'detached' });
 });
 
 test('E24, E27: a card says that a call runs on the server and what the tool says of itself; a rule for it stands with its place in the list', async () => {

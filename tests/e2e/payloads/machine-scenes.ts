@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { LIMITS } from '@tendon/protocol';
 import { until } from '@tendon/testing';
 import { MachineSocket } from '../../attacks/machine-socket.ts';
 import { eventually } from '../browser-rig.ts';
@@ -49,6 +50,7 @@ export function machineScenes(stage: Stage): void {
 
   test('U29: through the page of machines, and MCP servers of the server with what their tools say of themselves', async () => {
     await Promise.all([listsOf(stage), writeServers(stage)]);
+    await using _machines = await tellingMachines(stage);
     const seen = await stage.visit('/machines');
     await stage.sees('machines', seen, { part: seen.device.page.getByRole('main') });
     await using socket = await rig.product.connect();
@@ -61,12 +63,28 @@ export function machineScenes(stage: Stage): void {
   });
 }
 
+/** Machines that are there, with words in the names of their MCP servers, and in why those do not run. */
+async function tellingMachines({ rig, words }: Stage): Promise<AsyncDisposableStack> {
+  const reasons = words.rowsUpTo('machineMcp.reason', LIMITS.mcpReasonLength);
+  const names = words.rowsUpTo('machineMcp.name', 200);
+  const count = Math.max(reasons.length, names.length);
+  const servers = Array.from({ length: count }, (_, index) => ({ name: names[index] ?? 'files', state: 'failed', reason: reasons[index] ?? 'it ended' }));
+  await using machines = new AsyncDisposableStack();
+  for (let from = 0; from < count; from += LIMITS.mcpServers) {
+    const machine = machines.use(await MachineSocket.connect({ url: rig.url, key: rig.product.key }));
+    const answer = await machine.hello({ mcpServers: servers.slice(from, from + LIMITS.mcpServers) });
+    if (!answer.ok) throw new Error(answer.error.message);
+  }
+  return machines.move();
+}
+
 /** Many that cannot run, each with words in its name and its command, and one that has tools. */
 async function writeServers({ rig, words }: Stage): Promise<void> {
   const folder = join(rig.product.home, 'server');
   await mkdir(folder, { recursive: true });
   const commands = words.rows('mcpServer.reason');
-  const dead = words.rows('mcpServer.name').map((name, index) => [name, { command: (commands[index] ?? '').replaceAll('\0', '') }]);
+  // Of a command that is no path, and has more than one word, only the first is told.
+  const dead = words.rows('mcpServer.name').map((name, index) => [name, { command: `./${commands[index] ?? ''}`.replaceAll('\0', '') }]);
   const descriptions = words.rowsUpTo('serverTool.description', 2_000);
   const tools = words.rowsUpTo('serverTool.title', 200).map((title, index) => ({ title, description: descriptions[index] ?? 'Does nothing.' }));
   await writeFile(join(folder, 'tools.json'), JSON.stringify(tools));

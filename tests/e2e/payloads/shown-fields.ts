@@ -42,6 +42,8 @@ const OF_PROTOCOL: Readonly<Record<string, Row>> = {
   'gateway.tools[].name': ['machines', 'approvals by machine', 'relay'],
   'gateway.tools[].source': ['approvals by machine'],
   'gateway.tools[].title': ['approvals by machine'],
+  'machineMcp.name': ['machines'],
+  'machineMcp.reason': ['machines'],
   'mcpServer.name': ['machines'],
   'mcpServer.reason': ['machines'],
   'message.model': NOT_SHOWN,

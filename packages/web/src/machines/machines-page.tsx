@@ -2,11 +2,13 @@ import { useAgentClient, useStore } from '@tendon/client/react';
 import type { Gateway } from '@tendon/protocol';
 import clsx from 'clsx';
 import { Folder, Monitor } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useId } from 'react';
 import { Link } from 'wouter';
 import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
+import { mcpOf, type ShownMcp } from './machine-mcp.ts';
+import { McpRow } from './mcp-row.tsx';
 import { sandboxWords } from './sandbox-words.ts';
 import { ServerCard } from './server-card.tsx';
 import { useMcpServers } from './use-mcp-servers.ts';
@@ -52,6 +54,7 @@ export function MachinesPage(): ReactNode {
 }
 
 function MachineCard({ gateway }: { gateway: Gateway }): ReactNode {
+  const { servers, otherTools } = mcpOf(gateway);
   return (
     <li className="rounded-xl border border-line bg-raised p-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
@@ -82,13 +85,32 @@ function MachineCard({ gateway }: { gateway: Gateway }): ReactNode {
         </dd>
         <dt className="text-faint">Tools</dt>
         <dd className="flex flex-wrap gap-1.5">
-          {gateway.tools.map((tool) => (
+          {otherTools.map((tool) => (
             <span key={tool.name} className="rounded-md bg-bubble px-1.5 py-0.5 font-mono text-xs wrap-anywhere" title={tool.effect}>
               {tool.name}
             </span>
           ))}
         </dd>
       </dl>
+      {servers.length > 0 && <MachineMcpServers servers={servers} />}
     </li>
+  );
+}
+
+/** The MCP servers that the machine itself runs. */
+function MachineMcpServers({ servers }: { servers: readonly ShownMcp[] }): ReactNode {
+  const id = useId();
+  return (
+    <div className="mt-4 border-t border-line pt-3">
+      <p id={id} className="text-sm text-faint">
+        MCP servers
+      </p>
+      <ul aria-labelledby={id} className="divide-y divide-line">
+        {servers.map((server, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: two may have one name, and a list that has changed is another one
+          <McpRow key={index} server={server} />
+        ))}
+      </ul>
+    </div>
   );
 }
