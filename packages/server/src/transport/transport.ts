@@ -229,7 +229,12 @@ class SocketTransport implements Transport {
     // Not from inside a send: a socket that is cut for slowness ends while somebody is still writing to it.
     socket.once('disconnect', () => queueMicrotask(() => this.#reportGone(gateways, link)));
     const place = () => this.#places.gateway.take({ household: guest.principal.userId, connection: socket });
-    this.#answer<GatewayConnection>(socket, { connection: link, routes, place, onRefused: this.#refusing('/gateway', guest, this.#connections.addressOf(socket)) });
+    this.#answer<GatewayConnection>(socket, {
+      connection: link,
+      routes,
+      place,
+      onRefused: this.#refusing('/gateway', guest, this.#connections.addressOf(socket)),
+    });
   }
 
   #reportGone(desk: GatewayDesk, link: GatewayLink): void {
