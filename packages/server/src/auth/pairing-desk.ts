@@ -2,7 +2,7 @@ import type { Log } from '../log.ts';
 import type { Admission, AttemptLimiter } from './attempt-limiter.ts';
 import { readUserCode } from './credentials.ts';
 import { kindOf, type PairingRequest, type Pairings, type StartedPairing, type WaitingMachine } from './pairings.ts';
-import type { Principal } from './principal.ts';
+import { isWhole, type Principal } from './principal.ts';
 
 type Limited = { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
 type Refused<Code extends string> = { readonly ok: false; readonly code: Code };
@@ -13,7 +13,7 @@ export type PairingPoll =
   | Refused<'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token'>
   | Limited;
 export type PairingLook = { readonly ok: true; readonly machine: WaitingMachine } | Refused<'not_found'> | Limited;
-export type PairingDecision = ({ readonly ok: true } & Pick<WaitingMachine, 'kind' | 'name'>) | Refused<'not_found'> | Limited;
+export type PairingDecision = ({ readonly ok: true } & Pick<WaitingMachine, 'kind' | 'name'>) | Refused<'not_found' | 'forbidden'> | Limited;
 
 export interface PairingDeskParts {
   readonly pairings: Pairings;
@@ -74,8 +74,11 @@ export class PairingDesk {
     return { ok: true, machine };
   }
 
-  async decide({ userId, credentialId }: Pick<Principal, 'userId' | 'credentialId'>, typed: string, approve: boolean): Promise<PairingDecision> {
+  /** Approving makes keys without an end, so it takes a credential that has none, and all scopes (A11); denying makes nothing. */
+  async decide(principal: Principal, typed: string, approve: boolean): Promise<PairingDecision> {
     const { pairings, limiters, log, now } = this.#parts;
+    if (approve && !isWhole(principal)) return { ok: false, code: 'forbidden' };
+    const { userId, credentialId } = principal;
     const admission = limiters.people.take('pair code', userId);
     if (!admission.ok) return limited(admission);
     const code = readUserCode(typed);

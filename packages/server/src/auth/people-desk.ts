@@ -5,13 +5,13 @@ import type { Devices } from './devices.ts';
 import type { Invitations } from './invitations.ts';
 import { passwordFault } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
-import type { Principal } from './principal.ts';
+import { isWhole, type Principal } from './principal.ts';
 import type { SecondSteps } from './second-steps.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
 /** Whoever asks, and from where. */
 export interface Asker {
-  readonly principal: Pick<Principal, 'userId' | 'credentialId' | 'path'>;
+  readonly principal: Pick<Principal, 'userId' | 'credentialId' | 'path' | 'scopes' | 'expiresAt'>;
   readonly address: string;
 }
 
@@ -46,6 +46,11 @@ const LINK_LIFETIME_MS = 24 * 3_600_000;
 const FRESH_MS = 15 * 60_000;
 
 const OWNERS_ONLY = refuse('forbidden', 'Only an owner can do that.');
+const WHOLE_ONLY = refuse(
+  'forbidden',
+  'That takes a signed-in browser, or a key that has neither scopes nor an end: what comes of it is good for more than this credential, or for longer.',
+);
+const BROWSER_ONLY = refuse('forbidden', 'That takes a browser that is signed in: no key and no token changes how its person comes in.');
 const NOBODY = refuse('not_found', 'There is no such person.');
 const STAYS = refuse('conflict', 'The first owner stays an owner and cannot be kept out: somebody must be able to come in.');
 const NOT_YOURSELF = refuse('conflict', 'That would end your own way in. Ask another owner.');
@@ -66,7 +71,10 @@ export class PeopleDesk {
     return this.#parts.accounts.find(principal.userId);
   }
 
+  /** The address is half of what its person signs in with. */
   async describe(asker: Asker, account: { readonly name: string; readonly email?: string | undefined }): Promise<PeopleAnswer> {
+    const refused = account.email === undefined ? undefined : this.mayChangeWayIn(asker);
+    if (refused) return refused;
     if (!(await this.#parts.accounts.describe(asker.principal.userId, account))) return EMAIL_TAKEN;
     await this.#note(asker, { action: 'account_changed' });
     return done(undefined);
@@ -78,7 +86,9 @@ export class PeopleDesk {
     { current, password }: { readonly current?: string | undefined; readonly password: string },
   ): Promise<PeopleAnswer<number>> {
     const { accounts, passwords, devices, steps, onEnded } = this.#parts;
-    const { userId, credentialId, path } = asker.principal;
+    const { userId, credentialId } = asker.principal;
+    const refused = this.mayChangeWayIn(asker);
+    if (refused) return refused;
     const person = await accounts.find(userId);
     if (person?.email === undefined) return refuse('conflict', 'Give your address first: you sign in with it and the password.');
     // Before the session is asked whether it may leave it out: whoever changes it ends the session in the same moment.
@@ -88,13 +98,12 @@ export class PeopleDesk {
     if (!right.ok) return right;
     const fault = await passwordFault(password, { name: person.name, email: person.email });
     if (fault !== undefined) return { ok: false, error: { code: 'invalid_payload', message: fault, field: 'password' } };
-    const keptSessionId = path === 'cookie' ? credentialId : undefined;
-    const ended = await passwords.replace(userId, { former: right.data, hash: await passwords.hash(password), keptSessionId });
+    const ended = await passwords.replace(userId, { former: right.data, hash: await passwords.hash(password), keptSessionId: credentialId });
     if (!ended) return mayLeaveOut ? CHANGED_MEANWHILE : WRONG_PASSWORD;
     for (const sessionId of ended) onEnded(sessionId);
     await steps.endAll(userId);
     // Once more: a sign-in with the old one may have opened a session meanwhile.
-    const endedLate = await devices.endOthers(userId, keptSessionId);
+    const endedLate = await devices.endOthers(userId, credentialId);
     await this.#note(asker, { action: 'password_changed' });
     return done(ended.length + endedLate);
   }
@@ -106,6 +115,8 @@ export class PeopleDesk {
   }
 
   async disconnect(asker: Asker, issuer: string): Promise<PeopleAnswer> {
+    const refused = this.mayChangeWayIn(asker);
+    if (refused) return refused;
     const person = await this.account(asker);
     if (person?.hasPassword !== true && person?.id !== this.#parts.firstOwnerId) return refuse('conflict', 'It is your only way in. Set a password first.');
     await this.#parts.accounts.disconnect(asker.principal.userId, issuer);
@@ -126,6 +137,7 @@ export class PeopleDesk {
     { name, role }: { readonly name: string; readonly role: Role },
   ): Promise<PeopleAnswer<Awaited<ReturnType<Invitations['create']>>>> {
     if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    if (!isWhole(asker.principal)) return WHOLE_ONLY;
     const made = await this.#parts.invitations.create({ name, role, invitedBy: asker.principal.userId }, this.#parts.now());
     await this.#note(asker, { action: 'invitation_made', about: `${name}, ${role}` });
     return done(made);
@@ -140,7 +152,7 @@ export class PeopleDesk {
   }
 
   async setRole(asker: Asker, userId: string, role: Role): Promise<PeopleAnswer> {
-    const refused = await this.mayChange(asker, userId);
+    const refused = await this.mayWiden(asker, userId);
     if (refused) return refused;
     if (!(await this.#parts.accounts.setRole(userId, role))) return NOBODY;
     await this.#note(asker, { action: 'role_changed', aboutUserId: userId, about: role });
@@ -159,7 +171,7 @@ export class PeopleDesk {
   }
 
   async letIn(asker: Asker, userId: string): Promise<PeopleAnswer> {
-    const refused = await this.mayChange(asker, userId);
+    const refused = await this.mayWiden(asker, userId);
     if (refused) return refused;
     if (!(await this.#parts.accounts.enable(userId))) return NOBODY;
     await this.#note(asker, { action: 'person_let_in', aboutUserId: userId });
@@ -168,7 +180,7 @@ export class PeopleDesk {
 
   /** A link for one who cannot come in any more: it works once, for a day, and they set a new password with it. */
   async makeLink(asker: Asker, userId: string): Promise<PeopleAnswer<string>> {
-    const refused = await this.mayChange(asker, userId);
+    const refused = await this.mayWiden(asker, userId);
     if (refused) return refused;
     const person = await this.#parts.accounts.find(userId);
     if (!person) return NOBODY;
@@ -187,6 +199,16 @@ export class PeopleDesk {
     if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
     if (userId === asker.principal.userId) return NOT_YOURSELF;
     return userId === this.#parts.firstOwnerId ? STAYS : undefined;
+  }
+
+  /** The same for what lets somebody in, or in to more. */
+  async mayWiden(asker: Asker, userId: string): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
+    return (await this.mayChange(asker, userId)) ?? (isWhole(asker.principal) ? undefined : WHOLE_ONLY);
+  }
+
+  /** Undefined for who may change how they themselves come in: address, password, second factor, identity. */
+  mayChangeWayIn({ principal }: Asker): Extract<PeopleAnswer, { ok: false }> | undefined {
+    return principal.path === 'cookie' ? undefined : BROWSER_ONLY;
   }
 
   async #isOwner(asker: Asker): Promise<boolean> {

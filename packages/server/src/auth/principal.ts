@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { HandshakeCode, Scope } from '@tendon/protocol';
+import { type HandshakeCode, SCOPES, type Scope } from '@tendon/protocol';
 
 /** Which credential decided, in the order in which they are tried. */
 export type CredentialPath = 'disabled' | 'token' | 'jwt' | 'cookie';
@@ -17,6 +17,24 @@ export interface Principal {
   readonly scopes?: readonly Scope[] | undefined;
   /** When the credential ends by itself; connections must end with it. */
   readonly expiresAt?: Date | undefined;
+}
+
+/** What counts of a credential for what it may make. */
+export type Authority = Pick<Principal, 'path' | 'scopes' | 'expiresAt'>;
+
+/**
+ * Stands for its person whole: all that they can do, and no end of its own. What can be given neither scopes nor an end (an account, a role, a link,
+ * a machine) is made with such a credential alone (A11). A browser session is its person, however long it lasts.
+ */
+export function isWhole({ path, scopes, expiresAt }: Authority): boolean {
+  if (path === 'cookie' || path === 'disabled') return true;
+  return expiresAt === undefined && (scopes === undefined || SCOPES.every((scope) => scopes.includes(scope)));
+}
+
+/** When a key that it makes ends: as was asked for, and with its maker at the latest (A11). */
+export function endOfKey({ path, expiresAt }: Authority, wanted: Date | undefined): Date | undefined {
+  if (path === 'cookie' || expiresAt === undefined) return wanted;
+  return wanted === undefined || wanted > expiresAt ? expiresAt : wanted;
 }
 
 /** One attempt to come in, whatever carried it. */

@@ -32,18 +32,21 @@ export class SecondFactorDesk {
 
   /** A secret for an app. Nothing is asked for at sign-in until `confirm`. */
   async begin(asker: Asker, password: string): Promise<PeopleAnswer<{ readonly secret: string; readonly uri: string }>> {
-    const person = await this.#parts.people.account(asker);
-    if (person?.hasPassword !== true) return fault('conflict', 'Set a password first: the code is asked for after it.');
-    const refused = await this.#parts.people.checkPassword(asker, password);
+    const { people } = this.#parts;
+    const refused = people.mayChangeWayIn(asker);
     if (refused) return refused;
+    const person = await people.account(asker);
+    if (person?.hasPassword !== true) return fault('conflict', 'Set a password first: the code is asked for after it.');
+    const wrong = await people.checkPassword(asker, password);
+    if (wrong) return wrong;
     const begun = await this.#parts.factors.begin(person.id, person.email ?? person.name);
     return begun ? { ok: true, data: begun } : IS_ON;
   }
 
   /** Switches it on. The recovery codes, which are told now and never again. */
   async confirm(asker: Asker, code: string): Promise<PeopleAnswer<readonly string[]>> {
-    const limited = this.#take(asker);
-    if (limited) return limited;
+    const refused = this.#parts.people.mayChangeWayIn(asker) ?? this.#take(asker);
+    if (refused) return refused;
     const recoveryCodes = await this.#parts.factors.confirm(asker.principal.userId, code.replaceAll(/\s/g, ''));
     if (!recoveryCodes) return OVER;
     this.#giveBack(asker);
@@ -70,7 +73,7 @@ export class SecondFactorDesk {
 
   /** For one who has lost theirs. The answer is the same whether there was one: whose account is guarded how is nobody else's business. */
   async resetFor(asker: Asker, userId: string): Promise<PeopleAnswer> {
-    const refused = await this.#parts.people.mayChange(asker, userId);
+    const refused = await this.#parts.people.mayWiden(asker, userId);
     if (refused) return refused;
     if (!(await this.#parts.people.isThere(userId))) return fault('not_found', 'There is no such person.');
     await this.#parts.factors.remove(userId);
@@ -92,9 +95,11 @@ export class SecondFactorDesk {
     { password, code }: { readonly password: string; readonly code: string },
   ): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
     const { factors, people } = this.#parts;
-    if (!(await factors.isOn(asker.principal.userId))) return IS_OFF;
-    const refused = await people.checkPassword(asker, password);
+    const refused = people.mayChangeWayIn(asker);
     if (refused) return refused;
+    if (!(await factors.isOn(asker.principal.userId))) return IS_OFF;
+    const wrong = await people.checkPassword(asker, password);
+    if (wrong) return wrong;
     const isRecovery = readRecoveryCode(code) !== undefined;
     const limited = isRecovery ? undefined : this.#take(asker);
     if (limited) return limited;

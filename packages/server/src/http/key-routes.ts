@@ -2,6 +2,7 @@ import { SCOPES } from '@tendon/protocol';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
+import { endOfKey } from '../auth/principal.ts';
 import { bodyOf, type DoorAndAuth, fault, forbidden, type HttpEnv, identify, nameSchema, noted } from './answers.ts';
 
 const newKeySchema = z.object({
@@ -35,7 +36,8 @@ export function addKeyRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
         code: 'invalid_payload',
         message: 'The key of a machine has no scopes: it is good for that machine alone. Leave one of the two out.',
       });
-    const expiresAt = expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 24 * 3_600_000);
+    const wanted = expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 24 * 3_600_000);
+    const expiresAt = endOfKey(principal, wanted);
     const { key, row } = await auth.createKey({ userId: principal.userId, name, gatewayId, scopes: scopes && [...new Set(scopes)], expiresAt });
     await noted(context, parts, { principal, action: 'key_created', about: name });
     return context.json({ key, ...shownKey(row) }, 201);

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import { bodyOf, type DoorAndAuth, fault, type HttpEnv, identify, nameSchema, noted, tooMany } from './answers.ts';
+import { bodyOf, type DoorAndAuth, fault, forbidden, type HttpEnv, identify, nameSchema, noted, tooMany } from './answers.ts';
 
 const startSchema = z
   .object({ kind: z.enum(['machine', 'terminal']).default('machine'), gatewayId: z.uuid().optional(), name: nameSchema, relay: z.boolean().default(false) })
@@ -19,6 +19,9 @@ const WORDS = {
   access_denied: 'The person has denied it.',
   expired_token: 'This request is over. Start a new one.',
 } as const;
+
+const NOT_WHOLE =
+  'Letting in takes a signed-in browser, or a key that has neither scopes nor an end: what is let in is good for more than this credential, or for longer.';
 
 const AUDIT_ACTION = {
   machine: { approve: 'machine_paired', deny: 'machine_kept_out' },
@@ -64,6 +67,7 @@ export function addPairingRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
       await noted(context, parts, { principal, action: AUDIT_ACTION[answer.kind][body.decision], about: answer.name });
       return context.json({ ok: true });
     }
+    if (answer.code === 'forbidden') return forbidden(context, NOT_WHOLE);
     return answer.code === 'rate_limited' ? tooMany(context, answer.retryAfterMs) : nobodyWaits(context);
   });
 }
