@@ -76,14 +76,18 @@ export class Accounts {
     }
   }
 
-  /** False when there is no such person. */
-  async setRole(userId: string, role: Role): Promise<boolean> {
+  /** False when there is no such person. Who is no owner any more leaves no link and no invitation behind that only an owner can make. */
+  async setRole(userId: string, role: Role, now: Date): Promise<boolean> {
+    // Before, too: nothing that was left over from an earlier time comes alive.
+    await this.#endMadeBy(userId, now);
     const { rowCount } = await this.#pool.query('update users set role = $2, updated_at = now() where id = $1', [userId, role]);
+    await this.#endMadeBy(userId, now);
     return rowCount === 1;
   }
 
-  /** Lets a person back in. */
-  async enable(userId: string): Promise<boolean> {
+  /** Lets a person back in, and nothing that was theirs: what ended when they were kept out is ended once more, should that have been cut short. */
+  async enable(userId: string, now: Date): Promise<boolean> {
+    if (await this.isDisabled(userId)) await this.#endAll(userId, now);
     const { rowCount } = await this.#pool.query('update users set disabled_at = null where id = $1', [userId]);
     return rowCount === 1;
   }
@@ -94,15 +98,29 @@ export class Accounts {
    */
   async disable(userId: string, now: Date): Promise<readonly string[] | undefined> {
     const { rowCount } = await this.#pool.query('update users set disabled_at = coalesce(disabled_at, $2) where id = $1', [userId, now]);
-    if (rowCount !== 1) return undefined;
+    return rowCount === 1 ? this.#endAll(userId, now) : undefined;
+  }
+
+  /** All that this person, who is kept out, came in with or could come in with, and what they made for others. The ids of sessions and keys. */
+  async #endAll(userId: string, now: Date): Promise<readonly string[]> {
     const sessions = await this.#pool.query<{ id: string }>('delete from auth_sessions where user_id = $1 returning id', [userId]);
     const keys = await this.#pool.query<{ id: string }>('update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null returning id', [
       userId,
       now,
     ]);
-    await this.#pool.query(`delete from pairings where user_id = $1`, [userId]);
-    await this.#pool.query(`delete from second_steps where user_id = $1`, [userId]);
+    for (const table of ['pairings', 'second_steps', 'sign_in_links']) await this.#pool.query(`delete from ${table} where user_id = $1`, [userId]);
+    await this.#endMadeBy(userId, now);
     return [...sessions.rows, ...keys.rows].map(({ id }) => id);
+  }
+
+  /** Links and invitations of one who may make none: no owner, or kept out. What an owner made stays. */
+  async #endMadeBy(userId: string, now: Date): Promise<void> {
+    await this.#pool.query(
+      `with maker as (select id from users where id = $1 and (role <> 'owner' or disabled_at is not null)),
+       links as (delete from sign_in_links using maker where made_by = maker.id)
+       update invitations set revoked_at = $2 from maker where invited_by = maker.id and accepted_at is null and revoked_at is null`,
+      [userId, now],
+    );
   }
 
   async isDisabled(userId: string): Promise<boolean> {

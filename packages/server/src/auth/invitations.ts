@@ -35,7 +35,7 @@ interface Row {
   expires_at: Date;
 }
 
-const OPEN = 'accepted_at is null and revoked_at is null and expires_at > $1 and inviter.disabled_at is null';
+const OPEN = `accepted_at is null and revoked_at is null and expires_at > $1 and inviter.disabled_at is null and inviter.role = 'owner'`;
 const FROM = 'from invitations join users as inviter on inviter.id = invited_by';
 const COLUMNS = 'invitations.id, invitations.name, invitations.role, inviter.name as invited_by, invitations.created_at, expires_at';
 
@@ -44,7 +44,8 @@ const COLUMNS = 'invitations.id, invitations.name, invitations.role, inviter.nam
  *
  *   made ── accept ──► accepted, once
  *     ├── revoke ──► revoked
- *     └── 7 days, or its maker is kept out ──► over
+ *     ├── its maker is kept out, or no owner any more ──► revoked (`Accounts`)
+ *     └── 7 days ──► over
  *
  * Only the hash of a link's token is stored.
  */
@@ -57,23 +58,20 @@ export class Invitations {
     this.#random = random;
   }
 
+  /** Undefined when who invites is no owner any more; held until it stands, as with `SignInLinks.create`. */
   async create(
     request: { readonly name: string; readonly role: Role; readonly invitedBy: string },
     now: Date,
-  ): Promise<{ id: string; token: string; expiresAt: Date }> {
+  ): Promise<{ id: string; token: string; expiresAt: Date } | undefined> {
     const token = newSecret(this.#random);
     const id = uuidv7();
     const expiresAt = new Date(now.getTime() + LIFETIME_MS);
-    await this.#pool.query('insert into invitations (id, hash, name, role, invited_by, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)', [
-      id,
-      hashCredential(token),
-      request.name,
-      request.role,
-      request.invitedBy,
-      now,
-      expiresAt,
-    ]);
-    return { id, token, expiresAt };
+    const { rowCount } = await this.#pool.query(
+      `insert into invitations (id, hash, name, role, invited_by, created_at, expires_at)
+       select $1, $2, $3, $4, id, $6, $7 from users where id = $5 and role = 'owner' and disabled_at is null for share`,
+      [id, hashCredential(token), request.name, request.role, request.invitedBy, now, expiresAt],
+    );
+    return rowCount === 1 ? { id, token, expiresAt } : undefined;
   }
 
   /** The open ones, the newest first. */

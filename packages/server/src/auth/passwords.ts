@@ -72,7 +72,7 @@ export class Passwords {
   }
 
   /**
-   * Puts it in the place of this very hash, or of none, and ends the person's other browser sessions in the same moment: a change by one of
+   * Puts it in the place of this very hash, or of none, and ends the person's sign-in links and other browser sessions in the same moment: a change by one of
    * those that is under way finds either another hash than its own, or its session over. The ids of those sessions; undefined when something
    * else stands there by now.
    */
@@ -85,6 +85,7 @@ export class Passwords {
         : 'update accounts set password = $3, updated_at = now() where user_id = $1::uuid and provider_id = $2 and password = $5 returning user_id';
     const { rows } = await this.#pool.query<{ ended: readonly string[] }>(
       `with changed as (${changed}),
+       links as (delete from sign_in_links using changed where sign_in_links.user_id = changed.user_id),
        ended as (delete from auth_sessions using changed where auth_sessions.user_id = changed.user_id and auth_sessions.id is distinct from $4 returning id)
        select array(select id::text from ended) as ended from changed`,
       [userId, PROVIDER, hash, keptSessionId ?? null, former ?? uuidv7()],

@@ -135,10 +135,11 @@ export class PeopleDesk {
   async invite(
     asker: Asker,
     { name, role }: { readonly name: string; readonly role: Role },
-  ): Promise<PeopleAnswer<Awaited<ReturnType<Invitations['create']>>>> {
+  ): Promise<PeopleAnswer<NonNullable<Awaited<ReturnType<Invitations['create']>>>>> {
     if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
     if (!isWhole(asker.principal)) return WHOLE_ONLY;
     const made = await this.#parts.invitations.create({ name, role, invitedBy: asker.principal.userId }, this.#parts.now());
+    if (!made) return OWNERS_ONLY;
     await this.#note(asker, { action: 'invitation_made', about: `${name}, ${role}` });
     return done(made);
   }
@@ -154,7 +155,7 @@ export class PeopleDesk {
   async setRole(asker: Asker, userId: string, role: Role): Promise<PeopleAnswer> {
     const refused = await this.mayWiden(asker, userId);
     if (refused) return refused;
-    if (!(await this.#parts.accounts.setRole(userId, role))) return NOBODY;
+    if (!(await this.#parts.accounts.setRole(userId, role, this.#parts.now()))) return NOBODY;
     await this.#note(asker, { action: 'role_changed', aboutUserId: userId, about: role });
     return done(undefined);
   }
@@ -173,7 +174,7 @@ export class PeopleDesk {
   async letIn(asker: Asker, userId: string): Promise<PeopleAnswer> {
     const refused = await this.mayWiden(asker, userId);
     if (refused) return refused;
-    if (!(await this.#parts.accounts.enable(userId))) return NOBODY;
+    if (!(await this.#parts.accounts.enable(userId, this.#parts.now()))) return NOBODY;
     await this.#note(asker, { action: 'person_let_in', aboutUserId: userId });
     return done(undefined);
   }
@@ -185,7 +186,8 @@ export class PeopleDesk {
     const person = await this.#parts.accounts.find(userId);
     if (!person) return NOBODY;
     if (person.disabledAt) return refuse('conflict', 'This person is kept out. Let them in first.');
-    const token = await this.#parts.links.create(userId, this.#parts.now(), LINK_LIFETIME_MS);
+    const token = await this.#parts.links.create({ userId, madeBy: asker.principal.userId, lifetimeMs: LINK_LIFETIME_MS }, this.#parts.now());
+    if (token === undefined) return refuse('conflict', 'Somebody has changed this meanwhile. Look at the page again.');
     await this.#note(asker, { action: 'sign_in_link_made', aboutUserId: userId });
     return done(token);
   }

@@ -15,7 +15,7 @@ import type { CodeKind, SecondFactors } from './second-factors.ts';
 import type { SecondSteps } from './second-steps.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
-const OVERTAKEN = 'this person is kept out, or the password was changed or the step finished meanwhile';
+const OVERTAKEN = 'this person is kept out, or the password was changed, the step finished or the link ended meanwhile';
 
 /** Who knocks. */
 export interface Knocker {
@@ -84,7 +84,7 @@ export class SignInDesk {
     await this.#parts.people.warm();
     const userId = await this.#parts.links.redeem(token, this.#parts.now());
     if (userId === undefined) return this.#refuse('link', knocker, 'the link is unknown, used or expired');
-    return this.#open(userId, { openedWith: 'link' }, knocker);
+    return this.#open(userId, { openedWith: 'link', stillCounts: () => this.#parts.links.isStill(token) }, knocker);
   }
 
   /** One answer for an unknown address, a wrong password and a person who is kept out, and all take as long. */

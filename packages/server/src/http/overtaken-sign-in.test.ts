@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { base32 } from '@better-auth/utils/base32';
-import { within } from '@tendon/testing';
 import type { Pool } from 'pg';
 import { cookiePair } from '../auth/auth-rig.ts';
 import { codeAt } from '../auth/one-time-code.ts';
 import { SecondFactors } from '../auth/second-factors.ts';
 import { Keyring } from '../secrets/keyring.ts';
+import { untilHeldUp, whileLocked } from './held-up.test-kit.ts';
 import { Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal, signIn } from './people-rig.ts';
 
 /* Sign-ins that something overtakes between two of their steps. A lock of the database holds them up there. */
@@ -15,30 +15,6 @@ import { Browser, json, PASSWORD, type PeopleRig, peopleRig, refusal, signIn } f
 const NEW = 'another horse entirely';
 const FACTOR = '/api/account/second-factor';
 const poolOf = (rig: PeopleRig): Pool => rig.auth.database.pool;
-
-/** Resolves when so many wait for a lock. */
-async function untilHeldUp(pool: Pool, count = 1): Promise<void> {
-  const look = async (): Promise<void> => {
-    for (;;) {
-      const { rows } = await pool.query<{ pid: number }>(`select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
-      if (rows.length >= count) return;
-    }
-  };
-  await within(`${count} to be held up`, look());
-}
-
-/** Does `work` while nobody gets past the lock. */
-async function whileLocked(pool: Pool, lock: string, work: () => Promise<void>): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
-    await client.query(lock);
-    await work();
-  } finally {
-    await client.query('rollback');
-    client.release();
-  }
-}
 
 async function countOf(rig: PeopleRig, table: 'auth_sessions' | 'second_steps', userId: string): Promise<number> {
   const { rows } = await poolOf(rig).query<{ count: number }>(`select count(*)::int from ${table} where user_id = $1`, [userId]);

@@ -106,6 +106,8 @@ export const apiKeys = pgTable(
     prefix: text('prefix').notNull(),
     /** What it is good for; null: all that its person can do. */
     scopes: text('scopes').array(),
+    /** Taken over from `TENDON_OWNER_KEY`: it is over when another value stands there. */
+    isImported: boolean('is_imported').notNull().default(false),
     createdAt: moment('created_at').notNull().defaultNow(),
     /** Written at most once a minute. */
     lastUsedAt: moment('last_used_at'),
@@ -123,6 +125,8 @@ export const signInLinks = pgTable(
     userId: uuid('user_id')
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
+    /** The owner who made it, with whose right to do so it ends; null: made on the server's machine. */
+    madeBy: uuid('made_by').references(() => users.id, { onDelete: 'cascade' }),
     expiresAt: moment('expires_at').notNull(),
     usedAt: moment('used_at'),
   },
