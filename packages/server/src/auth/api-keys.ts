@@ -88,10 +88,11 @@ export class ApiKeys {
     );
   }
 
-  /** The live key of this text, or undefined for one that is unknown, expired or revoked. */
+  /** The live key of this text, or undefined for one that is unknown, expired or revoked, or whose person is kept out. */
   async find(key: string, now: Date): Promise<ApiKeyRow | undefined> {
     const { rows } = await this.#pool.query<Row>(
-      `select ${COLUMNS} from api_keys where hash = $1 and revoked_at is null and (expires_at is null or expires_at > $2)`,
+      `select ${COLUMNS} from api_keys where hash = $1 and revoked_at is null and (expires_at is null or expires_at > $2)
+       and exists (select from users where users.id = user_id and disabled_at is null)`,
       [hashCredential(key), now],
     );
     return rows[0] && fromRow(rows[0]);

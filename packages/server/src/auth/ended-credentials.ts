@@ -14,12 +14,14 @@ async function keptOutAmong(pool: Pick<Pool, 'query'>, ids: readonly string[]): 
   return rows.map(({ id }) => `jwt:${id}`);
 }
 
-/** Which of these keys and browser sessions are over. */
+/** Which of these keys and browser sessions are over, or their person is kept out. */
 async function endedAmong(pool: Pick<Pool, 'query'>, ids: readonly string[], now: Date): Promise<readonly string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `select given.id from unnest($1::uuid[]) as given (id)
-     where not exists (select from api_keys where api_keys.id = given.id and revoked_at is null and (expires_at is null or expires_at > $2))
-       and not exists (select from auth_sessions where auth_sessions.id = given.id and expires_at > $2 and created_at > $3)`,
+     where not exists (select from api_keys join users on users.id = user_id and disabled_at is null
+         where api_keys.id = given.id and revoked_at is null and (expires_at is null or expires_at > $2))
+       and not exists (select from auth_sessions join users on users.id = user_id and disabled_at is null
+         where auth_sessions.id = given.id and expires_at > $2 and auth_sessions.created_at > $3)`,
     [ids, now, oldestOpening(now)],
   );
   return rows.map(({ id }) => id);

@@ -49,8 +49,11 @@ export type PollAnswer =
 /** A terminal, and a page on a machine, shows sessions, talks and decides. Keys, people and machines are looked after at the server's own page. */
 const PERSON_SCOPES: readonly Scope[] = ['read', 'write', 'approve'];
 
-/** The credential of whoever approved still holds; what stands in no table (a JWT, none at all) is not looked up. */
-const APPROVER_IS_IN = `(pairings.decided_with !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+/**
+ * The credential of whoever approved still holds. The command line of this machine and a server without sign-in have none that could end; a JWT, which
+ * stands in no table, is not taken for an approval.
+ */
+const APPROVER_IS_IN = `(pairings.decided_with in ('control', 'disabled')
   or exists (select from auth_sessions where id::text = pairings.decided_with and auth_sessions.expires_at > $2)
   or exists (select from api_keys where id::text = pairings.decided_with and revoked_at is null and (api_keys.expires_at is null or api_keys.expires_at > $2)))`;
 
@@ -88,13 +91,20 @@ export class Pairings {
     return undefined;
   }
 
-  /** The machine asks how it stands. An approval is used up and its keys made by one statement, while the approver's own credential holds. */
+  /**
+   * The machine asks how it stands. An approval is used up and its keys made by one statement, while the approver's own credential holds and they are
+   * not kept out. Who is kept out at this very moment waits for the lock, and the keys are revoked with the others.
+   */
   async poll(deviceCode: string, now: Date): Promise<PollAnswer> {
     const hash = hashCredential(deviceCode);
     const [key, relayKey] = [newApiKey(this.#random), newApiKey(this.#random)];
     const made = await this.#pool.query<{ user_id: string; gateway_id: string | null; relay: boolean }>(
-      `with taken as (
-         update pairings set state = 'used' where device_hash = $1 and state = 'approved' and expires_at > $2 and ${APPROVER_IS_IN}
+      `with person as (
+         select users.id from users join pairings on pairings.user_id = users.id
+         where device_hash = $1 and state = 'approved' and disabled_at is null for share of users
+       ), taken as (
+         update pairings set state = 'used' from person
+         where user_id = person.id and device_hash = $1 and state = 'approved' and expires_at > $2 and ${APPROVER_IS_IN}
          returning user_id, gateway_id, name, relay
        ), machine as (
          insert into api_keys (id, user_id, name, kind, gateway_id, hash, prefix, created_at)

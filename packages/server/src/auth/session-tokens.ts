@@ -48,7 +48,7 @@ export class SessionTokens {
   }
 
   /**
-   * Uses a token up, or answers undefined when it is unknown, used, expired, of another origin, or its browser session is over.
+   * Uses a token up, or answers undefined when it is unknown, used, expired, of another origin, its browser session is over, or its person is kept out.
    * Checked and used up by one statement: of any number of parallel handshakes exactly one wins.
    */
   async redeem(token: string, origin: string, now: Date): Promise<RedeemedSessionToken | undefined> {
@@ -56,6 +56,7 @@ export class SessionTokens {
       `update session_tokens as token set used_at = $3 from auth_sessions as session
        where token.hash = $1 and token.origin = $2 and token.used_at is null and token.expires_at > $3
          and session.id = token.session_id and session.expires_at > $3
+         and exists (select from users where users.id = token.user_id and disabled_at is null)
        returning token.user_id, token.session_id, session.expires_at`,
       [hashCredential(token), origin, now],
     );

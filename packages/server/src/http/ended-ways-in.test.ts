@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import type { PoolClient } from 'pg';
+import { Pairings, type PollAnswer } from '../auth/pairings.ts';
+import { SessionTokens } from '../auth/session-tokens.ts';
 import { beforeCommit, untilHeldUp, whileLocked } from './held-up.test-kit.ts';
 import type { Answer } from './http-rig.ts';
 import { type Browser, invite, isIn, json, PASSWORD, type PeopleRig, peopleRig, refusal, signIn } from './people-rig.ts';
@@ -141,4 +145,86 @@ test('A6: what somebody made by an invitation or a link stays when its maker is 
   const again = rig.stranger();
   await signIn(again, carl.email);
   assert.equal(await isIn(again), true);
+});
+
+interface Waiting {
+  readonly userCode: string;
+  readonly deviceCode: string;
+}
+
+/** A terminal that this person has let in, and that has not asked since. */
+async function letIn(rig: PeopleRig, person: Browser): Promise<Waiting> {
+  const started = json(await rig.post('/api/pair', {}, JSON.stringify({ kind: 'terminal', name: 'laptop' }))) as unknown as Waiting;
+  assert.equal((await person.post(`/api/pair/${started.userCode}`, { decision: 'approve' })).status, 200);
+  return started;
+}
+
+const ask = (rig: PeopleRig, { deviceCode }: Waiting) => rig.post('/api/pair/key', {}, JSON.stringify({ deviceCode }));
+const liveKeys = async (rig: PeopleRig, userId: string) =>
+  (await rig.auth.database.pool.query('select id from api_keys where user_id = $1 and revoked_at is null', [userId])).rows;
+
+test('A10, H27: the key of a machine that asks at the very moment in which its person is kept out is over as well', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const { pool } = rig.auth.database;
+  const waiting = await letIn(rig, ada);
+  let polled: PollAnswer | undefined;
+  let keptOut: Promise<Answer> | undefined;
+  const poll = async (client: PoolClient) => {
+    polled = await new Pairings(client, randomBytes).poll(waiting.deviceCode, rig.auth.clock.now);
+  };
+  await beforeCommit(pool, poll, async () => {
+    keptOut = change(rig, ada.id, { isKeptOut: true });
+    await untilHeldUp(pool);
+  });
+  assert.equal((await keptOut)?.status, 200);
+  assert.ok(polled?.code === 'approved');
+  assert.deepEqual(await liveKeys(rig, ada.id), []);
+  assert.equal((await rig.ask('GET', '/api/me', { Authorization: `Bearer ${polled.key}` })).status, 401);
+});
+
+test('A10, H27: a machine that asks a moment after gets no key', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const { pool } = rig.auth.database;
+  const waiting = await letIn(rig, ada);
+  let answer: Promise<Answer> | undefined;
+  await beforeCommit(
+    pool,
+    (client) => client.query('update users set disabled_at = now() where id = $1', [ada.id]),
+    async () => {
+      answer = ask(rig, waiting);
+      await untilHeldUp(pool);
+    },
+  );
+  assert.ok(answer);
+  assert.equal(refusal(await answer).code, 'authorization_pending');
+  assert.deepEqual(await liveKeys(rig, ada.id), []);
+});
+
+test('H27: an approval that was given with a JWT, by an earlier version, is none', async () => {
+  await using rig = await peopleRig();
+  const waiting = await letIn(rig, rig.owner);
+  await rig.auth.database.pool.query(`update pairings set decided_with = 'jwt:' || user_id`);
+  assert.equal(refusal(await ask(rig, waiting)).code, 'authorization_pending');
+});
+
+test('A10: who is kept out in the database alone comes in by no key and no session token, and what is open is ended', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const { pool } = rig.auth.database;
+  const { key, id } = json(await ada.post('/api/keys', { name: 'script' })) as unknown as { key: string; id: string };
+  const { rows } = await pool.query<{ id: string }>('select id from auth_sessions where user_id = $1', [ada.id]);
+  const sessionId = rows[0]?.id ?? '';
+  const tokens = new SessionTokens(pool, randomBytes);
+  const token = String(await tokens.create({ userId: ada.id, sessionId, origin: rig.origin }, rig.auth.clock.now));
+  await pool.query('update users set disabled_at = now() where id = $1', [ada.id]);
+  assert.equal((await rig.ask('GET', '/api/me', { Authorization: `Bearer ${key}` })).status, 401);
+  assert.equal(await tokens.redeem(token, rig.origin, rig.auth.clock.now), undefined);
+  const told: string[] = [];
+  rig.auth.auth.onRevoked(({ credentialId }) => told.push(credentialId));
+  const watch = rig.auth.auth.watchEnded(() => [id, sessionId]);
+  await watch.look();
+  await watch.close();
+  assert.deepEqual(told.toSorted(), [id, sessionId].toSorted());
 });
