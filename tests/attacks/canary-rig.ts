@@ -105,6 +105,7 @@ export async function canaryRig(): Promise<CanaryRig> {
       TENDON_JWT_ISSUER: provider.issuer,
       TENDON_JWT_AUDIENCE: provider.api.audience,
       TENDON_JWT_JWKS_URL: provider.api.jwksUrl,
+      TENDON_JWT_SIGN_UP: 'on',
     },
   };
   const watch = watchArguments();

@@ -10,7 +10,7 @@ const ROUNDS = Number(process.argv[2] ?? 10);
 
 const idp = await identityProviderRig();
 idp.serve('http://127.0.0.1:9');
-const env = { TENDON_JWT_ISSUER: idp.issuer, TENDON_JWT_AUDIENCE: idp.api.audience, TENDON_JWT_JWKS_URL: idp.api.jwksUrl };
+const env = { TENDON_JWT_ISSUER: idp.issuer, TENDON_JWT_AUDIENCE: idp.api.audience, TENDON_JWT_JWKS_URL: idp.api.jwksUrl, TENDON_JWT_SIGN_UP: 'on' };
 const rig = await nodeRig({ hasGateway: false, env });
 const other = await rig.startNode();
 const nodes = [rig.url, other.url];

@@ -12,7 +12,7 @@ idp.serve('http://127.0.0.1:9');
 const lines: Record<string, unknown>[] = [];
 const onLogLine = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
 const { issuer, audience, jwksUrl } = idp.api;
-const jwt = { TENDON_JWT_ISSUER: issuer, TENDON_JWT_AUDIENCE: audience, TENDON_JWT_JWKS_URL: jwksUrl };
+const jwt = { TENDON_JWT_ISSUER: issuer, TENDON_JWT_AUDIENCE: audience, TENDON_JWT_JWKS_URL: jwksUrl, TENDON_JWT_SIGN_UP: 'on' };
 const locked = stack.use(await nodeRig({ hasGateway: false, onLogLine, env: jwt }));
 const open = stack.use(await nodeRig({ hasGateway: false, onLogLine, env: { TENDON_AUTH: 'disabled' } }));
 const kept = stack.move();

@@ -136,7 +136,7 @@ test('O2: a broken config.json, an unknown name in it and TENDON_HOME in it are 
 test('O2: an incomplete JWT issuer names what is missing', () => {
   assert.match(String(faultsOf(load({ TENDON_JWT_ISSUER: 'https://i.example' }))), /TENDON_JWT_AUDIENCE and TENDON_JWT_JWKS_URL missing/);
   const jwt = { TENDON_JWT_ISSUER: 'https://i.example', TENDON_JWT_AUDIENCE: 'tendon', TENDON_JWT_JWKS_URL: 'https://i.example/jwks' };
-  assert.deepEqual(configOf(load(jwt)).jwt, { issuer: 'https://i.example', audience: 'tendon', jwksUrl: 'https://i.example/jwks' });
+  assert.deepEqual(configOf(load(jwt)).jwt, { issuer: 'https://i.example', audience: 'tendon', jwksUrl: 'https://i.example/jwks', signUp: false });
 });
 
 const LISTENING: readonly [string, string | undefined, boolean][] = [
@@ -200,5 +200,8 @@ test('O2, A7: an identity provider needs issuer and client, speaks https unless 
     signUp: false,
   });
   const local = load({ ...given, TENDON_OIDC_ISSUER: 'http://127.0.0.1:9000', TENDON_OIDC_NAME: 'Office', TENDON_OIDC_SIGN_UP: 'on' });
+  const jwt = { TENDON_JWT_ISSUER: 'https://login.example', TENDON_JWT_AUDIENCE: 'tendon', TENDON_JWT_JWKS_URL: 'https://login.example/jwks' };
+  const [closed, open] = [load(jwt), load({ ...jwt, TENDON_JWT_SIGN_UP: 'on' })];
+  assert.deepEqual([closed.ok && closed.config.jwt?.signUp, open.ok && open.config.jwt?.signUp], [false, true]);
   assert.ok(local.ok && local.config.oidc?.name === 'Office' && local.config.oidc.signUp);
 });

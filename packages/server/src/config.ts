@@ -36,6 +36,7 @@ const VARIABLES = {
   TENDON_JWT_ISSUER: { schema: text },
   TENDON_JWT_AUDIENCE: { schema: text },
   TENDON_JWT_JWKS_URL: { schema: httpUrl('https://issuer.example/.well-known/jwks.json') },
+  TENDON_JWT_SIGN_UP: { schema: onOff },
   TENDON_OIDC_ISSUER: { schema: urlOf(['https:', 'http:'], 'https://login.example') },
   TENDON_OIDC_CLIENT_ID: { schema: text.max(500, 'give the id that the provider gave') },
   TENDON_OIDC_CLIENT_SECRET: { schema: text, isSecret: true },
@@ -75,6 +76,8 @@ export interface JwtConfig {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUrl: string;
+  /** Whether every subject of the issuer gets an account; otherwise it must be connected with one. */
+  readonly signUp: boolean;
 }
 
 /** An identity provider (OpenID Connect) by which people sign in. */
@@ -268,7 +271,9 @@ function assemble(given: Given, cwd: string): Config {
 
 function jwtOf(given: Given): JwtConfig | undefined {
   const { TENDON_JWT_ISSUER: issuer, TENDON_JWT_AUDIENCE: audience, TENDON_JWT_JWKS_URL: jwksUrl } = given;
-  return issuer !== undefined && audience !== undefined && jwksUrl !== undefined ? { issuer, audience, jwksUrl } : undefined;
+  return issuer !== undefined && audience !== undefined && jwksUrl !== undefined
+    ? { issuer, audience, jwksUrl, signUp: given.TENDON_JWT_SIGN_UP ?? false }
+    : undefined;
 }
 
 function oidcOf(given: Given): OidcConfig | undefined {

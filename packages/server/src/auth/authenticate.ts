@@ -6,7 +6,7 @@ import type { Accounts } from './accounts.ts';
 import type { ApiKeys } from './api-keys.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import { looksLikeJwt, looksLikeSessionToken, sameCredential } from './credentials.ts';
-import type { JwtVerifier } from './jwt.ts';
+import type { JwtClaims, JwtVerifier } from './jwt.ts';
 import { ensureProviderUser } from './owner.ts';
 import type { People } from './people.ts';
 import { type Attempt, type CredentialPath, type Decision, refuse } from './principal.ts';
@@ -21,10 +21,10 @@ export interface Origins {
 }
 
 export interface AuthenticatorParts {
-  readonly config: Pick<Config, 'auth' | 'controlKey'>;
+  readonly config: Pick<Config, 'auth' | 'controlKey' | 'jwt'>;
   readonly ownerId: string;
   readonly pool: Pool;
-  readonly accounts: Pick<Accounts, 'isDisabled'>;
+  readonly accounts: Pick<Accounts, 'isDisabled' | 'findConnected'>;
   readonly keys: ApiKeys;
   readonly sessionTokens: SessionTokens;
   readonly people: People;
@@ -91,13 +91,18 @@ async function checkToken(parts: AuthenticatorParts, attempt: Attempt, token: st
   }
   if (!parts.verifyJwt || !looksLikeJwt(token)) return { path: 'token', decision: refuse('unauthorized', 'the key is unknown, expired or revoked') };
   const check = await parts.verifyJwt(token, now);
-  if (!check.ok) return { path: 'jwt', decision: refuse('unauthorized', check.reason) };
-  const { issuer, subject, name, expiresAt, scopes } = check.claims;
-  if (attempt.namespace === '/gateway' && scopes && !scopes.includes('manage'))
-    return { path: 'jwt', decision: refuse('unauthorized', 'the jwt is not good for machines') };
-  const userId = await ensureProviderUser(parts.pool, { issuer, subject, name });
-  if (await parts.accounts.isDisabled(userId)) return { path: 'jwt', decision: refuse('unauthorized', 'this person is kept out') };
-  return { path: 'jwt', decision: { ok: true, principal: { userId, path: 'jwt', credentialId: `jwt:${userId}`, kind: 'user', scopes, expiresAt } } };
+  return { path: 'jwt', decision: check.ok ? await judgeJwt(parts, attempt, check.claims) : refuse('unauthorized', check.reason) };
+}
+
+/** A right JWT says who it is about, not that they have an account here. */
+async function judgeJwt(parts: AuthenticatorParts, attempt: Attempt, { issuer, subject, name, expiresAt, scopes }: JwtClaims): Promise<Decision> {
+  const { accounts, config, pool } = parts;
+  if (attempt.namespace === '/gateway' && scopes && !scopes.includes('manage')) return refuse('unauthorized', 'the jwt is not good for machines');
+  const known = await accounts.findConnected(issuer, subject);
+  const userId = known ?? (config.jwt?.signUp === true ? await ensureProviderUser(pool, { issuer, subject, name }) : undefined);
+  if (userId === undefined) return refuse('unauthorized', 'nobody who may come in is connected with this subject, and TENDON_JWT_SIGN_UP is off');
+  if (await accounts.isDisabled(userId)) return refuse('unauthorized', 'this person is kept out');
+  return { ok: true, principal: { userId, path: 'jwt', credentialId: `jwt:${userId}`, kind: 'user', scopes, expiresAt } };
 }
 
 /** Its connection stands on the browser session behind it, and ends with that. */

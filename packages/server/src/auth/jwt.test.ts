@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import type { Auth } from './auth.ts';
 import { authRig } from './auth-rig.ts';
 import { createJwtVerifier } from './jwt.ts';
 
@@ -23,7 +24,7 @@ async function provider() {
     privateKey,
     jwk,
     state,
-    config: { issuer, audience: AUDIENCE, jwksUrl: `${issuer}/jwks` },
+    config: { issuer, audience: AUDIENCE, jwksUrl: `${issuer}/jwks`, signUp: true },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -91,7 +92,7 @@ test('H11: only a JWT with everything right is accepted', async () => {
   for (const [title, token, isAccepted] of rows) assert.equal((await verify(token, new Date())).ok, isAccepted, title);
 });
 
-test('H11: where a scope names scopes of ours, these alone hold; a machine needs manage', async () => {
+test('H11: what the scope names of ours holds alone, and one that names none of it gives nothing; a machine needs manage', async () => {
   await using idp = await provider();
   await using rig = await authRig({ jwt: idp.config });
   const enter = async (scope: unknown, namespace: '/agent' | '/gateway' = '/agent') => {
@@ -101,13 +102,14 @@ test('H11: where a scope names scopes of ours, these alone hold; a machine needs
   };
   const rows: [unknown, unknown, unknown][] = [
     [undefined, 'all', 'all'],
-    ['', 'all', 'all'],
-    ['openid profile', 'all', 'all'],
+    ['', 'unauthorized', 'unauthorized'],
+    ['openid profile', 'unauthorized', 'unauthorized'],
+    [[], 'unauthorized', 'unauthorized'],
     ['read', ['read'], 'unauthorized'],
     ['openid write  read', ['read', 'write'], 'unauthorized'],
     [['approve', 'email'], ['approve'], 'unauthorized'],
     ['read manage', ['read', 'manage'], ['read', 'manage']],
-    ['READ reading tendon:read', 'all', 'all'],
+    ['READ reading tendon:read', 'unauthorized', 'unauthorized'],
   ];
   for (const [scope, agent, gateway] of rows) {
     assert.deepEqual(await enter(scope), agent, JSON.stringify(scope));
@@ -143,6 +145,28 @@ test('H11: each subject is a user of its own, the same at every sign-in and at t
   assert.notEqual(ann[0], rig.auth.ownerId);
   const account = await rig.auth.people.account({ principal: { userId: String(ann[0]), path: 'jwt', credentialId: '' }, address: '' });
   assert.equal(account?.name, 'The ann');
+});
+
+test('H11: a subject that is not connected with an account here is nobody, unless the issuer’s people are to be ours', async () => {
+  await using idp = await provider();
+  await using rig = await authRig({ jwt: { ...idp.config, signUp: false } });
+  const enter = async (node: Auth, sub: string) => {
+    const decision = await node.authenticate({ token: await sign(idp.issuer, idp.privateKey, { sub }), headers: {}, address: '10.0.0.1', namespace: '/agent' });
+    return decision.ok ? decision.principal.userId : decision.code;
+  };
+  const people = async () => (await rig.database.pool.query('select id from users')).rows.length;
+  assert.deepEqual([await enter(rig.auth, 'ann'), await people()], ['unauthorized', 1], 'and no account is left behind');
+  // As joining or connecting at the same issuer does it (A7, A8).
+  await rig.database.pool.query(`insert into accounts (id, account_id, provider_id, user_id) values (gen_random_uuid(), 'olga', $1, $2)`, [
+    idp.issuer,
+    rig.auth.ownerId,
+  ]);
+  assert.equal(await enter(rig.auth, 'olga'), rig.auth.ownerId);
+  const ann = await enter(await rig.another({ jwt: idp.config }), 'ann');
+  assert.notEqual(ann, 'unauthorized');
+  assert.equal(await enter(rig.auth, 'ann'), ann, 'who has an account comes in from then on');
+  await rig.database.pool.query('update users set disabled_at = now() where id = $1', [ann]);
+  for (const node of [rig.auth, await rig.another({ jwt: idp.config })]) assert.equal(await enter(node, 'ann'), 'unauthorized');
 });
 
 test('H9: without a configured issuer a JWT is an unknown key', async () => {

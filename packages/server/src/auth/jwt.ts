@@ -6,7 +6,7 @@ export interface JwtClaims {
   readonly subject: string;
   readonly name: string;
   readonly expiresAt: Date;
-  /** What it is good for; undefined when it names none of our scopes: all that its person can do. */
+  /** What it is good for; undefined when it has no `scope` at all: all that its person can do. */
   readonly scopes?: readonly Scope[] | undefined;
 }
 
@@ -47,10 +47,12 @@ export function createJwtVerifier(config: JwtConfig): JwtVerifier {
       const fault = faultOf(protectedHeader, payload);
       if (fault !== undefined) return { ok: false, reason: fault };
       if (payload.sub === undefined || payload.sub === '' || payload.exp === undefined) return { ok: false, reason: 'jwt without sub or exp' };
+      const scopes = scopesOf(payload['scope']);
+      if (scopes?.length === 0) return { ok: false, reason: 'jwt with a scope that names none of ours' };
       const name = typeof payload['name'] === 'string' && payload['name'] !== '' ? payload['name'] : payload.sub;
       return {
         ok: true,
-        claims: { issuer: config.issuer, subject: payload.sub, name, expiresAt: new Date(payload.exp * 1_000), scopes: scopesOf(payload['scope']) },
+        claims: { issuer: config.issuer, subject: payload.sub, name, expiresAt: new Date(payload.exp * 1_000), scopes },
       };
     } catch (error) {
       if (error instanceof jose.errors.JWKSTimeout || !(error instanceof jose.errors.JOSEError) || isFetchFault(error)) throw error;
@@ -71,11 +73,14 @@ function isScope(scope: unknown): scope is string | readonly string[] | undefine
   return scope === undefined || typeof scope === 'string' || (Array.isArray(scope) && scope.every((one) => typeof one === 'string'));
 }
 
-/** Those of ours that it names (RFC 8693, section 4.2: one text with blanks between; some issuers write a list). */
+/**
+ * Those of ours that it names (RFC 8693, section 4.2: one text with blanks between; some issuers write a list). Undefined where there is none. What
+ * names others alone was given for something else (RFC 9068, section 5).
+ */
 function scopesOf(scope: unknown): readonly Scope[] | undefined {
+  if (scope === undefined) return undefined;
   const named = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? scope : [];
-  const ours = SCOPES.filter((one) => named.includes(one));
-  return ours.length === 0 ? undefined : ours;
+  return SCOPES.filter((one) => named.includes(one));
 }
 
 /** jose reports an answer other than 200, or one that is no key set, as a bare JOSEError or JWKSInvalid. */

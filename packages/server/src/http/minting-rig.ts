@@ -45,7 +45,7 @@ export class Mint implements AsyncDisposable {
 
   static async open(): Promise<Mint> {
     const provider = await identityProviderRig();
-    const rig = await peopleRig({ desktop: true, oidc: provider.config, jwt: provider.api });
+    const rig = await peopleRig({ desktop: true, oidc: provider.config, jwt: { ...provider.api, signUp: false } });
     provider.serve(rig.origin);
     const mint = new Mint(rig, await rig.member('Ada'), provider);
     await mint.connect();
