@@ -40,7 +40,7 @@ export async function withOwnServer<T>(config: Config, work: (client: ControlCli
   const server = await startServer(
     { ...config, host: '127.0.0.1', port: 0, publicUrl: undefined, controlKey },
     createLog({ level: 'error', pretty: process.stderr.isTTY }),
-    { webRoot: WEB_ROOT },
+    { webRoot: WEB_ROOT, isPassing: true },
   );
   try {
     return await work(clientOf(server.url, controlKey));

@@ -26,7 +26,7 @@ async function startServer(rig: CliRig, env: Record<string, string> = {}): Promi
 
 const ask = (url: string, path: string, init: RequestInit = {}) => fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${OWNER_KEY}` } });
 
-test('A16, O19, O12: the key of a home is replaced; what was stored opens, and doctor and status say with which key', { timeout: 120_000 }, async () => {
+test('A16, H15, O19, O12: the key of a home is replaced; what was stored opens, and doctor and status say with which key', { timeout: 120_000 }, async () => {
   await using rig = await cliRig();
   const first = await startServer(rig);
   assert.equal((await ask(first.url, '/api/providers/openai', { method: 'POST', body: JSON.stringify({ key: CANARY }) })).status, 200);

@@ -44,6 +44,8 @@ export interface ServerHandle {
 export interface ServerParts {
   /** Folder of the built page. */
   readonly webRoot: string;
+  /** For one command, which may not know the settings of the servers that people use: what they took over from TENDON_OWNER_KEY is left as it is. */
+  readonly isPassing?: boolean;
   /** How long a model may stay silent; `ModelConfig` says what holds when it is left out. */
   readonly modelTimeouts?: Pick<ModelConfig, 'firstChunkTimeoutMs' | 'idleTimeoutMs'>;
 }
@@ -146,7 +148,7 @@ async function serve(storage: Storage, opened: Opened): Promise<ServerHandle> {
 async function serveWith({ mcp, doors }: OpenedMcp, storage: Storage, { config, log, parts, secretKey, models, secrets }: Opened): Promise<ServerHandle> {
   const { database, embedded } = storage;
   const door = new Door(config);
-  const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log });
+  const auth = await createAuth({ config, pool: database.pool, secretKey, keyring: secrets.store.keyring, door, log, isPassing: parts.isPassing });
   const state = { isDraining: false };
   const ways = waysIn(door, log);
   const metrics = createMetrics(gauges({ ...ways, database, transport: () => transport }), counters(ways.refusals));

@@ -1,7 +1,7 @@
 import type { Scope } from '@tendon/protocol';
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import { displayPrefix, hashCredential, newApiKey, type RandomBytes } from './credentials.ts';
+import { displayPrefix, hashCredential, KEY_MARK, newApiKey, type RandomBytes } from './credentials.ts';
 
 export interface ApiKeyRow {
   readonly id: string;
@@ -80,12 +80,29 @@ export class ApiKeys {
     return { key, row: fromRow(one(rows)) };
   }
 
-  /** Takes over a key that the operator made (TENDON_OWNER_KEY). Known already, even revoked: nothing changes. */
-  async importKey(request: NewApiKey & { readonly key: string }, now: Date): Promise<void> {
+  /** Takes over a key that the operator made (TENDON_OWNER_KEY). One that is known stays as it is: false when it has been revoked. */
+  async importKey(request: { readonly userId: string; readonly name: string; readonly key: string }, now: Date): Promise<boolean> {
+    const hash = hashCredential(request.key);
     await this.#pool.query(
-      `insert into api_keys (id, user_id, name, kind, hash, prefix, created_at) values ($1, $2, $3, 'user', $4, $5, $6) on conflict (hash) do nothing`,
-      [uuidv7(), request.userId, request.name, hashCredential(request.key), displayPrefix(request.key), now],
+      `insert into api_keys (id, user_id, name, kind, hash, prefix, created_at, is_imported) values ($1, $2, $3, 'user', $4, $5, $6, true)
+       on conflict (hash) do update set is_imported = true where api_keys.user_id = excluded.user_id and api_keys.name = excluded.name`,
+      [uuidv7(), request.userId, request.name, hash, displayPrefix(request.key), now],
     );
+    const { rows } = await this.#pool.query('select 1 from api_keys where hash = $1 and revoked_at is null', [hash]);
+    return rows.length > 0;
+  }
+
+  /**
+   * Ends all that were taken over, but for this one; how many those were. Keys that are made here begin with a mark of ours: what does not was taken
+   * over too, by a version that kept no note of it.
+   */
+  async revokeImported(kept: string | undefined, now: Date): Promise<number> {
+    const { rowCount } = await this.#pool.query(
+      `update api_keys set revoked_at = $2
+       where revoked_at is null and (is_imported or not starts_with(prefix, $3)) and hash is distinct from $1`,
+      [kept === undefined ? null : hashCredential(kept), now, KEY_MARK],
+    );
+    return rowCount ?? 0;
   }
 
   /** The live key of this text, or undefined for one that is unknown, expired or revoked, or whose person is kept out. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Auth } from './auth.ts';
 import { type AuthRig, authRig, cookiePair } from './auth-rig.ts';
 import { ensureOwner } from './owner.ts';
 import type { Attempt, Decision } from './principal.ts';
@@ -284,6 +285,40 @@ test('H15: the owner key is taken over once and stays revoked', async () => {
   await rig.auth.revokeKey(rig.auth.ownerId, String(keys[0]?.id));
   const next = await rig.another();
   assert.equal(codeOf(await next.authenticate(attempt({ token: ownerKey }))), 'unauthorized');
+});
+
+test('H15: another value of the owner key ends the earlier one everywhere, and so does its absence; neither comes back', async () => {
+  const [first, second, third] = ['a', 'b', 'c'].map((letter) => letter.repeat(40));
+  await using rig = await authRig({ ownerKey: first });
+  const good = async (node: Auth, token = ''): Promise<string> => codeOf(await node.authenticate(attempt({ token })));
+  const made = await rig.auth.createKey({ userId: rig.auth.ownerId, name: 'TENDON_OWNER_KEY' });
+  const standing = await rig.auth.authenticate(attempt({ token: first }));
+  assert.ok(standing.ok);
+  const ended: string[] = [];
+  rig.auth.onRevoked(({ credentialId }) => ended.push(credentialId));
+  const watch = rig.auth.watchEnded(() => [standing.principal.credentialId, made.row.id]);
+  const warnings = () => rig.lines.filter(({ level, msg }) => level === 'warn' && String(msg).includes('TENDON_OWNER_KEY')).map(({ msg }) => msg);
+
+  const next = await rig.another({ ownerKey: second });
+  await watch.look();
+  await watch.close();
+  assert.deepEqual(ended, [standing.principal.credentialId]);
+  for (const node of [rig.auth, next])
+    assert.deepEqual([await good(node, first), await good(node, second), await good(node, made.key)], ['unauthorized', 'ok', 'ok']);
+  assert.deepEqual(warnings(), ['what TENDON_OWNER_KEY said before is revoked: it has another value now']);
+
+  // As an earlier version stored it, which kept no note of what it took over.
+  await rig.database.pool.query('update api_keys set is_imported = false');
+  const last = await rig.another({ ownerKey: third });
+  assert.deepEqual([await good(last, second), await good(last, third), await good(last, made.key)], ['unauthorized', 'ok', 'ok']);
+  const without = await rig.another({ ownerKey: undefined });
+  assert.deepEqual([await good(without, third), await good(without, made.key)], ['unauthorized', 'ok']);
+  const back = await rig.another({ ownerKey: third });
+  assert.equal(await good(back, third), 'unauthorized');
+  assert.deepEqual(warnings().slice(2), [
+    'what TENDON_OWNER_KEY said before is revoked: the variable is gone',
+    'TENDON_OWNER_KEY says a key that was revoked, and lets nobody in: give it a new value',
+  ]);
 });
 
 test('H19: a lost database refuses to be tried again, and does not throw', async () => {

@@ -14,7 +14,7 @@ import { Devices } from './devices.ts';
 import { EndedCredentials } from './ended-credentials.ts';
 import { issueSessionToken, type SessionTokenAnswer } from './issue-session-token.ts';
 import { createJwtVerifier } from './jwt.ts';
-import { ensureOwner } from './owner.ts';
+import { ensureOwner, holdOwnerKey } from './owner.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { Pairings } from './pairings.ts';
 import { type BrowserSession, People, readCookie } from './people.ts';
@@ -31,6 +31,8 @@ export interface AuthOptions {
   /** The addresses of the server, known once it listens. */
   readonly door: Origins & { publicOrigin(): string };
   readonly log: Log;
+  /** Not a server that people use, see `ServerParts`. */
+  readonly isPassing?: boolean | undefined;
   /** The clock; for tests. */
   readonly now?: () => Date;
 }
@@ -95,7 +97,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   const tokenLimiters = sessionTokenLimiters(clock);
   const people = new People({ pool, secretKey: options.secretKey, publicOrigin: () => door.publicOrigin(), log });
   const ownerId = await ensureOwner(pool);
-  if (config.ownerKey !== undefined) await keys.importKey({ userId: ownerId, name: 'TENDON_OWNER_KEY', key: config.ownerKey }, now());
+  if (options.isPassing !== true) await holdOwnerKey({ keys, log }, { userId: ownerId, key: config.ownerKey }, now());
   const accounts = new Accounts(pool, config.oidc?.issuer);
   const verifyJwt = config.jwt && createJwtVerifier(config.jwt);
   const listeners = new Set<RevocationListener>();

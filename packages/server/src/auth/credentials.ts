@@ -3,7 +3,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 /** Fills a buffer of the given size with random bytes; `crypto.randomBytes` outside of tests. */
 export type RandomBytes = (size: number) => Buffer;
 
-const KEY_MARK = 'tnd_';
+/** What keys that are made here begin with. */
+export const KEY_MARK = 'tnd_';
 
 /** A new API key: `tnd_` and 256 random bits in base64url, 47 characters in all. */
 export function newApiKey(random: RandomBytes): string {

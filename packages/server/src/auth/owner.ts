@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { Log } from '../log.ts';
 import { placeholderEmail } from './accounts.ts';
+import type { ApiKeys } from './api-keys.ts';
 
 /** Any constant will do; it keeps two nodes from both making an owner. */
 const OWNER_LOCK = 7_420_001;
@@ -22,6 +24,22 @@ export async function ensureOwner(pool: Pool): Promise<string> {
   } finally {
     client.release();
   }
+}
+
+/**
+ * The owner has the key that TENDON_OWNER_KEY says, and none that it said before: whoever replaces it there, or takes it away, means the earlier one
+ * to be over. Connections of other nodes that stand on it end as with every revocation.
+ */
+export async function holdOwnerKey(
+  { keys, log }: { readonly keys: ApiKeys; readonly log: Log },
+  { userId, key }: { readonly userId: string; readonly key: string | undefined },
+  now: Date,
+): Promise<void> {
+  const isGood = key === undefined || (await keys.importKey({ userId, name: 'TENDON_OWNER_KEY', key }, now));
+  const count = await keys.revokeImported(key, now);
+  const why = key === undefined ? 'the variable is gone' : 'it has another value now';
+  if (count > 0) log.warn({ component: 'auth', count }, `what TENDON_OWNER_KEY said before is revoked: ${why}`);
+  if (!isGood) log.warn({ component: 'auth' }, 'TENDON_OWNER_KEY says a key that was revoked, and lets nobody in: give it a new value');
 }
 
 /** The user of an identity provider's subject, made when it is seen for the first time. Safe when seen twice at once. */

@@ -322,10 +322,10 @@ test('H16: a body over the limit is 413, a broken request 400, a fault shows not
   assert.equal((await rig.post('/api/keys', { ...bearer, 'Transfer-Encoding': 'chunked' }, '{"name":"x"}')).status, 201);
   assert.match(await rig.raw('NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 /);
   await using broken = await httpRig({ ownerKey: OWNER_KEY });
-  await broken.auth.database.pool.query('alter table users rename to users_gone');
+  await broken.auth.database.pool.query('alter table accounts rename to accounts_gone');
   const answer = await broken.ask('GET', '/api/me', bearer);
   assert.equal(answer.status, 500);
-  assert.doesNotMatch(text(answer), /users|relation|at .*\.ts|select/);
+  assert.doesNotMatch(text(answer), /accounts|relation|at .*\.ts|select/);
 });
 
 test('H16: headers that do not arrive in time end the connection', { timeout: 20_000 }, async () => {
