@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AttemptLimiter } from './attempt-limiter.ts';
 
-function limiter(more: { maxEntries?: number } = {}) {
+function limiter(more: { maxEntries?: number; keepsOwing?: boolean } = {}) {
   const clock = { now: 0 };
   return { clock, limits: new AttemptLimiter({ capacity: 3, refillMs: 1_000, now: () => clock.now, ...more }) };
 }
@@ -61,4 +61,33 @@ test('H12: a flood of addresses does not grow the memory, and the busy one is ke
     limits.take('token', `10.0.${index >> 8}.${index & 255}`);
     if (index % 50 === 0) assert.equal(limits.take('token', 'busy').ok, false);
   }
+});
+
+test('A2: where whoever guesses chooses the names, none is forgotten before it is full again, and memory has a bound', () => {
+  const { clock, limits } = limiter({ maxEntries: 100, keepsOwing: true });
+  for (let index = 0; index < 3; index += 1) limits.take('account', 'victim');
+  let admitted = 0;
+  for (let index = 0; index < 10_000; index += 1) if (limits.take('account', `other ${index}`).ok) admitted += 1;
+  assert.equal(limits.take('account', 'victim').ok, false);
+  assert.ok(admitted >= 99 && admitted <= 99 + 3 * 1_024, `those without a place share a few: ${admitted}`);
+  clock.now = 999;
+  assert.equal(limits.take('account', 'victim').ok, false);
+  clock.now = 1_000;
+  assert.deepEqual([limits.take('account', 'victim').ok, limits.take('account', 'victim').ok], [true, false], 'it is forgiven as ever');
+});
+
+test('A2: what was guessed without a place of its own counts on when there is one; right ones are given back', () => {
+  const { clock, limits } = limiter({ maxEntries: 1, keepsOwing: true });
+  limits.take('account', 'first');
+  for (let index = 0; index < 3; index += 1) assert.equal(limits.take('account', 'second').ok, true);
+  assert.equal(limits.take('account', 'second').ok, false);
+  clock.now = 1_000;
+  assert.deepEqual([limits.take('account', 'second').ok, limits.take('account', 'second').ok], [true, false], 'a place is free, and no more guesses are');
+  clock.now = 100_000;
+  for (let index = 0; index < 10; index += 1) {
+    assert.equal(limits.take('account', 'third').ok, true);
+    limits.giveBack('account', 'third');
+  }
+  for (let index = 0; index < 3; index += 1) assert.equal(limits.take('account', 'third').ok, true);
+  assert.equal(limits.take('account', 'third').ok, false);
 });

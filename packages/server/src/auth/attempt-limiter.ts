@@ -13,9 +13,17 @@ export interface LimiterOptions {
   readonly refillMs: number;
   /** Milliseconds that only grow. */
   readonly now: () => number;
-  /** Addresses remembered at most; beyond it the one that was quiet longest is forgotten. */
+  /** Buckets remembered at most; beyond it the one that was quiet longest is forgotten. */
   readonly maxEntries?: number;
+  /**
+   * For buckets of what is guessed at, where whoever guesses chooses the names: they must not be able to have one forgotten by filling others. None is
+   * forgotten before it is full again; while there is no place, those who have none share a few, and get their own with what is left there.
+   */
+  readonly keepsOwing?: boolean;
 }
+
+/** Shared by whoever finds no place. So many that an honest one seldom meets a guesser, so few that they cost nothing. */
+const SHARED = 1_024;
 
 export type Admission = { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number };
 
@@ -26,7 +34,9 @@ interface Bucket {
 
 export class AttemptLimiter {
   readonly #buckets = new Map<string, Bucket>();
+  readonly #shared = new Map<number, Bucket>();
   readonly #options: LimiterOptions;
+  #sweptAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: LimiterOptions) {
     this.#options = options;
@@ -49,10 +59,11 @@ export class AttemptLimiter {
   }
 
   #bucket(key: string): Bucket {
-    const { capacity, refillMs, now, maxEntries = 10_000 } = this.#options;
+    const { now, maxEntries = 10_000, keepsOwing = false } = this.#options;
     const at = now();
     const known = this.#buckets.get(key);
-    const bucket = known ? { tokens: Math.min(capacity, known.tokens + (at - known.at) / refillMs), at } : { tokens: capacity, at };
+    if (known === undefined && keepsOwing) return this.#newBucket(key, at);
+    const bucket = this.#filled(known, at);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > maxEntries) {
@@ -61,6 +72,40 @@ export class AttemptLimiter {
     }
     return bucket;
   }
+
+  /** What was guessed in the shared one counts on: waiting for a place of one's own makes no more guesses. */
+  #newBucket(key: string, at: number): Bucket {
+    const { maxEntries = 10_000 } = this.#options;
+    const place = placeOf(key);
+    const shared = this.#filled(this.#shared.get(place), at);
+    if (this.#buckets.size >= maxEntries) this.#sweep(at);
+    if (this.#buckets.size >= maxEntries) {
+      this.#shared.set(place, shared);
+      return shared;
+    }
+    const bucket = { ...shared };
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  /** Forgets all that are full again: they say nothing. Dear, so no more often than a mistake is forgiven. */
+  #sweep(at: number): void {
+    if (at - this.#sweptAt < this.#options.refillMs) return;
+    this.#sweptAt = at;
+    for (const [key, bucket] of this.#buckets) if (this.#filled(bucket, at).tokens >= this.#options.capacity) this.#buckets.delete(key);
+  }
+
+  #filled(bucket: Bucket | undefined, at: number): Bucket {
+    const { capacity, refillMs } = this.#options;
+    return bucket ? { tokens: Math.min(capacity, bucket.tokens + (at - bucket.at) / refillMs), at } : { tokens: capacity, at };
+  }
+}
+
+/** It may be foreseen: whoever empties one on purpose keeps out whom they could have kept out by name. */
+function placeOf(key: string): number {
+  let sum = 0;
+  for (let index = 0; index < key.length; index += 1) sum = (sum * 31 + key.charCodeAt(index)) >>> 0;
+  return sum % SHARED;
 }
 
 function keyOf(kind: string, address: string): string {
