@@ -8,6 +8,7 @@ import { AttemptLimiter } from './attempt-limiter.ts';
 import { AuditLog } from './audit-log.ts';
 import type { Devices } from './devices.ts';
 import { Invitations } from './invitations.ts';
+import { KnownBrowsers } from './known-browsers.ts';
 import { Oidc } from './oidc.ts';
 import { Passwords } from './passwords.ts';
 import type { People } from './people.ts';
@@ -15,7 +16,7 @@ import { PeopleDesk } from './people-desk.ts';
 import { SecondFactorDesk } from './second-factor-desk.ts';
 import { SecondFactors } from './second-factors.ts';
 import { SecondSteps } from './second-steps.ts';
-import { SignInDesk } from './sign-in-desk.ts';
+import { SignInDesk, type SignInDeskParts } from './sign-in-desk.ts';
 import type { SignInLinks } from './sign-in-links.ts';
 
 /** What has to do with people who have an account. */
@@ -28,6 +29,8 @@ export interface AccountDesks {
   readonly audit: AuditLog;
   /** The identity provider, when one is configured. */
   readonly provider: { readonly issuer: string; readonly name: string } | undefined;
+  /** `Set-Cookie` lines by which the browser that asks is known to this person's account from now on; none for who has no password. */
+  knowBrowser(userId: string): Promise<readonly string[]>;
   /** The ways in that a browser may offer. */
   waysIn(): Promise<{ readonly password: boolean; readonly provider?: string | undefined }>;
 }
@@ -53,6 +56,8 @@ export interface AccountDesksParts {
 const ADDRESS = { capacity: 20, refillMs: 3_000 };
 /** 30 of everybody together at one account, one more a minute, so that many addresses are not many guesses. */
 const ACCOUNT = { capacity: 30, refillMs: 60_000 };
+/** 20 of a browser that has been signed in to the account before, one more a minute: whoever has stolen its cookie guesses no faster. */
+const BROWSER = { capacity: 20, refillMs: 60_000 };
 /** 10 wrong codes of a person whose password is known, one more every 5 minutes: three of a million are good, which is once in three years. */
 const CODES = { capacity: 10, refillMs: 300_000 };
 
@@ -62,7 +67,10 @@ export function openAccountDesks(parts: AccountDesksParts): AccountDesks {
   const invitations = new Invitations(pool, randomBytes);
   const audit = new AuditLog({ pool, log, now });
   const oidc = oidcConfig && new Oidc(oidcConfig, parts.secretKey);
-  const limiters = { addresses: new AttemptLimiter({ ...ADDRESS, now: clock }), accounts: new AttemptLimiter({ ...ACCOUNT, now: clock }) };
+  const known = new KnownBrowsers({
+    ...{ secretKey: parts.secretKey, random: randomBytes },
+    ...{ cookieName: () => people.knownCookieName, isSecure: () => people.isSecure },
+  });
   const factors = new SecondFactors({ pool, keyring: parts.keyring, random: randomBytes, log, now });
   const steps = new SecondSteps(pool, randomBytes);
   const codes = new AttemptLimiter({ ...CODES, now: clock });
@@ -76,11 +84,25 @@ export function openAccountDesks(parts: AccountDesksParts): AccountDesks {
     onEnded: parts.onEnded,
   });
   return {
-    signIn: new SignInDesk({ ...shared, people, devices: parts.devices, oidc, limiters: { ...limiters, codes }, factors, steps, log }),
+    signIn: new SignInDesk({ ...shared, people, devices: parts.devices, oidc, known, limiters: signInLimiters(clock, codes), factors, steps, log }),
     people: desk,
     secondFactor: new SecondFactorDesk({ people: desk, factors, audit, codes, firstOwnerId: parts.firstOwnerId }),
     audit,
     provider: oidc && { issuer: oidc.issuer, name: oidc.name },
+    async knowBrowser(userId) {
+      const hash = await passwords.hashOf(userId);
+      return hash === undefined ? [] : [known.cookieFor({ userId, hash })];
+    },
     waysIn: async () => ({ password: await passwords.areInUse(), provider: oidc?.name }),
+  };
+}
+
+function signInLimiters(now: () => number, codes: AttemptLimiter): SignInDeskParts['limiters'] {
+  return {
+    addresses: new AttemptLimiter({ ...ADDRESS, now }),
+    // The addresses of accounts are chosen by whoever guesses.
+    accounts: new AttemptLimiter({ ...ACCOUNT, now, keepsOwing: true }),
+    browsers: new AttemptLimiter({ ...BROWSER, now }),
+    codes,
   };
 }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { AccountWithPassword } from './known-browsers.ts';
 
 /** better-auth's name for the account that is a password. */
 const PROVIDER = 'credential';
@@ -29,23 +30,31 @@ export class Passwords {
     this.#pool = pool;
   }
 
-  /** Whose address and password these are. An unknown address takes as long as a wrong password: a hash is computed all the same. */
-  async check(email: string, password: string): Promise<PasswordCheck> {
+  /** Whose address this is, and what is stored for them; undefined for one that nobody who may come in with a password has. */
+  async find(email: string): Promise<AccountWithPassword | undefined> {
     const { rows } = await this.#pool.query<{ user_id: string; password: string }>(
       `select user_id, password from accounts join users on users.id = user_id
        where email = $1 and provider_id = $2 and password is not null and disabled_at is null`,
       [email, PROVIDER],
     );
-    const row = rows[0];
-    const isRight = await this.#verify(row?.password, password);
+    return rows[0] && { userId: rows[0].user_id, hash: rows[0].password };
+  }
+
+  /**
+   * Whose address and password these are. An unknown address takes as long as a wrong password: a hash is computed all the same. `isKnown`: its turn
+   * comes before that of strangers.
+   */
+  async check(email: string, password: string, isKnown = false): Promise<PasswordCheck> {
+    const account = await this.find(email);
+    const isRight = await this.#verify(account?.hash, password, isKnown);
     if (isRight === undefined) return { ok: false, code: 'busy' };
-    return row && isRight ? { ok: true, userId: row.user_id, hash: row.password } : { ok: false, code: 'wrong', userId: row?.user_id };
+    return account && isRight ? { ok: true, ...account } : { ok: false, code: 'wrong', userId: account?.userId };
   }
 
   /** Whether it is this person's. */
   async checkOf(userId: string, password: string): Promise<PasswordCheck> {
     const hash = await this.hashOf(userId);
-    const isRight = await this.#verify(hash, password);
+    const isRight = await this.#verify(hash, password, true);
     if (isRight === undefined) return { ok: false, code: 'busy' };
     return hash !== undefined && isRight ? { ok: true, userId, hash } : { ok: false, code: 'wrong', userId };
   }
@@ -103,8 +112,8 @@ export class Passwords {
     return rows.length > 0;
   }
 
-  #verify(hash: string | undefined, password: string): Promise<boolean | undefined> {
-    return this.#gate.pass(async () => {
+  #verify(hash: string | undefined, password: string, isKnown: boolean): Promise<boolean | undefined> {
+    return this.#gate.pass(isKnown, async () => {
       const { verifyPassword } = await import('better-auth/crypto');
       this.#dummy ??= this.hash('nobody has this one');
       const isRight = await verifyPassword({ hash: hash ?? (await this.#dummy), password });
@@ -113,21 +122,26 @@ export class Passwords {
   }
 }
 
-/** Lets a few in at once and a few wait; everybody else is turned away, so that a flood of guesses does not hold up the rest of the server. */
+/**
+ * Lets a few in at once and a few wait; everybody else is turned away, so that a flood of guesses does not hold up the rest of the server. Who is known
+ * waits in a line of their own, which comes first: they are few, and a flood of strangers does not turn them away.
+ */
 class Gate {
   #inside = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #known: (() => void)[] = [];
+  readonly #strangers: (() => void)[] = [];
 
-  async pass<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async pass<T>(isKnown: boolean, work: () => Promise<T>): Promise<T | undefined> {
     if (this.#inside >= AT_ONCE) {
-      if (this.#waiting.length >= MOST_WAITING) return undefined;
+      const line = isKnown ? this.#known : this.#strangers;
+      if (line.length >= MOST_WAITING) return undefined;
       // The place of whoever leaves is handed over, so that nobody slips in between.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((resolve) => line.push(resolve));
     } else this.#inside += 1;
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
+      const next = this.#known.shift() ?? this.#strangers.shift();
       if (next) next();
       else this.#inside -= 1;
     }

@@ -120,6 +120,16 @@ export class People {
     return `${cookiePrefix(this.#options.publicOrigin())}.second_step`;
   }
 
+  /** The cookie of a browser in which somebody has signed in before; see `KnownBrowsers`. */
+  get knownCookieName(): string {
+    return `${cookiePrefix(this.#options.publicOrigin())}.known`;
+  }
+
+  /** Whether cookies of ours go over https alone. */
+  get isSecure(): boolean {
+    return this.#options.publicOrigin().startsWith('https:');
+  }
+
   /** Whether a request carries a cookie of ours at all; a stranger's request must not cost a library and a query. */
   #mayHold(headers: IncomingHttpHeaders): boolean {
     return headers.cookie?.includes(`${cookiePrefix(this.#options.publicOrigin())}.session_token=`) ?? false;

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '../log.ts';
 import type { Accounts } from './accounts.ts';
-import type { AttemptLimiter } from './attempt-limiter.ts';
+import type { Admission, AttemptLimiter } from './attempt-limiter.ts';
 import type { AuditLog } from './audit-log.ts';
 import { hashCredential, readRecoveryCode } from './credentials.ts';
 import type { Devices } from './devices.ts';
 import type { Invitation, Invitations } from './invitations.ts';
+import type { KnownBrowsers } from './known-browsers.ts';
 import type { Errand, Identity, Oidc } from './oidc.ts';
 import { ensureProviderUser } from './owner.ts';
 import { passwordFault } from './password-rules.ts';
@@ -27,11 +28,15 @@ type Refused<Code extends string> = { readonly ok: false; readonly code: Code };
 type Limited = { readonly ok: false; readonly code: 'rate_limited'; readonly retryAfterMs: number };
 type SignedIn = { readonly ok: true; readonly setCookies: readonly string[] };
 
+type Guess = { readonly ok: true; readonly giveBack: () => void } | Extract<Admission, { ok: false }>;
+
 export type Redemption = SignedIn | Refused<'unauthorized'> | Limited;
 /** `secondly`: what came after the password. */
 interface Way {
   readonly openedWith: OpenedWith;
   readonly secondly?: CodeKind;
+  /** What was taken of the limits is given back, for it was no guess. */
+  readonly giveBack?: () => void;
   /** See `Opening`. */
   readonly stillCounts?: () => Promise<boolean>;
 }
@@ -55,8 +60,9 @@ export interface SignInDeskParts {
   readonly invitations: Invitations;
   readonly oidc: Oidc | undefined;
   readonly audit: AuditLog;
-  /** Wrong attempts: per address, and with a wide bound per account. */
-  readonly limiters: { readonly addresses: AttemptLimiter; readonly accounts: AttemptLimiter; readonly codes: AttemptLimiter };
+  readonly known: KnownBrowsers;
+  /** Wrong attempts: per address, and with a wide bound per account; those of a browser that is known to the account per browser alone. */
+  readonly limiters: Readonly<Record<'addresses' | 'accounts' | 'browsers' | 'codes', AttemptLimiter>>;
   readonly devices: Pick<Devices, 'end'>;
   readonly factors: SecondFactors;
   readonly steps: SecondSteps;
@@ -84,37 +90,33 @@ export class SignInDesk {
     await this.#parts.people.warm();
     const userId = await this.#parts.links.redeem(token, this.#parts.now());
     if (userId === undefined) return this.#refuse('link', knocker, 'the link is unknown, used or expired');
-    return this.#open(userId, { openedWith: 'link', stillCounts: () => this.#parts.links.isStill(token) }, knocker);
+    const giveBack = () => this.#parts.limiters.addresses.giveBack('link', knocker.address);
+    return this.#open(userId, { openedWith: 'link', giveBack, stillCounts: () => this.#parts.links.isStill(token) }, knocker);
   }
 
   /** One answer for an unknown address, a wrong password and a person who is kept out, and all take as long. */
   async byPassword({ email, password }: { readonly email: string; readonly password: string }, knocker: Knocker): Promise<PasswordAnswer> {
-    const { limiters, passwords } = this.#parts;
-    const limited = this.#take('password', knocker);
-    if (limited) return limited;
-    const account = hashCredential(email);
-    const guesses = limiters.accounts.take('account', account);
-    if (!guesses.ok) {
-      this.#line('password', knocker).warn({ outcome: 'refused', code: 'rate_limited' }, 'refused');
-      return { ok: false, code: 'rate_limited', retryAfterMs: guesses.retryAfterMs };
-    }
-    const check = await passwords.check(email, password);
+    const { passwords } = this.#parts;
+    const browserId = await this.#knownBrowser(email, knocker);
+    const admission = this.#takeGuess(email, browserId, knocker);
+    if (!admission.ok) return this.#limit('password', admission.retryAfterMs, knocker);
+    const check = await passwords.check(email, password, browserId !== undefined);
     if (!check.ok && check.code === 'busy') return { ok: false, code: 'rate_limited', retryAfterMs: 2_000 };
     if (!check.ok) {
       // Not waited for: how long a refusal takes must not tell whether the address is known.
       if (check.userId !== undefined) void this.#parts.audit.note({ userId: check.userId, action: 'sign_in_refused', address: knocker.address });
       return this.#refuse('password', knocker, 'address or password is wrong');
     }
-    limiters.accounts.giveBack('account', account);
+    const { giveBack } = admission;
     const stillCounts = () => passwords.isStill(check.userId, check.hash);
-    if (!(await this.#parts.factors.isOn(check.userId))) return this.#open(check.userId, { openedWith: 'password', stillCounts }, knocker);
+    if (!(await this.#parts.factors.isOn(check.userId))) return this.#open(check.userId, { openedWith: 'password', giveBack, stillCounts }, knocker);
     const { steps } = this.#parts;
     const token = await steps.begin(check.userId, this.#parts.now());
     if (!(await stillCounts())) {
       await steps.end(token);
       return this.#refuse('password', knocker, OVERTAKEN);
     }
-    limiters.addresses.giveBack('password', knocker.address);
+    giveBack();
     return { ok: false, code: 'second_step', token, maxAgeS: steps.lifetimeS };
   }
 
@@ -129,10 +131,7 @@ export class SignInDesk {
     const userId = await steps.take(token ?? '', now());
     const isCounted = userId !== undefined && readRecoveryCode(code) === undefined;
     const guesses = isCounted ? limiters.codes.take('code', userId) : undefined;
-    if (guesses?.ok === false) {
-      this.#line('code', knocker).warn({ outcome: 'refused', code: 'rate_limited' }, 'refused');
-      return { ok: false, code: 'rate_limited', retryAfterMs: guesses.retryAfterMs };
-    }
+    if (guesses?.ok === false) return this.#limit('code', guesses.retryAfterMs, knocker);
     const used = await factors.use(userId, code);
     if (userId === undefined || used === undefined) {
       // Not waited for, as with a wrong password.
@@ -141,9 +140,11 @@ export class SignInDesk {
     }
     if (used === 'recovery_code') await audit.note({ userId, action: 'recovery_code_used', address: knocker.address });
     const stillCounts = () => steps.finish(token ?? '', now());
-    const opened = await this.#open(userId, { openedWith: 'password', secondly: used, stillCounts }, knocker);
-    if (opened.ok && isCounted) limiters.codes.giveBack('code', userId);
-    return opened;
+    const giveBack = () => {
+      limiters.addresses.giveBack('code', knocker.address);
+      if (isCounted) limiters.codes.giveBack('code', userId);
+    };
+    return this.#open(userId, { openedWith: 'password', secondly: used, giveBack, stillCounts }, knocker);
   }
 
   async look(token: string, knocker: Knocker): Promise<InvitationLook> {
@@ -231,26 +232,55 @@ export class SignInDesk {
   }
 
   /** Somebody is known by now: their browser session. */
-  async #open(userId: string, { openedWith, secondly, stillCounts }: Way, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
-    const { people, limiters, audit, devices } = this.#parts;
+  async #open(userId: string, { openedWith, secondly, giveBack, stillCounts }: Way, knocker: Knocker): Promise<SignedIn | Refused<'unauthorized'>> {
+    const { people, audit, devices, known, passwords } = this.#parts;
     const former = await people.find(knocker.headers);
     const opened = await people.open(userId, { ...knocker, openedWith, stillCounts });
     if (opened.ok && former) await devices.end(former.userId, former.sessionId);
     if (!opened.ok) return this.#refuse(openedWith, knocker, stillCounts === undefined ? 'this person is kept out' : OVERTAKEN);
-    // What was taken last: of two steps the password's has been given back by the first.
-    const counted = secondly === undefined ? openedWith : 'code';
-    if (counted === 'link' || counted === 'password' || counted === 'code') limiters.addresses.giveBack(counted, knocker.address);
+    giveBack?.();
     this.#line(openedWith, knocker).info({ outcome: 'accepted', user: userId }, 'signed in');
     const about = secondly === undefined ? openedWith : `${openedWith} and ${secondly.replace('_', ' ')}`;
     await audit.note({ userId, action: 'signed_in', credentialId: opened.sessionId, address: knocker.address, about });
-    return { ok: true, setCookies: opened.setCookies };
+    const hash = await passwords.hashOf(userId);
+    return { ok: true, setCookies: [...opened.setCookies, ...(hash === undefined ? [] : [known.cookieFor({ userId, hash })])] };
   }
 
-  #take(kind: 'link' | 'password' | 'code', knocker: Knocker): Limited | undefined {
+  /** Which browser of this account it is, as far as the account has one that is known. */
+  async #knownBrowser(email: string, { headers }: Knocker): Promise<string | undefined> {
+    const { known, passwords } = this.#parts;
+    return known.mayKnow(headers) ? known.idOf(headers, await passwords.find(email)) : undefined;
+  }
+
+  /**
+   * Counts a guess, before it is looked at. Of a browser that is known to the account it counts there alone: the guesses of everybody else, at its
+   * address and at its account, do not keep its person out.
+   */
+  #takeGuess(email: string, browserId: string | undefined, { address }: Knocker): Guess {
+    const { addresses, accounts, browsers } = this.#parts.limiters;
+    if (browserId !== undefined) {
+      const admission = browsers.take('browser', browserId);
+      return admission.ok ? { ok: true, giveBack: () => browsers.giveBack('browser', browserId) } : admission;
+    }
+    const account = hashCredential(email);
+    const atAddress = addresses.take('password', address);
+    const admission = atAddress.ok ? accounts.take('account', account) : atAddress;
+    if (!admission.ok) return admission;
+    const giveBack = () => {
+      addresses.giveBack('password', address);
+      accounts.giveBack('account', account);
+    };
+    return { ok: true, giveBack };
+  }
+
+  #take(kind: 'link' | 'code', knocker: Knocker): Limited | undefined {
     const admission = this.#parts.limiters.addresses.take(kind, knocker.address);
-    if (admission.ok) return undefined;
+    return admission.ok ? undefined : this.#limit(kind, admission.retryAfterMs, knocker);
+  }
+
+  #limit(kind: 'link' | 'password' | 'code', retryAfterMs: number, knocker: Knocker): Limited {
     this.#line(kind, knocker).warn({ outcome: 'refused', code: 'rate_limited' }, 'refused');
-    return { ok: false, code: 'rate_limited', retryAfterMs: admission.retryAfterMs };
+    return { ok: false, code: 'rate_limited', retryAfterMs };
   }
 
   #refuse(path: string, knocker: Knocker, reason: string): Refused<'unauthorized'> {

@@ -35,7 +35,9 @@ export function addAccountRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
     const body = await bodyOf(context, passwordSchema);
     if (body instanceof Response) return body;
     const answer = await people.changePassword(asker, body);
-    return answer.ok ? context.json({ ended: answer.data }) : refusePeople(context, answer.error);
+    if (!answer.ok) return refusePeople(context, answer.error);
+    for (const line of await parts.auth.knowBrowser(asker.principal.userId)) context.header('Set-Cookie', line, { append: true });
+    return context.json({ ended: answer.data });
   });
 
   app.delete('/api/account/provider', async (context) => {

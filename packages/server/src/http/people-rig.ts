@@ -6,6 +6,8 @@ export class Browser {
   cookie: string | undefined;
   /** Of one who has given the password and owes a code; sent along where a browser would. */
   step: string | undefined;
+  /** By which it is known to the account that it was signed in to last; it goes to the route of sign-in. */
+  known: string | undefined;
   readonly #rig: HttpRig;
 
   constructor(rig: HttpRig, cookie?: string) {
@@ -27,11 +29,14 @@ export class Browser {
     if (session !== undefined) this.cookie = cookiePair(session);
     const step = answer.headers['set-cookie']?.find((line) => line.includes('.second_step='));
     if (step !== undefined) this.step = cookiePair(step);
+    const known = answer.headers['set-cookie']?.find((line) => line.includes('.known='));
+    if (known !== undefined) this.known = cookiePair(known);
     return answer;
   }
 
   #headers(headers: Record<string, string>, path = ''): Record<string, string> {
-    const cookies = [this.cookie, path === '/api/auth/second-step' ? this.step : undefined].filter((cookie) => cookie !== undefined);
+    const more = { '/api/auth/second-step': this.step, '/api/auth/sign-in': this.known }[path];
+    const cookies = [this.cookie, more].filter((cookie) => cookie !== undefined);
     return { ...headers, ...(cookies.length === 0 ? {} : { Cookie: cookies.join('; ') }) };
   }
 }
