@@ -73,7 +73,8 @@ export class PeopleDesk {
 
   /** The address is half of what its person signs in with. */
   async describe(asker: Asker, account: { readonly name: string; readonly email?: string | undefined }): Promise<PeopleAnswer> {
-    const refused = account.email === undefined ? undefined : this.mayChangeWayIn(asker);
+    const isAnother = account.email !== undefined && account.email !== (await this.account(asker))?.email;
+    const refused = isAnother ? this.mayChangeWayIn(asker) : undefined;
     if (refused) return refused;
     if (!(await this.#parts.accounts.describe(asker.principal.userId, account))) return EMAIL_TAKEN;
     await this.#note(asker, { action: 'account_changed' });

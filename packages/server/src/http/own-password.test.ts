@@ -49,3 +49,15 @@ test('A3: a new password that would be guessed first is refused at its field; on
   await rig.auth.database.pool.query('update accounts set password = $1 where user_id = $2', [await hashPassword('football1234'), ada.id]);
   assert.equal((await signIn(rig.stranger(), ada.email, 'football1234')).status, 200);
 });
+
+test('A11: a key changes the name of its person, and not the address that they sign in with', async () => {
+  await using rig = await peopleRig();
+  const ada = await rig.member('Ada');
+  const { key } = json(await ada.post('/api/keys', { name: 'script' })) as unknown as { key: string };
+  const describe = (body: object) => rig.post('/api/account', { Authorization: `Bearer ${key}` }, JSON.stringify(body));
+  assert.equal((await describe({ name: 'Ada L.' })).status, 200);
+  assert.equal((await describe({ name: 'Ada Lovelace', email: ada.email })).status, 200, 'the address is the same');
+  assert.equal(refusal(await describe({ name: 'Eve', email: 'eve@example.org' })).code, 'forbidden');
+  const { account } = json(await ada.get('/api/account')) as unknown as { account: { name: string; email: string } };
+  assert.deepEqual([account.name, account.email], ['Ada Lovelace', ada.email]);
+});
