@@ -96,7 +96,7 @@ test('W30, E12: a command or a folder that is missing is named as ever', async (
     { policy: () => ({ version: 1, rules: [], mcp: { '*': { network: 'filtered' } } }) },
   );
   await bench.logged(/tendon-no-such-command\\" was not found\. Install/);
-  await bench.logged(/neither its folder \/tendon\/no\/such\/folder nor its command/);
+  await bench.logged(/its folder \\"\/tendon\/no\/such\/folder\\" is not there\. Make it/);
   await bench.logged(/uvx\\" was not found\. Install uv/);
 });
 
