@@ -87,6 +87,8 @@ test('U39: signing out says what is not sent yet and leaves none of it in the br
 test('U39: what another person left in a browser is neither shown nor sent', async () => {
   const device = await rig.device();
   await device.open();
+  // The page tells by itself who is here, and would do so after what follows.
+  await device.page.waitForFunction(() => localStorage.getItem('tendon:person') !== null);
   const sessionId = await device.page.evaluate(() => {
     localStorage.setItem('tendon:person', 'somebody else');
     localStorage.setItem('tendon:draft:new', 'a secret of theirs');

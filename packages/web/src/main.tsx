@@ -37,7 +37,7 @@ const client = new AgentClient({
 
 keepSignedIn(client, async () => {
   const id = await whoIsHere();
-  if (id !== undefined) rememberPerson(localStorage, id);
+  if (id !== undefined && rememberPerson(localStorage, id)) location.reload();
 });
 
 createRoot(root).render(

@@ -29,7 +29,18 @@ for (const [what, before, here, after] of [
 test('U39: where nothing was left nobody is asked', async () => {
   const storage = memoryStorage({ 'tendon:person': 'ada' });
   await forgetOthers(storage, () => assert.fail('asked'));
-  rememberPerson(storage, 'bob');
+  // Typed before it is known who is here.
+  storage.setItem('tendon:draft:new', 'of bob');
+  assert.equal(rememberPerson(storage, 'bob'), false);
+  assert.equal(storage.getItem('tendon:person'), 'bob');
+  assert.deepEqual(leftBehind(storage), { drafts: 1, unsent: 0 });
+  assert.equal(rememberPerson(storage, 'bob'), false);
+});
+
+test('U39: who signs in beside a page that stays open finds nothing of who was there, and the page begins anew', () => {
+  const storage = memoryStorage({ ...TYPED, ...OF_THE_BROWSER, 'tendon:person': 'ada' });
+  assert.equal(rememberPerson(storage, 'bob'), true);
+  assert.deepEqual([...storage.entries.keys()].sort(), [...Object.keys(OF_THE_BROWSER), 'tendon:person'].sort());
   assert.equal(storage.getItem('tendon:person'), 'bob');
 });
 

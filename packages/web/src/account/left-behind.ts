@@ -22,12 +22,20 @@ export function forgetPerson(storage: WebStorage): void {
   }
 }
 
-/** `id`: of the person who is signed in. */
-export function rememberPerson(storage: WebStorage, id: string): void {
+/**
+ * `id`: of the person who is signed in. True when it was another one until now, as where somebody signed in beside a page that stayed open: then
+ * what that one left is removed, and the page has to begin anew.
+ */
+export function rememberPerson(storage: WebStorage, id: string): boolean {
   try {
+    const before = storage.getItem(PERSON);
+    const isAnother = before !== null && before !== id;
+    if (isAnother) forgetPerson(storage);
     storage.setItem(PERSON, id);
+    return isAnother;
   } catch {
     // Nothing else is kept there either.
+    return false;
   }
 }
 
@@ -37,8 +45,9 @@ export function rememberPerson(storage: WebStorage, id: string): void {
  */
 export async function forgetOthers(storage: WebStorage, whoIsHere: () => Promise<string | undefined>): Promise<void> {
   const { drafts, unsent } = leftBehind(storage);
-  if (drafts + unsent === 0) return;
   try {
+    // What is typed from now on is that of who is here.
+    if (drafts + unsent === 0) return storage.removeItem(PERSON);
     const before = storage.getItem(PERSON);
     const here = before === null ? undefined : await whoIsHere();
     if (here !== undefined && here !== before) forgetPerson(storage);
