@@ -192,7 +192,9 @@ test('C4: what a person allowed for good runs unasked, in its very words: the ru
   const before = (await readFile(join(work, 'ran.log'), 'utf8')).length;
   for (const { call, scope } of RULES) {
     const session = scope === 'session' ? allowing : await rig.open(HERE);
-    rig.model.script([calls(call)], says('Done.'));
+    // What is there already has to be read before it is written.
+    const reads = call.name === 'write_file' ? [[calls({ name: 'read_file', input: { path: 'notes.md' } })]] : [];
+    rig.model.script(...reads, [calls(call)], says('Done.'));
     await session.say('once more');
     await session.untilStatus('idle');
     const last = session.calls.at(-1);

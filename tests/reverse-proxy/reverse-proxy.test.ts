@@ -182,8 +182,9 @@ async function longSession(): Promise<SessionView> {
 for (const [index, [event, misbehave]] of Object.entries(ODD_CLIENTS).entries()) {
   test(`H28: the line ${event} of a socket names the client's address and not the proxy's`, async () => {
     const from = `127.0.0.${20 + index}`;
+    const before = logged(event).length;
     await misbehave(from);
-    const line = await until({ what: `the line ${event}`, pollMs: 20, deadlineMs: 20_000, check: () => logged(event).at(-1) });
+    const line = await until({ what: `the line ${event}`, pollMs: 20, deadlineMs: 20_000, check: () => logged(event)[before] });
     assert.equal(line['address'], from);
   });
 }
