@@ -56,7 +56,7 @@ test('E29: a server without a policy of a machine sends nobody to a bad page, an
   await using evil = await startEvilServer('sign-in page', [...urls, 'https://public.example/authorize']);
   const surroundings = async () => plainSurroundings({ reserved: [], resolve: resolveName, wayIn: () => 'ask its operator.' });
   await using bench = await openMcpBench(evil.servers, { jitter: 1, surroundings });
-  const reasonOf = (name: string) => bench.host.servers.flatMap((server) => (server.name === name && server.state === 'failed' ? [server.reason] : []))[0];
+  const reasonOf = (name: string) => bench.host.servers.flatMap((server) => (server.name === name && 'reason' in server ? [server.reason] : []))[0];
   await new Promise<void>((resolve) => {
     const look = (): void => void (Object.keys(evil.servers).every((name) => reasonOf(name) !== undefined) && resolve());
     bench.host.watch(look);
