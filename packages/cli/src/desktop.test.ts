@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -78,6 +78,10 @@ test('O17: started again while it runs, it opens a window of the one that runs, 
   assert.deepEqual([second.code, second.stderr], [0, 'Tendon runs on this machine already, and has opened its window.\n']);
   const links = [...(await opened(2)).matchAll(/^--app=(.*)$/gm)].map(([, link = '']) => new URL(link));
   assert.equal(links.at(-1)?.searchParams.get('to'), `/s/${session}`);
+  for (const more of [['--at-login'], ['--no-at-login'], ['--workspace', here.workspace], ['--ready-file', join(here.workspace, 'other.json')]]) {
+    const asked = await here.run(['desktop', ...args, ...more], env).done;
+    assert.deepEqual([asked.code, /Another gateway named "office" already runs/.test(asked.stderr)], [2, true], more[0]);
+  }
   const other = await here.run(['desktop', '--server', 'http://127.0.0.1:1', '--name', 'office'], env).done;
   assert.equal(other.code, 2);
   assert.match(other.stderr, /^error: this machine is open already, at http:\/\/127\.0\.0\.1:\d+: end that/m);
@@ -90,6 +94,19 @@ test('O17: started again while it runs, it opens a window of the one that runs, 
   assert.equal((await here.run(['desktop', ...args], env).done).code, 0);
   next.child.kill('SIGTERM');
   assert.equal((await within('it to end', next.done, 15_000)).code, 0);
+});
+
+test('O17: where the home takes no socket, desktop runs all the same', async () => {
+  await rm(join(here.home, 'run'), { recursive: true, force: true });
+  await writeFile(join(here.home, 'run'), 'a file');
+  const run = here.run(['desktop', ...args], env);
+  await until({ what: 'a window', pollMs: 20, deadlineMs: 20_000, check: () => (windows().length > 0 ? true : undefined) });
+  const second = await here.run(['desktop', ...args], env).done;
+  assert.match(second.stderr, /Another gateway named "office" already runs/);
+  assert.equal(run.child.exitCode, null);
+  run.child.kill('SIGTERM');
+  assert.equal((await within('it to end', run.done, 15_000)).code, 0);
+  await rm(join(here.home, 'run'));
 });
 
 test('O17: a browser that cannot show a window, such as without a display, is no window that was closed: there is a link', async () => {
@@ -107,7 +124,7 @@ test('O17: a browser that cannot show a window, such as without a display, is no
 
 test('O22: a machine whose server is not there says why, goes on trying, and says nothing else when it is ended', async () => {
   const run = here.run(['gateway', '--server', 'http://127.0.0.1:1', '--name', 'office', '--relay'], env);
-  await run.said(/http:\/\/127\.0\.0\.1:1 cannot be reached: nothing listens there \(ECONNREFUSED\)\. This machine goes on trying/);
+  await run.said(/There is no connection to http:\/\/127\.0\.0\.1:1: nothing listens there \(ECONNREFUSED\)\. This machine goes on trying/);
   run.child.kill('SIGINT');
   const ended = await within('it to end', run.done, 15_000);
   assert.equal(ended.code, 0);

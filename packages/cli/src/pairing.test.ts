@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { within } from '@tendon/testing';
 import { type CliRun, cliRig } from './cli-rig.ts';
@@ -144,7 +144,7 @@ test('O15: a key that was revoked meanwhile is forgotten at the next start; one 
 });
 
 test('O18: a paired machine says that it starts at login from now on, as it was started, and that it does not any more', async () => {
-  const first = here.run(['gateway', '--server', url, '--name', 'office', '--at-login'], { TENDON_RELAY_PORT: '4711' });
+  const first = here.run(['gateway', '--server', url, '--name', 'office', '--at-login'], { TENDON_RELAY_PORT: '4711', TENDON_BROWSER_PATH: 'a-browser' });
   await decide(await codeOf(first), 'approve');
   const [, path = ''] = await first.said(/starts like this whenever you log in \((\S+)\)\. --no-at-login ends that/);
   await first.said(/This machine is connected to/);
@@ -154,6 +154,7 @@ test('O18: a paired machine says that it starts at login from now on, as it was 
   for (const word of [
     'Exec="/usr/bin/env" "PATH=',
     '"TENDON_RELAY_PORT=4711"',
+    `"TENDON_BROWSER_PATH=${resolve('a-browser')}"`,
     '"--max-semi-space-size=1"',
     'main.js" "gateway"',
     `"--server" "${url}"`,

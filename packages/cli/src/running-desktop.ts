@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { StartError } from '@tendon/server/settings';
 import { z } from 'zod';
@@ -69,22 +69,23 @@ export async function openForOthers(place: DesktopPlace, { serverUrl, open }: { 
       })
       .catch(() => socket.destroy());
   });
-  if (address !== undefined) {
-    await mkdir(join(place.home, 'run'), { recursive: true, mode: 0o700 });
-    // Left by one that was killed: this one holds the machine, so there is no other.
-    await rm(address, { force: true });
-    server.listen(address);
-    await once(server, 'listening').then(
-      () => chmod(address, 0o600),
-      () => undefined,
-    );
-  }
+  server.on('error', () => undefined);
+  if (address !== undefined) await listen(server, { folder: join(place.home, 'run'), address }).catch(() => server.close());
   return {
     async close(): Promise<void> {
       for (const socket of sockets) socket.destroy();
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function listen(server: Server, { folder, address }: { readonly folder: string; readonly address: string }): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Left by one that was killed: this one holds the machine, so there is no other.
+  await rm(address, { force: true });
+  server.listen(address);
+  await once(server, 'listening');
+  await chmod(address, 0o600);
 }
 
 function addressOf({ home, name }: DesktopPlace): string | undefined {

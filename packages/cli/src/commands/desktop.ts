@@ -26,7 +26,9 @@ export async function desktop({ session, ...flags }: DesktopFlags): Promise<void
   const path = session === undefined ? '/' : `/s/${session}`;
   const { home } = await requireSettings({ ...(flags.home === undefined ? {} : { home: flags.home }) });
   const place = { home, name: flags.name ?? hostname() };
-  if (await openInRunning(place, { path, serverUrl: requireUrl(flags.server) })) {
+  // Who asks for more than the window is told, as at any second start, that it runs already.
+  const asksForMore = flags.atLogin !== undefined || flags.workspace !== undefined || flags.readyFile !== undefined;
+  if (!asksForMore && (await openInRunning(place, { path, serverUrl: requireUrl(flags.server) }))) {
     note('Tendon runs on this machine already, and has opened its window.');
     return;
   }

@@ -27,7 +27,9 @@ export interface GatewayFlags extends Omit<SettingFlags, 'workspace'> {
 
 const PREDECESSOR_MS = 30_000;
 /** What a login's own environment lacks of the one that this was started in: with its PATH, MCP servers and commands are found. None of it is secret. */
-const KEPT_AT_LOGIN = ['PATH', 'TENDON_RELAY_PORT', 'TENDON_BROWSER_PATH', 'TENDON_LOG_LEVEL', 'NODE_EXTRA_CA_CERTS'] as const;
+const KEPT_AT_LOGIN = ['PATH', 'TENDON_RELAY_PORT', 'TENDON_LOG_LEVEL'] as const;
+/** The same, for what names a file: a login begins in another folder. */
+const PATHS_KEPT_AT_LOGIN = ['TENDON_BROWSER_PATH', 'NODE_EXTRA_CA_CERTS'] as const;
 
 /** A machine that is connected, with a relay that listens. */
 export interface ConnectedMachine {
@@ -109,13 +111,18 @@ async function setAtLogin(
     throw new StartError('a start at login has no TENDON_API_KEY: start once without it, so that the machine is paired and keeps its key, with --at-login');
   const nodeFlags = new Set([...process.execArgv, ...GATEWAY_NODE_FLAGS]);
   const words = [
-    ...['/usr/bin/env', ...KEPT_AT_LOGIN.flatMap((variable) => (process.env[variable] ? [`${variable}=${process.env[variable]}`] : []))],
+    ...['/usr/bin/env', ...keptAtLogin(process.env)],
     ...[process.execPath, ...nodeFlags, join(import.meta.dirname, '..', 'main.js'), command, '--server', flags.server, '--home', resolve(flags.home)],
     ...flags.workspaces.flatMap((folder) => ['--workspace', resolve(folder)]),
     ...(flags.name === undefined ? [] : ['--name', flags.name]),
     ...(command === 'gateway' && flags.relay ? ['--relay'] : []),
   ];
   note(`This machine starts like this whenever you log in (${await addLoginItem({ name, command: words })}). --no-at-login ends that.`);
+}
+
+function keptAtLogin(env: NodeJS.ProcessEnv): string[] {
+  const kept = (name: string, value: string | undefined): string[] => (value ? [`${name}=${value}`] : []);
+  return [...KEPT_AT_LOGIN.flatMap((name) => kept(name, env[name])), ...PATHS_KEPT_AT_LOGIN.flatMap((name) => kept(name, env[name] && resolve(env[name])))];
 }
 
 export function sayLink(link: string): void {
@@ -159,7 +166,7 @@ function sayUnreachable(handle: GatewayHandle, serverUrl: string): void {
     if (state.kind === 'connecting') return;
     stop();
     if (state.kind !== 'waiting') return;
-    note(`${new URL(serverUrl).origin} cannot be reached: ${state.cause}. This machine goes on trying; Ctrl+C ends it.`);
+    note(`There is no connection to ${new URL(serverUrl).origin}: ${state.cause}. This machine goes on trying; Ctrl+C ends it.`);
   });
 }
 
