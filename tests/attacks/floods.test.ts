@@ -31,7 +31,7 @@ for (const name of Object.keys(FLOODS)) {
       assert.ok(report.counts.sent > 0, 'there was no flood');
       if (!SEE_NOTHING.has(name)) assert.ok(report.counts.refused + report.counts.cut > 0);
     });
-    test('T14, T26: memory stays within its bounds, and comes back', () => {
+    test('T14, T26, T27: memory stays within its bounds, and comes back', () => {
       assert.ok(report.memory.peak < MEMORY_BOUNDS.peakMiB, `peak ${report.memory.peak} MiB`);
       assert.ok(report.memory.unsentPeak <= MEMORY_BOUNDS.unsentMiB, `${report.memory.unsentPeak} MiB wait to be sent`);
       assert.ok(report.memory.after <= MEMORY_BOUNDS.afterMiB, `after ${report.memory.after} MiB`);

@@ -69,6 +69,11 @@ export class RawPeer {
     return this.socket.write(frameOf(Buffer.from(text)));
   }
 
+  /** Writes the beginning of one text frame, and no more of it. False as with `send`. */
+  begin(text: string, bytes: number): boolean {
+    return this.socket.write(frameOf(Buffer.from(text)).subarray(0, bytes));
+  }
+
   /** Resolves when more may be written, or nothing more ever. */
   ready(): Promise<void> {
     return new Promise((resolve) => {

@@ -17,6 +17,7 @@ test('H34: /metrics tells what was refused and cut, each as a counter, and nothi
     'tendon_refusals_total{where="/gateway",code="unauthorized"} 0',
     'tendon_cut_connections_total{code="slow_consumer"} 0',
     'tendon_unsent_bytes 0',
+    'tendon_unfinished_bytes 0',
   ])
     assert.ok(page.split('\n').includes(line), `${line} is not in\n${page}`);
   assert.doesNotMatch(page, /made-up/);

@@ -227,6 +227,7 @@ function gauges({ underWay, database, transport }: Measured): readonly Gauge[] {
     { name: 'tendon_gateway_connections', help: 'Connected machines.', read: () => transport().connections().gateway },
     { name: 'tendon_database_queries_total', help: 'Statements sent to the database since the start.', read: () => database.queries.total },
     { name: 'tendon_unsent_bytes', help: 'Bytes that wait for connections to take them.', read: () => transport().unsentBytes() },
+    { name: 'tendon_unfinished_bytes', help: 'Bytes that have come of messages that are not finished.', read: () => transport().unfinishedBytes() },
     { name: 'tendon_requests_under_way', help: 'HTTP requests that are being answered.', read: () => underWay.count },
   ];
 }

@@ -101,6 +101,7 @@ test('H34: connections that are cut for what their other side does are counted b
       ['slow_consumer', 0],
       ['handshake_flood', 1],
       ['packet_flood', 0],
+      ['unfinished_message', 0],
     ],
   );
   const other = await rig.signedInWebSocket('/agent', 'ada');

@@ -5,7 +5,7 @@ import type { Sample } from './http/metrics.ts';
 const PLACES = ['http', '/agent', '/gateway'] as const;
 /** What a machine that waits for its pairing is told (H27), and `other`: a code that somebody forgot to put here. */
 const MORE_CODES = ['slow_down', 'access_denied', 'expired_token', 'other'] as const;
-const CUTS = ['slow_consumer', 'handshake_flood', 'packet_flood'] as const;
+const CUTS = ['slow_consumer', 'handshake_flood', 'packet_flood', 'unfinished_message'] as const;
 
 export type RefusalPlace = (typeof PLACES)[number];
 export type RefusalCode = ErrorCode | HandshakeCode | (typeof MORE_CODES)[number];

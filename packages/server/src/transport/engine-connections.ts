@@ -4,13 +4,14 @@ import type { HandshakeRefusal, Log } from '@tendon/protocol';
 import { GATEWAY_NAMESPACE } from '@tendon/protocol';
 import type { Socket } from 'socket.io';
 import type { CutCode, Refusals } from '../refusals.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { ConnectionCrowd, type Newcomer } from './connection-crowd.ts';
+import { Inbound } from './inbound.ts';
 import { InboundPace } from './inbound-pace.ts';
 import type { TransportLimits } from './limits.ts';
 import type { CrowdRefusal, NamespaceName, TransportOptions } from './options.ts';
 import { Outbound } from './outbound.ts';
 import { readInSlices } from './posted-packets.ts';
-import { UnsentBudget } from './unsent-budget.ts';
 import { connectionIdOf, type EngineConnection, endNow, endSoon, inboundBytes, limitPollingClose, writeTogether } from './wire.ts';
 
 /*
@@ -30,6 +31,7 @@ interface Tracked extends Newcomer {
   who: object;
   seenBytes: number;
   readonly pace: InboundPace;
+  readonly inbound: Inbound;
   readonly outbound: Outbound;
   /** The places of its person, by namespace. */
   readonly seats: Map<string, () => void>;
@@ -40,12 +42,13 @@ const SWEEP_MS = 1_000;
 interface Cut {
   readonly event: CutCode;
   readonly text: string;
-  /** What waited for it. */
+  /** What waited for it, or of it. */
   readonly bytes?: number;
 }
 
 const SLOW: Cut = { event: 'slow_consumer', text: 'its reader is too slow' };
 const HANDSHAKES: Cut = { event: 'handshake_flood', text: 'too many handshakes' };
+const UNFINISHED: Cut = { event: 'unfinished_message', text: 'a message of it is not finished, and too much or too old' };
 const FLOOD: Cut = { event: 'packet_flood', text: 'too many packets at once' };
 
 type EngineOptions = Pick<TransportOptions, 'log' | 'refusals' | 'addressOf' | 'now'>;
@@ -58,7 +61,8 @@ export class EngineConnections {
   readonly #addressOf: TransportOptions['addressOf'];
   readonly #now: () => number;
   readonly #crowd: ConnectionCrowd;
-  readonly #budget: UnsentBudget;
+  readonly #unsent: ByteBudget;
+  readonly #unfinished: ByteBudget;
   readonly #tracked = new Map<EngineConnection, Tracked>();
   readonly #paces = new Map<string, InboundPace>();
   /** TCP connections that WebSockets stand on, or were to. */
@@ -72,7 +76,8 @@ export class EngineConnections {
     this.#addressOf = addressOf;
     this.#now = now;
     this.#crowd = new ConnectionCrowd(limits.connections, { log, now });
-    this.#budget = new UnsentBudget(limits.unsent);
+    this.#unsent = new ByteBudget(limits.unsent);
+    this.#unfinished = new ByteBudget(limits.unfinished.budget);
     this.#sweep = setInterval(() => this.#lookAtAll(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -129,7 +134,7 @@ export class EngineConnections {
     if (!tracked || tracked.seats.has(namespace)) return undefined;
     const seating = this.#crowd.seat(tracked, { userId, namespace: namespace.slice(1) as NamespaceName });
     if (!seating.ok) return seating.refusal;
-    if (tracked.seats.size === 0) tracked.outbound.belongTo(userId);
+    if (tracked.seats.size === 0) for (const held of [tracked.inbound, tracked.outbound]) held.belongTo(userId);
     tracked.seats.set(namespace, seating.leave);
     this.#crowd.leave(tracked);
     return undefined;
@@ -141,7 +146,8 @@ export class EngineConnections {
     if (!tracked || tracked.namespaces.has(socket.nsp.name)) return false;
     tracked.namespaces.add(socket.nsp.name);
     tracked.who = who;
-    if (socket.nsp.name === GATEWAY_NAMESPACE) tracked.pace.allowBytes(this.#limits.gatewayBytesPerSecond);
+    tracked.inbound.admit();
+    tracked.pace.allowBytes(socket.nsp.name === GATEWAY_NAMESPACE ? this.#limits.gatewayBytesPerSecond : this.#limits.pace.bytesPerSecond);
     return true;
   }
 
@@ -179,6 +185,11 @@ export class EngineConnections {
     return [...this.#tracked.values()].reduce((sum, { outbound }) => sum + outbound.waitingBytes, 0);
   }
 
+  /** What has come of messages that are not finished, now. */
+  get unfinishedBytes(): number {
+    return [...this.#tracked.values()].reduce((sum, { inbound }) => sum + inbound.waitingBytes, 0);
+  }
+
   stop(): void {
     clearInterval(this.#sweep);
   }
@@ -196,11 +207,22 @@ export class EngineConnections {
       namespaces: new Set(),
       who: {},
       seenBytes: 0,
-      pace: new InboundPace(connection, { limits: this.#limits.pace, now: this.#now, onFlood: () => this.#cut(tracked, FLOOD) }),
+      pace: new InboundPace(connection, {
+        limits: this.#limits.pace,
+        newcomer: this.#limits.newcomerPace,
+        now: this.#now,
+        onFlood: () => this.#cut(tracked, FLOOD),
+      }),
+      inbound: new Inbound(connection, {
+        limits: this.#limits.unfinished,
+        messageBytes: this.#limits.hardCapBytes,
+        budget: this.#unfinished,
+        onCut: (bytes) => this.#cut(tracked, { ...UNFINISHED, bytes }),
+      }),
       outbound: new Outbound(connection, {
         limitBytes: this.#limits.outboundBytes,
         stalledMs: this.#limits.stalledMs,
-        budget: this.#budget,
+        budget: this.#unsent,
         onSlow: (bytes) => this.#cut(tracked, { ...SLOW, bytes }),
       }),
       seats: new Map(),
@@ -218,6 +240,7 @@ export class EngineConnections {
     const now = this.#now();
     for (const tracked of this.#tracked.values()) {
       keepSlowSenderAlive(tracked);
+      tracked.inbound.look(now);
       tracked.outbound.look(now);
     }
   }

@@ -6,9 +6,10 @@ import { attaching, TransportRig } from './transport-rig.ts';
 import type { EngineConnection } from './wire.ts';
 
 const LIMITS: PaceLimits = { packetsPerSecond: 10, packetBurst: 5, bytesPerSecond: 1_000, byteBurst: 2_000, packetDebt: 8 };
+const NEWCOMER = { bytesPerSecond: 100, byteBurst: 200 };
 
 /** The parts of an Engine.IO connection that are looked at, and a clock that is moved by hand. */
-function paced(hasWebSocket: boolean) {
+function paced(hasWebSocket: boolean, isNewcomer = false) {
   let at = 0;
   let floods = 0;
   const webSocket = {
@@ -24,7 +25,8 @@ function paced(hasWebSocket: boolean) {
   const onFlood = (): void => {
     floods += 1;
   };
-  const pace = new InboundPace(connection as unknown as EngineConnection, { limits: LIMITS, now: () => at, onFlood });
+  const pace = new InboundPace(connection as unknown as EngineConnection, { limits: LIMITS, newcomer: NEWCOMER, now: () => at, onFlood });
+  if (!isNewcomer) pace.allowBytes(LIMITS.bytesPerSecond);
   return {
     pace,
     connection,
@@ -67,6 +69,22 @@ test('T21: bytes count as well, and a machine may send more of them', () => {
     one.send(1, 'x'.repeat(1_900));
   }
   assert.deepEqual([page.isHeld(), machine.isHeld()], [true, false]);
+});
+
+test('T21: who has not signed in may send as much as handshakes take; what that was counts on when they have', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const one = paced(true, true);
+  one.send(1, 'x'.repeat(150));
+  assert.equal(one.isHeld(), false);
+  one.send(1, 'x'.repeat(100));
+  assert.equal(one.pace.holdMs(), 500);
+  one.pass(500);
+  context.mock.timers.tick(500);
+  one.pace.allowBytes(LIMITS.bytesPerSecond);
+  one.send(1, 'x'.repeat(1_800));
+  assert.equal(one.isHeld(), false);
+  one.send(1);
+  assert.equal(one.isHeld(), true);
 });
 
 test('T21: what is binary or not ASCII counts with all its bytes', () => {
@@ -139,6 +157,19 @@ test('T21: bytes that come by polling too fast wait with their sender and are no
   assert.equal((await held).status, 200);
   assert.equal(heard(), 3);
   assert.equal(rig.logged('packet_flood').length, 0);
+});
+
+test('T21: what comes too fast of somebody who has not signed in waits with its sender, while others are answered', async () => {
+  await using rig = await TransportRig.start({ limits: { newcomerPace: { bytesPerSecond: 1_000, byteBurst: 200 } }, now: () => 0 });
+  const other = await rig.connected('/agent', 'bob');
+  const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+  const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
+  await post(`40/agent,{"protocol":1,"client":{"name":"${'x'.repeat(200)}","version":"1"}}`);
+  const held = post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
+  for (let round = 0; round < 20; round += 1) assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
+  assert.equal(rig.attempts.filter(({ token }) => token === 'ada').length, 0, 'its next post is not read yet');
+  assert.equal((await held).status, 200);
+  assert.equal(rig.attempts.filter(({ token }) => token === 'ada').length, 1);
 });
 
 test('T21: a post that is given up while it is held is forgotten, and its connection ends as others do', async () => {

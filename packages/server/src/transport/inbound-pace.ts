@@ -14,8 +14,12 @@ export interface PaceLimits {
   readonly packetDebt: number;
 }
 
+/** Of a connection that has not signed in: enough for its handshakes. */
+export type NewcomerPace = Pick<PaceLimits, 'bytesPerSecond' | 'byteBurst'>;
+
 export interface PaceOptions {
   readonly limits: PaceLimits;
+  readonly newcomer: NewcomerPace;
   /** Monotonic, in milliseconds. */
   readonly now: () => number;
   readonly onFlood: () => void;
@@ -35,20 +39,26 @@ export class InboundPace {
   #packets: number;
   #bytes: number;
   #bytesPerSecond: number;
+  #byteBurst: number;
   #countedAt: number;
 
   constructor(connection: EngineConnection, options: PaceOptions) {
-    const { limits, now } = options;
+    const { limits, newcomer, now } = options;
     this.#options = options;
     this.#packets = limits.packetBurst;
-    this.#bytes = limits.byteBurst;
-    this.#bytesPerSecond = limits.bytesPerSecond;
+    this.#bytes = newcomer.byteBurst;
+    this.#byteBurst = newcomer.byteBurst;
+    this.#bytesPerSecond = newcomer.bytesPerSecond;
     this.#countedAt = now();
     connection.on('packet', ({ data }: { readonly data?: unknown }) => this.#count(connection, bytesOf(data)));
   }
 
-  /** What this connection is for needs more. */
+  /** It has signed in, and what it is for needs so much. */
   allowBytes(perSecond: number): void {
+    this.#refill();
+    const { byteBurst } = this.#options.limits;
+    this.#bytes += byteBurst - this.#byteBurst;
+    this.#byteBurst = byteBurst;
     this.#bytesPerSecond = Math.max(this.#bytesPerSecond, perSecond);
   }
 
@@ -84,7 +94,7 @@ export class InboundPace {
     const seconds = Math.max(0, at - this.#countedAt) / 1_000;
     this.#countedAt = at;
     this.#packets = Math.min(limits.packetBurst, this.#packets + seconds * limits.packetsPerSecond);
-    this.#bytes = Math.min(limits.byteBurst, this.#bytes + seconds * this.#bytesPerSecond);
+    this.#bytes = Math.min(this.#byteBurst, this.#bytes + seconds * this.#bytesPerSecond);
   }
 
   #forgivePackets(): void {

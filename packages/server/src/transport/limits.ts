@@ -1,8 +1,9 @@
 import { LIMITS } from '@tendon/protocol';
 import type { PlaceLimits } from '../crowd/places.ts';
+import type { BudgetLimits } from './byte-budget.ts';
 import type { ConnectionLimits } from './connection-crowd.ts';
-import type { PaceLimits } from './inbound-pace.ts';
-import type { BudgetLimits } from './unsent-budget.ts';
+import type { InboundLimits } from './inbound.ts';
+import type { NewcomerPace, PaceLimits } from './inbound-pace.ts';
 
 /** What one connection may cost the server. Tests put smaller numbers in. Sizes are bytes, times milliseconds. */
 export interface TransportLimits {
@@ -25,6 +26,8 @@ export interface TransportLimits {
   readonly unsent: BudgetLimits;
   /** So is one of which nothing is taken for so long while something waits: who answers pings may read nothing all the same. */
   readonly stalledMs: number;
+  /** What may have come of messages that are not finished. */
+  readonly unfinished: InboundLimits;
   readonly connections: ConnectionLimits;
   readonly eventsPerSecond: number;
   readonly eventBurst: number;
@@ -35,6 +38,8 @@ export interface TransportLimits {
   readonly outputBurstBytes: number;
   /** How fast a connection is read. */
   readonly pace: PaceLimits;
+  /** As long as it has not signed in. */
+  readonly newcomerPace: NewcomerPace;
   /** The same for the bytes of a machine, whose output and results are large. */
   readonly gatewayBytesPerSecond: number;
   /** How long a closing connection may take to empty its queue. */
@@ -55,6 +60,7 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   outboundBytes: 8 * MEBIBYTE,
   unsent: { ofPerson: 64 * MEBIBYTE, ofAll: 256 * MEBIBYTE },
   stalledMs: 30_000,
+  unfinished: { newcomerMessageBytes: 128 * 1024, messageMs: 120_000, budget: { ofPerson: 64 * MEBIBYTE, ofAll: 256 * MEBIBYTE } },
   connections: {
     // An address is let in 200 times a second (H29): more than come in the second that each has.
     newcomers: { ofHousehold: 256, ofAll: 1_000, graceMs: 1_000 },
@@ -69,6 +75,8 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   outputBytesPerSecond: 4 * MEBIBYTE,
   outputBurstBytes: 8 * MEBIBYTE,
   pace: { packetsPerSecond: 100, packetBurst: 400, bytesPerSecond: MEBIBYTE, byteBurst: 8 * MEBIBYTE, packetDebt: 2_000 },
+  // A handshake is at most 64 KiB.
+  newcomerPace: { bytesPerSecond: 64 * 1024, byteBurst: 128 * 1024 },
   gatewayBytesPerSecond: 4 * MEBIBYTE,
   closeGraceMs: 1_000,
 };

@@ -8,9 +8,9 @@ import type { Delta } from '@tendon/protocol';
 import { until, within } from '@tendon/testing';
 import { Server } from 'socket.io';
 import WebSocket from 'ws';
+import { ByteBudget } from './byte-budget.ts';
 import { Outbound } from './outbound.ts';
 import { attaching, OTHER_SESSION, rawRequest, SESSION, TransportRig } from './transport-rig.ts';
-import { UnsentBudget } from './unsent-budget.ts';
 import { type EngineConnection, takenMark } from './wire.ts';
 
 const MEBIBYTE = 1_024 * 1_024;
@@ -147,7 +147,7 @@ async function engineRig() {
   const [connection] = await connected;
   const cuts: number[] = [];
   const outbound = new Outbound(connection, {
-    ...{ limitBytes: 1_000 * MEBIBYTE, stalledMs: 30_000, budget: new UnsentBudget(AMPLE), onSlow: (bytes) => cuts.push(bytes) },
+    ...{ limitBytes: 1_000 * MEBIBYTE, stalledMs: 30_000, budget: new ByteBudget(AMPLE), onSlow: (bytes) => cuts.push(bytes) },
   });
   await once(client, 'message');
   client.pause();

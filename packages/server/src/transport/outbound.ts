@@ -1,10 +1,10 @@
-import type { BudgetShare, UnsentBudget, UnsentQueue } from './unsent-budget.ts';
+import type { BudgetShare, ByteBudget, ByteQueue } from './byte-budget.ts';
 import { type EngineConnection, takenMark, unsentBytes, watchAnswers } from './wire.ts';
 
 export interface OutboundOptions {
   readonly limitBytes: number;
   readonly stalledMs: number;
-  readonly budget: UnsentBudget;
+  readonly budget: ByteBudget;
   /** The connection is to be ended. Called once. */
   readonly onSlow: (waitingBytes: number) => void;
 }
@@ -15,7 +15,7 @@ export interface OutboundOptions {
  * A packet that finds more than the limit already waiting ends its connection. One packet alone may therefore be of any size; memory is bounded
  * by the limit and one packet.
  */
-export class Outbound implements UnsentQueue {
+export class Outbound implements ByteQueue {
   readonly #connection: EngineConnection;
   readonly #options: OutboundOptions;
   readonly #share: BudgetShare;

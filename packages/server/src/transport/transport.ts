@@ -8,6 +8,7 @@ import type { RefusalPlace } from '../refusals.ts';
 import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
 import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
 import { agentRoutes, openAgentConnection } from './agent-desk.ts';
+import { limitFirstMessages } from './arrivals.ts';
 import { CredentialBook } from './credential-book.ts';
 import { doorMiddleware } from './door-keeper.ts';
 import { EngineConnections } from './engine-connections.ts';
@@ -45,6 +46,8 @@ export interface Transport {
   connections(): ConnectionCounts;
   /** What waits for all connections to take it. */
   unsentBytes(): number;
+  /** What has come of messages that are not finished. */
+  unfinishedBytes(): number;
   /** Tells clients `shutting_down`, ends every connection and refuses further requests. The HTTP server stays its owner's. */
   close(): Promise<void>;
 }
@@ -97,6 +100,7 @@ class SocketTransport implements Transport {
     this.#reins = new Places({ ...this.#limits.requests, ofHousehold: 1 });
     this.#connections = new EngineConnections(this.#limits, options);
     this.#io = openServer(options, this.#limits);
+    limitFirstMessages(this.#io.engine, this.#limits.unfinished.newcomerMessageBytes);
     this.#agent = this.#io.of(AGENT_NAMESPACE);
     this.#gateway = this.#io.of(GATEWAY_NAMESPACE);
     this.fanout = roomFanout(this.#agent);
@@ -144,6 +148,10 @@ class SocketTransport implements Transport {
 
   unsentBytes(): number {
     return this.#connections.unsentBytes;
+  }
+
+  unfinishedBytes(): number {
+    return this.#connections.unfinishedBytes;
   }
 
   close(): Promise<void> {

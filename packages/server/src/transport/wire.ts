@@ -5,12 +5,20 @@ import type { Socket } from 'socket.io';
 /** One Engine.IO connection: a WebSocket or a polling session, below any namespace. */
 export type EngineConnection = Socket['conn'];
 
+/** What a `ws` socket has read of a message that is not there as a whole: bytes of a frame, and whole frames. A test keeps that it looks so. */
+interface Receiver {
+  readonly _buffers: readonly Buffer[];
+  readonly _fragments: readonly Buffer[];
+  _maxPayload: number;
+}
+
 /** The `ws` socket inside Engine.IO's WebSocket transport. Engine.IO's types hide it, and nothing else can end a peer that does not answer. */
 interface WebSocketLike {
   readonly bufferedAmount: number;
   readonly readyState: number;
   readonly isPaused: boolean;
   readonly _socket?: NetSocket | null;
+  readonly _receiver?: Receiver;
   pause(): void;
   resume(): void;
   terminate(): void;
@@ -18,7 +26,7 @@ interface WebSocketLike {
 
 const WS_CLOSED = 3;
 
-function webSocketOf(connection: EngineConnection): WebSocketLike | undefined {
+export function webSocketOf(connection: EngineConnection): WebSocketLike | undefined {
   return (connection.transport as unknown as { socket?: WebSocketLike }).socket;
 }
 

@@ -1,6 +1,7 @@
 /*
- * What waits to be sent, of each person and of all (rule T26). What a connection has waiting is counted with each packet for it, and once a
- * second; meanwhile it may have become less. So whoever is over their budget by that count is looked at again before anything is cut.
+ * What waits to be sent, or has come of unfinished messages, of each person and of all (rules T26, T27). What a connection has of it is counted
+ * when there is more, and once a second; meanwhile it may have become less. So whoever is over their budget by that count is looked at again
+ * before anything is cut.
  */
 
 export interface BudgetLimits {
@@ -9,7 +10,7 @@ export interface BudgetLimits {
 }
 
 /** What waits on one connection. */
-export interface UnsentQueue {
+export interface ByteQueue {
   /** Now. */
   readonly waitingBytes: number;
   /** The budget is spent, and this is the heaviest. */
@@ -17,7 +18,7 @@ export interface UnsentQueue {
 }
 
 interface Share {
-  readonly queue: UnsentQueue;
+  readonly queue: ByteQueue;
   holder: Holder;
   bytes: number;
 }
@@ -31,7 +32,7 @@ interface Holder {
 /** One connection's part in it. */
 export interface BudgetShare {
   belongTo(person: string): void;
-  /** So much waits, with what is about to. May cut this one or others, at once. */
+  /** So much waits, with what is about to be added. May cut this one or others, at once. */
   count(bytes: number): void;
   end(): void;
 }
@@ -39,7 +40,7 @@ export interface BudgetShare {
 /** Of those who have not signed in. */
 const NOBODY = '';
 
-export class UnsentBudget {
+export class ByteBudget {
   readonly #limits: BudgetLimits;
   readonly #holders = new Map<string, Holder>();
   #bytes = 0;
@@ -48,7 +49,7 @@ export class UnsentBudget {
     this.#limits = limits;
   }
 
-  open(queue: UnsentQueue): BudgetShare {
+  open(queue: ByteQueue): BudgetShare {
     const share: Share = { queue, holder: this.#holder(NOBODY), bytes: 0 };
     share.holder.shares.add(share);
     return {
