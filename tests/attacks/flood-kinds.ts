@@ -39,7 +39,7 @@ const HOARDERS = 12;
 /** Pages of about a mebibyte: as much as the server keeps for one connection, beside what the buffers of TCP hold. */
 const HOARDED_PAGES = 12;
 /** Of nearly 8 MiB each: the server may keep no more than eight. */
-const UNFINISHED = 128;
+const UNFINISHED = 16;
 const DROP_EVERY_MS = 1_000;
 /** Longer than the server lets anything wait that has not signed in. */
 const CUT_LIMIT_MS = 25_000;
@@ -55,7 +55,7 @@ export const FLOODS: Readonly<Record<string, FloodKind>> = {
   'a long transcript for many connections of one key, none of which reads': (place, flood) => hoarders(place, flood),
   'packets of 5 MiB': (place, flood) => several(2, () => bigPackets(place, flood, 5)),
   'packets of 9 MiB': (place, flood) => several(2, () => bigPackets(place, flood, 9)),
-  'messages that are never finished': (place, flood) => several(UNFINISHED, () => unfinished(place, flood)),
+  'messages that are never finished': (place, flood) => unfinished(place, flood),
   'deeply nested packets': (place, flood) => several(2, () => nested(place, flood)),
   'half-open connections': (place, flood) => halfOpen(place, flood),
   'sockets that never sign in': (place, flood) => unauthenticated(place, flood),
@@ -212,18 +212,25 @@ function bigPackets(place: FloodPlace, flood: Flood, mebibytes: number): Promise
   });
 }
 
-/** Nearly all of a message, and then a byte of it now and then. */
-function unfinished(place: FloodPlace, flood: Flood): Promise<void> {
+/** Nearly all of a message on each connection, and then a byte of it now and then. */
+async function unfinished(place: FloodPlace, flood: Flood): Promise<void> {
   const [all, begun] = [8 * 1_024 * 1_024, 8 * 1_024 * 1_024 - 64 * 1_024];
-  return again(flood, async () => {
+  const peers: RawPeer[] = [];
+  for (let count = 0; count < UNFINISHED; count += 1) {
     const peer = await signedIn(place);
-    flood.counts.sent += 1;
+    peer.socket.once('close', () => {
+      if (!flood.isOver()) flood.counts.cut += 1;
+    });
     peer.begin('x'.repeat(all), begun);
-    const dropping = setInterval(() => peer.socket.write('x'), DROP_EVERY_MS);
-    await Promise.race([flood.over, new Promise((resolve) => peer.socket.once('close', resolve))]);
-    clearInterval(dropping);
-    return peer;
-  });
+    flood.counts.sent += 1;
+    peers.push(peer);
+  }
+  const dropping = setInterval(() => {
+    for (const { socket } of peers) socket.write('x');
+  }, DROP_EVERY_MS);
+  await flood.over;
+  clearInterval(dropping);
+  for (const peer of peers) peer.destroy();
 }
 
 function nested(place: FloodPlace, flood: Flood): Promise<void> {

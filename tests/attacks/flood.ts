@@ -24,6 +24,8 @@ interface Memory {
   readonly after: number;
   /** What waited for connections to take it, at its most. */
   readonly unsentPeak: number;
+  /** What had come of unfinished messages, at its most. */
+  readonly unfinishedPeak: number;
 }
 
 export interface FloodReport {
@@ -35,9 +37,13 @@ export interface FloodReport {
 }
 
 /** What the server's process may keep after a flood, and may take while it lasts. */
-export const MEMORY_BOUNDS = { afterMiB: 600, peakMiB: 1_000, /** T26: all floods are of one person. */ unsentMiB: 64 };
+export const MEMORY_BOUNDS = {
+  ...{ afterMiB: 600, peakMiB: 1_000, /** T26: all floods are of one person. */ unsentMiB: 64 },
+  /** T27. What comes is looked at with each eighth that is new. */
+  unfinishedMiB: 72,
+};
 const ASK_EVERY_MS = 40;
-const UNSENT_EVERY_MS = 200;
+const GAUGES_EVERY_MS = 200;
 const SETTLE_LIMIT_MS = 30_000;
 const FLOOD_END_LIMIT_MS = 45_000;
 const MEBIBYTE = 1_024 * 1_024;
@@ -96,7 +102,7 @@ async function runFlood({ name, seconds, place, measured, pid }: Run): Promise<F
   const sampling = setInterval(() => {
     peak = Math.max(peak, residentMiB(pid));
   }, 50);
-  const unsent = watchUnsent(place.port);
+  const gauges = watchGauges(place.port);
   const child = fork(join(import.meta.dirname, 'flooder.ts'), [name, JSON.stringify(place)], { stdio: 'inherit' });
   try {
     await within('the flood to begin', once(child, 'message'), 10_000);
@@ -105,10 +111,11 @@ async function runFlood({ name, seconds, place, measured, pid }: Run): Promise<F
     child.send(CUT_LATE.has(name) ? 'stop when it is cut' : 'stop');
     const [counts] = await within(`the end of the flood of ${name}`, ended, FLOOD_END_LIMIT_MS);
     clearInterval(sampling);
-    return { name, quiet, flooded, memory: { before, peak, after: await settled(pid), unsentPeak: unsent.peakMiB }, counts };
+    const memory = { before, peak, after: await settled(pid), unsentPeak: gauges.peakMiB('unsent'), unfinishedPeak: gauges.peakMiB('unfinished') };
+    return { name, quiet, flooded, memory, counts };
   } finally {
     clearInterval(sampling);
-    unsent.stop();
+    gauges.stop();
     child.kill('SIGKILL');
   }
 }
@@ -155,29 +162,30 @@ async function settled(pid: number): Promise<number> {
 }
 
 /** Asks the server itself, which in a flood of requests may have no answer. */
-function watchUnsent(port: number): { readonly peakMiB: number; stop(): void } {
-  let [peakMiB, isOver] = [0, false];
+function watchGauges(port: number): { peakMiB(name: GaugeName): number; stop(): void } {
+  const peaks = { unsent: 0, unfinished: 0 };
+  let isOver = false;
   const watch = async (): Promise<void> => {
     while (!isOver) {
       const page = await fetch(`http://127.0.0.1:${port}/metrics`).then(
         (answer) => answer.text(),
         () => '',
       );
-      const bytes = Number(/^tendon_unsent_bytes (\S+)$/m.exec(page)?.[1] ?? 0);
-      peakMiB = Math.max(peakMiB, Math.round(bytes / MEBIBYTE));
-      await pause(UNSENT_EVERY_MS);
+      for (const [, name, bytes] of page.matchAll(/^tendon_(unsent|unfinished)_bytes (\S+)$/gm))
+        peaks[name as GaugeName] = Math.max(peaks[name as GaugeName], Math.round(Number(bytes) / MEBIBYTE));
+      await pause(GAUGES_EVERY_MS);
     }
   };
   void watch();
   return {
-    get peakMiB() {
-      return peakMiB;
-    },
+    peakMiB: (name) => peaks[name],
     stop: () => {
       isOver = true;
     },
   };
 }
+
+type GaugeName = 'unsent' | 'unfinished';
 
 function residentMiB(pid: number): number {
   const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
@@ -186,7 +194,7 @@ function residentMiB(pid: number): number {
 
 export function lineOf({ name, quiet, flooded, memory, counts }: FloodReport): string {
   const times = (latency: Latency): string => `${latency.p50.toFixed(0)} / ${latency.p99.toFixed(0)}`;
-  const { before, peak, after, unsentPeak } = memory;
+  const { before, peak, after, unsentPeak, unfinishedPeak } = memory;
   const said = Object.entries(counts.answers).map(([code, count]) => `${count} ${code}`);
   const fate = [
     `${counts.sent} sent`,
@@ -194,7 +202,7 @@ export function lineOf({ name, quiet, flooded, memory, counts }: FloodReport): s
     ...(counts.refused > 0 && said.length === 0 ? [`${counts.refused} refused`] : []),
     ...(counts.cut > 0 ? [`${counts.cut} cut`] : []),
   ].join(', ');
-  return `| ${name} | ${fate} | ${flooded.answered} of ${flooded.asked} | ${times(quiet)} | ${times(flooded)} | ${before} / ${peak} / ${after} | ${unsentPeak} |`;
+  return `| ${name} | ${fate} | ${flooded.answered} of ${flooded.asked} | ${times(quiet)} | ${times(flooded)} | ${before} / ${peak} / ${after} | ${unsentPeak} / ${unfinishedPeak} |`;
 }
 
 async function main(): Promise<void> {
@@ -205,7 +213,7 @@ async function main(): Promise<void> {
     `${values.seconds} s each, ${cpus().length} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / MEBIBYTE / 1_024)} GiB, Node ${process.versions.node}`,
   );
   line(
-    '| flood | came of it | answers of the other | ms without, p50 / p99 | ms with | MiB before / peak / after | MiB unsent, peak |\n|---|---|---|---|---|---|---|',
+    '| flood | came of it | answers of the other | ms without, p50 / p99 | ms with | MiB before / peak / after | MiB unsent / unfinished, peak |\n|---|---|---|---|---|---|---|',
   );
   for (const name of Object.keys(FLOODS))
     if (values.only === undefined || name.includes(values.only)) line(lineOf(await rig.run(name, Number(values.seconds))));

@@ -34,6 +34,7 @@ for (const name of Object.keys(FLOODS)) {
     test('T14, T26, T27: memory stays within its bounds, and comes back', () => {
       assert.ok(report.memory.peak < MEMORY_BOUNDS.peakMiB, `peak ${report.memory.peak} MiB`);
       assert.ok(report.memory.unsentPeak <= MEMORY_BOUNDS.unsentMiB, `${report.memory.unsentPeak} MiB wait to be sent`);
+      assert.ok(report.memory.unfinishedPeak <= MEMORY_BOUNDS.unfinishedMiB, `${report.memory.unfinishedPeak} MiB of unfinished messages`);
       assert.ok(report.memory.after <= MEMORY_BOUNDS.afterMiB, `after ${report.memory.after} MiB`);
     });
   });
