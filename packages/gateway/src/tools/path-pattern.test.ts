@@ -57,7 +57,9 @@ test("G29: without dots at the beginning a path fits exactly where Node's own ma
   const patterns = fc
     .array(part, { minLength: 1, maxLength: 4 })
     .map((parts) => parts.join('/'))
-    .filter((pattern) => !/(^|\/)\.{1,2}(\/|$)/.test(pattern));
+    .filter((pattern) => !/(^|\/)\.{1,2}(\/|$)/.test(pattern))
+    // More than that stands for too many patterns.
+    .filter((pattern) => pattern.split('{').length <= 8);
   fc.assert(
     fc.property(patterns, paths, (pattern, path) => {
       assert.equal(pathMatcher(pattern)(path), posix.matchesGlob(path, pattern.includes('/') ? pattern : `**/${pattern}`));
@@ -71,4 +73,36 @@ test('G29: no pattern makes a long name expensive', () => {
   const matches = pathMatcher(`${'*a'.repeat(200)}b`);
   for (let turn = 0; turn < 100; turn += 1) assert.ok(!matches(Array.from({ length: 16 }, () => steps).join('/')));
   assert.ok(!pathMatcher(`${'**/a*/'.repeat(100)}b`)(Array.from({ length: 1_000 }, () => 'a').join('/')));
+});
+
+/** What `part` makes when it is repeated up to the longest pattern that is taken, behind `first` and before `last`. */
+function longest(first: string, part: string, last = ''): string {
+  return first + part.repeat(Math.floor((1_000 - first.length - last.length) / part.length)) + last;
+}
+
+test('G29: a pattern that would take long to be taken apart is refused, or is not long at all', { timeout: 60_000 }, () => {
+  const many = '{a,b}'.repeat(8);
+  const refused: [pattern: string, says: RegExp][] = [
+    ...['[:', '[', '[[:', '[:a', '[!', '[:\\'].map((part): [string, RegExp] => [longest(many, part), /"\[" that is never closed/]),
+    [longest(many, '[:', ':]'), /"\[" that is never closed/],
+    [longest(many, '{[:', '}'), /"\[" that is never closed/],
+    [longest(many, '*a'), /too many stars/],
+    [longest(many, '?'), /too many stars/],
+    [longest(`${many}*[`, 'a', ']'), /too many stars/],
+    [longest(many, '[[:]'), /"\[" that is never closed/],
+    [longest(many, '[[:a]'), /too many stars/],
+    [longest(many, '{a}'), /too many braces/],
+    [`${many}${'{'.repeat(480)}${'}'.repeat(480)}`, /too many braces/],
+    [longest(many, '[][]'), /too many stars/],
+    [longest('', '{a,b}'), /more than 256 patterns/],
+  ];
+  for (const [pattern, message] of refused) assert.throws(() => pathMatcher(pattern), { code: 'invalid_input', message }, pattern.slice(0, 60));
+  const taken: [pattern: string, fits: string][] = [
+    [longest('', '{a}'), 'a'.repeat(333)],
+    [longest('', '*a'), 'a'.repeat(500)],
+    [longest('[', '[:', 'a]'), ':'],
+    [longest('[', 'a', ']'), 'a'],
+    [`{${Array.from({ length: 200 }, (_, index) => `a${index}`).join(',')}}/**/*.{ts}`, 'a199/x/b.ts'],
+  ];
+  for (const [pattern, fits] of taken) assert.ok(pathMatcher(pattern)(fits), pattern.slice(0, 60));
 });

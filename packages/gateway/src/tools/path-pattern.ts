@@ -13,23 +13,40 @@ import { ToolFault } from './faults.ts';
 type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'any' }
-  | { readonly kind: 'one'; readonly accepts: (character: string) => boolean };
+  | { readonly kind: 'one'; readonly accepts: (character: string) => boolean; readonly cost: number };
 
 /** A part between two slashes, or any number of folders. */
 type Part = readonly Piece[] | 'folders';
 
 const MAX_ALTERNATIVES = 256;
+/** So many stars, and characters of classes, in all alternatives together. One alone that is as long as a pattern may be stays below it. */
+const MAX_COST = 2_048;
 const ANY: Piece = { kind: 'any' };
-const ONE: Piece = { kind: 'one', accepts: () => true };
+const ONE: Piece = { kind: 'one', accepts: () => true, cost: 1 };
 
 /** Whether a path fits one of the alternatives. One without a slash is about names at any depth, as in .gitignore. Errors: `ToolFault`. */
 export function pathMatcher(pattern: string): (path: string) => boolean {
   checkForm(pattern);
-  const alternatives = expandBraces(pattern).map((alternative) => partsOf(pattern, alternative));
+  // Once, before one that is not closed would be searched for its end in each alternative.
+  for (let at = 0; at < pattern.length; ) at = endOfUnit(pattern, pattern, at);
+  const alternatives: Part[][] = [];
+  let cost = 0;
+  for (const alternative of expandBraces(pattern)) {
+    const parts = partsOf(pattern, alternative);
+    cost += costOf(parts);
+    if (cost > MAX_COST)
+      throw wrong(pattern, 'has too many stars, question marks and classes once its braces are written out. Use fewer of them, or fewer braces.');
+    alternatives.push(parts);
+  }
   return (path) => {
     const names = path.split('/');
     return alternatives.some((parts) => fitsAll(parts, names));
   };
+}
+
+function costOf(parts: readonly Part[]): number {
+  const pieces = parts.flatMap((part) => (part === 'folders' ? [ANY] : part));
+  return pieces.reduce((sum, piece) => sum + (piece.kind === 'one' ? piece.cost : Number(piece.kind === 'any')), 0);
 }
 
 function wrong(pattern: string, words: string): ToolFault {
@@ -51,20 +68,27 @@ function partsLike(pattern: string, between: RegExp, form: RegExp): string[] {
   return pattern.split(between).filter((part) => form.test(part));
 }
 
-/** Where what begins at `at` ends: an escaped character, a class, or the one character. */
-function endOfUnit(text: string, at: number): number {
+/** Where what begins at `at` ends: an escaped character, a class, or the one character. Errors: `ToolFault` for a class that is not closed. */
+function endOfUnit(pattern: string, text: string, at: number): number {
   if (text[at] === '\\') return Math.min(at + 2, text.length);
-  return text[at] === '[' ? (endOfClass(text, at) ?? at + 1) : at + 1;
+  if (text[at] !== '[') return at + 1;
+  const end = endOfClass(text, at);
+  if (end === undefined) throw wrong(pattern, 'has a "[" that is never closed. Write [abc]; the character itself is written \\[.');
+  return end;
 }
 
 /** Past the "]" of the class that begins at `at`. One that stands first is a character of it. */
 function endOfClass(text: string, at: number): number | undefined {
+  let lastNamed: number | undefined;
   let next = at + 1;
   if (text[next] === '!' || text[next] === '^') next += 1;
   if (text[next] === ']') next += 1;
   while (next < text.length) {
     if (text[next] === ']') return next + 1;
-    if (text.startsWith('[:', next)) next = text.indexOf(':]', next) === -1 ? next + 1 : text.indexOf(':]', next) + 2;
+    const isNamed = text.startsWith('[:', next);
+    if (isNamed) lastNamed ??= text.lastIndexOf(':]');
+    // Each search finds something, and goes on behind it: none goes over the same text again.
+    if (isNamed && next < (lastNamed ?? 0)) next = text.indexOf(':]', next) + 2;
     else next += text[next] === '\\' ? 2 : 1;
   }
   return undefined;
@@ -72,15 +96,26 @@ function endOfClass(text: string, at: number): number | undefined {
 
 /** One more pair of braces is written out in each round, the first one first; what stands within comes in a later round. */
 function expandBraces(pattern: string): string[] {
-  const open = [pattern];
+  const open: Unwritten[] = [{ text: pattern, at: 0 }];
   const done: string[] = [];
-  for (let text = open.pop(); text !== undefined; text = open.pop()) {
-    const braces = firstBraces(pattern, text);
+  let rounds = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { text } = next;
+    const braces = firstBraces(pattern, next);
     if (!braces) done.push(text);
-    else for (const choice of braces.choices) open.push(text.slice(0, braces.from) + choice + text.slice(braces.to));
+    else for (const choice of braces.choices) open.push({ text: text.slice(0, braces.from) + choice + text.slice(braces.to), at: braces.from });
     if (open.length + done.length > MAX_ALTERNATIVES) throw wrong(pattern, `stands for more than ${MAX_ALTERNATIVES} patterns. Use fewer braces.`);
+    rounds += 1;
+    // Braces around one thing alone take rounds, and make no more patterns.
+    if (rounds > 4 * MAX_ALTERNATIVES) throw wrong(pattern, 'has too many braces, with only one thing in many of them. Leave those out.');
   }
   return done;
+}
+
+/** A text in which there are no braces before `at`. */
+interface Unwritten {
+  readonly text: string;
+  readonly at: number;
 }
 
 interface Braces {
@@ -89,12 +124,12 @@ interface Braces {
   readonly choices: readonly string[];
 }
 
-function firstBraces(pattern: string, text: string): Braces | undefined {
+function firstBraces(pattern: string, { text, at: start }: Unwritten): Braces | undefined {
   let from: number | undefined;
   let depth = 0;
   const choices: string[] = [];
   let begin = 0;
-  for (let at = 0; at < text.length; at = endOfUnit(text, at)) {
+  for (let at = start; at < text.length; at = endOfUnit(pattern, text, at)) {
     const character = text[at];
     if (character === '{') {
       if (depth === 0) [from, begin] = [at, at + 1];
@@ -138,13 +173,12 @@ function partsOf(pattern: string, alternative: string): Part[] {
 function piecesOf(pattern: string, name: string): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; at < name.length; ) {
-    const end = endOfUnit(name, at);
+    const end = endOfUnit(pattern, name, at);
     const unit = name.slice(at, end);
     if (unit === '*') {
       if (pieces.at(-1) !== ANY) pieces.push(ANY);
     } else if (unit === '?') pieces.push(ONE);
-    else if (unit === '[') throw wrong(pattern, 'has a "[" that is never closed. Write [abc]; the character itself is written \\[.');
-    else if (unit.startsWith('[')) pieces.push({ kind: 'one', accepts: classOf(pattern, unit) });
+    else if (unit.startsWith('[')) pieces.push(classOf(pattern, unit));
     else addText(pieces, unit.startsWith('\\') ? unit.slice(1) || '\\' : unit);
     at = end;
   }
@@ -168,7 +202,7 @@ const NAMED_CLASSES: Readonly<Record<string, RegExp>> = {
   xdigit: /^[\da-fA-F]$/,
 };
 
-function classOf(pattern: string, unit: string): (character: string) => boolean {
+function classOf(pattern: string, unit: string): Piece {
   const isNegated = unit[1] === '!' || unit[1] === '^';
   const inner = unit.slice(isNegated ? 2 : 1, -1);
   const tests: ((character: string) => boolean)[] = [];
@@ -178,7 +212,7 @@ function classOf(pattern: string, unit: string): (character: string) => boolean 
     if (of) tests.push((character) => of.test(character));
     else tests.push(rangeTest(pattern, unescaped(first), last === undefined ? unescaped(first) : unescaped(last)));
   }
-  return (character) => tests.some((test) => test(character)) !== isNegated;
+  return { kind: 'one', accepts: (character) => tests.some((test) => test(character)) !== isNegated, cost: tests.length };
 }
 
 function unescaped(text: string): string {
