@@ -6,4 +6,6 @@ export interface PolicySubject {
   readonly readings: readonly string[];
   /** For a shell line, the commands in it; empty for everything else. */
   readonly commands: readonly string[];
+  /** The path of a file that the call may read as `read_file` does: the rules about that one count, too. */
+  readonly reads?: PolicySubject;
 }

@@ -78,13 +78,32 @@ export interface PolicyQuestion {
   readonly workspace: string;
 }
 
+const STRICTNESS: Readonly<Record<PolicyAction, number>> = { allow: 0, ask: 1, deny: 2 };
+
 export const OPEN_POLICY: Policy = { version: 1, rules: [] };
 
-/** Pure. Deny wins over everything; among the others the rule that says most decides, the stricter one of two that say as much. */
-export function decidePolicy(policy: Policy, question: PolicyQuestion): { action: PolicyAction; rule?: Rule } {
+interface Decision {
+  readonly action: PolicyAction;
+  readonly rule?: Rule;
+}
+
+/**
+ * Pure. Deny wins over everything; among the others the rule that says most decides, the stricter one of two that say as much. A call that
+ * reads a file by another name than `read_file` is judged as both, and the stricter rule wins.
+ */
+export function decidePolicy(policy: Policy, question: PolicyQuestion): Decision {
+  const own = decideOne(policy, question);
+  const { reads } = question.subject;
+  if (!reads) return own;
+  const asRead = decideOne(policy, { ...question, tool: 'read_file', effect: 'read', subject: reads });
+  // The default has been counted by the call's own name: a rule that lets that in need not be written twice.
+  return asRead.rule && STRICTNESS[asRead.action] > STRICTNESS[own.action] ? asRead : own;
+}
+
+function decideOne(policy: Policy, question: PolicyQuestion): Decision {
   const matching = policy.rules.filter((rule) => matches(rule, question));
   const deny = matching.find((rule) => rule.action === 'deny');
-  const rule = deny ?? matching.toSorted((a, b) => specificity(b) - specificity(a) || strictness(b) - strictness(a))[0];
+  const rule = deny ?? matching.toSorted((a, b) => specificity(b) - specificity(a) || STRICTNESS[b.action] - STRICTNESS[a.action])[0];
   return rule ? { action: rule.action, rule } : { action: policy.default ?? 'allow' };
 }
 
@@ -111,10 +130,6 @@ function specificity(rule: Rule): number {
 function toolSpecificity(tool: string | undefined): number {
   if (tool === undefined) return 0;
   return /[*?]/.test(tool) ? 2 : 4;
-}
-
-function strictness(rule: Rule): number {
-  return { allow: 0, ask: 1, deny: 2 }[rule.action];
 }
 
 /**

@@ -126,9 +126,11 @@ function refuseWithoutPerson(grant: Grant): { code: string; message: string } | 
 
 const PATH_TOOLS = new Set<MachineToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
 
-/** What the subject says may be read in another way than the tool reads it: a name can have a line break in it. */
+/** The paths that the subject does not say, or says so that they may be read in another way: a name can have a line break in it. */
 function filesOf(tool: MachineToolName, input: unknown): readonly string[] {
-  return tool === 'undo_changes' ? (input as ToolInput<'undo_changes'>).files : [];
+  if (tool === 'undo_changes') return (input as ToolInput<'undo_changes'>).files;
+  const path = tool === 'grep' ? (input as ToolInput<'grep'>).path : undefined;
+  return path === undefined ? [] : [path];
 }
 
 function subjectOf(tool: MachineToolName, { written, files }: { written: string; files: readonly string[] }, workspace: Workspace): PolicySubject {
@@ -137,8 +139,11 @@ function subjectOf(tool: MachineToolName, { written, files }: { written: string;
     const paths = written.split('\n');
     return { written: paths[0] ?? written, readings: [...paths.slice(1), ...[...paths, ...files].map((path) => straightPath(workspace, path))], commands: [] };
   }
+  const [file] = files;
   return {
     written,
+    // Whether it is a folder shows only when it is opened.
+    ...(file === undefined ? {} : { reads: { written: file, readings: [straightPath(workspace, file)], commands: [] } }),
     readings: PATH_TOOLS.has(tool) ? [straightPath(workspace, written)] : [],
     commands: tool === 'bash' ? shellCommands(written) : [],
   };

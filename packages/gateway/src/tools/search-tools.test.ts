@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { decidePolicy, type Policy } from '../policy/policy.ts';
 import { pathMatcher } from './path-pattern.ts';
+import { buildRegistry } from './registry.ts';
 import { RecordSplitter } from './ripgrep.ts';
 import { openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
@@ -113,6 +115,39 @@ test('G29: grep looks into one file when a file is named, whatever .gitignore sa
   assert.match(await grep('a.txt', { glob: '*.md' }), /of the files that match "\*\.md"/);
   assert.match(await grep('bin.dat'), /binary file/);
   assert.match(await grep('canary.txt'), /not inside the workspace/);
+});
+
+test('G13: a grep that names a path is judged as a read_file of that as well, and the stricter rule wins', async () => {
+  await using bench = await openBench();
+  const registry = buildRegistry();
+  const decide = (rules: Policy['rules'], input: object, fallback: Policy['default'] = 'allow'): string => {
+    const prepared = registry.prepare('grep', { pattern: 'KEY', ...input });
+    assert.ok(prepared.ok);
+    const { effect } = prepared.call;
+    const question = { tool: 'grep', effect, subject: prepared.call.subject(bench.workspace), workspace: bench.root };
+    return decidePolicy({ version: 1, default: fallback, rules }, question).action;
+  };
+  const deny: Policy['rules'] = [{ tool: 'read_file', subject: '.env*', action: 'deny' }];
+  for (const path of ['.env', './.env', 'src/../.env.local', join(bench.root, '.env')]) {
+    assert.equal(decide(deny, { path }), 'deny', path);
+    assert.equal(decide([{ subject: '.env*', action: 'ask' }], { path }), 'ask', path);
+  }
+  for (const input of [{}, { path: 'src' }, { path: 'src/.env' }]) assert.equal(decide(deny, input), 'allow', JSON.stringify(input));
+  const both = (ofGrep: 'allow' | 'ask' | 'deny', ofRead: 'allow' | 'ask' | 'deny'): string =>
+    decide(
+      [
+        { tool: 'grep', subject: 'KEY', action: ofGrep },
+        { tool: 'read_file', action: ofRead },
+      ],
+      { path: 'a' },
+    );
+  assert.deepEqual(
+    [both('allow', 'ask'), both('ask', 'allow'), both('ask', 'deny'), both('deny', 'allow'), both('allow', 'allow')],
+    [...['ask', 'ask', 'deny', 'deny', 'allow']],
+  );
+  // The default is for calls that no rule is about: one about grep is enough.
+  assert.equal(decide([{ tool: 'grep', action: 'allow' }], { path: 'a' }, 'deny'), 'allow');
+  assert.equal(decide([{ tool: 'read_file', action: 'allow' }], { path: 'a' }, 'deny'), 'deny');
 });
 
 test('G29: what this kind of regular expression does not have is said without options that nobody has', async () => {
