@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 
-/** A last part of which ripgrep and `pathMatcher` think alike. */
-const PLAIN_NAME = /^(?:[\w.\- *?]|\{[\w.\-*?]+(?:,[\w.\-*?]+)+\})+$/;
+/** A last part of which ripgrep and `pathMatcher` think alike. Of a question mark they do not: to ripgrep it is one byte. */
+const PLAIN_NAME = /^(?:[\w.\- *]|\{[\w.\-*]+(?:,[\w.\-*]+)+\})+$/;
 
 /**
  * Lets ripgrep leave out the files whose names alone rule them out, which spares this process most of what it lists. As a type of file: unlike
