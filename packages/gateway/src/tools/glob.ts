@@ -13,6 +13,8 @@ const MAX_FILES = 500;
 const MAX_SORTED = 20_000;
 /** So long at a time the process does nothing else than look again. */
 const TURN_MS = 5;
+/** How many files of a folder are looked at before the clock is, too. */
+const FILES_AT_ONCE = 100;
 
 export const glob: LocalTool<'glob'> = {
   name: 'glob',
@@ -58,7 +60,7 @@ interface Dated {
 async function newestFirst(context: ToolContext, root: string, paths: readonly Found[]): Promise<string[]> {
   const dated: Dated[] = [];
   let turnEndsAt = performance.now() + TURN_MS;
-  for (const [name, files] of Map.groupBy(paths, ({ path }) => dirname(path))) {
+  for (const [name, files] of inBundles(paths)) {
     dated.push(...datesIn(context.workspace, join(root, name), files));
     if (performance.now() < turnEndsAt) continue;
     await othersTurn();
@@ -66,6 +68,12 @@ async function newestFirst(context: ToolContext, root: string, paths: readonly F
     turnEndsAt = performance.now() + TURN_MS;
   }
   return dated.sort((a, b) => b.changedAt - a.changedAt || (a.path < b.path ? -1 : 1)).map(({ path }) => path);
+}
+
+/** The files by their folders. A large folder comes several times, and is held anew each time: during the others' turn it may be exchanged. */
+function* inBundles(paths: readonly Found[]): Generator<[folder: string, files: readonly Found[]]> {
+  for (const [name, files] of Map.groupBy(paths, ({ path }) => dirname(path)))
+    for (let from = 0; from < files.length; from += FILES_AT_ONCE) yield [name, files.slice(from, from + FILES_AT_ONCE)];
 }
 
 function datesIn(workspace: Workspace, folder: string, files: readonly Found[]): Dated[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -40,6 +41,32 @@ test('G29: glob keeps to the pattern and .gitignore, newest first', async () => 
     /No file matches "\*\.rs"\. What \.gitignore names is not looked at, and neither is \.git\./,
   );
   assert.equal((await bench.run('glob', { pattern: '/etc/*' })).error?.code, 'invalid_input');
+});
+
+test('G29: others have their turn while the files of one folder are looked at, and what is exchanged meanwhile leads nowhere', async (context) => {
+  const glob = async (meanwhile: (bench: ToolBench) => void): Promise<string[]> => {
+    await using bench = await openBench();
+    await fill(bench, Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`flat/${index}.txt`, ''])));
+    let looks = 0;
+    const clock = context.mock.method(performance, 'now', () => {
+      looks += 1;
+      // The first look is that before the first file.
+      if (looks === 2) setImmediate(() => meanwhile(bench));
+      return looks * 1_000;
+    });
+    const lines = textOf(await bench.run('glob', { pattern: 'flat/*' })).split('\n');
+    clock.mock.restore();
+    return lines;
+  };
+  const removed = await glob(({ root }) => {
+    for (const name of readdirSync(join(root, 'flat'))) rmSync(join(root, 'flat', name));
+  });
+  assert.equal(removed.length, 100);
+  const exchanged = await glob(({ root, outside }) => {
+    renameSync(join(root, 'flat'), join(outside, 'flat'));
+    symlinkSync(join(outside, 'flat'), join(root, 'flat'));
+  });
+  assert.equal(exchanged.length, 100);
 });
 
 test('G29: a pattern that can only be a mistake is refused with what would be right, by glob and as the files of grep', async () => {
