@@ -37,6 +37,9 @@ test('G29: a path fits a pattern or does not, as in a shell, but that a star tak
     ['\\[a\\]', ['[a]'], ['a']],
     ['\\!a', ['!a'], ['b']],
     ['a,b.ts', ['a,b.ts'], ['a']],
+    ['**/Smith, John/**', ['Smith, John/a', 'x/Smith, John/y/z'], ['Smith/a', 'John/a']],
+    ['**\\, a/**', ['x, a/b'], ['x/b']],
+    ['*.a\\ *.b', ['x.a y.b'], ['x.a', 'y.b']],
     ['app/(group)/@slot/*(1).ts', ['app/(group)/@slot/page (1).ts'], ['app/group/slot/1.ts']],
     ['**/foo bar/**', ['foo bar/a', 'x/foo bar/y/z'], ['foo/bar']],
   ];

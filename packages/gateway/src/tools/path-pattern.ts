@@ -60,12 +60,19 @@ function checkForm(pattern: string): void {
     throw wrong(pattern, 'has a "!", but nothing can be left out by a pattern. Give a pattern for what is wanted; the character itself is written \\!.');
   if (/[@+*?]\([^()]*\|[^()]*\)/.test(pattern)) throw wrong(pattern, 'has alternatives in parentheses. Write them in braces: {a,b}.');
   if (/[{}[\]\\]/.test(pattern)) return;
-  const several = [partsLike(pattern, /[,;|]\s*/, /\*\.\w|\*\*/), partsLike(pattern, /\s+/, /\*\.\w/)].find((parts) => parts.length > 1);
-  if (several) throw wrong(pattern, `looks like several patterns. Write them as one, in braces: {${several.join(',')}}.`);
+  // Between two that are whole a star or an ending stands beside the comma; "Smith, John" is one name.
+  if (/(?:\*|\.\w+)[,;|]|[,;|]\s*\*/.test(pattern)) checkIsOne(pattern, /[,;|]\s*/, /\*\.\w|\*\*/);
+  checkIsOne(pattern, /\s+/, /\*\.\w/);
 }
 
-function partsLike(pattern: string, between: RegExp, form: RegExp): string[] {
-  return pattern.split(between).filter((part) => form.test(part));
+function checkIsOne(pattern: string, between: RegExp, form: RegExp): void {
+  const several = pattern.split(between).filter((part) => form.test(part));
+  if (several.length < 2) return;
+  const mark = JSON.stringify(between.exec(pattern)?.[0].charAt(0));
+  throw wrong(
+    pattern,
+    `looks like several patterns. Write them as one, in braces: {${several.join(',')}}. Where it is one name, put a backslash before the ${mark}.`,
+  );
 }
 
 /** Where what begins at `at` ends: an escaped character, a class, or the one character. Errors: `ToolFault` for a class that is not closed. */
@@ -163,10 +170,14 @@ function rangeOf(inner: string): readonly string[] {
 }
 
 function partsOf(pattern: string, alternative: string): Part[] {
-  const names = alternative.split('/').filter((name) => name !== '.');
+  if (alternative === '') throw wrong(pattern, 'stands for an empty name by its braces, and no file has one. Write a name in each choice: {a,b}.');
+  const names = alternative.split('/');
   if (names.includes('..')) throw wrong(pattern, 'leads out of the folder with "..". Give it relative to the folder, and the folder as path.');
-  if (names.length > 0 && names.at(-1) === '') throw wrong(pattern, `names a folder, and only files are found. Write ${JSON.stringify(`${alternative}**`)}.`);
-  const parts = names.filter((name) => name !== '').map((name): Part => (name === '**' ? 'folders' : piecesOf(pattern, name)));
+  if (names.at(-1) === '' || names.at(-1) === '.') {
+    const within = [...names.slice(0, -1).filter((name) => name !== ''), '**'].join('/');
+    throw wrong(pattern, `names a folder, and only files are found. Write ${JSON.stringify(within)}.`);
+  }
+  const parts = names.filter((name) => name !== '' && name !== '.').map((name): Part => (name === '**' ? 'folders' : piecesOf(pattern, name)));
   return parts.length === 1 && !alternative.includes('/') ? ['folders', ...parts] : parts;
 }
 
