@@ -80,3 +80,11 @@ test('E28: an address with a password is hidden under any name and as an argumen
   const common = stdio({ URL: 'postgres://postgres:postgres@localhost:5432/postgres' });
   assert.equal(common.text('postgres says: postgres://postgres:postgres@localhost:5432/postgres, role postgres'), `postgres says: ${HIDDEN}, role postgres`);
 });
+
+test('E28: long runs of letters hold nobody up, and an address behind one is hidden all the same', () => {
+  // Read anew from each of its letters, the run alone would take many minutes.
+  const run = 'a'.repeat(3_000_000);
+  const filter = stdio({ NOTE: run, LAST: `${run}://reader:hunter-22@db.example/sales`, MARKED: '--postgres://writer:hunter-33@db.example/sales' }, [run]);
+  assert.equal(filter.text('aaaa hunter-22 hunter-33'), `aaaa ${HIDDEN} ${HIDDEN}`);
+  assert.equal(filter.text('a://reader:hunter-22@db.example/sales'), `a://${HIDDEN}db.example/sales`);
+});

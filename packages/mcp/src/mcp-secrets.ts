@@ -13,8 +13,8 @@ const SECRET_PARTS = /key|token|secret|pass|pwd|auth(?!ors?(?![a-z]))|cred|cooki
 const SECRET_WORDS = /(?<![a-z])(?:pat|pw|psk|jwt|otp|totp|hmac|salt|bearer|webhook|mnemonic|conn)(?![a-z])/i;
 /** What every desktop and shell has, and which sounds like one only to us. */
 const ORDINARY_NAME = /^(?:PWD|OLDPWD|DBUS_SESSION_BUS_ADDRESS|XDG_.*)$/;
-/** `scheme://user:password@…`, wherever it stands. */
-const ADDRESS = /[a-z][a-z0-9+.-]*:\/\/([^\s/?#:@]*):([^\s/?#]+)@[^\s"']*/gi;
+/** `scheme://user:password@…`, wherever it stands. The scheme is bounded: else each letter of a long run is a beginning that is read to its end. */
+const ADDRESS = /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/?#:@]*):([^\s/?#]+)@[^\s"']*/gi;
 const HARMLESS_HEADERS = new Set(['accept', 'accept-language', 'content-type', 'user-agent']);
 const HIDDEN = '[hidden: a secret of mcp.json]';
 
