@@ -250,6 +250,26 @@ describe('passing on', () => {
     through.assertGapFree();
   });
 
+  test('R6, L5: a session passes whole with the deepest input that is taken in it, as it happens and when it is read again; one level more is shown as unreadable', async () => {
+    const deep = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+    const [taken, refused] = [deep(24), deep(25)];
+    rig.model.script([calls({ name: 'nothing', input: taken }, { name: 'nothing', input: refused })], says('I see.'));
+    const through = await SessionView.create(await front.page());
+    await through.say('go');
+    await through.untilStatus('idle');
+    const wanted = [JSON.parse(taken), { unreadable: refused }];
+    const inputsOf = (list: readonly { input?: unknown }[]): unknown[] => list.map(({ input }) => input);
+    assert.deepEqual(inputsOf(through.calls), wanted, 'told');
+    const again = await front.page();
+    const latest = await SessionView.attach(again, through.id);
+    assert.deepEqual(inputsOf(latest.attached.calls), wanted, 'the latest page');
+    const all = await SessionView.attach(again, through.id, 0);
+    assert.ok(all.attached.events?.some(({ type }) => type === 'call.requested'));
+    assert.deepEqual(inputsOf(all.calls), wanted, 'the events of before');
+    const { calls: earlier } = await again.ask('session:history', { sessionId: through.id, before: latest.attached.seq + 1 });
+    assert.deepEqual(inputsOf(earlier), wanted, 'an earlier page');
+  });
+
   test('L4: a page that leaves takes its connection to the server with it', async () => {
     const before = rig.proxy.connections;
     const pages = [await front.page(), await front.page()];

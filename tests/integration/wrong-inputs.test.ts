@@ -88,7 +88,7 @@ function wrongInputsOf(name: ModelToolName): Wrong[] {
     { sent: '{"', says: [/it is not valid JSON, because it ends too early/], shown: notJson('{"') },
     { sent: json.slice(0, -1), says: [/it is not valid JSON, because it ends too early/], shown: notJson(json.slice(0, -1)) },
     { sent: `{"__proto__":${json}}`, says: [/__proto__: this key is not accepted/], shown: notJson(`{"__proto__":${json}}`) },
-    { sent: `${'['.repeat(40)}${']'.repeat(40)}`, says: [/it is nested deeper than 32/], shown: notJson(`${'['.repeat(40)}${']'.repeat(40)}`) },
+    { sent: `${'['.repeat(40)}${']'.repeat(40)}`, says: [/it is nested deeper than 24/], shown: notJson(`${'['.repeat(40)}${']'.repeat(40)}`) },
   ];
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { outlineFault, tryParse } from './validate.ts';
+import { outlineFault, type PayloadFault, tryParse } from './validate.ts';
 
 /*
  * What a model is told about an input of the wrong shape: all that is wrong, in plain words, and which fields are right, so that its next
@@ -28,13 +28,17 @@ const MESSAGE_UNITS = 4_000;
 /** Pure. Checks an input of a tool that is built in; a field that the tool does not have is a fault, because it would have no effect. */
 export function checkToolInput<Schema extends z.ZodType>(tool: string, schema: Schema, input: unknown): ToolInputCheck<z.infer<Schema>> {
   const outline = outlineFault(input);
-  if (outline)
-    return { ok: false, message: wrongInput(tool, schema, [outline.path === '' ? `it is ${outline.reason}` : `${outline.path}: ${outline.reason}`]) };
+  if (outline) return { ok: false, message: wrongInput(tool, schema, [outlineWords(outline)]) };
   const parsed = tryParse(schema, input);
   if (parsed.success) return { ok: true, input: parsed.data };
   const shape = shapeOf(schema);
   const faults = parsed.error?.issues.map((issue) => faultWords(issue, { input, shape })) ?? ['it cannot be read'];
   return { ok: false, message: wrongInput(tool, schema, faults) };
+}
+
+/** What is wrong with the bare shape of an input, as `wrongInput` tells it. */
+export function outlineWords({ path, reason }: PayloadFault): string {
+  return path === '' ? `it is ${reason}` : `${path}: ${reason}`;
 }
 
 /** The refusal of an input: what is wrong with it, and what would be right. */

@@ -82,6 +82,24 @@ test('R26: what is refused stays in the history as it was sent, as far as packet
   assert.deepEqual(ask('bash', '{"cmd":"ls"}', { ...CONTEXT, folder: 'src' }).input, { cmd: 'ls' });
 });
 
+test('R6, R26: one level more than packets can carry is refused in words, of a tool whose schema would take it and of one that is none', () => {
+  const deep = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+  const taken = ask('odd', deep(24));
+  assert.deepEqual([taken.verdict, taken.input], [{ kind: 'ask' }, JSON.parse(deep(24))]);
+  for (const levels of [25, 32, 33]) {
+    const { verdict, input } = ask('odd', deep(levels));
+    assert.ok(verdict.kind === 'invalid');
+    assert.equal(verdict.error.code, 'invalid_input');
+    assert.equal(
+      verdict.error.message,
+      "The input of odd is wrong: it is nested deeper than 24. Send the call again with one JSON object that fits the tool's schema.",
+    );
+    assert.deepEqual(input, { unreadable: deep(levels) });
+    const none = ask('nothing', deep(levels));
+    assert.deepEqual([none.verdict.kind, none.input], ['invalid', { unreadable: deep(levels) }]);
+  }
+});
+
 const STEP = { title: 'look', status: 'todo' };
 const QUESTION = { question: 'q', options: [{ label: 'a' }] };
 /** What models send wrongly to the tools that run in no machine. */

@@ -12,7 +12,7 @@ import {
   utf8Bytes,
 } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
-import { checkToolInput, wrongInput } from '@tendon/protocol/tool-input';
+import { checkToolInput, outlineWords, wrongInput } from '@tendon/protocol/tool-input';
 import { z } from 'zod';
 import { decideCall, type PolicyRule, type RequestedCall, type Verdict } from '../kernel/index.ts';
 import { withFolder } from './kept-folder.ts';
@@ -133,8 +133,10 @@ function parseInput({ tool, inputText }: Extract<StepPart, { type: 'tool_call' }
   const schema = toolDefinition(tool)?.input ?? ANY_OBJECT;
   const json = readJson(inputText === '' ? '{}' : inputText);
   if (!json.ok) return { ok: false, reason: wrongInput(tool, schema, [json.fault]), shown: unreadable };
-  const isKept = outlineFault(json.value, LIMITS.depth - PACKET_LEVELS) === undefined && isHashable(json.value);
-  const shown = isKept ? json.value : unreadable;
+  // Also of one that fits its tool: a packet that cannot be read is refused whole, and the session with it.
+  const outline = outlineFault(json.value, LIMITS.depth - PACKET_LEVELS);
+  if (outline) return { ok: false, reason: wrongInput(tool, schema, [outlineWords(outline)]), shown: unreadable };
+  const shown = isHashable(json.value) ? json.value : unreadable;
   const checked = checkToolInput(tool, schema, json.value);
   if (!checked.ok) return { ok: false, reason: checked.message, shown };
   if (!isHashable(checked.input)) return { ok: false, reason: 'The input holds half of a surrogate pair, which is no text. Send whole characters.', shown };
