@@ -71,7 +71,7 @@ export interface LeftRunning extends Omit<KeptOutput, 'end'> {
 }
 
 /** What runs, for the next start of a gateway that was killed. */
-type RunningBook = Pick<ProcessBook, 'note' | 'strike' | 'settled'>;
+export type RunningBook = Pick<ProcessBook, 'note' | 'strike' | 'settled'>;
 
 interface Entry extends KeptCommand {
   ended: KeptCommand['ended'];

@@ -84,7 +84,7 @@ async function runCommand(what: ShellWork, context: ToolContext): Promise<ToolRe
 async function runReported(what: ShellWork, context: ToolContext, report: EndFolderReport | undefined): Promise<ToolResult> {
   const startedAt = performance.now();
   const keeper = new OutputKeeper(HEAD_UNITS, TAIL_UNITS);
-  const kept: Omit<KeptOutput, 'end'> = {
+  const keeping: Omit<KeptOutput, 'end'> = {
     sessionId: context.sessionId,
     command: what.command,
     startedAt: new Date(),
@@ -92,7 +92,7 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
   };
   const pipe = await OutputPipe.create((text) => {
     keeper.add(text);
-    kept.spool.add(text);
+    keeping.spool.add(text);
     context.onOutput(text);
   });
   if (context.signal.aborted) {
@@ -113,37 +113,45 @@ async function runReported(what: ShellWork, context: ToolContext, report: EndFol
   const killed = killWhenAborted(context.signal, call);
   const early =
     what.isInBackground && (await isStillThere(ended, context.signal))
-      ? await leaveRunning({ ...kept, call, pipe, seat: what.shell.seat, shell: ended, terminal }, context)
+      ? await leaveRunning({ ...keeping, call, pipe, seat: what.shell.seat, shell: ended, terminal }, context)
       : undefined;
   if (early !== undefined) {
     await killed.settle();
-    return startedInBackground({ id: early, hasTerminal: what.hasTerminal }, keeper.finish().text);
+    if (!(await isStopped(early, context))) return startedInBackground({ id: early, hasTerminal: what.hasTerminal }, keeper.finish().text);
   }
   const end = await ended;
   // Aborted before or while it ended: the kill is waited for, so that a result never stands beside a process of its call.
-  await killed.settle();
+  await killed.done();
   const { isHeld } = await pipe.drain();
   const goesOn = isHeld || (await hasLeftovers(call));
   const output = keeper.finish();
-  const id = await keepRest({ goesOn: goesOn && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, {
-    ...kept,
-    call,
-    pipe,
-    seat: what.shell.seat,
-    end: end instanceof Error ? undefined : end,
-  });
+  const kept = { ...keeping, call, pipe, seat: what.shell.seat, end: end instanceof Error ? undefined : end };
+  const id = early ?? (await keepRest({ goesOn: goesOn && !context.signal.aborted, isCut: output.removedBytes > 0 }, context, kept));
+  const place = what.isInBackground ? undefined : await endPlace(what, context, report);
+  // Only now: what it has left running is ended by a stop that comes while that is kept.
+  await killed.settle();
+  const isOver = (await isStopped(id, context)) || !goesOn;
   if (end instanceof Error) return context.signal.aborted ? endedEarly(endReason(context.signal), output.text) : notStarted(end, what.shell.isSandboxed);
   return shellResult(end, {
     context,
     output,
-    place: what.isInBackground
-      ? undefined
-      : nextPlace(relative(context.workspace.root, what.folder), (await report?.read(context.workspace)) ?? { kind: 'unknown' }),
-    goesOn,
+    place,
+    goesOn: !isOver,
     keptAs: id,
     isSandboxed: what.shell.isSandboxed,
     durationMs: Math.round(performance.now() - startedAt),
   });
+}
+
+/** Where the session's next command starts, as far as this one has told. */
+async function endPlace(what: ShellWork, { workspace }: ToolContext, report: EndFolderReport | undefined): Promise<NextPlace> {
+  return nextPlace(relative(workspace.root, what.folder), (await report?.read(workspace)) ?? { kind: 'unknown' });
+}
+
+/** What goes on is written into a book on the disk before its call is over: a stop that comes meanwhile is one of the call, and ends all of it. */
+async function isStopped(id: string | undefined, { background, sessionId, signal }: ToolContext): Promise<boolean> {
+  if (id !== undefined && signal.aborted) await background.stop(sessionId, id);
+  return signal.aborted;
 }
 
 /** What of a command outlives its call: processes that still run, and the whole of an output that was cut. */
@@ -185,8 +193,8 @@ async function leaderOf(child: ShellProcess, context: ToolContext): Promise<Proc
   return leader;
 }
 
-/** Ends the whole tree once when the call is aborted; `settle` waits for that and stops listening. */
-function killWhenAborted(signal: AbortSignal, call: CallProcesses): { settle(): Promise<void> } {
+/** Ends the whole tree once when the call is aborted; `done` waits for that where it has begun, and `settle` also stops listening. */
+function killWhenAborted(signal: AbortSignal, call: CallProcesses): { done(): Promise<void>; settle(): Promise<void> } {
   let killing: Promise<void> | undefined;
   const kill = (): void => {
     killing ??= killCallProcesses(call);
@@ -194,6 +202,9 @@ function killWhenAborted(signal: AbortSignal, call: CallProcesses): { settle(): 
   if (signal.aborted) kill();
   else signal.addEventListener('abort', kill, { once: true });
   return {
+    async done() {
+      await killing;
+    },
     async settle() {
       signal.removeEventListener('abort', kill);
       await killing;

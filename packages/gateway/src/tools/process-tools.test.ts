@@ -7,12 +7,13 @@ import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { LOCAL_TOOLS } from '@tendon/protocol';
-import { findCallProcesses } from '@tendon/system';
+import { diskFiles, findCallProcesses, ProcessBook, type SharedFiles } from '@tendon/system';
+import { createGate } from '@tendon/testing';
 import { v7 as newId } from 'uuid';
 import { decidePolicy } from '../policy/policy.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
 import { OutputSpool, openSpoolFolder } from './output-spool.ts';
-import { openBench, textOf } from './tool-bench-rig.ts';
+import { cancelled, openBench, textOf } from './tool-bench-rig.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'tendon spool '));
 after(() => rm(folder, { recursive: true, force: true }));
@@ -78,6 +79,35 @@ test('G43: a call that is cancelled in that first second leaves nothing in the b
   assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
   assert.match(textOf(await bench.run('list_processes', {})), /^Nothing/);
 });
+
+for (const [title, input] of [
+  ['is to go on in the background', { command: 'echo up; sleep 600', background: true }],
+  ['is to go on in a terminal', { command: 'echo up; sleep 600', background: true, terminal: true }],
+  ['has left something running', { command: '(sleep 600 &) ; echo up' }],
+] as const)
+  test(`G27, G43: a stop that comes while one that ${title} is written down ends all of it, and is answered as a stop`, async () => {
+    const gate = createGate();
+    const files: SharedFiles = {
+      ...diskFiles,
+      async update(path, change) {
+        await gate.pass();
+        await diskFiles.update(path, change);
+      },
+    };
+    const callId = newId();
+    await using bench = await openBench({ mode: 'off' }, { book: new ProcessBook({ path: join(folder, `${callId}.json`), files, newId }) });
+    const abort = new AbortController();
+    const begun = bench.run('bash', input, { abort, callId });
+    await gate.reached;
+    assert.ok((await findCallProcesses({ callId, leader: undefined })).length > 0);
+    abort.abort(cancelled);
+    gate.open();
+    const stopped = await begun;
+    assert.deepEqual([stopped.status, stopped.meta?.background], ['cancelled', undefined], textOf(stopped));
+    assert.match(textOf(stopped), /^up\r?\n\nCancelled while it ran\.$/);
+    assert.deepEqual(await findCallProcesses({ callId, leader: undefined }), []);
+    assert.match(textOf(await bench.run('list_processes', {})), new RegExp(`^${stopped.meta?.process}  ended`));
+  });
 
 test('G44: what was left out of a long output is read from where it was cut, whole and in pieces', async () => {
   await using bench = await openBench();

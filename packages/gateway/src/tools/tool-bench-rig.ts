@@ -10,7 +10,7 @@ import { OPEN_POLICY, type Policy } from '../policy/policy.ts';
 import { CommandNetworks, type CommandNetworksOptions } from '../sandbox/command-networks.ts';
 import type { SandboxSettings } from '../sandbox/sandbox.ts';
 import { Snapshots } from '../undo/snapshots.ts';
-import { BackgroundProcesses } from './background.ts';
+import { BackgroundProcesses, type RunningBook } from './background.ts';
 import { openSpoolFolder } from './output-spool.ts';
 import { buildRegistry } from './registry.ts';
 import type { EndReason } from './tool.ts';
@@ -42,7 +42,7 @@ export interface ToolBench extends AsyncDisposable {
 /** Commands run bare unless a sandbox is asked for, so that a test means the same on every machine. */
 export async function openBench(
   sandbox: SandboxSettings = { mode: 'off' },
-  options: Partial<BrowserHostOptions> & Partial<CommandNetworksOptions> = {},
+  options: Partial<BrowserHostOptions> & Partial<CommandNetworksOptions> & { readonly book?: RunningBook } = {},
 ): Promise<ToolBench> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'tendon tools ')));
   const root = join(base, 'work "quoted" \u00fc\u{1F98A}');
@@ -51,7 +51,7 @@ export async function openBench(
   for (const folder of [root, outside, home]) await mkdir(folder);
   const workspace = await openWorkspace(root, home);
   const registry = buildRegistry();
-  const background = new BackgroundProcesses(await openSpoolFolder(join(base, 'outputs')));
+  const background = new BackgroundProcesses(await openSpoolFolder(join(base, 'outputs')), undefined, options.book);
   const spawned: ProcessIdentity[] = [];
   const live: string[] = [];
   const allow: string[] = [];
