@@ -353,21 +353,55 @@ describe('how often', () => {
     assert.ok(made >= 250 && made <= 256, `${made} in a minute`);
   });
 
-  test('L9: in all there are no more than 640 answers in any minute, wrong requests included', async () => {
-    const browser = await front.signIn();
-    const ask = async (times: number): Promise<number> => {
-      const answers = await Promise.all(Array.from({ length: times }, () => asked({ ...browser, cookie: '' })));
-      return answers.filter(({ status }) => status === 401).length;
+  test('L9: all sign-ins together get no more than 640 tokens in any minute, and one that asks in a loop takes nothing of the others', async () => {
+    const browsers = await Promise.all(Array.from({ length: 5 }, () => front.signIn()));
+    const made = async (times: number): Promise<number> => {
+      const answers = await Promise.all(browsers.flatMap((browser) => Array.from({ length: times }, () => asked(browser))));
+      return answers.filter(({ status }) => status === 201).length;
     };
-    assert.equal(await ask(400), 320);
-    const refused = await asked(browser);
+    assert.equal(await made(80), 320);
+    const refused = await asked(await front.signIn());
     assert.deepEqual([refused.status, codeOf(refused), refused.headers['retry-after']], [429, 'rate_limited', '1']);
-    let answered = 320;
+    let inAll = 320;
     for (let step = 0; step < 12; step += 1) {
       now += 4_999;
-      answered += await ask(40);
+      inAll += await made(8);
     }
-    assert.ok(answered >= 600 && answered <= 640, `${answered} in a minute`);
+    assert.ok(inAll >= 600 && inAll <= 640, `${inAll} in a minute`);
+    now += 5 * MINUTE;
+    const [looping, other] = [await front.signIn(), await front.signIn()];
+    const many = await Promise.all(Array.from({ length: 400 }, () => asked(looping)));
+    assert.equal(many.filter(({ status }) => status === 201).length, 2 * MOST_PAGES);
+    assert.equal((await asked(other)).status, 201);
+  });
+
+  test('L9: who lacks something is answered no more than 128 times in any minute, and keeps no page from its tokens, also with its cookie', async () => {
+    const browser = await front.signIn();
+    const headers = relayTokenHeaders(own, browser);
+    const lacking = [
+      without(headers, 'Cookie', 'X-CSRF-Token'),
+      without(headers, 'X-CSRF-Token'),
+      without(headers, 'X-Requested-With'),
+      { ...headers, 'Sec-Fetch-Site': 'cross-site' },
+      { ...headers, 'X-CSRF-Token': (await front.signIn()).pageKey },
+    ];
+    const ask = async (times: number): Promise<number> => {
+      const answers = await Promise.all(lacking.flatMap((sent) => Array.from({ length: times }, () => send(PATH, sent))));
+      assert.ok(answers.every(({ status }) => [401, 403, 429].includes(status)));
+      return answers.filter(({ status }) => status !== 429).length;
+    };
+    assert.equal(await ask(100), 64);
+    const refused = await send(PATH, lacking[0] ?? {});
+    assert.deepEqual([refused.status, codeOf(refused), refused.headers['retry-after']], [429, 'rate_limited', '1']);
+    const pages = await Promise.all(Array.from({ length: 2 * MOST_PAGES }, () => asked(browser)));
+    assert.deepEqual([...new Set(pages.map(({ status }) => status))], [201]);
+    let answered = 64;
+    for (let step = 0; step < 12; step += 1) {
+      now += 4_999;
+      answered += await ask(4);
+      assert.equal((await asked(browser)).status, 201);
+    }
+    assert.ok(answered >= 120 && answered <= 128, `${answered} in a minute`);
   });
 });
 
