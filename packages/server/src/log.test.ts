@@ -42,6 +42,13 @@ for (const [title, text] of SECRETS) {
   });
 }
 
+test('O5: a long text without a secret is looked through once, and an address with a long scheme loses its password', () => {
+  // Looked through from each of its letters, it takes minutes, and the test's own limit ends it.
+  const long = 'a.'.repeat(1_000_000);
+  assert.equal(scrub(long).length, long.length);
+  assert.equal(scrub(`${'x'.repeat(60)}://me:hunter22@db`), `${'x'.repeat(60)}://me:[hidden]@db`);
+});
+
 test('O5: of an error only its words, its place and its code are logged, not what a library has hung onto it', () => {
   for (const pretty of [false, true]) {
     const { lines, log } = capture(pretty);

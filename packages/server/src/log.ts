@@ -14,7 +14,8 @@ const CREDENTIALS: readonly [RegExp, string][] = [
   [/\b(?:sk|pk|rk|AIza)[-_][A-Za-z0-9_-]{16,}/g, '[hidden key]'],
   [/AIza[A-Za-z0-9_-]{30,}/g, '[hidden key]'],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, '[hidden jwt]'],
-  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"\\]*):[^\s/@"\\]+@/gi, '$1:[hidden]@'],
+  // The end of a scheme is enough: with all of it, a long run of letters would be looked through from each of them.
+  [/([a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@"\\]*):[^\s/@"\\]+@/gi, '$1:[hidden]@'],
   [/([?&](?:token|auth|key|code|state|password)=)[^&\s"\\]+/gi, '$1[hidden]'],
   [/(\b(?:set-)?cookie["']?\s*[:=]\s*["']?)[^"'\\\r\n]+/gi, '$1[hidden]'],
   [/(\bbearer\s+)[^\s"'\\]+/gi, '$1[hidden]'],
