@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type FileHandle, mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
@@ -44,7 +44,7 @@ export async function hands({ isQuick, say }: HandsSetup): Promise<Record<string
 /** From the start of the process to its greeting; beside a process that only loads Socket.IO's client and connects. */
 async function arrivals(folder: string, rounds: number): Promise<Record<string, Figure>> {
   const [times, bare]: [number[], number[]] = [[], []];
-  const memory: number[] = [];
+  const [memory, bareMemory]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round += 1) {
     await using double = await startServerDouble();
     const begun = epochMs();
@@ -56,11 +56,21 @@ async function arrivals(folder: string, rounds: number): Promise<Record<string, 
     if (round > 0 && round <= MEMORY_ROUNDS) {
       await pause(SETTLE_MS);
       memory.push(residentMegabytes(machine.pid));
+      bareMemory.push(await bareNodeMegabytes());
     }
     await using other = await startServerDouble();
     bare.push(await bareArrival(other));
   }
-  return { gatewayReadyMs: figure(times), bareClientReadyMs: figure(bare), gatewayMemoryMb: figure(memory) };
+  return { gatewayReadyMs: figure(times), bareClientReadyMs: figure(bare), gatewayMemoryMb: figure(memory), bareNodeMemoryMb: figure(bareMemory) };
+}
+
+/** A process of Node's that does nothing. */
+async function bareNodeMegabytes(): Promise<number> {
+  const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e3)'], { stdio: 'ignore' });
+  await pause(SETTLE_MS);
+  const megabytes = residentMegabytes(idle.pid ?? 0);
+  idle.kill();
+  return megabytes;
 }
 
 async function bareArrival(double: ServerDouble): Promise<number> {
