@@ -31,6 +31,8 @@ export function relayScenes(stage: Stage): void {
       text += await stage.hears(seen);
     }
     await stage.sees('relay', seen, { before: text, shownAs: (field, payload) => (field === 'part(text).text' ? inMarkdown(payload) : payload) });
+    // Before its relay: it would complain that nobody is there any more.
+    await page.close();
   });
 
   test('U29: through whatever a server says, at the page of a relay', async () => {
@@ -44,6 +46,7 @@ export function relayScenes(stage: Stage): void {
     await seen.device.page.getByRole('main').getByRole('alert').waitFor();
     const text = await stage.hears(seen);
     await stage.sees('evil server', seen, { before: `${text}${await refusals(stage, { seen, server })}` });
+    await seen.device.page.close();
   });
 }
 
