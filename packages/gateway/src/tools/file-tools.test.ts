@@ -122,6 +122,11 @@ test('G24: a file that someone else changes during an edit is left as they made 
   assert.deepEqual((await readdir(bench.root)).sort(), ['.tendon', 'f']);
 });
 
+test('G24: a piece that begins in the middle of an end of a line leaves no half of it', () => {
+  const edit = { path: 'p', oldText: '\nmiddle\r\n', newText: '\n' };
+  assert.equal(applyEdit('first\r\nmiddle\r\nlast\r\n', edit).text, 'first\r\nlast\r\n');
+});
+
 test('G24: for any text and piece, an edit changes exactly that piece or says why not', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n', '\r\n', ' ', '\u{1F98A}'), maxLength: 40 });
   const details = fc.check(
@@ -133,7 +138,9 @@ test('G24: for any text and piece, an edit changes exactly that piece or says wh
         fc.pre(oldText !== newText);
         // Only a carriage return that is written and stands there tells two ends of lines apart.
         const lf = (piece: string): string => piece.replaceAll('\r\n', '\n');
-        const isExact = !whole.includes('\r\n') || (oldText.includes('\r\n') && whole.includes(oldText));
+        const before = whole.split(oldText).slice(0, -1);
+        const beginsInAnEnd = oldText.startsWith('\n') && before.some((piece) => piece.endsWith('\r'));
+        const isExact = !whole.includes('\r\n') || (oldText.includes('\r\n') && whole.includes(oldText) && !beginsInAnEnd);
         const pieces = isExact ? whole.split(oldText) : lf(whole).split(lf(oldText));
         const count = pieces.length - 1;
         try {

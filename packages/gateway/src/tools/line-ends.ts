@@ -28,7 +28,9 @@ export interface Span {
 export function spansOf(text: string, piece: string): Span[] {
   const exact = (): Span[] => placesOf(text, piece).map((from) => ({ from, to: from + piece.length }));
   if (!text.includes('\r\n') || !piece.includes('\n')) return exact();
-  if (piece.includes('\r\n') && text.includes(piece)) return exact();
+  const asWritten = piece.includes('\r\n') ? exact() : [];
+  // None of them begins between the two characters of an end: what is put there would leave half an end before it.
+  if (asWritten.length > 0 && !asWritten.some(({ from }) => from > 0 && text.startsWith('\r\n', from - 1))) return asWritten;
   const wanted = withLf(piece);
   // Of each end of a line that is two characters.
   const returns = placesOf(text, '\r\n');
