@@ -1,5 +1,6 @@
 import type { HandshakeRefusal, Log } from '@tendon/protocol';
 import { householdOf } from '../auth/attempt-limiter.ts';
+import { BoundedLines } from '../bounded-lines.ts';
 import type { CrowdRefusal, NamespaceName } from './options.ts';
 
 /*
@@ -40,8 +41,7 @@ export interface CrowdOptions {
   readonly now: () => number;
 }
 
-/** The log has one line in so long, however many are refused. */
-const LOG_EVERY_MS = 10_000;
+const EVENT = 'connections_crowded';
 const RETRY_AFTER_MS = 10_000;
 const RETRY_AT_DOOR_S = 2;
 /** While there are more than so many of all, a person has no more than a share of their own: so it takes very many people to keep somebody out. */
@@ -56,18 +56,23 @@ const AT_DOOR: Readonly<Record<'household' | 'all', CrowdRefusal>> = {
 
 export class ConnectionCrowd {
   readonly #limits: ConnectionLimits;
-  readonly #options: CrowdOptions;
+  readonly #now: () => number;
   /** Each the oldest first. */
   readonly #newcomers = new Set<Newcomer>();
   readonly #households = new Map<string, Set<Newcomer>>();
   readonly #guests = new Map<string, number>();
   #guestsOfAll = 0;
-  #refused = 0;
-  #loggedAt = Number.NEGATIVE_INFINITY;
+  readonly #told: BoundedLines;
 
-  constructor(limits: ConnectionLimits, options: CrowdOptions) {
+  constructor(limits: ConnectionLimits, { log, now }: CrowdOptions) {
     this.#limits = limits;
-    this.#options = options;
+    this.#now = now;
+    this.#told = new BoundedLines({ log, level: 'warn' });
+  }
+
+  /** Tells what was counted and not told yet. */
+  close(): void {
+    this.#told.close();
   }
 
   /** Why nobody more may come from this address now. */
@@ -139,15 +144,11 @@ export class ConnectionCrowd {
   /** And none of them has had its time. */
   #isFull(newcomers: ReadonlySet<Newcomer> | undefined, most: number): boolean {
     const oldest = newcomers?.values().next().value;
-    return newcomers !== undefined && newcomers.size >= most && oldest !== undefined && this.#options.now() - oldest.cameAt < this.#limits.newcomers.graceMs;
+    return newcomers !== undefined && newcomers.size >= most && oldest !== undefined && this.#now() - oldest.cameAt < this.#limits.newcomers.graceMs;
   }
 
   #tell(who: { readonly address: string; readonly userId?: string; readonly namespace?: string }, message: string): void {
-    this.#refused += 1;
-    const at = this.#options.now();
-    if (at - this.#loggedAt < LOG_EVERY_MS) return;
-    this.#loggedAt = at;
-    this.#options.log.warn({ event: 'connections_crowded', ...who, count: this.#refused }, message);
+    this.#told.add({ key: EVENT, fields: { event: EVENT, ...who }, message });
   }
 }
 

@@ -192,6 +192,7 @@ export class EngineConnections {
 
   stop(): void {
     clearInterval(this.#sweep);
+    this.#crowd.close();
   }
 
   #cutUpgraded(): void {
