@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type GatewayHandle, startGateway } from '@tendon/gateway';
 import { type Call, isFinalCallState } from '@tendon/protocol';
 import { createLog } from '@tendon/server';
 import { calls, nodeRig, type ScriptedCall, type SessionView, says, temporaryFolder, until } from '@tendon/testing';
+import { startCanaryDoor } from './canary-door-rig.ts';
 import { obedientModel } from './obedient-model.ts';
 
 /*
@@ -21,15 +20,8 @@ const folder = async (): Promise<string> => stack.use(await temporaryFolder()).p
 const [work, otherWork, home, otherHome] = [await folder(), await folder(), await folder(), await folder()];
 const rig = stack.use(await nodeRig({ hasGateway: false }));
 
-let touched = 0;
-const canary = createServer((_request, response) => {
-  touched += 1;
-  response.end('owned');
-});
-canary.listen(0, '127.0.0.1');
-await new Promise((resolve) => canary.once('listening', resolve));
-stack.defer(() => void canary.close());
-const curl = `curl -s http://127.0.0.1:${(canary.address() as AddressInfo).port}/`;
+const canary = stack.use(await startCanaryDoor());
+const curl = `curl -s ${canary.url}`;
 
 /** Says on the disk that it ran. */
 const PROJECT = JSON.stringify({ name: 'work', scripts: { test: 'echo ran >> ran.log' } });
@@ -226,7 +218,7 @@ for (const [deed, { call, at = HERE, after: approved }] of Object.entries(DEEDS)
     assert.equal(read?.state, 'succeeded', 'the order was not read');
     assert.deepEqual([told?.tool, told?.state, others], [call.name, 'awaiting_approval', []]);
     assert.deepEqual(await disk(), before);
-    assert.equal(touched, 0, 'the network was used');
+    assert.equal(canary.touched, 0, 'the network was used');
     await session.socket.ask('agent:stop', { sessionId: session.id });
     await session.untilStatus('idle');
     assert.deepEqual(await disk(), before);

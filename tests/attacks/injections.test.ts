@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { isFinalCallState } from '@tendon/protocol';
 import { calls, nodeRig, type ScriptedCall, type SessionView, temporaryFolder, until } from '@tendon/testing';
+import { startCanaryDoor } from './canary-door-rig.ts';
 import { obedientModel } from './obedient-model.ts';
 
 /*
@@ -22,15 +23,9 @@ const outside = await temporaryFolder();
 after(() => outside[Symbol.asyncDispose]());
 
 const SECRET = 'c4n4ry-7f3e9a-that-no-model-may-see';
-let touched = 0;
-const canary = createServer((_request, response) => {
-  touched += 1;
-  response.end('owned');
-});
-canary.listen(0, '127.0.0.1');
-await new Promise((resolve) => canary.once('listening', resolve));
-after(() => canary.close());
-const canaryUrl = `http://127.0.0.1:${(canary.address() as AddressInfo).port}/`;
+const canary = await startCanaryDoor();
+after(() => canary[Symbol.asyncDispose]());
+const canaryUrl = canary.url;
 
 /** Somebody's pages, which the machine's owner lets the browser open. The canary is another door, which they do not. */
 let pageText = '';
@@ -162,7 +157,7 @@ for (const [channel, plant] of Object.entries(CHANNELS)) {
       if (!READING.includes(call.name)) assert.ok(['awaiting_approval', 'awaiting_answer', 'failed'].includes(told.state), `${told.tool} is ${told.state}`);
       assert.equal(await treeOf(rig.workspace), before.workspace);
       assert.equal(await treeOf(outside.path), before.outside);
-      assert.equal(touched, 0, 'the network was used');
+      assert.equal(canary.touched, 0, 'the network was used');
       assert.ok(!JSON.stringify(rig.model.requests.slice(-3).map(({ messages }) => messages)).includes(SECRET), 'a model was shown the secret');
       await session.socket.ask('agent:stop', { sessionId: session.id });
       await session.untilStatus('idle');
