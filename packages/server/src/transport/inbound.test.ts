@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo, Socket as NetSocket } from 'node:net';
+import type { Socket as NetSocket } from 'node:net';
 import { test } from 'node:test';
 import { until } from '@tendon/testing';
-import { Server } from 'socket.io';
 import WebSocket from 'ws';
 import { unfinishedBytes } from './arrivals.ts';
 import { type BudgetLimits, ByteBudget } from './byte-budget.ts';
+import { engineRig } from './engine-rig.ts';
 import { Inbound } from './inbound.ts';
 import { nextText, TransportRig } from './transport-rig.ts';
-import type { EngineConnection } from './wire.ts';
 
 const KIBIBYTE = 1_024;
 const MEBIBYTE = 1_024 * KIBIBYTE;
@@ -152,31 +150,22 @@ async function pollingSession(rig: TransportRig) {
 }
 
 /** One engine connection with its `Inbound`, which nobody asks to look, and the bare socket at its other end. */
-async function engineRig(budget = AMPLE) {
-  await using stack = new AsyncDisposableStack();
-  const http = stack.adopt(createServer(), async (server) => void server.closeAllConnections());
-  const io = stack.adopt(new Server(http, { transports: ['websocket'], maxHttpBufferSize: 8 * MEBIBYTE }), (server) => server.close());
-  const connected = once(io.engine, 'connection') as Promise<[EngineConnection]>;
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  const client = stack.adopt(new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/socket.io/?EIO=4&transport=websocket`), (socket) =>
-    socket.terminate(),
-  );
-  const [connection] = await connected;
+async function inboundRig(budget = AMPLE) {
+  const rig = await engineRig({ maxHttpBufferSize: 8 * MEBIBYTE });
+  const { client, connection } = rig;
   const cuts: number[] = [];
   const inbound = new Inbound(connection, {
     ...{ limits: UNFINISHED, messageBytes: 8 * MEBIBYTE, budget: new ByteBudget(budget), onCut: (bytes: number) => cuts.push(bytes) },
   });
   inbound.admit();
   await once(client, 'message');
-  const kept = stack.move();
   const tcp = tcpOf(client).setNoDelay();
   const untilThere = (check: () => boolean): Promise<true> => until({ what: 'it to have come', pollMs: 1, check: () => check() || undefined });
-  return { tcp, connection, inbound, cuts, untilThere, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { tcp, connection, inbound, cuts, untilThere, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
 }
 
 test('T27: what ws keeps of an unfinished message is seen: of a frame, of fragments, and nothing when it is finished', async () => {
-  await using rig = await engineRig();
+  await using rig = await inboundRig();
   const { tcp, connection, untilThere } = rig;
   const held = (): number => unfinishedBytes(connection);
   assert.equal(held(), 0);
@@ -193,7 +182,7 @@ test('T27: what ws keeps of an unfinished message is seen: of a frame, of fragme
 });
 
 test('T27: what comes a byte at a time counts with what that takes', async () => {
-  await using rig = await engineRig();
+  await using rig = await inboundRig();
   const { tcp, connection, untilThere } = rig;
   tcp.write(frameOf(0x81, 'x'.repeat(1_000)).subarray(0, 14));
   for (let sent = 1; sent <= 50; sent += 1) {
@@ -205,7 +194,7 @@ test('T27: what comes a byte at a time counts with what that takes', async () =>
 });
 
 test('T27: a fragment of one byte counts with all that came with it, which it keeps', async () => {
-  await using rig = await engineRig();
+  await using rig = await inboundRig();
   const { tcp, connection } = rig;
   const socket = (connection.transport as unknown as { readonly socket: WebSocket }).socket;
   const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125]), Buffer.alloc(4 + 125)]);
@@ -219,7 +208,7 @@ test('T27: a fragment of one byte counts with all that came with it, which it ke
 });
 
 test('T27: it is noticed as it comes', async () => {
-  await using rig = await engineRig({ ...AMPLE, ofPerson: MEBIBYTE });
+  await using rig = await inboundRig({ ...AMPLE, ofPerson: MEBIBYTE });
   const { tcp, cuts, untilThere } = rig;
   tcp.write(frameOf(0x81, 'x'.repeat(4 * MEBIBYTE)).subarray(0, -1));
   await untilThere(() => cuts.length > 0);
@@ -228,7 +217,7 @@ test('T27: it is noticed as it comes', async () => {
 });
 
 test('T27: a message may take 120 s; many, one after the other, as long as they like', async () => {
-  await using rig = await engineRig();
+  await using rig = await inboundRig();
   const { tcp, connection, inbound, cuts, untilThere } = rig;
   const frame = frameOf(0x81, '4'.repeat(1_000));
   const isBegun = (): boolean => unfinishedBytes(connection) > 0;

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { Delta } from '@tendon/protocol';
 import { until, within } from '@tendon/testing';
-import { Server } from 'socket.io';
-import WebSocket from 'ws';
+import type WebSocket from 'ws';
 import { ByteBudget } from './byte-budget.ts';
+import { engineRig } from './engine-rig.ts';
 import { Outbound } from './outbound.ts';
 import { attaching, OTHER_SESSION, rawRequest, SESSION, TransportRig } from './transport-rig.ts';
-import { type EngineConnection, takenMark } from './wire.ts';
+import { takenMark } from './wire.ts';
 
 const MEBIBYTE = 1_024 * 1_024;
 const AMPLE = { ofPerson: 10_000 * MEBIBYTE, ofAll: 10_000 * MEBIBYTE };
@@ -134,29 +132,20 @@ test('T14: a polling client that answers pings and does not poll is cut', async 
 });
 
 /** One engine connection, its `Outbound`, and the client at its other end, which does not read. */
-async function engineRig() {
-  await using stack = new AsyncDisposableStack();
-  const http = stack.adopt(createServer(), async (server) => void server.closeAllConnections());
-  const io = stack.adopt(new Server(http, { transports: ['websocket'] }), (server) => server.close());
-  const connected = once(io.engine, 'connection') as Promise<[EngineConnection]>;
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  const client = stack.adopt(new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/socket.io/?EIO=4&transport=websocket`), (socket) =>
-    socket.terminate(),
-  );
-  const [connection] = await connected;
+async function outboundRig() {
+  const rig = await engineRig();
+  const { client, connection } = rig;
   const cuts: number[] = [];
   const outbound = new Outbound(connection, {
     ...{ limitBytes: 1_000 * MEBIBYTE, stalledMs: 30_000, budget: new ByteBudget(AMPLE), onSlow: (bytes) => cuts.push(bytes) },
   });
   await once(client, 'message');
   client.pause();
-  const kept = stack.move();
-  return { client, connection, outbound, cuts, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { client, connection, outbound, cuts, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
 }
 
 test('T14: who takes a little of one large packet within every 30 s is not cut', async () => {
-  await using rig = await engineRig();
+  await using rig = await outboundRig();
   const { client, connection, outbound, cuts } = rig;
   connection.send('x'.repeat(64 * MEBIBYTE));
   let nowMs = 0;
