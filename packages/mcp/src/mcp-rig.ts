@@ -55,6 +55,8 @@ export interface McpBench extends AsyncDisposable {
   /** Resolves as soon as a logged line fits. */
   logged(pattern: RegExp): Promise<string>;
   run(tool: string, input: unknown, how?: { abort?: AbortController; onOutput?: (text: string) => void }): Promise<ToolResult>;
+  /** The same, again and again while the server does not run. */
+  runWhenUp(tool: string, input: unknown): Promise<ToolResult>;
   /** Replaces mcp.json in one step, as an editor does. */
   write(servers: Record<string, unknown> | string): Promise<void>;
   /** A host of the same folder, once this one is closed. */
@@ -128,8 +130,13 @@ export async function openMcpBench(servers: Record<string, unknown> | string, op
       watchers.add(watcher);
       watcher();
     });
+  const run: McpBench['run'] = (tool, input, how = {}) => {
+    const prepared = host.prepare(tool, input);
+    if (!prepared.ok) throw new Error(`${prepared.code}: ${prepared.message}`);
+    return prepared.call.run({ signal: (how.abort ?? new AbortController()).signal, onOutput: how.onOutput ?? (() => undefined) });
+  };
   return {
-    ...{ host, base, workspace, lines, write },
+    ...{ host, base, workspace, lines, write, run },
     announced: (name, look = () => true) => until(() => host.announced.find((tool) => tool.name === name && look(tool))),
     watch: (look) => {
       let seen = 0;
@@ -140,13 +147,13 @@ export async function openMcpBench(servers: Record<string, unknown> | string, op
       watcher();
     },
     logged: (pattern) => until(() => lines.find((line) => pattern.test(line))),
-    run(tool, input, how = {}) {
-      const prepared = host.prepare(tool, input);
-      if (!prepared.ok) throw new Error(`${prepared.code}: ${prepared.message}`);
-      return prepared.call.run({
-        signal: (how.abort ?? new AbortController()).signal,
-        onOutput: how.onOutput ?? (() => undefined),
-      });
+    async runWhenUp(tool, input) {
+      for (;;) {
+        const result = await run(tool, input);
+        if (result.error?.code !== 'mcp_unavailable') return result;
+        // That answer needs no turn of the event loop, and the next start does.
+        await new Promise(setImmediate);
+      }
     },
     async reopen(again) {
       await host.close();

@@ -130,9 +130,7 @@ test('W30, E3, E9: a server in a filtered network ends whole, is started again a
   const crashed = await bench.run('mcp__shell__crash', {});
   assert.match(crashed.error?.message ?? '', /it ended with exit code 3/);
   assert.deepEqual(await findCallProcesses({ callId: marker, leader: undefined }), []);
-  let again = await bench.run('mcp__shell__run', { command: 'echo $TENDON_CALL_ID' });
-  while (again.error?.code === 'mcp_unavailable') again = await bench.run('mcp__shell__run', { command: 'echo $TENDON_CALL_ID' });
-  const next = textOf(again).trim();
+  const next = textOf(await bench.runWhenUp('mcp__shell__run', { command: 'echo $TENDON_CALL_ID' })).trim();
   assert.notEqual(next, marker);
   await bench.run('mcp__shell__leave', {});
   assert.ok((await findCallProcesses({ callId: next, leader: undefined })).length > 1);
@@ -149,7 +147,7 @@ test('W32: when the policy says something else of a server it is started anew, a
   const who = async (server: string): Promise<string> => {
     await bench.announced(`mcp__${server}__run`);
     for (;;) {
-      const result = await bench.run(`mcp__${server}__run`, { command: 'echo $TENDON_CALL_ID $HTTP_PROXY' });
+      const result = await bench.runWhenUp(`mcp__${server}__run`, { command: 'echo $TENDON_CALL_ID $HTTP_PROXY' });
       if (result.status === 'succeeded') return textOf(result);
     }
   };
