@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -215,6 +215,28 @@ test('G34: a call that was refused is refused again, though now it could run', a
   assert.deepEqual(await rig.desk.dispatch(command), first);
   await assert.rejects(access(join(rig.root, 'ran.txt')));
   assert.deepEqual(await rig.desk.dispatch(rig.command('bash', { command: 'true' })), { accepted: true });
+});
+
+test('G13, G52: a policy file that breaks between the answer to a call and its start has nothing shown', async () => {
+  await using rig = await openDesk();
+  await writeFile(join(rig.root, 'a.txt'), 'canary\n');
+  const looks: boolean[] = [];
+  const current: CallDeskOptions['policy']['current'] = async () => {
+    looks.push(true);
+    return looks.length % 2 === 1 ? { ok: true, policy: OPEN_POLICY } : { ok: false, message: 'It is broken.' };
+  };
+  const desk = new CallDesk({ ...rig.options, policy: { current } });
+  for (const [tool, input, says] of [
+    ['read_file', { path: 'a.txt' }, /leads to "a\.txt"\. It is broken/],
+    ['grep', { pattern: '.' }, /^Nothing matches.*\n\[Left out.*\("\*"\)/],
+  ] as const) {
+    const end = rig.end();
+    assert.deepEqual(await desk.dispatch(rig.command(tool, input)), { accepted: true });
+    await end;
+    const content = rig.finished.at(-1)?.[1].content[0];
+    assert.match(content?.type === 'text' ? content.text : '', says);
+  }
+  await desk.close();
 });
 
 test('G34: what was refused is remembered for the last thousand calls', async () => {

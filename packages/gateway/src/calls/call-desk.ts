@@ -8,7 +8,7 @@ import type { CommandNetworks } from '../sandbox/command-networks.ts';
 import type { Background } from '../tools/background.ts';
 import { type EndReason, endedEarly, endReason, type ToolContext } from '../tools/tool.ts';
 import { CallBook } from './call-book.ts';
-import { type CheckOptions, checkContent, checkPolicy, checkShape, type Refusal, type RunnableCall } from './check-call.ts';
+import { type CheckOptions, checkContent, checkPolicy, checkShape, fileRulesOf, type Refusal, type RunnableCall } from './check-call.ts';
 import type { MachineRefusals } from './machine-refusals.ts';
 
 export interface CallDeskOptions extends CheckOptions {
@@ -170,7 +170,8 @@ export class CallDesk {
   async #runSurely(call: RunnableCall, signal: AbortSignal): Promise<ToolResult> {
     if (signal.aborted) return endedEarly(endReason(signal), '');
     try {
-      return await call.prepared.run(this.#contextOf(call, signal));
+      const fileRules = await fileRulesOf(this.#options, call);
+      return await call.prepared.run(this.#contextOf(fileRules ? { ...call, workspace: { ...call.workspace, fileRules } } : call, signal));
     } catch (error) {
       this.#options.log.error({ err: error, callId: call.command.callId, tool: call.command.tool }, 'a tool failed in a way it should not');
       const cause = error instanceof Error ? error.message : String(error);

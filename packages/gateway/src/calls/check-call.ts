@@ -1,8 +1,9 @@
 import { GATEWAY_COMMANDS, type GatewayCommand, validate } from '@tendon/protocol';
 import { inputHash } from '@tendon/protocol/input-hash';
 import type { LocalApprovals } from '../policy/local-approvals.ts';
-import { decidePolicy } from '../policy/policy.ts';
+import { decidePolicy, type Policy, readKeepers } from '../policy/policy.ts';
 import type { PolicyFile } from '../policy/policy-file.ts';
+import type { FileRules, PolicySubject } from '../policy/policy-subject.ts';
 import type { PreparedCall, ToolRegistry } from '../tools/registry.ts';
 import type { Workspace } from '../tools/workspace.ts';
 
@@ -67,25 +68,48 @@ function ownHash(gatewayId: string, { tool, input, workspace }: Command): string
 export async function checkPolicy(options: CheckOptions, call: RunnableCall): Promise<Refusal | undefined> {
   const current = await options.policy.current();
   if (!current.ok) return { code: 'denied_by_machine', message: current.message };
-  const { action, rule } = decidePolicy(current.policy, {
-    tool: call.command.tool,
-    effect: call.prepared.effect,
-    subject: call.prepared.subject(call.workspace),
-    workspace: call.workspace.root,
-  });
+  const refusal = refusalBy(current.policy, call, call.prepared.subject(call.workspace));
+  if (refusal) return refusal;
+  const { effect } = call.prepared;
+  if (current.policy.requireLocalApproval && effect !== 'read' && !options.approvals.has({ ...call.command, effect }))
+    return { code: 'approval_needed', message: LOCAL_APPROVAL_NEEDED };
+  return call.prepared.refusalOf?.(call.command.grant);
+}
+
+/** The same for the files that a call comes to while it runs, by a link or in a search: its words did not say them. */
+export async function fileRulesOf(options: CheckOptions, call: RunnableCall): Promise<FileRules | undefined> {
+  const { subjectAt } = call.prepared;
+  if (!subjectAt) return undefined;
+  const current = await options.policy.current();
+  if (!current.ok) {
+    const refusal = { code: 'denied_by_machine', message: current.message };
+    return { refusalAt: () => refusal, kept: ['*'] };
+  }
+  const { policy } = current;
+  const keepers = readKeepers(policy, call.workspace.root).filter(({ action }) => action === 'deny' || !isApproved(call));
+  return {
+    refusalAt: (path, use) => refusalBy(policy, call, subjectAt(path, use)),
+    kept: [...new Set(keepers.map(({ subject }) => subject ?? '*'))],
+  };
+}
+
+function isApproved({ command }: RunnableCall): boolean {
+  return command.grant.by === 'user';
+}
+
+function refusalBy(policy: Policy, call: RunnableCall, subject: PolicySubject): Refusal | undefined {
+  const { command, prepared, workspace } = call;
+  const { action, rule } = decidePolicy(policy, { tool: command.tool, effect: prepared.effect, subject, workspace: workspace.root });
   const which = rule ? `rule ${JSON.stringify(rule)}` : 'default';
   if (action === 'deny')
     return { code: 'denied_by_machine', message: `This machine's own policy forbids it (${which}). Only its owner can change that, on the machine.` };
-  if (action === 'ask' && call.command.grant.by !== 'user') {
+  if (action === 'ask' && !isApproved(call)) {
     return {
       code: 'approval_needed',
       message: `This machine's own policy wants a person to approve this each time (${which}). Ask for it again with an approval.`,
     };
   }
-  const { effect } = call.prepared;
-  if (current.policy.requireLocalApproval && effect !== 'read' && !options.approvals.has({ ...call.command, effect }))
-    return { code: 'approval_needed', message: LOCAL_APPROVAL_NEEDED };
-  return call.prepared.refusalOf?.(call.command.grant);
+  return undefined;
 }
 
 function refuse(code: string, message: string): { ok: false; refusal: Refusal } {

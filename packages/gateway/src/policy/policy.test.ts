@@ -104,6 +104,50 @@ test('G13: a detour in a path neither slips past a rule nor is let in by one', (
   assert.equal(decide([{ action: 'allow', subject: 'docs/*' }], detour, 'ask'), 'ask');
 });
 
+test('G52: a rule that keeps a file from being written or edited counts for every tool that changes it, and one that lets in for its own alone', () => {
+  const path = (tool: string, written = 'src/a.ts'): Asked => ({ tool, effect: 'write', subject: { written, readings: [], commands: [] } });
+  const changing = ['write_file', 'edit_file', 'multi_edit', 'apply_patch', 'undo_changes'];
+  for (const rule of ['write_file', 'edit_file', 'write_*', 'edit_?ile'])
+    for (const tool of changing) {
+      assert.equal(decide([{ action: 'deny', tool: rule, subject: 'src/*' }], path(tool)), 'deny', `${rule} ${tool}`);
+      assert.equal(decide([{ action: 'ask', tool: rule }], path(tool)), 'ask', `${rule} ${tool}`);
+      const isNamed = matchesPattern(rule, tool);
+      assert.equal(decide([{ action: 'allow', tool: rule }], path(tool), 'deny'), isNamed ? 'allow' : 'deny', `${rule} ${tool}`);
+    }
+  for (const tool of ['bash', 'read_file', 'list_folder', 'mcp__files__write_file'])
+    assert.equal(decide([{ action: 'deny', tool: 'write_file' }], path(tool)), 'allow', tool);
+  for (const tool of ['multi_edit', 'apply_patch']) assert.equal(decide([{ action: 'deny', tool }], path('edit_file')), 'allow', tool);
+  const rules: Policy['rules'] = [
+    { action: 'ask', tool: 'write_file' },
+    { action: 'allow', tool: 'edit_file', subject: 'src/*' },
+  ];
+  assert.deepEqual([decide(rules, path('edit_file')), decide(rules, path('edit_file', 'a.ts')), decide(rules, path('write_file'))], ['allow', 'ask', 'ask']);
+});
+
+test('G52: what keeps out counts for every way to write a name that a file system may take for the same; what lets in for the very name', () => {
+  const asked = (written: string): Asked => ({ tool: 'read_file', effect: 'read', subject: { written, readings: [], commands: [] } });
+  const table: [pattern: string, path: string, isSame: boolean][] = [
+    ['.env', '.ENV', true],
+    ['.ENV*', '.env.local', true],
+    ['.env', '.e\u200bnv', true],
+    ['.env', '\u2060.env', true],
+    ['secret/*', '\u017fecret/x', true],
+    ['secret/\u00e9.txt', 'secret/e\u0301.txt', true],
+    ['secret/e\u0301.txt', 'Secret/\u00c9.TXT', true],
+    ['caf?.txt', 'CAFE\u0301.txt', true],
+    ['stra\u00dfe', 'STRASSE', true],
+    ['k', '\u212a', true],
+    ['.env', '.environment', false],
+    ['.env', 'env', false],
+    ['secret/*', 'secrets/x', false],
+  ];
+  for (const [subject, path, isSame] of table) {
+    assert.equal(decide([{ action: 'deny', subject }], asked(path)), isSame ? 'deny' : 'allow', `${subject} ${path}`);
+    assert.equal(decide([{ action: 'allow', subject }], asked(path), 'deny'), 'deny', `${subject} ${path}`);
+  }
+  assert.equal(decide([{ action: 'deny', subject: 'git push*' }], shell('Git push')), 'allow');
+});
+
 test('G13: a rule may be about all tools that do one thing', () => {
   const rules: Policy['rules'] = [
     { action: 'deny', effect: 'network' },

@@ -70,6 +70,7 @@ export const policySchema = z.strictObject({
 export type Policy = z.infer<typeof policySchema>;
 export type PolicyAction = 'allow' | 'ask' | 'deny';
 type Rule = Policy['rules'][number];
+type Matched = Omit<Rule, 'subject'> & { readonly subject?: string | undefined };
 
 export interface PolicyQuestion {
   readonly tool: string;
@@ -89,16 +90,26 @@ interface Decision {
 
 /**
  * Pure. Deny wins over everything; among the others the rule that says most decides, the stricter one of two that say as much. A call that
- * reads a file by another name than `read_file` is judged as both, and the stricter rule wins.
+ * reads or makes a file by another name than `read_file` or `write_file` is judged as both, and the stricter rule wins.
  */
 export function decidePolicy(policy: Policy, question: PolicyQuestion): Decision {
   const own = decideOne(policy, question);
-  const { reads } = question.subject;
-  if (!reads) return own;
-  const asRead = decideOne(policy, { ...question, tool: 'read_file', effect: 'read', subject: reads });
+  const { reads, writes } = question.subject;
+  const others = [
+    ...(reads ? [decideOne(policy, { ...question, tool: 'read_file', effect: 'read', subject: reads })] : []),
+    ...(writes ? [decideOne(policy, { ...question, tool: 'write_file', effect: 'write', subject: writes })] : []),
+  ];
   // The default has been counted by the call's own name: a rule that lets that in need not be written twice.
-  return asRead.rule && STRICTNESS[asRead.action] > STRICTNESS[own.action] ? asRead : own;
+  return others.reduce((strictest, other) => (other.rule && STRICTNESS[other.action] > STRICTNESS[strictest.action] ? other : strictest), own);
 }
+
+/** Pure. The rules that keep `read_file` from files of this workspace, or ask for them, whichever they are. */
+export function readKeepers(policy: Policy, workspace: string): readonly Rule[] {
+  const question = { tool: 'read_file', effect: 'read', subject: NO_SUBJECT, workspace } as const;
+  return policy.rules.filter((rule) => rule.action !== 'allow' && matches({ ...rule, subject: undefined }, question));
+}
+
+const NO_SUBJECT: PolicySubject = { written: '', readings: [], commands: [] };
 
 function decideOne(policy: Policy, question: PolicyQuestion): Decision {
   const matching = policy.rules.filter((rule) => matches(rule, question));
@@ -107,8 +118,17 @@ function decideOne(policy: Policy, question: PolicyQuestion): Decision {
   return rule ? { action: rule.action, rule } : { action: policy.default ?? 'allow' };
 }
 
-function matches(rule: Rule, question: PolicyQuestion): boolean {
-  if (rule.tool !== undefined && !matchesPattern(rule.tool, question.tool)) return false;
+/** Tools that change files at the paths that are their subject. */
+const CHANGING_TOOLS = new Set(['write_file', 'edit_file', 'multi_edit', 'apply_patch', 'undo_changes']);
+
+/** A rule that keeps a file from being written or edited keeps it from every tool that changes files; one that lets in is about the tool that it names. */
+function namesFor(action: PolicyAction, tool: string): readonly string[] {
+  return action !== 'allow' && CHANGING_TOOLS.has(tool) ? [tool, 'write_file', 'edit_file'] : [tool];
+}
+
+function matches(rule: Matched, question: PolicyQuestion): boolean {
+  const { tool } = rule;
+  if (tool !== undefined && !namesFor(rule.action, question.tool).some((name) => matchesPattern(tool, name))) return false;
   if (rule.effect !== undefined && rule.effect !== question.effect) return false;
   if (rule.workspace !== undefined && normalize(`${rule.workspace}/.`) !== normalize(`${question.workspace}/.`)) return false;
   const pattern = rule.subject;
@@ -116,9 +136,32 @@ function matches(rule: Rule, question: PolicyQuestion): boolean {
   const { written, readings, commands } = question.subject;
   // `docs/../secret` must neither slip past a rule against `secret` nor be let in by one for `docs/*`;
   // `git status; git push` neither past one against `git push*` nor in by one for `git status*`.
-  if (rule.action !== 'allow') return [written, ...readings, ...commands].some((text) => matchesPattern(pattern, text));
+  if (rule.action !== 'allow') return [written, ...readings, ...commands].some((text) => matchesPattern(pattern, text)) || keepsOutAlike(pattern, question);
   const barred = commands.length > 0 ? COMMAND_OPERATORS : '';
   return [written, ...readings].every((text) => matchesPattern(pattern, text, barred));
+}
+
+/** No path is longer. */
+const PATH_UNITS = 4_096;
+
+/**
+ * There are file systems that tell names apart neither by case nor by how a letter is put together, and pass over signs that are not seen: `.ENV`
+ * opens `.env` there.
+ */
+function keepsOutAlike(pattern: string, { subject: { written, readings, commands } }: PolicyQuestion): boolean {
+  if (commands.length > 0) return false;
+  const foldedPattern = folded(pattern);
+  return [written, ...readings].some((text) => text.length <= PATH_UNITS && matchesPattern(foldedPattern, folded(text)));
+}
+
+function folded(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.toLowerCase();
+  return text
+    .normalize('NFC')
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toUpperCase()
+    .toLowerCase()
+    .normalize('NFC');
 }
 
 function specificity(rule: Rule): number {

@@ -15,7 +15,10 @@ import { type Folder, openFolderOf, openForReading, openSearchedFolder, type Wor
 
 const DEFAULT_LINES = 200;
 const MAX_LINE_UNITS = 500;
+const NAMED_RULES = 10;
 const NEW_LINE = 10;
+/** How ripgrep's JSON about a further file starts. */
+const BEGIN = Buffer.from('{"type":"begin"');
 
 /** ripgrep's JSON: text as it is, or as base64 where it is not UTF-8. */
 const wordsSchema = z.union([z.object({ text: z.string() }), z.object({ bytes: z.string() })]);
@@ -35,9 +38,11 @@ interface FoundLine {
 interface Findings {
   readonly lines: FoundLine[];
   readonly limit: number;
-  readonly matches: (path: string) => boolean;
+  /** Whether it is among the files that are asked for, and none that the machine's policy keeps from this call. */
+  readonly isWanted: (path: string) => boolean;
   readonly place: (path: string) => string;
   currentPath: string;
+  isCurrentWanted: boolean;
   isCut: boolean;
 }
 
@@ -47,7 +52,7 @@ export const grep: LocalTool<'grep'> = {
     const { folder, file } = await openPlace(context.workspace, input.path);
     await using _held = folder.handle;
     const find = async (order: 'any' | 'path'): Promise<Findings> => {
-      const findings = newFindings(input, { root: context.workspace.root, folder: folder.path });
+      const findings = newFindings(input, { workspace: context.workspace, folder: folder.path });
       const filter = input.glob === undefined ? [] : nameFilter(input.glob);
       const args = [
         ...searchArguments(input, order),
@@ -65,15 +70,25 @@ export const grep: LocalTool<'grep'> = {
     const lines = await standing(context.workspace, folder.path, findings.lines);
     const text = inOrder(lines).join('\n');
     if (context.signal.aborted) return endedEarly(endReason(context.signal), text);
+    // One that is named was judged when it was opened.
+    const kept = file === undefined ? (context.workspace.fileRules?.kept ?? []) : [];
     const left = findings.lines.length - lines.length;
     const notes = [
       ...(findings.isCut ? [`[Cut after ${findings.limit} lines. Narrow the search, or raise maxResults.]`] : []),
+      ...(kept.length > 0 ? [keptWords(kept)] : []),
       ...(left > 0 ? [`[${left} lines are left out: their files could not be looked at again, such as one that was changed or exchanged meanwhile.]`] : []),
     ];
     const words = lines.length === 0 ? nothingWords(input, file) : text;
     return textResult('succeeded', [words, ...notes].join('\n'), lines.length === 0 ? {} : { matches: lines.length });
   },
 };
+
+/** The same whether or not the pattern matches in such a file: the answer to that would give away what stands there, a letter at a time. */
+function keptWords(kept: readonly string[]): string {
+  const named = kept.slice(0, NAMED_RULES).map((subject) => JSON.stringify(subject));
+  const more = kept.length > NAMED_RULES ? ` and ${kept.length - NAMED_RULES} more` : '';
+  return `[Left out, whatever stands in them: files that this machine's policy keeps from read_file, or wants a person to approve each time (${named.join(', ')}${more}).]`;
+}
 
 /** Where the search begins: a folder, and the one file of it when a file was asked for, whatever .gitignore says of that. */
 async function openPlace(workspace: Workspace, path: string | undefined): Promise<{ readonly folder: Folder; readonly file?: string }> {
@@ -111,13 +126,16 @@ async function standing(workspace: Workspace, root: string, lines: readonly Foun
   return all;
 }
 
-function newFindings(input: ToolInput<'grep'>, { root, folder }: { root: string; folder: string }): Findings {
+function newFindings(input: ToolInput<'grep'>, { workspace, folder }: { workspace: Workspace; folder: string }): Findings {
+  const matches = input.glob === undefined ? () => true : pathMatcher(input.glob);
+  const place = (path: string): string => relative(workspace.root, join(folder, path));
   return {
     lines: [],
     limit: input.maxResults ?? DEFAULT_LINES,
-    matches: input.glob === undefined ? () => true : pathMatcher(input.glob),
-    place: (path) => shownPath(relative(root, join(folder, path))),
+    isWanted: (path) => matches(path) && !workspace.fileRules?.refusalAt(place(path), 'read'),
+    place: (path) => shownPath(place(path)),
     currentPath: '',
+    isCurrentWanted: false,
     isCut: false,
   };
 }
@@ -141,19 +159,20 @@ function searchArguments(input: ToolInput<'grep'>, order: 'any' | 'path'): strin
 }
 
 function takeRecord(findings: Findings, record: Buffer | undefined): boolean {
-  if (record === undefined)
-    return findings.matches(findings.currentPath)
-      ? addLine(findings, `${findings.place(findings.currentPath)}:?:[a matching line that is too long to show]`)
-      : true;
+  const { currentPath } = findings;
+  // A large file that is not wanted may match in every line.
+  if (!findings.isCurrentWanted && record?.subarray(0, BEGIN.length).equals(BEGIN) !== true) return true;
+  if (record === undefined) return addLine(findings, `${findings.place(currentPath)}:?:[a matching line that is too long to show]`);
   const value: unknown = JSON.parse(record.toString('utf8'));
   const begin = beginSchema.safeParse(value);
-  if (begin.success) findings.currentPath = pathOf(begin.data.data.path);
+  if (begin.success) {
+    findings.currentPath = pathOf(begin.data.data.path);
+    findings.isCurrentWanted = findings.isWanted(findings.currentPath);
+  }
   const match = matchSchema.safeParse(value);
   if (!match.success) return true;
-  const path = pathOf(match.data.data.path);
-  if (!findings.matches(path)) return true;
   const { lines, line_number, absolute_offset } = match.data.data;
-  return addLine(findings, `${findings.place(path)}:${line_number}:${shortened(wordsOf(lines))}`, markLine(bytesOf(lines), absolute_offset));
+  return addLine(findings, `${findings.place(currentPath)}:${line_number}:${shortened(wordsOf(lines))}`, markLine(bytesOf(lines), absolute_offset));
 }
 
 function addLine(findings: Findings, line: string, mark?: LineMark): boolean {

@@ -1,22 +1,12 @@
-import {
-  type GatewayTool,
-  type Grant,
-  isAlwaysAsked,
-  isPersonTool,
-  LOCAL_TOOLS,
-  PERSON_TOOLS,
-  type ToolEffect,
-  type ToolInput,
-  type ToolResult,
-} from '@tendon/protocol';
+import { type GatewayTool, type Grant, isAlwaysAsked, isPersonTool, LOCAL_TOOLS, PERSON_TOOLS, type ToolEffect, type ToolResult } from '@tendon/protocol';
 import { checkToolInput } from '@tendon/protocol/tool-input';
 import { z } from 'zod';
 import * as browser from '../browser/browser-tools.ts';
-import type { PolicySubject } from '../policy/policy-subject.ts';
-import { shellCommands } from '../policy/shell-commands.ts';
+import type { FileUse, PolicySubject } from '../policy/policy-subject.ts';
 import { undoChangesTool } from '../undo/undo-changes.ts';
 import { applyPatchTool } from './apply-patch.ts';
 import { bash } from './bash.ts';
+import { opensFiles, subjectAt, subjectOf } from './call-subject.ts';
 import { editFileTool } from './edit-file.ts';
 import { ToolFault } from './faults.ts';
 import type { FileWork } from './file-work.ts';
@@ -29,7 +19,7 @@ import { listProcessesTool, readProcessTool, stopProcessTool } from './process-t
 import { readFileTool } from './read-file.ts';
 import { SeenFiles } from './seen-files.ts';
 import type { LocalTool, MachineToolName, ToolContext } from './tool.ts';
-import { type Workspace, wordsInside } from './workspace.ts';
+import type { Workspace } from './workspace.ts';
 import { writeFileTool } from './write-file.ts';
 import { writeProcessTool } from './write-process.ts';
 
@@ -38,6 +28,8 @@ export interface PreparedCall {
   readonly effect: ToolEffect;
   /** The part of the input that a policy rule is about, in each way it can be read. */
   subject(workspace: Workspace): PolicySubject;
+  /** The same for one file that the call has come to, where it truly is. Left out: it opens no file of a workspace. */
+  subjectAt?(path: string, use: FileUse): PolicySubject;
   /** Why this tool may not run by this grant; asked after the policy. Left out: any grant will do. */
   refusalOf?(grant: Grant): { readonly code: string; readonly message: string } | undefined;
   run(context: ToolContext): Promise<ToolResult>;
@@ -105,12 +97,13 @@ function entry<Name extends MachineToolName>(tool: LocalTool<Name>): Entry {
     prepare(input) {
       const checked = checkToolInput(tool.name, schema, input);
       if (!checked.ok) return { ok: false, code: 'invalid_input', message: checked.message };
-      const written = subject(checked.input);
+      const asked = { tool: tool.name, input: checked.input, written: subject(checked.input) };
       return {
         ok: true,
         call: {
           effect: definition.effect,
-          subject: (workspace) => subjectOf(tool.name, { written, files: filesOf(tool.name, checked.input) }, workspace),
+          subject: (workspace) => subjectOf(asked, workspace),
+          ...(opensFiles(tool.name) ? { subjectAt: (path: string, use: FileUse) => subjectAt(asked, path, use) } : {}),
           ...(isPersonTool(tool.name) || isAlwaysAsked(tool.name) ? { refusalOf: refuseWithoutPerson } : {}),
           run: (context) => settled(run(checked.input, context)),
         },
@@ -122,40 +115,6 @@ function entry<Name extends MachineToolName>(tool: LocalTool<Name>): Entry {
 function refuseWithoutPerson(grant: Grant): { code: string; message: string } | undefined {
   if (grant.by === 'user') return undefined;
   return { code: 'approval_needed', message: 'Only a person can ask for this, each time. Ask for it again with an approval.' };
-}
-
-const PATH_TOOLS = new Set<MachineToolName>(['read_file', 'write_file', 'edit_file', 'multi_edit', 'list_folder']);
-
-/** The paths that the subject does not say, or says so that they may be read in another way: a name can have a line break in it. */
-function filesOf(tool: MachineToolName, input: unknown): readonly string[] {
-  if (tool === 'undo_changes') return (input as ToolInput<'undo_changes'>).files;
-  const path = tool === 'grep' ? (input as ToolInput<'grep'>).path : undefined;
-  return path === undefined ? [] : [path];
-}
-
-function subjectOf(tool: MachineToolName, { written, files }: { written: string; files: readonly string[] }, workspace: Workspace): PolicySubject {
-  if (tool === 'apply_patch' || tool === 'undo_changes') {
-    // A rule that forbids or asks is about each of the files; one that allows must allow them all.
-    const paths = written.split('\n');
-    return { written: paths[0] ?? written, readings: [...paths.slice(1), ...[...paths, ...files].map((path) => straightPath(workspace, path))], commands: [] };
-  }
-  const [file] = files;
-  return {
-    written,
-    // Whether it is a folder shows only when it is opened.
-    ...(file === undefined ? {} : { reads: { written: file, readings: [straightPath(workspace, file)], commands: [] } }),
-    readings: PATH_TOOLS.has(tool) ? [straightPath(workspace, written)] : [],
-    commands: tool === 'bash' ? shellCommands(written) : [],
-  };
-}
-
-function straightPath(workspace: Workspace, path: string): string {
-  try {
-    return wordsInside(workspace, path);
-  } catch {
-    // Not inside the workspace: the tool itself will refuse it.
-    return path;
-  }
 }
 
 /** What the caller can mend becomes a result; anything else is a bug and goes on to the one who logs it. */

@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { closeSync, constants, openSync, readlinkSync, realpathSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readlink, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import type { FileRules, FileUse } from '../policy/policy-subject.ts';
 import { errorCode, fileFault, ToolFault } from './faults.ts';
 
 /*
@@ -26,6 +27,8 @@ export interface Workspace {
   /** The gateway's own folder: no tool reads or writes in it, even when the workspace contains it. */
   readonly forbidden: string;
   readonly hasProc: boolean;
+  /** What the machine's policy says of the files that one call comes to. Left out: no call is under way, or nobody has a say. */
+  readonly fileRules?: FileRules;
 }
 
 /** An opened place inside the workspace. `path` is where it truly is; `handle` must be closed by the receiver. */
@@ -91,6 +94,13 @@ function checkPlace(workspace: Workspace, truePath: string, asked: string): void
   }
 }
 
+/** Refuses what the machine's policy keeps from this use, whatever path has led there. */
+function checkUse(workspace: Workspace, { path, use }: { path: string; use: FileUse }, asked: string): void {
+  const place = relative(workspace.root, path) || '.';
+  const refusal = workspace.fileRules?.refusalAt(place, use);
+  if (refusal) throw new ToolFault(refusal.code, `${JSON.stringify(asked)} leads to ${JSON.stringify(place)}. ${refusal.message}`);
+}
+
 /** Finds where `path` truly is and holds it open. Errors: `ToolFault` for what is missing, outside or forbidden. */
 async function locate(workspace: Workspace, path: string): Promise<Place> {
   const words = wordsInside(workspace, path);
@@ -134,6 +144,7 @@ export async function openForReading(workspace: Workspace, path: string): Promis
     const info = await place.handle.stat();
     if (info.isDirectory()) throw new ToolFault('is_folder', `${JSON.stringify(path)} is a folder. Use list_folder to see what is in it.`);
     if (!info.isFile()) throw notAFile(path);
+    checkUse(workspace, { path: place.path, use: 'read' }, path);
     if (!workspace.hasProc) return place;
     const readable = await open(`/proc/self/fd/${place.handle.fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
     await place.handle.close();
@@ -228,6 +239,7 @@ export async function openForListing(workspace: Workspace, path: string | undefi
   try {
     if (!(await place.handle.stat()).isDirectory())
       throw new ToolFault('not_a_folder', `${JSON.stringify(asked)} is not a folder. Use read_file for a file, or name a folder.`);
+    checkUse(workspace, { path: place.path, use: 'read' }, asked);
     const base = workspace.hasProc ? `/proc/self/fd/${place.handle.fd}` : place.path;
     const entries = await readdir(base, { withFileTypes: true });
     return {
@@ -314,7 +326,24 @@ async function openFolder(workspace: Workspace, path: string, asked: string): Pr
 }
 
 /** The folder and the name to write `path` at. A link that stays inside is followed to the file it names. The caller closes the folder. */
-export async function openTarget(workspace: Workspace, path: string): Promise<MadeFolder & { readonly name: string; readonly exists: boolean }> {
+export async function openTarget(workspace: Workspace, path: string): Promise<Target> {
+  const target = await findTarget(workspace, path);
+  try {
+    checkUse(workspace, { path: join(target.folder.path, target.name), use: 'change' }, path);
+    return target;
+  } catch (error) {
+    await target.folder.handle.close();
+    await removeEmptyFolders(workspace, target.made);
+    throw error;
+  }
+}
+
+interface Target extends MadeFolder {
+  readonly name: string;
+  readonly exists: boolean;
+}
+
+async function findTarget(workspace: Workspace, path: string): Promise<Target> {
   const words = wordsInside(workspace, path);
   if (words === '.' || path.endsWith(sep)) throw new ToolFault('is_folder', `${JSON.stringify(path)} names a folder. Name a file.`);
   const existing = await locate(workspace, path).catch((error: unknown) => {
