@@ -53,6 +53,11 @@ test('O21: the second start strips no types, and a gateway that waits has loaded
     second.modules.filter((url) => heavy.test(url) || languages.test(url)),
     [],
   );
+  const heavyInside = /deps\/undici|NativeModule http2$/;
+  assert.deepEqual(
+    second.inside.filter((name) => heavyInside.test(name)),
+    [],
+  );
 });
 
 test('O21: a gateway that is started without the flags of one has them all the same, as the same process', async () => {

@@ -31,6 +31,9 @@ const END_LIMIT_MS = 5_000;
 /**
  * V8 lets what is young grow to 16 MB twice while a gateway starts, and gives none of it back to a process that then only waits: 14 MB of
  * 103. A gateway moves bytes and makes little garbage: calls cost the same with a small one (docs/performance.md).
+ *
+ * Socket.IO's client looks for a global WebSocket when it is loaded, which it does not use here (it has `ws`), and with it Node would load
+ * its own undici and HTTP/2: 3 MB.
  */
 export const GATEWAY_NODE_FLAGS: readonly string[] = gatewayNodeFlags;
 

@@ -155,7 +155,7 @@ test('O18: a paired machine says that it starts at login from now on, as it was 
     'Exec="/usr/bin/env" "PATH=',
     '"TENDON_RELAY_PORT=4711"',
     `"TENDON_BROWSER_PATH=${resolve('a-browser')}"`,
-    '"--max-semi-space-size=1"',
+    '"--max-semi-space-size=1" "--no-experimental-websocket"',
     'main.js" "gateway"',
     `"--server" "${url}"`,
     `"--home" "${here.home}"`,

@@ -1,7 +1,7 @@
 import { judgeTarget, type NetworkRulesOptions, type NetworkTarget } from '@tendon/network';
 import type { ProcessIdentity } from '@tendon/system';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { EgressProxy, type Pass } from '../network/egress-proxy.ts';
+import type { EgressProxy, Pass } from '../network/egress-proxy.ts';
 import { ToolFault } from '../tools/faults.ts';
 import { BrowserProcess } from './browser-process.ts';
 import { BrowserSession } from './browser-session.ts';
@@ -158,7 +158,7 @@ export class BrowserHost {
   async #launch(): Promise<Running> {
     const found = (this.#options.find ?? findBrowser)();
     if (found.kind === 'none') throw new ToolFault('no_browser', found.reason);
-    const { chromium } = await loadPlaywright();
+    const [{ chromium }, { EgressProxy }] = await Promise.all([loadPlaywright(), import('../network/egress-proxy.ts')]);
     // What is shut may grow while the browser runs: a relay begins to listen.
     const own: NetworkTarget[] = [];
     const judge = (target: NetworkTarget) => judgeTarget(target, { ...this.#options, reserved: [...this.#options.reserved, ...own] });

@@ -9,6 +9,8 @@ import { errorCode } from '../tools/faults.ts';
  * The only way out of the browser, and of commands whose network is filtered. Redirects, sub-resources, WebSockets and downloads all come
  * along here, which a hook inside of a browser or a program cannot promise.
  *
+ * Loaded by the first who needs it: an import of node:http loads all of Node's own undici, for the names that it passes on.
+ *
  *   request ──no pass──► 407      ──pass──► judged (the name is looked up once) ──no──► 403, and told to the pass's owner
  *                                                  └──yes──► connected to the very address that was judged
  */

@@ -1,5 +1,5 @@
 import { judgeTarget, type NetworkRulesOptions } from '@tendon/network';
-import { EgressProxy, type Refused } from '../network/egress-proxy.ts';
+import type { EgressProxy, Refused } from '../network/egress-proxy.ts';
 import { ToolFault } from '../tools/faults.ts';
 import { type IsolatedNetwork, openIsolatedNetwork } from './isolated-network.ts';
 import { proxyEnvironment } from './proxy-environment.ts';
@@ -122,6 +122,7 @@ export class CommandNetworks {
 }
 
 async function openNetwork(options: NetworkRulesOptions): Promise<OpenNetwork> {
+  const { EgressProxy } = await import('../network/egress-proxy.ts');
   const network = await openIsolatedNetwork();
   try {
     return { network, proxy: await EgressProxy.open({ judge: (target) => judgeTarget(target, options), door: network.door }) };
