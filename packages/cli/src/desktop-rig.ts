@@ -42,14 +42,19 @@ export async function desktopRig(seconds: number): Promise<DesktopRig> {
   // In one write: whoever waits for it reads all of it.
   await writeFile(browser, `#!/bin/sh\nprintf '%s\\n' "$@" > "$0.$$"\ncat "$0.$$" >> "${started}"\nexec sleep ${stays}\n`);
   await chmod(browser, 0o755);
+  const windows = (): readonly number[] => processesWith(stays).map(({ pid }) => pid);
   return {
     here,
     key,
     browser,
     args: ['--server', url, '--name', 'office'],
     env: { TENDON_API_KEY: key, TENDON_RELAY_PORT: '0', PATH: `${programs}:${process.env['PATH']}` },
-    started: () => fileOf(started),
-    windows: () => processesWith(stays).map(({ pid }) => pid),
+    async started() {
+      // It writes first, and is a window then.
+      await until({ what: 'a window', pollMs: 20, deadlineMs: 20_000, check: () => windows().length > 0 || undefined });
+      return fileOf(started);
+    },
+    windows,
     async [Symbol.asyncDispose]() {
       await here[Symbol.asyncDispose]();
       for (const { pid } of processesWith(stays)) process.kill(pid, 'SIGKILL');
