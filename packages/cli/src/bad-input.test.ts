@@ -50,8 +50,10 @@ const ROWS: readonly Row[] = [
     says: /TENDON_AUTH is "disabled" while TENDON_HOST is "0\.0\.0\.0"/,
   },
   { title: 'an unknown provider', args: START, env: { TENDON_MODEL: 'foo/bar' }, says: /TENDON_MODEL is "foo\/bar": .*is no model: write provider\/model/ },
-  { title: 'an unknown option', args: ['start', '--nope'], says: /unknown option '--nope'/ },
-  { title: 'an unknown command', args: ['strat'], says: /unknown command 'strat'/ },
+  { title: 'an unknown option', args: ['start', '--nope'], says: /unknown option '--nope': see tendon start --help$/ },
+  { title: 'an unknown command', args: ['strat'], says: /unknown command 'strat': see tendon --help$/ },
+  { title: 'an unknown command of a command', args: ['key', 'make'], says: /unknown command 'make': see tendon key --help$/ },
+  { title: 'a missing word', args: ['key', 'create'], says: /missing required argument 'name': see tendon key create --help$/ },
   {
     title: 'a missing workspace',
     args: [...START, '--workspace', '/nowhere/at/all'],
@@ -105,6 +107,13 @@ const ROWS: readonly Row[] = [
   },
   { title: 'a server elsewhere without a key', args: ['key', 'list', '--server', 'http://127.0.0.1:1'], says: /TENDON_API_KEY is missing/ },
   { title: 'a wrong number of days', args: ['key', 'create', 'x', '--expires-in-days', 'soon'], says: /--expires-in-days is "soon"/ },
+  {
+    title: 'too many days',
+    args: ['key', 'create', 'x', '--expires-in-days', '3651'],
+    says: /--expires-in-days is "3651": give a number of days from 1 to 3650/,
+  },
+  { title: 'a key without a name', args: ['key', 'create', ' '], says: /the name is empty: say what the key is for/ },
+  { title: 'a key for no gateway', args: ['key', 'create', 'x', '--gateway-id', 'vm'], says: /--gateway-id is "vm": give the id of a gateway/ },
 ];
 
 for (const row of ROWS) {

@@ -31,15 +31,20 @@ function buildProgram(): Command {
     .description('A self-hosted agent: its mind on a server, its hands on your own machine.')
     .version(VERSION)
     .showSuggestionAfterError(false)
-    .exitOverride()
-    .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
+    .exitOverride();
   addServing(program);
   addGateway(program);
   addKeys(program);
   addSecrets(program);
   addTools(program);
-  for (const command of program.commands) command.exitOverride().configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
+  refuseInOneLine(program, program.name());
   return program;
+}
+
+/** What is wrong on a command line, and where the right words stand. */
+function refuseInOneLine(command: Command, words: string): void {
+  command.configureOutput({ outputError: (text) => fail(`${text.replace(/^error: /, '').trim()}: see ${words} --help`) });
+  for (const inner of command.commands) refuseInOneLine(inner, `${words} ${inner.name()}`);
 }
 
 function addServing(program: Command): void {
@@ -70,18 +75,14 @@ function addGateway(program: Command): void {
   handed(program.command('gateway').description("this machine's hands for a server elsewhere"))
     .option('--relay', 'also show the page to a browser on this machine, on loopback (TENDON_RELAY_PORT, 7421)')
     .action(async (flags) => (await import('./commands/gateway.ts')).gateway(flags));
-  handed(program.command('desktop').description('the same with the page in a window of its own'))
+  handed(program.command('desktop').description("this machine's hands for a server elsewhere, and the page in a window of its own"))
     .option('--session <ID>', 'open this session')
     .action(async (flags) => (await import('./commands/desktop.ts')).desktop(flags));
 }
 
 function addKeys(program: Command): void {
-  const key = program.command('key').description('API keys, for gateways elsewhere and for scripts').exitOverride();
-  const keyed = (command: Command) =>
-    common(command)
-      .option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY')
-      .exitOverride()
-      .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
+  const key = program.command('key').description('API keys, for gateways elsewhere and for scripts');
+  const keyed = (command: Command) => common(command).option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY');
   keyed(key.command('create').argument('<name>', 'what it is for').description('make a key and print it, once'))
     .option('--gateway-id <UUID>', 'only for this gateway')
     .option('--scope <SCOPE>', 'only for this: read, write, approve or manage; may be repeated', (value: string, list: string[] = []) => [...list, value])
@@ -94,25 +95,20 @@ function addKeys(program: Command): void {
 }
 
 function addSecrets(program: Command): void {
-  const secrets = program.command('secrets').description('the secret key, which encrypts stored secrets').exitOverride();
-  const quiet = (command: Command) =>
-    common(command)
-      .exitOverride()
-      .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) });
-  quiet(secrets.command('status').description('how many secrets each key has sealed, and whether it is here'))
+  const secrets = program.command('secrets').description('the secret key, which encrypts stored secrets');
+  common(secrets.command('status').description('how many secrets each key has sealed, and whether it is here'))
     .option('--server <URL>', 'a server elsewhere, with TENDON_API_KEY')
     .action(async (flags) => (await import('./commands/secrets.ts')).secretsStatus(flags));
-  quiet(secrets.command('rotate').description("replace this home's secret key while no server runs; browsers sign in again")).action(async (flags) =>
+  common(secrets.command('rotate').description("replace this home's secret key while no server runs; browsers sign in again")).action(async (flags) =>
     (await import('./commands/secrets.ts')).rotateSecrets(flags),
   );
 }
 
 function addTools(program: Command): void {
-  const factor = program.command('second-factor').description('the codes that are asked for after the password').exitOverride();
-  common(factor.command('reset').description('switch it off for the first owner, who has lost their app; on the server’s machine'))
-    .exitOverride()
-    .configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) })
-    .action(async (flags) => (await import('./commands/second-factor.ts')).resetSecondFactor(flags));
+  const factor = program.command('second-factor').description('the codes that are asked for after the password');
+  common(factor.command('reset').description('switch it off for the first owner, who has lost their app; on the server’s machine')).action(async (flags) =>
+    (await import('./commands/second-factor.ts')).resetSecondFactor(flags),
+  );
   common(program.command('doctor').description('check everything that Tendon needs, and say how to mend it'))
     .option('--workspace <DIR>', 'the folder that the agent may work in')
     .action(async (flags) => (await import('./commands/doctor.ts')).doctor(flags));

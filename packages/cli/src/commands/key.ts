@@ -30,10 +30,13 @@ interface NewKeyFlags extends KeyFlags {
 /** `tendon key create NAME`: the key alone on standard output, so that scripts can take it. */
 export async function createKey(name: string, flags: NewKeyFlags): Promise<void> {
   const days = flags.expiresInDays;
-  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
+  if (days !== undefined && !(/^[1-9]\d{0,3}$/.test(days) && Number(days) <= 3_650))
     throw new StartError(`--expires-in-days is "${days.slice(0, 20)}": give a number of days from 1 to 3650`);
   const wrong = flags.scope?.find((scope) => !SCOPES.includes(scope as Scope));
   if (wrong !== undefined) throw new StartError(`--scope is "${wrong.slice(0, 20)}": give ${SCOPES.join(', ')}`);
+  if (flags.gatewayId !== undefined && !z.uuid().safeParse(flags.gatewayId).success)
+    throw new StartError(`--gateway-id is "${flags.gatewayId.slice(0, 60)}": give the id of a gateway, a UUID`);
+  if (name.trim() === '') throw new StartError('the name is empty: say what the key is for');
   const config = await requireSettings(flags);
   const body = {
     name,
