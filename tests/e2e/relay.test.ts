@@ -45,7 +45,7 @@ function watchTokens(page: Page): { readonly asked: string[]; readonly shown: st
   return watched;
 }
 
-test('L2, L4: the link opens the page, a session runs on this machine through it, and another browser is kept out and told how to come in', async () => {
+test('L2, L4, U34: the link opens the page, a session runs on this machine through it, which names the place to pair others, and another browser is kept out and told how to come in', async () => {
   const page = await rig.stranger();
   await page.setViewportSize(PHONE);
   const link = lastLink();
@@ -58,6 +58,11 @@ test('L2, L4: the link opens the page, a session runs on this machine through it
   await device.button('Approve').first().click();
   await page.getByText('That is where we are.').waitFor();
   assert.deepEqual(await seriousFaults(page, 'the page of a relay'), []);
+  await device.open('/machines');
+  await device.link('Pair a machine').click();
+  await device.link(`${rig.url}/pair`).waitFor();
+  assert.equal(await page.getByText('npx tendon gateway').count(), 0, 'nobody is told to pair with the address of a relay');
+  assert.deepEqual(await seriousFaults(page, 'pairing on the page of a relay'), []);
 
   const stranger = await rig.stranger();
   rig.allow(/status of 401|WebSocket/);

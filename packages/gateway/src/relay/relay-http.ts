@@ -52,7 +52,7 @@ export function relayRoutes(options: RelayHttpOptions): Hono<Env> {
   });
   app.get('/healthz', (context) => context.json({ ok: true }, 200, NO_STORE));
   app.get('/sign-in', (context) => openLink(context, options));
-  app.get('/api/auth/ways', (context) => context.json({ password: false, relay: true }, 200, NO_STORE));
+  app.get('/api/auth/ways', (context) => context.json({ password: false, relay: true, server: new URL(options.serverUrl).origin }, 200, NO_STORE));
   app.post('/api/auth/sign-out', (context) => signOut(context, options));
   app.post('/api/auth/session-token', (context) => giveToken(context, options));
   app.get('/api/me', (context) => whoAmI(context, options));

@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { Button } from '../ui/button.tsx';
+import { focusHere } from '../ui/focus-here.ts';
 import { Notice } from '../ui/notice.tsx';
 import { SecretText } from '../ui/secret-text.tsx';
 import { callApi } from './api.ts';
@@ -19,11 +20,6 @@ const SCOPES = [
 ] as const;
 
 const FIELD = 'h-9 w-full rounded-lg border border-line-strong bg-panel px-3 text-sm pointer-coarse:h-11';
-
-/** Of a stable identity: called once, when the field is there. */
-function focusIt(field: HTMLInputElement | null): void {
-  field?.focus();
-}
 
 /**
  *   asked for a name and a lifetime ──make──► shown, once ──done──► closed
@@ -61,7 +57,7 @@ function NewKeyForm({ onKey, onClose }: { onKey: (made: { key: string }) => void
         <label className="flex flex-col gap-1.5 text-xs text-muted">
           <span>What is it for?</span>
           <input
-            ref={focusIt}
+            ref={focusHere}
             required
             maxLength={100}
             value={name}

@@ -2,11 +2,13 @@ import { Monitor, SquareTerminal } from 'lucide-react';
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { Button } from '../ui/button.tsx';
+import { focusHere } from '../ui/focus-here.ts';
 import { Notice } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { callApi } from './api.ts';
 import { useAction } from './use-action.ts';
+import { useApi } from './use-api.ts';
 
 interface WaitingMachine {
   readonly kind: 'machine' | 'terminal';
@@ -30,12 +32,16 @@ type Step =
 
 export function PairPage(): ReactNode {
   const [step, setStep] = useState<Step>({ kind: 'code' });
+  // On the page of a relay, whose own address no other machine reaches.
+  const { answer } = useApi<{ readonly server?: string }>('/api/auth/ways');
+  const elsewhere = answer.status === 'ready' ? answer.data.server : undefined;
   return (
     <>
       <PageHeader title="Pair a machine or terminal" />
       <main className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
         <div className="mx-auto max-w-md space-y-5 p-4 pt-8 md:p-6 md:pt-12">
-          {step.kind === 'code' && <CodeForm onFound={(code, machine) => setStep({ kind: 'machine', code, machine })} />}
+          {elsewhere !== undefined && <OnTheServer address={`${elsewhere}/pair`} />}
+          {elsewhere === undefined && step.kind === 'code' && <CodeForm onFound={(code, machine) => setStep({ kind: 'machine', code, machine })} />}
           {step.kind === 'machine' && (
             <Decision
               code={step.code}
@@ -48,6 +54,17 @@ export function PairPage(): ReactNode {
         </div>
       </main>
     </>
+  );
+}
+
+function OnTheServer({ address }: { address: string }): ReactNode {
+  return (
+    <p className="text-sm text-muted">
+      This page comes from a machine. Others are let in on the server's own page:{' '}
+      <a href={address} className="text-accent-ink underline underline-offset-2 wrap-anywhere">
+        {address}
+      </a>
+    </p>
   );
 }
 
@@ -128,10 +145,10 @@ function Decision({ code, machine, onDecided, onBack }: DecisionProps): ReactNod
   const error = approve.error ?? deny.error;
   const isTerminal = machine.kind === 'terminal';
   return (
-    <section aria-label={isTerminal ? 'Terminal that waits' : 'Machine that waits'} className="space-y-4">
+    <section ref={focusHere} tabIndex={-1} aria-label={isTerminal ? 'Terminal that waits' : 'Machine that waits'} className="space-y-4 outline-offset-8">
       <div className="space-y-2 rounded-xl border border-line bg-raised p-4">
         <h2 className="flex items-center gap-2 font-medium">
-          {isTerminal ? <SquareTerminal aria-hidden className="size-4 text-faint" /> : <Monitor aria-hidden className="size-4 text-faint" />}
+          {isTerminal ? <SquareTerminal aria-hidden className="size-4 shrink-0 text-faint" /> : <Monitor aria-hidden className="size-4 shrink-0 text-faint" />}
           <span className="min-w-0 wrap-anywhere">
             <VisibleText text={machine.name} />
           </span>
@@ -192,7 +209,7 @@ function TerminalRights(): ReactNode {
 function Done({ isLetIn, machine }: { isLetIn: boolean; machine: WaitingMachine }): ReactNode {
   const isTerminal = machine.kind === 'terminal';
   return (
-    <div role="status" className="space-y-4">
+    <div ref={focusHere} tabIndex={-1} role="status" className="space-y-4 outline-offset-8">
       <p className="text-base">
         <VisibleText text={machine.name} /> {isLetIn ? 'is let in. It connects within a few seconds.' : 'is kept out, and told so.'}
       </p>

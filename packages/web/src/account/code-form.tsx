@@ -2,6 +2,7 @@ import { type FormEvent, type ReactNode, useState } from 'react';
 import { callApi } from '../access/api.ts';
 import { useAction } from '../access/use-action.ts';
 import { Button } from '../ui/button.tsx';
+import { focusHere } from '../ui/focus-here.ts';
 import { Notice } from '../ui/notice.tsx';
 import { Field } from './field.tsx';
 
@@ -25,11 +26,11 @@ export function CodeForm({ onStartAgain }: { onStartAgain: () => void }): ReactN
     <form onSubmit={submit} className="space-y-3">
       <p className="text-base text-muted">Your password is right. One more thing:</p>
       {isRecovery ? (
-        <Field key="recovery" ref={focusIt} label="A recovery code" autoComplete="off" spellCheck={false} maxLength={60} value={code} onText={setCode} />
+        <Field key="recovery" ref={focusHere} label="A recovery code" autoComplete="off" spellCheck={false} maxLength={60} value={code} onText={setCode} />
       ) : (
         <Field
           key="app"
-          ref={focusIt}
+          ref={focusHere}
           label="Six digits that your app shows"
           inputMode="numeric"
           autoComplete="one-time-code"
@@ -56,9 +57,4 @@ export function CodeForm({ onStartAgain }: { onStartAgain: () => void }): ReactN
       </p>
     </form>
   );
-}
-
-/** Of a stable identity: called once, when the field is there. */
-function focusIt(field: HTMLInputElement | null): void {
-  field?.focus();
 }

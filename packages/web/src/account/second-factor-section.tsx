@@ -6,6 +6,7 @@ import { useApi } from '../access/use-api.ts';
 import { Asked } from '../connection/asked.tsx';
 import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
+import { focusHere } from '../ui/focus-here.ts';
 import { Notice } from '../ui/notice.tsx';
 import { SecretText } from '../ui/secret-text.tsx';
 import { Field } from './field.tsx';
@@ -98,7 +99,7 @@ function Confirm({ secret, onCodes, onCancel }: ConfirmProps): ReactNode {
     if (!isBusy && code !== '') run();
   };
   return (
-    <form onSubmit={submit} className={CARD}>
+    <form ref={focusHere} tabIndex={-1} onSubmit={submit} className={CARD}>
       <p className="text-sm">Scan this with the app, or open it on this device, or type the key into the app.</p>
       <Suspense fallback={<div aria-hidden className="size-52 animate-breathe rounded-lg bg-hover" />}>
         <QrPicture text={secret.uri} label="QR code for the app; the same as the key below" />
