@@ -213,6 +213,13 @@ test('U24: a session is led from its first word to its end with the keyboard alo
   assert.equal(await device.button('Approve').evaluate((button) => button === document.activeElement), true);
   await keyboard.press('Enter');
   await device.answered('Done with keys.').waitFor();
+  assert.equal(
+    await device.calls
+      .last()
+      .getByRole('button', { name: /^Run echo second/ })
+      .evaluate((button) => button === document.activeElement),
+    true,
+  );
   await keyboard.press('/');
   await keyboard.type('once more');
   await keyboard.press('Enter');

@@ -55,6 +55,36 @@ test('U14, C11: questions are answered one at a time, by number key, by writing 
   assert.deepEqual(JSON.parse(result?.content ?? ''), { answers: ANSWERED });
 });
 
+test('U14, U24: questions are answered with keys alone: the focus goes to the next one, and then to what came of them', async () => {
+  const device = await rig.device();
+  await device.open();
+  const { keyboard } = device.page;
+  rig.model.script([askQuestions()], says('Thank you.'));
+  await device.say('set it up');
+  await device.question.getByText('Which port?').waitFor();
+  await keyboard.press('Escape');
+  assert.equal(await device.question.evaluate(hasFocus), true);
+  await keyboard.press('1');
+  await device.question.getByText('Which name?').waitFor();
+  // Letters that are keys of the page elsewhere.
+  await keyboard.type('nowhere');
+  await keyboard.press('Enter');
+  await device.question.getByText('Which colour?').waitFor();
+  assert.equal(await device.question.evaluate(hasFocus), true);
+  await keyboard.press('2');
+  await device.question.getByText('Anything else?').waitFor();
+  await keyboard.type('none');
+  await keyboard.press('Enter');
+  await device.answered('Thank you.').waitFor();
+  const folded = device.page.getByRole('region', { name: 'Answered questions' });
+  assert.deepEqual(await folded.getByRole('definition').allTextContents(), ['8080', 'nowhere', 'blue', 'none']);
+  assert.equal(await folded.evaluate(hasFocus), true);
+});
+
+function hasFocus(element: Element): boolean {
+  return element === document.activeElement;
+}
+
 test('U14: a question is answered late and from another device, and is over on the first', async () => {
   const first = await rig.device();
   await first.open();

@@ -8,6 +8,7 @@ import { useKeys } from '../app/use-keys.ts';
 import { sandboxWarning } from '../machines/sandbox-words.ts';
 import { useMcpServers } from '../machines/use-mcp-servers.ts';
 import { InputDisplay } from '../tool-call/input-display.tsx';
+import { usePassesFocus } from '../tool-call/passed-focus.ts';
 import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button, Key } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -44,6 +45,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged || about?.isOvertaken ? about.description : ''}:${warning ?? ''}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
+  usePassesFocus(call.id, element);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
   useEffect(() => announce(isOwn ? 'Approve to put the files back.' : 'The agent needs your approval.'), [isOwn]);
 
@@ -136,7 +138,7 @@ const QUESTIONS: Record<Call['effect'], string> = {
 
 function Where({ call, gateway }: ApprovalCardProps): ReactNode {
   return (
-    <p className="mt-0.5 flex flex-wrap gap-x-3 gap-y-0.5 text-xs text-muted [&_svg]:size-3.5">
+    <p className="mt-0.5 flex flex-wrap gap-x-3 gap-y-0.5 text-xs text-muted [&_svg]:size-3.5 [&_svg]:shrink-0">
       <span className="inline-flex items-center gap-1">
         <ToolIcon tool={call.tool} />
         <VisibleText text={call.tool} />
@@ -155,7 +157,7 @@ function Where({ call, gateway }: ApprovalCardProps): ReactNode {
       )}
       {call.workspace !== undefined && (
         <span className="inline-flex min-w-0 items-center gap-1">
-          <Folder aria-hidden className="shrink-0" />
+          <Folder aria-hidden />
           <bdi dir="ltr" className="font-mono wrap-anywhere">
             <VisibleText text={call.workspace} />
           </bdi>

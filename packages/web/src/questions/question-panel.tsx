@@ -1,9 +1,10 @@
 import type { Call, ProtocolError, Question } from '@tendon/protocol';
 import { MessageCircleQuestionMark } from 'lucide-react';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useSession } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
+import { usePassesFocus } from '../tool-call/passed-focus.ts';
 import { Button, Key } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { type AnswerDraft, answersOf, back, EMPTY_DRAFT, give, isAnswered, optionOfKey, questionsOf, skip } from './answer-draft.ts';
@@ -13,14 +14,20 @@ type Sending = { readonly kind: 'open' } | { readonly kind: 'sending' } | { read
 /** The agent's questions, one at a time; the answers go out together after the last. Mount it with the call's id as its key. */
 export function QuestionPanel({ call }: { call: Call }): ReactNode {
   const session = useSession();
+  const panel = useRef<HTMLDivElement>(null);
+  const hasMoved = useRef(false);
   const questions = useMemo(() => questionsOf(call.input), [call.input]);
   const [draft, setDraft] = useState<AnswerDraft>(EMPTY_DRAFT);
   const [sending, setSending] = useState<Sending>({ kind: 'open' });
   const index = Math.min(draft.index, questions.length - 1);
   const question = questions[index];
 
-  const advance = (next: AnswerDraft) => {
+  const move = (next: AnswerDraft) => {
+    hasMoved.current = true;
     setDraft(next);
+  };
+  const advance = (next: AnswerDraft) => {
+    move(next);
     if (!isAnswered(next, questions)) return;
     setSending({ kind: 'sending' });
     void session.answer(call, answersOf(next, questions)).then((result) => {
@@ -33,11 +40,27 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
   };
   useKeys(Object.fromEntries(['1', '2', '3', '4', '5', '6', '7', '8', '9'].map((key) => [key, () => choose(key)])));
   useEffect(() => announce('The agent has a question for you.'), []);
+  usePassesFocus(call.id, panel);
+  // The form of the question before is gone, and what the person types next is for this one.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another question is what moves the focus
+  useEffect(() => {
+    if (!hasMoved.current) return;
+    hasMoved.current = false;
+    const hasOptions = (question?.options?.length ?? 0) > 0;
+    (hasOptions ? panel.current : panel.current?.querySelector('textarea'))?.focus();
+  }, [index]);
 
   if (!question) return <Notice tone="warn">The agent asked something that cannot be shown. Stop it to go on.</Notice>;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset's legend cannot be laid out like this heading
-    <div role="group" aria-label="Question" className="overflow-hidden rounded-xl border border-line-strong bg-raised shadow-sm">
+    <div
+      ref={panel}
+      role="group"
+      aria-label="Question"
+      data-call={call.id}
+      tabIndex={-1}
+      className="overflow-hidden rounded-xl border border-line-strong bg-raised shadow-sm outline-offset-2"
+    >
       <div className="flex items-center gap-2.5 px-4 pt-3 text-xs text-muted">
         <MessageCircleQuestionMark aria-hidden className="size-4 text-accent-ink" />
         <span className="flex-1 font-medium">The agent asks</span>
@@ -55,7 +78,7 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
         isLast={index === questions.length - 1}
         onGive={(answer) => advance(give({ ...draft, index }, answer))}
         onSkip={() => advance(skip({ ...draft, index }))}
-        onBack={index > 0 ? () => setDraft(back({ ...draft, index })) : undefined}
+        onBack={index > 0 ? () => move(back({ ...draft, index })) : undefined}
       />
       {sending.kind === 'refused' && (
         <div className="px-4 pb-4">

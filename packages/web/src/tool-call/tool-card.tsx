@@ -2,7 +2,7 @@ import type { Call, Gateway } from '@tendon/protocol';
 import { isFinalCallState } from '@tendon/protocol';
 import clsx from 'clsx';
 import { Ban, Check, ChevronRight, CircleHelp, CircleStop, CircleX, Clock3, LoaderCircle } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import { useView } from '../app/session-context.tsx';
 import { decisionText } from '../approvals/decision-text.ts';
 import { WatchCardButton } from '../live-browser/watch-buttons.tsx';
@@ -12,6 +12,7 @@ import { CallResult } from './call-result.tsx';
 import { type CallTone, callDurationMs, callStateText, durationText } from './call-state.ts';
 import { callTitle, titleText } from './call-title.ts';
 import { InputDisplay } from './input-display.tsx';
+import { useTakesFocus } from './passed-focus.ts';
 import { isShownByResult } from './shown-by-result.ts';
 import { Terminal } from './terminal.tsx';
 import { ToolIcon } from './tool-icon.tsx';
@@ -31,12 +32,15 @@ interface ToolCardProps extends CardBodyProps {
 /** A call that has been decided: one line in words; opened, exactly what ran and what came of it. What ran before one's eyes stays open. */
 export function ToolCard({ call, gateway, startsOpen }: ToolCardProps): ReactNode {
   const [isOpen, setOpen] = useState(startsOpen);
+  const toggle = useRef<HTMLButtonElement>(null);
+  useTakesFocus(call.id, toggle);
   const title = callTitle(call);
   const state = callStateText(call, gateway);
   const duration = callDurationMs(call);
   return (
     <section aria-label={titleText(title)} data-testid="tool-call" data-state={call.state} className="rounded-xl border border-line bg-raised">
       <button
+        ref={toggle}
         type="button"
         aria-expanded={isOpen}
         onClick={() => setOpen(!isOpen)}
@@ -55,9 +59,9 @@ export function ToolCard({ call, gateway, startsOpen }: ToolCardProps): ReactNod
           )}
           {title.detail !== undefined && <span className="text-muted tabular-nums">, {title.detail}</span>}
         </span>
-        <span className={clsx('flex shrink-0 items-center gap-1.5 text-xs tabular-nums', TONES[state.tone])}>
-          <span className={clsx(state.tone === 'good' && 'sr-only')}>{state.word}</span>
-          {duration !== undefined && <span className="text-faint max-sm:hidden">{durationText(duration)}</span>}
+        <span className={clsx('flex max-w-3/5 shrink-0 items-center gap-1.5 text-xs tabular-nums', TONES[state.tone])}>
+          <span className={clsx(state.tone === 'good' ? 'sr-only' : 'truncate')}>{state.word}</span>
+          {duration !== undefined && <span className="shrink-0 text-faint max-sm:hidden">{durationText(duration)}</span>}
           <StateIcon call={call} tone={state.tone} />
         </span>
         <ChevronRight aria-hidden className={clsx('size-3.5 shrink-0 text-faint transition-transform rtl:rotate-180', isOpen && 'rotate-90!')} />
