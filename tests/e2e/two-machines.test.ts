@@ -18,7 +18,7 @@ after(() => folder[Symbol.asyncDispose]());
 const home = await temporaryFolder();
 after(() => home[Symbol.asyncDispose]());
 
-const STUDIO = 'Studio';
+const STUDIO = 'studio-in-the-other-house.example';
 /** The machine that `tendon start` brought along. */
 const FIRST = hostname();
 
@@ -51,6 +51,13 @@ async function isShownWith(device: SessionPage, place: Place): Promise<void> {
 }
 
 const wrote = (place: Place, name: string) => existsSync(join(place.path, name)) && readFileSync(join(place.path, name), 'utf8').trim() === place.path;
+
+/** In the page: the parts of a line that stand outside of it, or have no room in it. */
+function outside(line: Element): string[] {
+  const { left, right } = line.getBoundingClientRect();
+  const isIn = (part: DOMRect): boolean => part.left >= left && part.right <= right && part.width > 8;
+  return [...line.children].filter((part) => !isIn(part.getBoundingClientRect())).map((part) => part.outerHTML);
+}
 
 test('C16: a session moves to another machine by the page’s control; what waited keeps the machine that it was shown with, what comes next runs there', async () => {
   const device = await rig.device();
@@ -130,6 +137,7 @@ test('C16: a session whose next machine is away does not say so of a call that r
   await device.calls.getByText(`No word from ${STUDIO}`).waitFor();
   await device.page.getByText(`${STUDIO} is offline. This goes on when it is back; nothing is lost.`).waitFor();
   await device.assertNoSidewaysScroll();
+  assert.deepEqual(await device.calls.getByRole('button', { expanded: true }).evaluate(outside), [], 'title and state stand inside of their card');
   const elsewhere = await rig.device();
   await elsewhere.open();
   await choose(elsewhere, onFirst);

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { Notice } from '../ui/notice.tsx';
+import { ScrollBox } from '../ui/scroll-box.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import type { ForeignTool } from './foreign-tool.ts';
 
@@ -15,8 +16,8 @@ export function AboutTool({ tool }: { tool: ForeignTool }): ReactNode {
       {tool.isChanged && !tool.isOvertaken && (
         <Notice tone="warn">What this tool says of itself has changed since you last approved it. Read it again; no rule allows it until you have.</Notice>
       )}
-      <section className="rounded-lg border border-line bg-panel px-3 py-2 text-xs" aria-label="What the tool says of itself">
-        <p className="text-faint">
+      <section className="overflow-hidden rounded-lg border border-line bg-panel text-xs" aria-label="What the tool says of itself">
+        <p className="px-3 pt-2 pb-1 text-faint">
           From the MCP server <VisibleText text={tool.source} />
           {tool.title !== undefined && (
             <>
@@ -24,9 +25,9 @@ export function AboutTool({ tool }: { tool: ForeignTool }): ReactNode {
             </>
           )}
         </p>
-        <p className="scroll-quiet mt-1 max-h-40 overflow-auto wrap-anywhere whitespace-pre-wrap">
+        <ScrollBox className="max-h-40 px-3 pb-2 wrap-anywhere whitespace-pre-wrap">
           <VisibleText text={tool.description} />
-        </p>
+        </ScrollBox>
       </section>
     </div>
   );

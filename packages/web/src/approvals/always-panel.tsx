@@ -2,6 +2,7 @@ import type { CallDecision } from '@tendon/client';
 import type { Call, Gateway } from '@tendon/protocol';
 import type { ReactNode } from 'react';
 import { Button } from '../ui/button.tsx';
+import { ScrollBox } from '../ui/scroll-box.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { storedSubject } from './waiting-calls.ts';
 
@@ -61,8 +62,10 @@ function Row({ name, children }: { name: string; children: string }): ReactNode 
   return (
     <>
       <dt className="text-faint">{name}</dt>
-      <dd dir="ltr" className="scroll-quiet max-h-32 min-w-0 overflow-auto font-mono wrap-anywhere whitespace-pre-wrap">
-        <VisibleText text={children} />
+      <dd className="min-w-0">
+        <ScrollBox className="max-h-32 font-mono wrap-anywhere whitespace-pre-wrap">
+          <VisibleText text={children} />
+        </ScrollBox>
       </dd>
     </>
   );

@@ -58,8 +58,8 @@ function MachineCard({ gateway }: { gateway: Gateway }): ReactNode {
   return (
     <li className="rounded-xl border border-line bg-raised p-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <Monitor aria-hidden className="size-4 text-faint" />
-        <h2 className="min-w-0 flex-1 truncate font-medium">{gateway.name}</h2>
+        <Monitor aria-hidden className="size-4 shrink-0 text-faint" />
+        <h2 className="min-w-0 flex-1 basis-48 font-medium wrap-anywhere">{gateway.name}</h2>
         <span className="flex items-center gap-2 text-xs text-muted">
           <span aria-hidden className={clsx('size-2 rounded-full', gateway.online ? 'bg-good' : 'bg-warn-dot')} />
           {gateway.online ? 'Online' : `Offline since ${TIME.format(new Date(gateway.lastSeenAt))}`}

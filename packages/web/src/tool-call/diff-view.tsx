@@ -2,6 +2,7 @@ import clsx from 'clsx';
 import { Columns2, Rows3 } from 'lucide-react';
 import { memo, type ReactNode, useMemo, useState } from 'react';
 import { IconButton } from '../ui/button.tsx';
+import { ScrollBox } from '../ui/scroll-box.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import type { DiffLine } from './diff-line.ts';
 import { type SplitRow, splitRows } from './diff-lines.ts';
@@ -21,20 +22,19 @@ export const DiffView = memo(function DiffView({ lines, path, hasNumbers = true 
   return (
     <div className="overflow-hidden rounded-lg border border-line bg-raised">
       <div className="flex items-center gap-3 border-b border-line bg-panel ps-3 pe-3 text-xs sm:pe-1">
-        <span dir="ltr" className="min-w-0 flex-1 truncate py-2 font-mono">
+        <span dir="ltr" className="min-w-0 flex-1 py-2 font-mono wrap-anywhere">
           <VisibleText text={path} />
         </span>
-        <span className="font-mono tabular-nums">
+        <span className="shrink-0 font-mono tabular-nums">
           <span className="text-good">+{added}</span> <span className="text-bad">−{removed}</span>
         </span>
         <IconButton label={isSplit ? 'Show inline' : 'Show side by side'} className="size-7 max-sm:hidden" onClick={() => setSplit(!isSplit)}>
           {isSplit ? <Rows3 /> : <Columns2 />}
         </IconButton>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-      <section tabIndex={0} aria-label={`Changes to ${path}`} dir="ltr" className="scroll-quiet max-h-[26rem] overflow-auto font-mono text-xs">
+      <ScrollBox label={`Changes to ${path}`} className="max-h-[26rem] font-mono text-xs">
         {isSplit ? <SplitDiff lines={lines} /> : <InlineDiff lines={lines} hasNumbers={hasNumbers} />}
-      </section>
+      </ScrollBox>
     </div>
   );
 });

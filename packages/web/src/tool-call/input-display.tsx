@@ -3,6 +3,7 @@ import clsx from 'clsx';
 import { memo, type ReactNode, useMemo } from 'react';
 import { countHidden } from '../approvals/hidden-characters.ts';
 import { Notice } from '../ui/notice.tsx';
+import { ScrollBox } from '../ui/scroll-box.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { type InputField, type InputView, inputView, lineCount, shownText } from './call-input.ts';
 import { plural } from './call-title.ts';
@@ -72,27 +73,17 @@ interface ExactTextProps {
 
 function ExactText({ text, label, prompt, path }: ExactTextProps): ReactNode {
   const lines = lineCount(text);
-  const isLong = lines > 12;
   return (
     <div className="overflow-hidden rounded-lg border border-line bg-panel">
-      {(path !== undefined || isLong) && (
+      {(path !== undefined || lines > 12) && (
         <div className="flex gap-3 border-b border-line px-3 py-1.5 text-xs text-faint">
-          <span dir="ltr" className="min-w-0 flex-1 truncate font-mono text-text">
+          <span dir="ltr" className="min-w-0 flex-1 font-mono text-text wrap-anywhere">
             {path !== undefined && <VisibleText text={path} />}
           </span>
-          <span className="tabular-nums">
-            {plural(lines, 'line')}
-            {isLong && ', scroll to read all'}
-          </span>
+          <span className="shrink-0 tabular-nums">{plural(lines, 'line')}</span>
         </div>
       )}
-      <section
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-        tabIndex={0}
-        aria-label={label}
-        dir="ltr"
-        className="scroll-quiet flex max-h-80 gap-2 overflow-auto px-3 py-2 font-mono text-[0.8125rem] leading-5"
-      >
+      <ScrollBox label={label} className="flex max-h-80 gap-2 px-3 py-2 font-mono text-[0.8125rem] leading-5">
         {prompt && (
           <span aria-hidden className="text-faint select-none">
             {prompt}
@@ -101,24 +92,28 @@ function ExactText({ text, label, prompt, path }: ExactTextProps): ReactNode {
         <pre className="min-w-0 flex-1 font-mono wrap-anywhere whitespace-pre-wrap">
           {text === '' ? <span className="text-faint">empty</span> : <VisibleText text={text} />}
         </pre>
-      </section>
+      </ScrollBox>
     </div>
   );
 }
 
 function Fields({ fields, names }: { fields: readonly InputField[]; names?: readonly string[] }): ReactNode {
   return (
-    <dl dir="ltr" className="scroll-quiet max-h-80 space-y-1 overflow-auto rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs">
-      {fields.map((field, index) => (
-        <div key={field.name} className="flex gap-3">
-          <dt className={clsx('shrink-0 text-faint', names && 'font-sans')} title={names && field.name}>
-            <VisibleText text={names?.[index] ?? field.name} />
-          </dt>
-          <dd className="min-w-0 flex-1 wrap-anywhere whitespace-pre-wrap">
-            <VisibleText text={field.value} />
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <div className="overflow-hidden rounded-lg border border-line bg-panel">
+      <ScrollBox className="max-h-80 px-3 py-2 font-mono text-xs">
+        <dl className="space-y-1">
+          {fields.map((field, index) => (
+            <div key={field.name} className="flex flex-wrap gap-x-3">
+              <dt className={clsx('max-w-full text-faint wrap-anywhere', names && 'font-sans')} title={names && field.name}>
+                <VisibleText text={names?.[index] ?? field.name} />
+              </dt>
+              <dd className="min-w-0 flex-1 basis-40 wrap-anywhere whitespace-pre-wrap">
+                <VisibleText text={field.value} />
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </ScrollBox>
+    </div>
   );
 }

@@ -2,6 +2,7 @@ import { type Call, tracesOf, type UndoneFile } from '@tendon/protocol';
 import { Check, CircleMinus, FileX2, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useView } from '../app/session-context.tsx';
+import { ScrollBox } from '../ui/scroll-box.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import type { InputView } from './call-input.ts';
 import { callTitle, titleText } from './call-title.ts';
@@ -89,14 +90,11 @@ function Change({ id }: { id: string }): ReactNode {
 
 function PathList({ children }: { children: ReactNode }): ReactNode {
   return (
-    <ul
-      dir="ltr"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: a list that scrolls must be reachable by keyboard
-      tabIndex={0}
-      className="scroll-quiet max-h-60 divide-y divide-line overflow-auto rounded-lg border border-line bg-panel font-mono text-xs wrap-anywhere"
-    >
-      {children}
-    </ul>
+    <div className="overflow-hidden rounded-lg border border-line bg-panel">
+      <ScrollBox className="max-h-60 font-mono text-xs wrap-anywhere">
+        <ul className="divide-y divide-line">{children}</ul>
+      </ScrollBox>
+    </div>
   );
 }
 
