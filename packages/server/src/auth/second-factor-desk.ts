@@ -81,11 +81,11 @@ export class SecondFactorDesk {
     return { ok: true, data: undefined };
   }
 
-  /** For the first owner, by who works on the server's machine. Whether there was one. */
+  /** For the first owner, by who works on the server's machine. Whether there was one; without, nothing was done that could stand in the log. */
   async resetFirstOwner(asker: Asker): Promise<boolean> {
     const wasOn = await this.#parts.factors.isOn(this.#parts.firstOwnerId);
     await this.#parts.factors.remove(this.#parts.firstOwnerId);
-    await this.#note(asker, { action: 'second_factor_reset', about: 'on the server’s machine' });
+    if (wasOn) await this.#note(asker, { action: 'second_factor_reset', about: 'on the server’s machine' });
     return wasOn;
   }
 

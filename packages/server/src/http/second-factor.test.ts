@@ -111,6 +111,9 @@ test('A25: an owner resets that of another and learns nothing; a member resets n
   const { key } = json(await rig.owner.post('/api/keys', { name: 'script' })) as unknown as { key: string };
   assert.equal((await rig.post('/api/second-factor/reset', { Authorization: `Bearer ${key}` }, '{}')).status, 404);
   const reset = async () => json(await rig.post('/api/second-factor/reset', { Authorization: `Bearer ${controlKey}` }, '{}'));
+  const noted = async () => (await actions(rig.owner)).filter((action) => action === 'second_factor_reset').length;
+  const before = await noted();
   assert.deepEqual([await reset(), await reset()], [{ wasOn: true }, { wasOn: false }]);
+  assert.equal((await noted()) - before, 1, 'where there was none, none was reset');
   assert.deepEqual(json(await signIn(rig.stranger(), 'olga@example.org')), { ok: true });
 });
