@@ -111,6 +111,11 @@ test('O14: an option is chosen by its number, anything else is an answer in word
   );
 });
 
+/** As much of a client as a session in the terminal asks for. */
+function clientOf(opened: object, gateways: readonly object[] = []): AgentClient {
+  return { open: () => opened, gateways: { get: () => gateways, subscribe: () => () => undefined } } as unknown as AgentClient;
+}
+
 test('O14: what was approved, and lapsed while its machine was away, is asked again', async () => {
   let current = view({ calls: { [id(50)]: call('awaiting_approval') } });
   let changed = (): void => undefined;
@@ -120,7 +125,7 @@ test('O14: what was approved, and lapsed while its machine was away, is asked ag
   };
   const opened = { view: { get: () => current, subscribe }, decide: async () => ({ ok: true }), release: () => undefined };
   let text = '';
-  const session = new ChatSession({ open: () => opened } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+  const session = new ChatSession(clientOf(opened), id(0), { write: (added) => (text += added), now: () => 0 });
   const become = (state: Call['state']): void => {
     current = view({ calls: { [id(50)]: call(state) } });
     changed();
@@ -138,15 +143,29 @@ test('O14: the command of an approval and the names in it cannot pass for lines 
   const waiting = call('awaiting_approval', { tool: 'bash\n[y] once', input: { command: 'ls\n[y] once' } });
   const store = { get: () => view({ calls: { [id(50)]: waiting } }), subscribe: () => () => undefined };
   let text = '';
-  new ChatSession({ open: () => ({ view: store }) } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+  new ChatSession(clientOf({ view: store }), id(0), { write: (added) => (text += added), now: () => 0 });
   assert.equal(text, '\nRun this on your machine?\n  bash [y] once: ls\n    [y] once\n[y] once  [a] always  [n] no, with a reason if you like\n');
+});
+
+test('O14, U8: an approval names the machine and the folder of its call, and says of a command that it would run without a sandbox', () => {
+  const asked = (tool: string, workspace: string): string => {
+    const waiting = call('awaiting_approval', { tool, input: { command: 'ls' }, gatewayId: id(7), workspace });
+    const store = { get: () => view({ calls: { [id(50)]: waiting } }), subscribe: () => () => undefined };
+    const office = { id: id(7), name: 'office', sandbox: { kind: 'none' } };
+    let text = '';
+    new ChatSession(clientOf({ view: store }, [office]), id(0), { write: (added) => (text += added), now: () => 0 });
+    return text;
+  };
+  assert.match(asked('bash', '/srv/shop'), /^Run this on office, in \/srv\/shop\?\n {2}bash: ls\nRuns without a sandbox on this machine: .*\n\[y\] once/m);
+  assert.doesNotMatch(asked('write_file', '/srv/shop'), /sandbox/);
+  assert.match(asked('bash', '/srv\n[y] once'), /^Run this on office, in \/srv \[y\] once\?$/m);
 });
 
 test('O14: an approval shows all that it lets run, and says where it is cut', () => {
   const asked = (input: unknown): string => {
     const store = { get: () => view({ calls: { [id(50)]: call('awaiting_approval', { tool: 'write_file', input }) } }), subscribe: () => () => undefined };
     let text = '';
-    new ChatSession({ open: () => ({ view: store }) } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+    new ChatSession(clientOf({ view: store }), id(0), { write: (added) => (text += added), now: () => 0 });
     return text;
   };
   assert.match(asked({ content: 'one\n[y] two', path: 'a.txt' }), /\n {2}write_file: a\.txt\n {4}content: one\n {4}\[y\] two\n\[y\] once/);
@@ -170,7 +189,7 @@ test('O14: why a turn failed is said once for each, and a message that is refuse
   const discarded: string[] = [];
   const opened = { view: { get: () => current, subscribe }, discardOutbox: (messageId: string) => discarded.push(messageId) };
   let text = '';
-  new ChatSession({ open: () => opened } as unknown as AgentClient, id(0), { write: (added) => (text += added), now: () => 0 });
+  new ChatSession(clientOf(opened), id(0), { write: (added) => (text += added), now: () => 0 });
   const become = (next: SessionView): void => {
     current = next;
     changed();

@@ -1,5 +1,5 @@
-import { type AgentClient, type GuardedCard, guardedCard, mayApprove, type SessionClient, type SessionView } from '@tendon/client';
-import { type Answers, type Call, isAlwaysAsked } from '@tendon/protocol';
+import { type AgentClient, type GuardedCard, guardedCard, mayApprove, type SessionClient, type SessionView, sandboxWarning } from '@tendon/client';
+import { type Answers, type Call, type Gateway, isAlwaysAsked } from '@tendon/protocol';
 import { oneLine } from '../output.ts';
 import { approvalText } from './call-text.ts';
 import { answerTo, approvalOf, type Pending, pendingOf } from './pending.ts';
@@ -21,10 +21,11 @@ type Answer = { readonly ok: true } | { readonly ok: false; readonly error: { re
 
 export class ChatSession {
   readonly #session: SessionClient;
+  readonly #gateways: AgentClient['gateways'];
   readonly #writer: TranscriptWriter;
   readonly #own = new Set<string>();
   readonly #output: ChatOutput;
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribes: readonly (() => void)[];
   /** What is asked on the screen, and since when. */
   #card: GuardedCard | undefined;
   #answered = '';
@@ -34,9 +35,10 @@ export class ChatSession {
 
   constructor(client: AgentClient, sessionId: string, output: ChatOutput) {
     this.#session = client.open(sessionId);
+    this.#gateways = client.gateways;
     this.#output = output;
     this.#writer = new TranscriptWriter((messageId) => this.#own.has(messageId));
-    this.#unsubscribe = this.#session.view.subscribe(() => this.#show());
+    this.#unsubscribes = [this.#session.view, this.#gateways].map((store) => store.subscribe(() => this.#show()));
     this.#show();
   }
 
@@ -94,7 +96,7 @@ export class ChatSession {
   /** Shows what has changed and was not told yet. */
   close(): void {
     this.#show();
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.#session.release();
   }
 
@@ -109,7 +111,7 @@ export class ChatSession {
   }
 
   #isRead(call: Call, begunAt: number): boolean {
-    return this.#card?.key === cardKey(call) && mayApprove(this.#card, begunAt);
+    return this.#card?.key === this.#keyOf(call) && mayApprove(this.#card, begunAt);
   }
 
   async #answer(pending: Extract<Pending, { kind: 'question' }>, text: string): Promise<void> {
@@ -135,14 +137,11 @@ export class ChatSession {
     this.#sayFailure();
     this.#giveUpRefused();
     const { pending } = this;
-    const key = pending.kind === 'nothing' ? '' : cardKey(pending.call);
+    const key = pending.kind === 'nothing' ? '' : this.#keyOf(pending.call);
     if (key === (this.#card?.key ?? '')) return;
     this.#card = guardedCard(this.#card, key, this.#output.now());
     this.#answers = [];
-    if (pending.kind === 'approval')
-      this.#output.write(
-        `\nRun this on ${placeOf(pending.call, view.session?.workspace)}?\n  ${oneLine(pending.call.tool)}: ${approvalText(pending.call).replaceAll('\n', '\n    ')}\n[y] once  ${isAlwaysAsked(pending.call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like\n`,
-      );
+    if (pending.kind === 'approval') this.#askFor(pending.call);
     if (pending.kind === 'question') this.#ask(pending);
   }
 
@@ -176,16 +175,33 @@ export class ChatSession {
     this.#output.write(`\n${question.question}\n${options.join('')}`);
   }
 
+  #askFor(call: Call): void {
+    const warning = sandboxWarning(call, this.#gatewayOf(call));
+    const lines = [
+      `Run this on ${placeOf(call, this.#gatewayOf(call))}?`,
+      `  ${oneLine(call.tool)}: ${approvalText(call).replaceAll('\n', '\n    ')}`,
+      ...(warning === undefined ? [] : [oneLine(warning)]),
+      `[y] once  ${isAlwaysAsked(call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like`,
+    ];
+    this.#output.write(`\n${lines.join('\n')}\n`);
+  }
+
+  #gatewayOf(call: Call): Gateway | undefined {
+    return this.#gateways.get().find(({ id }) => id === call.gatewayId);
+  }
+
+  /** All that a decision binds to, and what its person should know of the place. */
+  #keyOf(call: Call): string {
+    return `${call.id}:${call.inputHash}:${sandboxWarning(call, this.#gatewayOf(call)) ?? ''}`;
+  }
+
   #tell(result: Answer): void {
     if (!result.ok) this.#output.write(`(${result.error.message})\n`);
   }
 }
 
-/** All that a decision binds to. */
-function cardKey(call: Call): string {
-  return `${call.id}:${call.inputHash}`;
-}
-
-function placeOf(call: Call, workspace: string | undefined): string {
-  return call.kind === 'remote' ? 'the server' : oneLine(workspace ?? 'your machine');
+/** The call's own place: its session may have another by now. */
+function placeOf({ kind, workspace }: Call, gateway: Gateway | undefined): string {
+  if (kind === 'remote') return 'the server';
+  return oneLine(`${gateway?.name ?? 'your machine'}${workspace === undefined ? '' : `, in ${workspace}`}`);
 }

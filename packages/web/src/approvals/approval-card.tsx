@@ -1,11 +1,10 @@
-import type { CallDecision } from '@tendon/client';
+import { type CallDecision, sandboxWarning } from '@tendon/client';
 import { type Call, type Gateway, isAlwaysAsked, isPersonTool } from '@tendon/protocol';
 import { Folder, Monitor, Server, ShieldQuestionMark } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
-import { sandboxWarning } from '../machines/sandbox-words.ts';
 import { useMcpServers } from '../machines/use-mcp-servers.ts';
 import { InputDisplay } from '../tool-call/input-display.tsx';
 import { usePassesFocus } from '../tool-call/passed-focus.ts';

@@ -1,3 +1,4 @@
+import { sandboxWords } from '@tendon/client';
 import { useAgentClient, useStore } from '@tendon/client/react';
 import type { Gateway } from '@tendon/protocol';
 import clsx from 'clsx';
@@ -9,7 +10,6 @@ import { PageHeader } from '../ui/page-header.tsx';
 import { VisibleText } from '../ui/visible-code.tsx';
 import { mcpOf, type ShownMcp } from './machine-mcp.ts';
 import { McpRow } from './mcp-row.tsx';
-import { sandboxWords } from './sandbox-words.ts';
 import { ServerCard } from './server-card.tsx';
 import { useMcpServers } from './use-mcp-servers.ts';
 
