@@ -91,6 +91,23 @@ test('U4, K13, K23: a server killed in the middle comes back without a reload: t
   assert.equal(await device.page.getByText(/Trying again/).count(), 0);
 });
 
+test('U4: a page that is looked at for the first time while the server is away says so, ends nothing, and comes when it is back', async () => {
+  rig.allow(/ERR_CONNECTION_REFUSED|WebSocket connection to|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|net::ERR/);
+  const device = await rig.device();
+  await device.open();
+  await device.message.fill('half a thought');
+  await rig.kill();
+  await device.isAway();
+  await device.link('Machines').click();
+  await device.page.getByText('This page comes when the server can be reached again.').waitFor();
+  await device.link('New session').first().click();
+  assert.equal(await device.message.inputValue(), 'half a thought');
+  await device.link('Machines').click();
+  await rig.restart();
+  await device.page.getByRole('heading', { name: 'Machines' }).waitFor();
+  await device.page.getByText('Online').waitFor();
+});
+
 test('U4, K13: a message written offline outlives a reload and goes out once; a server killed while it answers is tried again', async () => {
   rig.allow(/ERR_CONNECTION_REFUSED|WebSocket connection to|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|net::ERR/);
   const device = await rig.device();

@@ -4,6 +4,7 @@ import { Section } from '../access/section.tsx';
 import { useAction } from '../access/use-action.ts';
 import { useApi } from '../access/use-api.ts';
 import { Asked } from '../connection/asked.tsx';
+import { patiently } from '../connection/patiently.ts';
 import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { focusHere } from '../ui/focus-here.ts';
@@ -11,7 +12,7 @@ import { Notice } from '../ui/notice.tsx';
 import { SecretText } from '../ui/secret-text.tsx';
 import { Field } from './field.tsx';
 
-const QrPicture = lazy(async () => ({ default: (await import('./qr-picture.tsx')).QrPicture }));
+const QrPicture = lazy(patiently(async () => ({ default: (await import('./qr-picture.tsx')).QrPicture })));
 
 const PATH = '/api/account/second-factor';
 const CARD = 'space-y-3 rounded-xl border border-line bg-raised p-4';

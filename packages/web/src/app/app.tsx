@@ -3,6 +3,7 @@ import { CircleHelp } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { ConnectionBar } from '../connection/connection-bar.tsx';
+import { patiently } from '../connection/patiently.ts';
 import { documentTitle, needsYou } from '../sessions/session-mark.ts';
 import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
@@ -17,17 +18,17 @@ import { Toasts } from './toasts.tsx';
 import { useKeys } from './use-keys.ts';
 
 // What is not on the way to a transcript is loaded when it is looked at.
-const MachinesPage = lazy(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage }));
-const PermissionsPage = lazy(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage }));
-const AccessPage = lazy(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage }));
-const AccountPage = lazy(async () => ({ default: (await import('../account/account-page.tsx')).AccountPage }));
-const PeoplePage = lazy(async () => ({ default: (await import('../account/people-page.tsx')).PeoplePage }));
-const ModelsPage = lazy(async () => ({ default: (await import('../models/models-page.tsx')).ModelsPage }));
-const JoinPage = lazy(async () => ({ default: (await import('../account/join-page.tsx')).JoinPage }));
-const PairPage = lazy(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage }));
-const Dialog = lazy(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
-const KeyboardHelp = lazy(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp }));
-const SignInPage = lazy(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage }));
+const MachinesPage = lazy(patiently(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage })));
+const PermissionsPage = lazy(patiently(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage })));
+const AccessPage = lazy(patiently(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage })));
+const AccountPage = lazy(patiently(async () => ({ default: (await import('../account/account-page.tsx')).AccountPage })));
+const PeoplePage = lazy(patiently(async () => ({ default: (await import('../account/people-page.tsx')).PeoplePage })));
+const ModelsPage = lazy(patiently(async () => ({ default: (await import('../models/models-page.tsx')).ModelsPage })));
+const JoinPage = lazy(patiently(async () => ({ default: (await import('../account/join-page.tsx')).JoinPage })));
+const PairPage = lazy(patiently(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage })));
+const Dialog = lazy(patiently(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog })));
+const KeyboardHelp = lazy(patiently(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp })));
+const SignInPage = lazy(patiently(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage })));
 
 export function App(): ReactNode {
   const connection = useStore(useAgentClient().connection);
@@ -66,7 +67,7 @@ function Shell(): ReactNode {
             {sideBar}
           </aside>
           <div className="flex min-w-0 flex-1 flex-col">
-            <Suspense>
+            <Suspense fallback={<LoadingPage />}>
               <Pages />
             </Suspense>
           </div>
@@ -83,6 +84,19 @@ function Shell(): ReactNode {
       <Toasts />
       <Announcer />
     </DrawerContext>
+  );
+}
+
+/** While a page is loaded for the first time. */
+function LoadingPage(): ReactNode {
+  const isAway = useStore(useAgentClient().connection).kind !== 'online';
+  return (
+    <>
+      <PageHeader title="Loading…" />
+      <main className="min-h-0 flex-1 p-4 text-sm text-muted md:p-6">
+        {isAway && <p role="status">This page comes when the server can be reached again.</p>}
+      </main>
+    </>
   );
 }
 

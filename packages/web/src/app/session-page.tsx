@@ -6,6 +6,7 @@ import { ApprovalBar } from '../approvals/approval-bar.tsx';
 import { callsAwaitingAnswer, callsAwaitingApproval } from '../approvals/waiting-calls.ts';
 import type { ComposerHandle } from '../composer/composer.tsx';
 import { SessionComposer } from '../composer/session-composer.tsx';
+import { patiently } from '../connection/patiently.ts';
 import { WatchHeaderButton } from '../live-browser/watch-buttons.tsx';
 import { WatchContext } from '../live-browser/watch-context.ts';
 import { Transcript, type TranscriptHandle } from '../transcript/transcript.tsx';
@@ -14,7 +15,7 @@ import { PageHeader } from '../ui/page-header.tsx';
 import { composerFocus } from './composer-focus.ts';
 import { SessionProvider, useSession, useView } from './session-context.tsx';
 
-const BrowserPanel = lazy(async () => ({ default: (await import('../live-browser/browser-panel.tsx')).BrowserPanel }));
+const BrowserPanel = lazy(patiently(async () => ({ default: (await import('../live-browser/browser-panel.tsx')).BrowserPanel })));
 
 export function SessionPage({ id }: { id: string }): ReactNode {
   return (
