@@ -112,9 +112,34 @@ test('O14: an option is chosen by its number, anything else is an answer in word
 });
 
 /** As much of a client as a session in the terminal asks for. */
-function clientOf(opened: object, gateways: readonly object[] = []): AgentClient {
-  return { open: () => opened, gateways: { get: () => gateways, subscribe: () => () => undefined } } as unknown as AgentClient;
+function clientOf(opened: object, { gateways = [] as readonly object[], connection = resting({ kind: 'online' }) } = {}): AgentClient {
+  return { open: () => opened, gateways: resting(gateways), connection } as unknown as AgentClient;
 }
+
+/** A store in which nothing changes. */
+function resting(value: object): { get: () => object; subscribe: (listener: () => void) => () => void } {
+  return { get: () => value, subscribe: () => () => undefined };
+}
+
+test('O14: a server that goes away is said to, once, and so is that it is back', () => {
+  let state: object = { kind: 'online' };
+  let changed = (): void => undefined;
+  const connection = {
+    get: () => state,
+    subscribe: (listener: () => void) => {
+      changed = listener;
+      return () => undefined;
+    },
+  };
+  let text = '';
+  new ChatSession(clientOf({ view: resting(view({})) }, { connection }), id(0), { write: (added) => (text += added), now: () => 0 });
+  const reason = { code: 'unavailable', message: 'The server cannot be reached.' };
+  for (const next of [{ kind: 'waiting', reason }, { kind: 'connecting' }, { kind: 'waiting', reason }, { kind: 'online' }, { kind: 'online' }]) {
+    state = next;
+    changed();
+  }
+  assert.equal(text, '\n(The server cannot be reached. It is tried again; what you write is sent when the server is back.)\n(The server is back.)\n');
+});
 
 test('O14: what was approved, and lapsed while its machine was away, is asked again', async () => {
   let current = view({ calls: { [id(50)]: call('awaiting_approval') } });
@@ -153,7 +178,7 @@ test('O14, U8: an approval names the machine and the folder of its call, and say
     const store = { get: () => view({ calls: { [id(50)]: waiting } }), subscribe: () => () => undefined };
     const office = { id: id(7), name: 'office', sandbox: { kind: 'none' } };
     let text = '';
-    new ChatSession(clientOf({ view: store }, [office]), id(0), { write: (added) => (text += added), now: () => 0 });
+    new ChatSession(clientOf({ view: store }, { gateways: [office] }), id(0), { write: (added) => (text += added), now: () => 0 });
     return text;
   };
   assert.match(asked('bash', '/srv/shop'), /^Run this on office, in \/srv\/shop\?\n {2}bash: ls\nRuns without a sandbox on this machine: .*\n\[y\] once/m);

@@ -22,6 +22,7 @@ type Answer = { readonly ok: true } | { readonly ok: false; readonly error: { re
 export class ChatSession {
   readonly #session: SessionClient;
   readonly #gateways: AgentClient['gateways'];
+  readonly #connection: AgentClient['connection'];
   readonly #writer: TranscriptWriter;
   readonly #own = new Set<string>();
   readonly #output: ChatOutput;
@@ -29,6 +30,7 @@ export class ChatSession {
   /** What is asked on the screen, and since when. */
   #card: GuardedCard | undefined;
   #answered = '';
+  #isAway = false;
   /** Why the last turn failed, as it was said. */
   #failure = '';
   #answers: Answers['answers'] = [];
@@ -36,9 +38,13 @@ export class ChatSession {
   constructor(client: AgentClient, sessionId: string, output: ChatOutput) {
     this.#session = client.open(sessionId);
     this.#gateways = client.gateways;
+    this.#connection = client.connection;
     this.#output = output;
     this.#writer = new TranscriptWriter((messageId) => this.#own.has(messageId));
-    this.#unsubscribes = [this.#session.view, this.#gateways].map((store) => store.subscribe(() => this.#show()));
+    this.#unsubscribes = [
+      ...[this.#session.view, this.#gateways].map((store) => store.subscribe(() => this.#show())),
+      this.#connection.subscribe(() => this.#sayConnection()),
+    ];
     this.#show();
   }
 
@@ -143,6 +149,19 @@ export class ChatSession {
     this.#answers = [];
     if (pending.kind === 'approval') this.#askFor(pending.call);
     if (pending.kind === 'question') this.#ask(pending);
+  }
+
+  /** Once when the server goes away, and once when it is back. */
+  #sayConnection(): void {
+    const state = this.#connection.get();
+    if (state.kind === 'waiting' && !this.#isAway) {
+      this.#isAway = true;
+      this.#output.write(`\n(${oneLine(state.reason.message)} It is tried again; what you write is sent when the server is back.)\n`);
+    }
+    if (state.kind === 'online' && this.#isAway) {
+      this.#isAway = false;
+      this.#output.write('(The server is back.)\n');
+    }
   }
 
   /** Once for each turn that failed. */
