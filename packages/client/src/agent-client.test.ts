@@ -259,6 +259,21 @@ describe('lists', () => {
     assert.equal(client.notices.get(), undefined);
   });
 
+  it('U4: what a server said of its end is over when it is back; another notice stays', async () => {
+    await using server = await FakeAgentServer.started();
+    using client = connect(server);
+    await online(client);
+    for (const code of ['shutting_down', 'storage_failed']) {
+      server.broadcast('server:notice', { code, message: 'to be read' });
+      await until(client.notices, (value) => value?.code === code);
+      await server.stop();
+      await until(client.connection, ({ kind }) => kind === 'waiting');
+      await server.start();
+      await online(client);
+      assert.equal(client.notices.get()?.code, code === 'shutting_down' ? undefined : code);
+    }
+  });
+
   it('K18: a deleted session does not come back with a page that was read before', async () => {
     await using server = await FakeAgentServer.started();
     const session = sampleSession({ seq: 3 });

@@ -202,7 +202,10 @@ export class AgentClient {
     for (const { session } of this.#open.values()) session.setOnline(isOnline);
     this.#outbox.setOnline(isOnline);
     this.#stopRefresh();
-    if (isOnline) void this.#refresh(1);
+    if (!isOnline) return;
+    // A server that was ending has ended, and this one is there.
+    if (this.#notices.get()?.code === 'shutting_down') this.#notices.set(undefined);
+    void this.#refresh(1);
   }
 
   /** Loads the lists; tries again while online, since nothing else would bring them up to date. */
