@@ -277,6 +277,52 @@ test('G38: an edit of a file that others changed leaves the rest of it unseen', 
   assert.match(await readFile(path, 'utf8'), /somebody else/);
 });
 
+test('G38: a text that is too large, or damaged, to be edited is read before it is replaced, too', async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'f');
+  const contents = [
+    ['large', Buffer.alloc(17 * 1024 * 1024, 'a line\n')],
+    ['damaged', Buffer.from([0xc3, 0xbc, 0xc3, 0xbc, 0xff])],
+  ] as const;
+  for (const [name, content] of contents) {
+    const run = (tool: string, input: object) => bench.run(tool, { path: 'f', ...input }, { sessionId: name });
+    const write = () => run('write_file', { content: 'mine' });
+    await writeFile(path, content);
+    assert.equal((await write()).error?.code, 'not_read', name);
+    await run('read_file', { endLine: 1 });
+    await writeFile(path, Buffer.concat([content, Buffer.from('theirs')]));
+    assert.equal((await write()).error?.code, 'changed_since_read', name);
+    assert.equal((await stat(path)).size, content.length + 6, name);
+    await run('read_file', { endLine: 1 });
+    assert.match(textOf(await write()), /now UTF-8: what was there was not read as text/, name);
+    await rm(path);
+  }
+});
+
+test('G22, G38: a byte order mark alone is an empty file, which is read and replaced', async () => {
+  await using bench = await openBench();
+  for (const mark of [Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from([0xff, 0xfe])]) {
+    await writeFile(join(bench.root, 'f'), mark);
+    assert.match(textOf(await bench.run('read_file', { path: 'f' })), /^\(The file is empty\.\)/);
+    assert.equal((await bench.run('write_file', { path: 'f', content: 'x' })).status, 'succeeded');
+    await rm(join(bench.root, 'f'));
+  }
+});
+
+test('G20: a link that leads to nothing is told as one, and stays', async () => {
+  await using bench = await openBench();
+  await symlink('nothing', join(bench.root, 'link'));
+  for (const [tool, input] of [
+    ['write_file', { path: 'link', content: 'x' }],
+    ['apply_patch', { patch: '*** Begin Patch\n*** Add File: link\n+x\n*** End Patch' }],
+  ] as const) {
+    const result = await bench.run(tool, input);
+    assert.equal(result.error?.code, 'link_to_nothing', tool);
+    assert.match(textOf(result), /"link" is a link that leads to nothing\. Write the file that it names, or take the link away/);
+  }
+  assert.deepEqual((await readdir(bench.root)).toSorted(), ['.tendon', 'link']);
+});
+
 test('G38: each session has its own eyes, and what is empty, gone or no text can be written unread', async () => {
   await using bench = await openBench();
   const path = join(bench.root, 'f');

@@ -15,6 +15,7 @@ import { openForReading } from './workspace.ts';
 const MAX_LINES = 2_000;
 const MAX_UNITS = 128 * 1024;
 const MAX_LINE_UNITS = 4_000;
+const EMPTY = '(The file is empty.)';
 
 interface Reading {
   /** Number of the line that comes next. */
@@ -77,7 +78,7 @@ interface Source {
 }
 
 async function readLines({ lines, note }: Source, input: ToolInput<'read_file'>, size: number): Promise<ToolResult> {
-  if (size === 0) return textResult('succeeded', '(The file is empty.)');
+  if (size === 0) return textResult('succeeded', EMPTY);
   const first = input.startLine ?? 1;
   const last = input.endLine ?? Number.POSITIVE_INFINITY;
   const reading: Reading = { line: 1, units: 0, shown: [], note, hasReplacements: false };
@@ -86,6 +87,8 @@ async function readLines({ lines, note }: Source, input: ToolInput<'read_file'>,
     if (reading.line >= first && !show(reading, text)) return answer(input, reading, { kind: 'cut', size });
     reading.line += 1;
   }
+  // A byte order mark alone is no line.
+  if (reading.line === 1) return textResult('succeeded', note === undefined ? EMPTY : `${EMPTY}\n${note}`);
   return answer(input, reading, { kind: 'file_end' });
 }
 

@@ -75,7 +75,7 @@ async function placeNew(draft: string, target: string, asked: string): Promise<v
     await link(draft, target);
     await unlink(draft);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') throw alreadyThere(asked);
+    if (errorCode(error) === 'EEXIST') throw (await lstat(target)).isSymbolicLink() ? looseLink(asked) : alreadyThere(asked);
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errorCode(error) ?? '')) throw error;
     const isTaken = await lstat(target).then(
       () => true,
@@ -88,6 +88,14 @@ async function placeNew(draft: string, target: string, asked: string): Promise<v
 
 function alreadyThere(path: string): ToolFault {
   return new ToolFault('already_exists', `${JSON.stringify(path)} exists already: someone else has made it meanwhile. Read it before you change it.`);
+}
+
+/** One that leads somewhere is followed. */
+function looseLink(path: string): ToolFault {
+  return new ToolFault(
+    'link_to_nothing',
+    `${JSON.stringify(path)} is a link that leads to nothing. Write the file that it names, or take the link away with bash (rm) first.`,
+  );
 }
 
 type Likeness = { readonly mode: number; readonly uid: number; readonly gid: number } | number | undefined;

@@ -21,15 +21,17 @@ export interface TextFile {
 
 /** Refuses what is not text, by name, from the first bytes of a file. */
 export function checkIsText(path: string, bytes: Uint8Array, sizeBytes: number): void {
-  const head = bytes.subarray(0, PROBE_BYTES);
-  const marked = encodingOfMark(head);
-  const hasNull = marked === undefined ? head.includes(0) : new TextDecoder(marked).decode(head).includes('\0');
-  if (hasNull) {
+  if (hasNull(bytes.subarray(0, PROBE_BYTES))) {
     throw new ToolFault(
       'binary_file',
       `${JSON.stringify(path)} is a binary file of ${sizeBytes} bytes, not text. Use bash with a tool for its format (file, xxd, strings).`,
     );
   }
+}
+
+function hasNull(head: Uint8Array): boolean {
+  const marked = encodingOfMark(head);
+  return marked === undefined ? head.includes(0) : new TextDecoder(marked).decode(head).includes('\0');
 }
 
 export async function probe(handle: FileHandle): Promise<Uint8Array> {
@@ -60,12 +62,17 @@ export async function readWholeText(workspace: Workspace, path: string): Promise
   }
 }
 
-/** A file that goes, whatever is in it. */
-export async function lookAtFile(workspace: Workspace, path: string): Promise<Pick<TextFile, 'stamp' | 'truePath'>> {
+/** A file whose content is not looked at as a whole. */
+export interface FoundFile extends Pick<TextFile, 'stamp' | 'truePath'> {
+  /** By its first bytes: read_file shows those, whatever their encoding. */
+  readonly isText: boolean;
+}
+
+export async function lookAtFile(workspace: Workspace, path: string): Promise<FoundFile> {
   const { handle, path: truePath } = await openForReading(workspace, path);
   try {
     const { ino, size, mtimeMs } = await handle.stat();
-    return { stamp: { ino, size, mtimeMs }, truePath };
+    return { stamp: { ino, size, mtimeMs }, truePath, isText: !hasNull(await probe(handle)) };
   } finally {
     await handle.close();
   }
