@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { utf8Bytes } from '@tendon/protocol';
@@ -140,6 +140,38 @@ test('W7: a download is kept by its own tool alone, under a harmless name, and r
   assert.equal((await rig.run('browser_download', { ...get, path: 'sub folder/mine.txt' })).error?.code, 'already_there');
   for (const path of ['../x.txt', '/etc/x', '.tendon/x'])
     assert.match((await rig.run('browser_download', { ...get, path })).error?.code ?? '', /outside_workspace|forbidden_path/, path);
+});
+
+test('W7: what sessions download under one name at once is all kept, over no link or folder, and a failed one leaves no folder', async () => {
+  const files = {
+    '/': '<title>Files</title><a href="/file">Get it</a><a href="/broken">Broken</a>',
+    '/file': (_asked: unknown, answer: import('node:http').ServerResponse) =>
+      answer.writeHead(200, { 'content-disposition': 'attachment; filename=same.txt' }).end('the data'),
+    '/broken': (_asked: unknown, answer: import('node:http').ServerResponse) => {
+      answer.writeHead(200, { 'content-disposition': 'attachment; filename=broken.bin', 'content-length': '1000' }).write('part');
+      setTimeout(() => answer.destroy(), 200);
+    },
+  };
+  await using rig = await openPages(files);
+  const { root } = rig.bench;
+  await mkdir(join(root, 'downloads', 'same.txt'), { recursive: true });
+  const sessions = ['one', 'two', 'three', 'four'];
+  const saved = await Promise.all(
+    sessions.map(async (sessionId) => {
+      const state = textOf(await rig.run('browser_navigate', { url: `${rig.url}/` }, { sessionId }));
+      return textOf(await rig.run('browser_download', { ref: refOf(state, 'link "Get it"') }, { sessionId }));
+    }),
+  );
+  assert.deepEqual(saved.map((text) => /^Saved as "downloads\/(.+)" \(8 bytes\)/.exec(text)?.[1]).toSorted(), [
+    ...['same (2).txt', 'same (3).txt', 'same (4).txt', 'same (5).txt'],
+  ]);
+  assert.equal((await readdir(join(root, 'downloads'))).length, 5);
+
+  await symlink('nothing', join(root, 'link'));
+  const state = await rig.open('/');
+  assert.equal((await rig.run('browser_download', { ref: refOf(state, 'link "Get it"'), path: 'link' })).error?.code, 'already_there');
+  assert.equal((await rig.run('browser_download', { ref: refOf(state, 'link "Broken"'), path: 'new/folder/x' })).error?.code, 'download_failed');
+  assert.deepEqual((await readdir(root)).toSorted(), ['.tendon', 'downloads', 'link']);
 });
 
 test('W7: an upload takes files of the workspace, by a field or by a button that asks for them', async () => {

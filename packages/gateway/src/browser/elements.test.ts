@@ -33,6 +33,8 @@ test('W7: a name that a page has chosen becomes one harmless file name', () => {
     ['a\nb\0.txt', 'a_b_.txt'],
     ['na\u00efve \u{1F98A} "q".txt', 'na\u00efve \u{1F98A} _q_.txt'],
     [`${'x'.repeat(300)}.txt`, `${'x'.repeat(80)}.txt`],
+    [`${'\u5831'.repeat(90)}.2024${'\u5831'.repeat(30)}`, `${'\u5831'.repeat(60)}.2024${'\u5831'.repeat(15)}`],
+    [`x${'\u{1F98A}'.repeat(90)}.txt`, `x${'\u{1F98A}'.repeat(39)}.txt`],
   ];
   for (const [suggested, expected] of table) assert.equal(safeName(suggested), expected, JSON.stringify(suggested));
 });

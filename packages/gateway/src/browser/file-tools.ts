@@ -1,11 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { textResult } from '@tendon/protocol';
+import { textResult, utf8Bytes } from '@tendon/protocol';
+import { cutBefore } from '@tendon/protocol/truncation';
 import type { Download, FileChooser, Locator } from 'playwright-core';
 import { ToolFault } from '../tools/faults.ts';
 import { replaceFile } from '../tools/replace-file.ts';
 import type { LocalTool, ToolContext } from '../tools/tool.ts';
-import { openForReading, openTarget, type Workspace } from '../tools/workspace.ts';
+import { openForReading, openTarget, removeEmptyFolders, type Workspace } from '../tools/workspace.ts';
 import { locate } from './elements.ts';
 import { pageState } from './page-state.ts';
 import { within } from './time-limit.ts';
@@ -140,17 +141,43 @@ async function largestIn(folder: string | undefined): Promise<number> {
   return Math.max(0, ...sizes);
 }
 
+/** Before anything is clicked. What was made for the look goes again: the download may fail. */
 async function checkFree(workspace: Workspace, path: string): Promise<void> {
-  const { folder, exists } = await openTarget(workspace, path);
+  const { folder, made, exists } = await openTarget(workspace, path);
   await folder.handle.close();
-  if (exists) throw new ToolFault('already_there', `${JSON.stringify(path)} exists already, and a download replaces nothing. Choose another path.`);
+  await removeEmptyFolders(workspace, made);
+  if (exists) throw taken(path);
 }
 
+function taken(path: string): ToolFault {
+  return new ToolFault('already_there', `${JSON.stringify(path)} exists already, and a download replaces nothing. Choose another path.`);
+}
+
+/** Takes only a name that is free in the very moment: another session may download a file of the same name. */
 async function save(workspace: Workspace, file: { bytes: Buffer; asked: string | undefined; suggested: string }): Promise<string> {
-  const path = file.asked ?? (await freeName(workspace, safeName(file.suggested)));
-  if (file.asked !== undefined) await checkFree(workspace, file.asked);
-  await replaceFile(workspace, { path, data: file.bytes });
-  return path;
+  if (file.asked !== undefined) {
+    if (!(await isSavedAs(workspace, file.asked, file.bytes))) throw taken(file.asked);
+    return file.asked;
+  }
+  const name = safeName(file.suggested);
+  const extension = extname(name);
+  const stem = name.slice(0, name.length - extension.length);
+  for (let count = 1; count <= MAX_NAMES; count += 1) {
+    const path = `downloads/${count === 1 ? name : `${stem} (${count})${extension}`}`;
+    if (await isSavedAs(workspace, path, file.bytes)) return path;
+  }
+  throw new ToolFault('already_there', `downloads has ${MAX_NAMES} files of that name. Give a path.`);
+}
+
+/** False when something has that name. */
+async function isSavedAs(workspace: Workspace, path: string, data: Buffer): Promise<boolean> {
+  try {
+    await replaceFile(workspace, { path, data, mustBeNew: true });
+    return true;
+  } catch (error) {
+    if (error instanceof ToolFault && ['already_exists', 'is_folder', 'not_a_file', 'link_to_nothing'].includes(error.code)) return false;
+    throw error;
+  }
 }
 
 /** A name that the page has chosen: one file name, not hidden, of characters that can be seen. */
@@ -159,19 +186,14 @@ export function safeName(suggested: string): string {
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}/:*?"<>|]/gu, '_')
     .replace(/^[.\s]+/, '')
     .trim();
-  const extension = extname(name).slice(0, 20);
-  const stem = name.slice(0, name.length - extname(name).length).slice(0, 80);
-  return stem === '' ? 'download' : `${stem}${extension}`.toWellFormed();
+  const extension = atMost(extname(name), { units: 20, bytes: 60 });
+  const stem = atMost(name.slice(0, name.length - extname(name).length), { units: 80, bytes: 180 });
+  return stem === '' ? 'download' : `${stem}${extension}`;
 }
 
-async function freeName(workspace: Workspace, name: string): Promise<string> {
-  const extension = extname(name);
-  const stem = name.slice(0, name.length - extension.length);
-  for (let count = 1; count <= MAX_NAMES; count += 1) {
-    const path = `downloads/${count === 1 ? name : `${stem} (${count})${extension}`}`;
-    const { folder, exists } = await openTarget(workspace, path);
-    await folder.handle.close();
-    if (!exists) return path;
-  }
-  throw new ToolFault('already_there', `downloads has ${MAX_NAMES} files of that name. Give a path.`);
+/** A file system counts bytes: 255 for a name. No character is halved. */
+function atMost(text: string, most: { readonly units: number; readonly bytes: number }): string {
+  let end = text.length > most.units ? cutBefore(text, most.units) : text.length;
+  while (utf8Bytes(text.slice(0, end)) > most.bytes) end = cutBefore(text, end - 1);
+  return text.slice(0, end);
 }
