@@ -13,9 +13,9 @@ export function nameFilter(pattern: string): string[] {
 }
 
 /** Told with every search that finds nothing. */
-export const SCOPE_WORDS = 'What .gitignore names is not looked at, and neither is .git.';
+export const SCOPE_WORDS = 'What .gitignore names is not looked at (nor what .ignore or .rgignore name), and neither is .git.';
 
-/** What every search leaves out: what .gitignore names, with or without a repository, git's own folder and the gateway's. */
+/** What every search leaves out: what those files name, with or without a repository, git's own folder and the gateway's. */
 export function searchScope(folder: string, forbidden: string): string[] {
   const inside = posix.relative(folder, forbidden);
   const own = inside !== '' && !inside.startsWith('..') ? ['--glob', `!/${escapeGlob(inside)}`] : [];

@@ -49,6 +49,7 @@ interface Findings {
 export const grep: LocalTool<'grep'> = {
   name: 'grep',
   async run(input, context) {
+    if (input.pattern.includes('\0')) throw new ToolFault('invalid_input', 'The pattern contains a NUL character, which no text has. Leave it out.');
     const { folder, file } = await openPlace(context.workspace, input.path);
     await using _held = folder.handle;
     const find = async (order: 'any' | 'path'): Promise<Findings> => {

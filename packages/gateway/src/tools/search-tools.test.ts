@@ -38,9 +38,18 @@ test('G29: glob keeps to the pattern and .gitignore, newest first', async () => 
   assert.equal(textOf(await bench.run('glob', { pattern: '**/g.*' })), '.github/g.yml');
   assert.match(
     textOf(await bench.run('glob', { pattern: '*.rs' })),
-    /No file matches "\*\.rs"\. What \.gitignore names is not looked at, and neither is \.git\./,
+    /No file matches "\*\.rs"\. What \.gitignore names is not looked at \(nor what \.ignore or \.rgignore name\), and neither is \.git\./,
   );
   assert.equal((await bench.run('glob', { pattern: '/etc/*' })).error?.code, 'invalid_input');
+});
+
+test('G29: a NUL character in a pattern is named', async () => {
+  await using bench = await openBench();
+  for (const tool of ['glob', 'grep']) {
+    const result = await bench.run(tool, { pattern: 'a\0b' });
+    assert.equal(result.error?.code, 'invalid_input', tool);
+    assert.match(textOf(result), /The pattern contains a NUL character.*Leave it out/, tool);
+  }
 });
 
 test('G29: others have their turn while the files of one folder are looked at, and what is exchanged meanwhile leads nowhere', async (context) => {

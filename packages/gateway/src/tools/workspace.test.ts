@@ -142,6 +142,40 @@ test('G20: a hard link is broken by a write, not written through', async () => {
   assert.equal(await readFile(join(bench.outside, 'file'), 'utf8'), 'CANARY');
 });
 
+test('G20: a workspace that goes away while the gateway runs is named by every tool, and nothing is done in its place', async () => {
+  await using bench = await openBench();
+  const { root, outside } = bench;
+  const calls: [string, object][] = [
+    ...[{ path: 'a' }, { path: 'deep/a' }].map((input): [string, object] => ['read_file', input]),
+    ['write_file', { path: 'deep/a', content: 'x' }],
+    ['edit_file', { path: 'a', oldText: 'a', newText: 'b' }],
+    ['apply_patch', { patch: '*** Begin Patch\n*** Add File: a\n+x\n*** End Patch' }],
+    ['glob', { pattern: '*' }],
+    ['grep', { pattern: 'x' }],
+    ['list_folder', {}],
+    ['bash', { command: 'echo x > a' }],
+  ];
+  const states: [string, () => Promise<unknown>][] = [
+    ['removed', async () => undefined],
+    ['a file', () => writeFile(root, '')],
+    ['a link', () => symlink(outside, root)],
+  ];
+  for (const [name, make] of states) {
+    await rm(root, { recursive: true });
+    await make();
+    for (const [tool, input] of calls) {
+      const result = await bench.run(tool, input);
+      assert.equal(result.error?.code, 'workspace_missing', `${name}, ${tool}`);
+      assert.ok(textOf(result).includes(`The workspace ${JSON.stringify(root)} is not there any more`), textOf(result));
+    }
+    if (name === 'removed') await mkdir(root);
+  }
+  assert.deepEqual(await readdir(outside), []);
+  await rm(root);
+  await mkdir(root);
+  assert.equal((await bench.run('write_file', { path: 'deep/a', content: 'x' })).status, 'succeeded');
+});
+
 test('G32: a workspace that is missing, a file, or the gateway’s own folder is refused in one line', async () => {
   await using bench = await openBench();
   await writeFile(join(bench.root, 'file'), '');

@@ -109,11 +109,30 @@ async function locate(workspace: Workspace, path: string): Promise<Place> {
     const place = workspace.hasProc ? await openThenAsk(workspace, words) : await resolveThenOpen(workspace, words, path);
     handle = place.handle;
     checkPlace(workspace, place.path, path);
+    if (words === '.' && !(await handle.stat()).isDirectory()) throw workspaceGone(workspace);
     return place;
   } catch (error) {
     await handle?.close();
+    if (!(await isThere(workspace))) throw workspaceGone(workspace, error);
     throw error instanceof ToolFault ? error : fileFault(path, error);
   }
+}
+
+/** Whether the workspace is still the folder that it was, which no path in it can say. */
+async function isThere({ root }: Workspace): Promise<boolean> {
+  try {
+    return (await realpath(root)) === root && (await stat(root)).isDirectory();
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '');
+  }
+}
+
+function workspaceGone({ root }: Workspace, cause?: unknown): ToolFault {
+  return new ToolFault(
+    'workspace_missing',
+    `The workspace ${JSON.stringify(root)} is not there any more: it was removed, renamed or replaced while the gateway runs. No tool works in it until its owner brings that folder back.`,
+    { cause },
+  );
 }
 
 async function openThenAsk(workspace: Workspace, words: string): Promise<Place> {
