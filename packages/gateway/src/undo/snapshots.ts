@@ -85,6 +85,7 @@ export class Snapshots {
   /** Folders whose names this process has synced: of what an earlier one left, killed in between, nobody knows. */
   readonly #synced = new Set<string>();
   #ending = 0;
+  #lastMs = 0;
   #isMade = false;
   #isClosed = false;
   #meanwhile: Meanwhile | undefined;
@@ -191,12 +192,18 @@ export class Snapshots {
     this.#isMade = true;
   }
 
+  /** In the order of the changes, by which an undo goes back over them: the machine's clock may be set back meanwhile. */
+  #nextMoment(): string {
+    this.#lastMs = Math.max(this.#options.now().getTime(), this.#lastMs + 1);
+    return new Date(this.#lastMs).toISOString();
+  }
+
   async #keepOne({ workspace }: Caller, change: ComingChange): Promise<Kept> {
     const path = wordsInside(workspace, change.path);
     const movedFrom = change.movedFrom === undefined ? {} : { movedFrom: wordsInside(workspace, change.movedFrom) };
     const after: ChangeLine['after'] = change.data === undefined ? { kind: 'absent' } : { kind: 'file', hash: hashOf(change.data) };
     const { keptFor } = this.#options;
-    const line = { at: this.#options.now().toISOString(), workspace: workspace.root, path, after, ...movedFrom, ...(keptFor === undefined ? {} : { keptFor }) };
+    const line = { at: this.#nextMoment(), workspace: workspace.root, path, after, ...movedFrom, ...(keptFor === undefined ? {} : { keptFor }) };
     const found = await openForReading(workspace, change.path).catch((error: unknown) => {
       if (error instanceof ToolFault && error.code === 'not_found') return undefined;
       throw error;

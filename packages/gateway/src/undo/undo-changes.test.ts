@@ -203,6 +203,24 @@ test('G50: a file changed through a link is put back where it truly is', async (
   assert.deepEqual(await readdir(join(bench.root, 'real')), ['a']);
 });
 
+test('G50: calls are gone back over in their order, also when the clock was set back between them', async (context) => {
+  await using bench = await openBench();
+  const path = join(bench.root, 'f');
+  await writeFile(path, 'first');
+  const calls: string[] = [];
+  for (const [now, content] of [
+    [2_000_000, 'second'],
+    [1_000_000, 'third'],
+    [1_000_000, 'fourth'],
+  ] as const) {
+    context.mock.timers.enable({ apis: ['Date'], now });
+    calls.push(await call(bench, 'write_file', { path: 'f', content }));
+    context.mock.timers.reset();
+  }
+  assert.deepEqual(outcomes(await undo(bench, calls.toReversed(), ['f'])), { f: 'restored' });
+  assert.equal(await readFile(path, 'utf8'), 'first');
+});
+
 test('G50: what was rolled back, or never came to pass, is nothing to undo', async () => {
   await using bench = await openBench();
   await writeFile(join(bench.root, 'a'), 'former\n');
