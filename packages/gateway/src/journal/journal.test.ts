@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { Journal } from './journal.ts';
+import { type JournalHandle, systemFiles } from './journal-files.ts';
 import { compacted, emptyState, fold, type JournalLine, readJournal } from './journal-lines.ts';
 
 const log = pino({ level: 'silent' });
@@ -133,6 +134,37 @@ test('G17: a journal that has grown is compacted while it is used, and loses not
   await journal.close();
   const again = await openAt(place.path);
   assert.ok(again.entry(kept));
+  await again.close();
+});
+
+test('G17: a compaction that fails halfway loses no line that comes after it; while the file cannot be opened again nothing starts', async () => {
+  await using place = await folder();
+  let failures = 0;
+  const openForAppend = async (path: string): Promise<JournalHandle> => {
+    if (failures === 0) return systemFiles.openForAppend(path);
+    failures -= 1;
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+  };
+  const options = { path: join(place.path, 'journal'), log, newId, compactBytes: 2_000, files: { ...systemFiles, openForAppend } };
+  const journal = await Journal.open(options);
+  const before = (await stat(options.path)).ino;
+  failures = 2;
+  const [first, refused, last] = [newId(), newId(), newId()];
+  await journal.append(started(first));
+  await journal.append({ kind: 'done', callId: first, result: textResult('succeeded', 'x'.repeat(2_000)) });
+  assert.equal(failures, 1);
+  assert.notEqual((await stat(options.path)).ino, before, 'the new file has the name');
+  assert.deepEqual(await journal.append(started(refused)), { ok: false, reason: 'the journal cannot be opened' });
+  assert.deepEqual(await journal.append(started(last)), { ok: true });
+  await journal.close();
+  const again = await Journal.open(options);
+  assert.deepEqual(
+    [...again.entries()].map(({ callId, result }) => [callId, result?.status]),
+    [
+      [first, 'succeeded'],
+      [last, undefined],
+    ],
+  );
   await again.close();
 });
 

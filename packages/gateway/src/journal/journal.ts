@@ -41,6 +41,8 @@ export class Journal {
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #mode: 'open' | 'broken' | 'closed' = 'open';
+  /** A compaction failed, perhaps after the new file had got the name: a line in the old one would then be in none. */
+  #mayBeNameless = false;
 
   private constructor(options: JournalOptions, loaded: { instanceId: string; state: JournalState; handle: JournalHandle; bytes: number }) {
     this.#options = options;
@@ -102,6 +104,7 @@ export class Journal {
 
   async #writeBatch(batch: readonly Waiting[]): Promise<Appended> {
     if (this.#mode !== 'open') return { ok: false, reason: 'the journal cannot be written' };
+    if (this.#mayBeNameless && !(await this.#takeUp())) return { ok: false, reason: 'the journal cannot be opened' };
     const data = Buffer.from(batch.map(({ line }) => `${JSON.stringify(line)}\n`).join(''), 'utf8');
     try {
       await this.#handle.appendFile(data);
@@ -138,9 +141,28 @@ export class Journal {
       this.#bytes = bytes;
       this.#bytesAfterCompaction = bytes;
     } catch (error) {
-      // The old file is still whole and in use; trying again at once would fail the same way.
+      // Trying again at once would fail the same way.
       this.#bytesAfterCompaction = this.#bytes;
+      this.#mayBeNameless = true;
       this.#options.log.warn({ err: error }, 'the journal could not be compacted');
+    }
+  }
+
+  /** Whichever of the two files has the name is whole, and means the same. */
+  async #takeUp(): Promise<boolean> {
+    const { path, log, files = systemFiles } = this.#options;
+    try {
+      const named = await files.read(path);
+      if (!named) throw new Error('the journal is gone');
+      const handle = await files.openForAppend(path);
+      await this.#handle.close();
+      this.#handle = handle;
+      this.#bytes = named.length;
+      this.#mayBeNameless = false;
+      return true;
+    } catch (error) {
+      log.error({ err: error }, 'the journal could not be opened again');
+      return false;
     }
   }
 }
