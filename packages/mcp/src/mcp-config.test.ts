@@ -60,6 +60,7 @@ test('E1: what is wrong is told in one line with place and mend, and costs no ot
       /^\/home\/ada\/\.tendon\/mcp\.json: .*(Mend it: the gateway reads it again by itself|which is read by itself; or set it, then start the gateway again)\.$/,
     );
   }
+  assert.deepEqual(parse('\ufeff{"mcpServers":{"a":{"command":"c"}}}').faults, [], 'with the mark of an editor');
   assert.match(parse('{ "mcpServers": ').faults[0]?.line ?? '', /is not JSON/);
   const quoted = parse('{"mcpServers":{"a":{"env":{"KEY":canary-of-mcp}}}}').faults[0]?.line ?? '';
   assert.match(quoted, /is not JSON \(Unexpected token 'c'\)/);

@@ -91,7 +91,8 @@ interface Source {
 export function parseMcpConfig(text: string, source: Source): McpConfig {
   let whole: unknown;
   try {
-    whole = JSON.parse(text);
+    // Some editors put a mark before the first character, which nobody sees there.
+    whole = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (error) {
     return wholeFault(faultLine(source, '', `is not JSON (${error instanceof Error ? withoutQuote(error.message) : 'unreadable'})`));
   }

@@ -17,7 +17,8 @@ export async function readPolicyFile(path: string): Promise<ReadPolicy> {
   } catch (error) {
     return { ok: false, fault: `cannot be read (${errorCode(error) ?? 'unknown error'})` };
   }
-  return readPolicy(text);
+  // Some editors put a mark before the first character, which nobody sees there.
+  return readPolicy(text.replace(/^\ufeff/, ''));
 }
 
 /** What the text of a policy file says, or what is wrong with it and in which line. Names of fields are told, and never what they hold. Pure. */

@@ -258,6 +258,8 @@ test('G13: a rule added while it runs holds at once; a file broken meanwhile ref
   const broken = await file.current();
   const says = `${path} is wrong at rules.0.action (line 4): it must be "allow" or "ask" or "deny". Its owner must mend the file`;
   assert.ok(!broken.ok && broken.message.includes(says), JSON.stringify(broken));
+  await writeFile(path, `\ufeff${JSON.stringify({ version: 1, rules: [] })}`);
+  assert.equal((await file.current()).ok, true, 'with the mark of an editor');
   await rm(path);
   assert.equal((await file.current()).ok, true);
 });
