@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -140,5 +141,36 @@ test('O6: help and version are no fault', async () => {
     assert.equal(outcome.code, 0);
     assert.equal(outcome.stderr, '');
     assert.match(outcome.stdout, args[0] === '--version' ? /^\d+\.\d+\.\d+\n$/ : /Usage: tendon/);
+  }
+});
+
+/** With a home on a disk of its own. */
+function runOn(disk: readonly string[], { home, workspace }: CliRig, args: readonly string[]): Promise<Outcome> {
+  const command = ['--dev-bind', '/', '/', ...disk, '--', process.execPath, join(import.meta.dirname, 'main.js'), ...args];
+  const env = { PATH: process.env['PATH'], HOME: home, TENDON_HOME: home, TENDON_WORKSPACE: workspace, TENDON_API_KEY: 'x'.repeat(40) };
+  return new Promise((resolve) => {
+    const child = execFile('bwrap', command, { env, timeout: 60_000 }, (_error, stdout, stderr) =>
+      resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
+    );
+  });
+}
+
+test('G32, O6, O12: a home on a full disk, or one that cannot be written, is named by a start and by doctor, with what mends it', async () => {
+  await using rig = await cliRig();
+  const { home } = rig;
+  await mkdir(home, { mode: 0o700 });
+  const full = ['--size', '4096', '--tmpfs', home];
+  const started = await runOn(full, rig, ['gateway', '--server', 'http://127.0.0.1:1']);
+  assert.equal(started.code, 1, started.stderr);
+  assert.match(started.stderr, /error: there is no room on the disk \(.+\): free some for the home \(TENDON_HOME\)/);
+  assert.doesNotMatch(started.stderr, /unexpected|^\s+at /m);
+  const rows: [readonly string[], RegExp][] = [
+    [full, /NO {2}home +the disk of \S+ has only 0 MiB left\n +Free some space there, or give a folder on another disk/],
+    [['--ro-bind', home, home], /NO {2}home +\S+ cannot be written \(EROFS\)\n +Give a folder that you may write to/],
+  ];
+  for (const [disk, words] of rows) {
+    const looked = await runOn(disk, rig, ['doctor']);
+    assert.equal(looked.code, 1);
+    assert.match(looked.stdout, words);
   }
 });

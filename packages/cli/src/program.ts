@@ -15,10 +15,23 @@ export async function run(argv: readonly string[]): Promise<void> {
       fail(error.message);
       process.exit(2);
     }
-    fail(`something unexpected went wrong: ${error instanceof Error ? error.message : String(error)} (TENDON_LOG_LEVEL=debug shows more)`);
+    fail(unexpectedWords(error));
     if (process.env['TENDON_LOG_LEVEL'] === 'debug' && error instanceof Error) note(String(error.stack));
     process.exit(1);
   }
+}
+
+function unexpectedWords(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  if (isNoRoom(error)) return `there is no room on the disk (${said}): free some for the home (TENDON_HOME) and for temporary files, then start again`;
+  return `something unexpected went wrong: ${said} (TENDON_LOG_LEVEL=debug shows more)`;
+}
+
+const SQLITE_FULL = 13;
+
+function isNoRoom(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && ['ENOSPC', 'EDQUOT'].includes(String(error.code))) || ('errcode' in error && error.errcode === SQLITE_FULL);
 }
 
 /** By name for the gateway's: its class is not loaded unless a gateway runs. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { access, constants, statfs } from 'node:fs/promises';
 import { createServer, connect as dial } from 'node:net';
 import { join } from 'node:path';
 import type { Config, LoadedConfig } from '@tendon/server/settings';
@@ -23,7 +24,7 @@ export async function checkAll(loaded: LoadedConfig): Promise<readonly Finding[]
   return [
     checkNode(),
     { subject: 'settings', state: 'ok', detail: 'every value is valid' },
-    checkHome(config),
+    await checkHome(config),
     await checkPort(config),
     await checkDatabase(config),
     checkRedis(config),
@@ -48,13 +49,36 @@ function checkNode(): Finding {
     : { subject: 'node', state: 'broken', detail, mend: 'Tendon needs Node 24: run "npm ci", then use npx tendon or npm start.' };
 }
 
-function checkHome(config: Config): Finding {
+/** What a start writes, with a database of its own. */
+const ROOM_MIB = 100;
+
+async function checkHome(config: Config): Promise<Finding> {
+  const fault = await homeFault(config.home);
+  if (fault) return { subject: 'home', state: 'broken', ...fault };
   const running = runningServer(config.home);
   return {
     subject: 'home',
     state: 'ok',
     detail: running?.url === undefined ? `${config.home}, no server runs on it` : `${config.home}, a server runs at ${running.url} (process ${running.pid})`,
   };
+}
+
+async function homeFault(home: string): Promise<Pick<Finding, 'detail' | 'mend'> | undefined> {
+  try {
+    await access(home, constants.W_OK);
+    const { bavail, bsize } = await statfs(home);
+    const freeMib = Math.floor((bavail * bsize) / 2 ** 20);
+    if (freeMib >= ROOM_MIB) return undefined;
+    return {
+      detail: `the disk of ${home} has only ${freeMib} MiB left`,
+      mend: 'Free some space there, or give a folder on another disk (TENDON_HOME, --home).',
+    };
+  } catch (error) {
+    return {
+      detail: `${home} cannot be written (${(error as NodeJS.ErrnoException).code})`,
+      mend: 'Give a folder that you may write to (TENDON_HOME, --home).',
+    };
+  }
 }
 
 async function checkPort(config: Config): Promise<Finding> {
