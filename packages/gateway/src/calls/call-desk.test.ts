@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -158,6 +158,29 @@ test('G12: a call that is over and acknowledged is not run again', async () => {
   await rig.desk.forget(command.callId);
   const again = await rig.desk.dispatch(command);
   assert.ok(!again.accepted && again.error.code === 'already_over');
+});
+
+test('G12: a call that is over is neither run nor cancelled while the disk takes the note of that', async () => {
+  const atDisk = Promise.withResolvers<void>();
+  const isTaken = Promise.withResolvers<void>();
+  await using rig = await openDesk(async (line) => {
+    if (line.kind !== 'forgotten') return;
+    atDisk.resolve();
+    await isTaken.promise;
+  });
+  const command = rig.command('bash', { command: 'echo run >> ledger' });
+  const ended = rig.end();
+  assert.deepEqual(await rig.desk.dispatch(command), { accepted: true });
+  await ended;
+  const forgotten = rig.desk.forget(command.callId);
+  await atDisk.promise;
+  const repeat = await rig.desk.dispatch(command);
+  assert.equal(repeat.accepted === false && repeat.error.code, 'already_over');
+  rig.desk.cancel({ callId: command.callId });
+  assert.equal(rig.finished.length, 1);
+  isTaken.resolve();
+  await forgotten;
+  assert.equal(await readFile(join(rig.root, 'ledger'), 'utf8'), 'run\n');
 });
 
 test('G14: a cancel between the dispatch and its start keeps the call from starting', async () => {

@@ -64,7 +64,7 @@ export class CallDesk {
     const known = this.book.get(callId);
     if (known?.kind === 'finished') this.#options.reports.finished(callId, known.result);
     if (known) return ACCEPTED;
-    if (this.#options.journal.isForgotten(callId))
+    if (this.#isOver(callId))
       return this.#refuse(callId, { code: 'already_over', message: 'This call is over and its result was acknowledged. It is not run again.' });
     const refused = this.#refused.get(callId);
     if (refused) return refused;
@@ -84,8 +84,8 @@ export class CallDesk {
       return;
     }
     const { callId } = checked.data;
-    if (this.book.abort(callId, { kind: 'cancelled' }) || this.#options.journal.isForgotten(callId)) return;
     const known = this.book.get(callId);
+    if (this.book.abort(callId, { kind: 'cancelled' }) || (!known && this.#isOver(callId))) return;
     const result = known?.kind === 'finished' ? known.result : textResult('cancelled', 'Stopped before it had started.');
     this.book.set(callId, { kind: 'finished', result });
     this.#options.reports.finished(callId, result);
@@ -96,6 +96,12 @@ export class CallDesk {
     if (this.book.get(callId)?.kind !== 'finished') return;
     this.book.delete(callId);
     if (this.#options.journal.entry(callId)) await this.#options.journal.append({ kind: 'forgotten', callId });
+  }
+
+  /** Of one that the book has no more. It may stand in the journal still: to be forgotten takes the disk a moment, and a full one for as long as it is. */
+  #isOver(callId: string): boolean {
+    const { journal } = this.#options;
+    return journal.isForgotten(callId) || journal.entry(callId) !== undefined;
   }
 
   /** Takes no more calls and ends the running ones with their output so far. May be called twice. */

@@ -51,6 +51,20 @@ test('G10: the first refusal of a kind is told at once, a flood in one line in t
   });
 });
 
+test('G10: a clock that is set back silences nothing', async () => {
+  await using at = await rig();
+  const refusals = await at.open();
+  refusals.note({ code: 'hash_mismatch', reason: 'before' });
+  at.after(-3_600_000);
+  refusals.note({ code: 'hash_mismatch', reason: 'after' });
+  refusals.note({ code: 'hash_mismatch', reason: 'at once' });
+  assert.deepEqual(
+    at.lines.map(({ reason }) => reason),
+    ['before', 'after'],
+  );
+  await refusals.close();
+});
+
 test('G10: what was refused is counted on at the next start, for its user alone, and a broken file is as none', async () => {
   await using at = await rig();
   for (let start = 0; start < 3; start += 1) {

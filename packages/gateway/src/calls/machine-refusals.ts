@@ -57,7 +57,9 @@ export class MachineRefusals {
     const words = shown(reason);
     this.#kinds.set(kind, { count, lastAt: now.toISOString(), reason: words });
     this.#isUnkept = true;
-    if (now.getTime() - (this.#toldAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
+    const sinceMs = now.getTime() - (this.#toldAtMs.get(kind) ?? Number.NEGATIVE_INFINITY);
+    // Less than nothing when the clock was set back.
+    if (sinceMs >= 0 && sinceMs < TOLD_EVERY_MS) return;
     this.#toldAtMs.set(kind, now.getTime());
     this.#options.log.warn({ code: kind, callId, reason: words, count }, 'the server asked for something that this machine refused');
     this.#keep();
