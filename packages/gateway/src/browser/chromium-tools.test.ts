@@ -275,3 +275,20 @@ test('W5: a stop ends a call at once, also in a page that hangs, and the session
   assert.equal((await stopped('browser_click', { ref: refOf(fine, 'button "Hang"') }, () => performance.now() - started > 300)).status, 'cancelled');
   assert.match(await rig.open('/'), /Page: Fine/);
 });
+
+test('W3, W5: a tab that hangs with a page because they share a process is closed with it, others stay, and the next call works', async () => {
+  const page = `<title>Both</title><button onclick="window.open('/popup')">Open</button><button onclick="fetch('/hangs').then(() => { for (;;); })">Hang</button>`;
+  await using rig = await openPages({ '/': page, '/popup': '<title>Popup</title>', '/alone': '<title>Alone</title>' });
+  await rig.open('/alone');
+  await rig.run('browser_tabs', { action: 'new' });
+  await rig.run('browser_click', { ref: refOf(await rig.open('/'), 'button "Open"') });
+  const state = textOf(await rig.run('browser_tabs', { action: 'select', index: 1 }));
+  const abort = new AbortController();
+  const running = rig.run('browser_click', { ref: refOf(state, 'button "Hang"') }, { abort });
+  while (!rig.asked.includes('GET /hangs')) await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  abort.abort({ kind: 'cancelled' });
+  assert.equal((await running).status, 'cancelled');
+  const after = textOf(await rig.run('browser_snapshot', {}));
+  assert.match(after, /^Page: Alone\n.*\nSince the last answer:\n- A call was stopped.*\n- So were tabs that hung with it/);
+});

@@ -10,6 +10,8 @@ import { within } from './time-limit.ts';
 
 /** How long a page may take to give up what it does after a stop, before it is closed. */
 const GIVE_UP_MS = 1_500;
+/** And then a tab beside it to answer. */
+const ANSWER_MS = 1_000;
 /** After an action: so long is waited for what it sends, if it sends anything. */
 const QUIET_MS = 150;
 const SETTLE_MS = 3_000;
@@ -102,8 +104,25 @@ async function haltPages(session: BrowserSession, begun: Begun, running: Promise
   });
   const outcome = await within(Promise.all([running, ...stops]), GIVE_UP_MS, 'late');
   if (outcome !== 'late' || pages.length === 0) return;
-  session.note('A call was stopped while the page did not answer, so the page was closed. Open it again with browser_navigate.');
+  const silentTabs = silent.size > 0 ? await silentOf(session.tabs.filter((tab) => !pages.includes(tab))) : [];
   for (const page of silent.size > 0 ? silent : pages.slice(0, 1)) session.abandon(page);
+  for (const tab of silentTabs) session.abandon(tab);
+  // Later: what the call that was stopped still says nobody reads, and it would take these words along.
+  void running.then(() => {
+    session.note('A call was stopped while the page did not answer, so the page was closed. Open it again with browser_navigate.');
+    if (silentTabs.length > 0) session.note('So were tabs that hung with it: a page and what it opens share a process.');
+  });
+}
+
+/** The browser ends a process when the last of its pages goes: one that is left would keep a script without an end alive, and hang by it. */
+async function silentOf(tabs: readonly Page[]): Promise<Page[]> {
+  const answered = await Promise.all(tabs.map((tab) => within(isHeard(tab), ANSWER_MS, false)));
+  return tabs.filter((_, index) => !answered[index]);
+}
+
+/** False, late or never, for one that is busy. */
+function isHeard(page: Page): Promise<boolean> {
+  return page.evaluate(() => true).catch(() => page.isClosed());
 }
 
 async function stopLoading(page: Page): Promise<void> {
