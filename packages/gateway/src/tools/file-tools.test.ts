@@ -277,6 +277,26 @@ test('G38: an edit of a file that others changed leaves the rest of it unseen', 
   assert.match(await readFile(path, 'utf8'), /somebody else/);
 });
 
+test('G23: what comes into a private file is private while it is written', async () => {
+  await using bench = await openBench();
+  await writeFile(join(bench.root, 'key'), 'secret', { mode: 0o600 });
+  let isOver = false;
+  const replaced = replaceFile(bench.workspace, { path: 'key', data: Buffer.alloc(64 * 1024 * 1024) }).finally(() => {
+    isOver = true;
+  });
+  const modes = new Set<number>();
+  while (!isOver) {
+    const drafts = (await readdir(bench.root)).filter((name) => name.endsWith('.tmp'));
+    for (const name of drafts) {
+      const info = await stat(join(bench.root, name)).catch(() => undefined);
+      if (info) modes.add(info.mode & 0o777);
+    }
+  }
+  await replaced;
+  assert.deepEqual([...modes], [0o600]);
+  assert.equal((await stat(join(bench.root, 'key'))).mode & 0o777, 0o600);
+});
+
 test('G38: a text that is too large, or damaged, to be edited is read before it is replaced, too', async () => {
   await using bench = await openBench();
   const path = join(bench.root, 'f');

@@ -102,7 +102,9 @@ type Likeness = { readonly mode: number; readonly uid: number; readonly gid: num
 
 /** `like`: the file that it takes the place of, or the permissions of a new one. */
 async function writeDraft(draft: string, data: Uint8Array, like: Likeness): Promise<FileStamp> {
-  const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o666);
+  // Nobody else may read it before it has the permissions of the file that it replaces.
+  const mode = like === undefined ? 0o666 : 0o600;
+  const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
   try {
     await handle.writeFile(data);
     if (typeof like === 'number') await handle.chmod(like & 0o7777);
