@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findCallProcesses, shellEnvironment } from '@tendon/system';
@@ -115,6 +115,19 @@ test('G28: a command sees what it needs and nothing of the gateway', async () =>
   assert.doesNotMatch(text, /TENDON_TEST_SECRET/);
   // ls sees: the heading, its three streams, the folder itself. Nothing of the gateway is open in it.
   assert.match(text, /\n[56]\n$/);
+});
+
+test('G25: a folder for temporary files that is gone is named, and nothing is run', async () => {
+  await using bench = await openBench();
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = join(bench.outside, 'gone');
+  const result = await bench.run('bash', { command: 'touch effect' }).finally(() => {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  });
+  assert.equal(result.error?.code, 'not_started');
+  assert.match(textOf(result), /Nothing was run: no pipe for its output could be made in \S.*gone \(ENOENT\)\. The owner of this machine sees to it/);
+  assert.deepEqual(await readdir(bench.root), ['.tendon']);
 });
 
 test('G27: a search is ended too', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { errorCode, ToolFault } from './faults.ts';
 
 const run = promisify(execFile);
 /** How long output that is already in the pipe may take to arrive after the shell has ended. */
@@ -44,8 +45,21 @@ export class OutputPipe {
     });
   }
 
-  /** Errors: whatever the system says when no pipe can be made (no `mkfifo`, no space, no descriptors). */
+  /** Errors: a `ToolFault` when the system makes no pipe (no `mkfifo`, no space, no descriptors, no folder for it). */
   static async create(onText: (text: string) => void): Promise<OutputPipe> {
+    try {
+      return await OutputPipe.#make(onText);
+    } catch (error) {
+      const reason = errorCode(error) ?? (error instanceof Error ? error.message : String(error));
+      throw new ToolFault(
+        'not_started',
+        `Nothing was run: no pipe for its output could be made in ${tmpdir()} (${reason}). The owner of this machine sees to it that this folder is there and can be written, that the disk has room, and that mkfifo is installed; then run it again.`,
+        { cause: error },
+      );
+    }
+  }
+
+  static async #make(onText: (text: string) => void): Promise<OutputPipe> {
     const folder = await mkdtemp(join(tmpdir(), 'tendon-'));
     try {
       const path = join(folder, 'output');
