@@ -33,6 +33,8 @@ export class BrowserSession {
   #current: Page | undefined;
   #isFresh = true;
   #notes: string[] = [];
+  /** What came when there were enough notes. */
+  #untold = 0;
   #refused: Refused[] = [];
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -89,7 +91,9 @@ export class BrowserSession {
   }
 
   note(text: string): void {
-    if (this.#notes.length < MAX_NOTES && !this.#notes.includes(text)) this.#notes.push(text);
+    if (this.#notes.includes(text)) return;
+    if (this.#notes.length < MAX_NOTES) this.#notes.push(text);
+    else this.#untold += 1;
   }
 
   /** What a call says itself need not be told again. */
@@ -112,8 +116,9 @@ export class BrowserSession {
 
   /** What has happened since this was last asked, in words. */
   takeNotes(): string[] {
-    const notes = this.#notes;
+    const notes = this.#untold === 0 ? this.#notes : [...this.#notes, `${this.#untold} more things, such as questions of the page, are left out.`];
     this.#notes = [];
+    this.#untold = 0;
     return notes;
   }
 

@@ -17,7 +17,7 @@ const FORM = `<title>Form \u{1F98A} "q"</title><h1>Order</h1><form action="/sent
 </script>`;
 
 const DIALOGS = `<title>Dialogs</title><button onclick="document.title = String(confirm('Delete \\u00fc?'))">Delete</button>
-  <button onclick="alert('Hello')">Greet</button><a href="/sent?popup" target=_blank>Elsewhere</a>`;
+  <button onclick="alert('Hello')">Greet</button><button onclick="for (let count = 0; count < 31; count += 1) alert(count)">Chatter</button><a href="/sent?popup" target=_blank>Elsewhere</a>`;
 
 test('W1: the module is loaded by the first call that opens a page, once', async () => {
   await using rig = await openPages({ '/': FORM });
@@ -90,6 +90,7 @@ test('W8: questions are answered with Cancel unless the call says OK, and new ta
   assert.match(await click('button "Delete"'), /Page: false\n[\s\S]*asked: "Delete \u00fc\?".*Cancel/);
   assert.match(await click('button "Delete"', { acceptDialog: true }), /Page: true\n[\s\S]*answered with OK/);
   assert.match(await click('button "Greet"'), /The page said: "Hello"/);
+  assert.match(await click('button "Chatter"'), /The page said: "9"\.\n- 21 more things, such as questions of the page, are left out\.\nSnapshot/);
   // A tab that takes its time is told with one of the next answers.
   let told = await click('link "Elsewhere"');
   for (let looks = 0; looks < 30 && !/Page: Second\n/.test(told); looks += 1) told += textOf(await rig.run('browser_wait', { ms: 300 }));
