@@ -19,7 +19,7 @@ interface Row {
 /** Each tool has a session of its own; so many are in one browser at once, whose waiting is done together. */
 const SESSIONS_AT_ONCE = 8;
 /** What cannot be done is not waited for as long as for people. What can be done is. */
-const QUICK: PageLimits = { actionMs: 3_000, optionMs: 1_500, chooserMs: 1_500, downloadMs: 1_500, pictureMs: 3_000 };
+const QUICK: PageLimits = { actionMs: 3_000, optionMs: 3_000, chooserMs: 4_000, downloadMs: 4_000, pictureMs: 3_000 };
 
 /** A ref that leads to nothing, in the ways in which models come by one; `more` is what the tool needs besides. */
 function strayRefs(refs: MistakeRefs, more: object = {}): Mistake[] {
