@@ -3,7 +3,8 @@ import { LIMITS } from './limits.ts';
 import { machineMcpSchema } from './mcp-shapes.ts';
 import { toolResultSchema } from './tool-result.ts';
 
-export const idSchema = z.uuid();
+/** In one spelling (P13): ids are compared as texts in memory, and the database takes any. */
+export const idSchema = z.uuid().toLowerCase();
 export const timeSchema = z.iso.datetime();
 export const effectSchema = z.enum(['read', 'write', 'execute', 'network']);
 

@@ -163,3 +163,18 @@ test('P1: a fault inside a choice of shapes is named at its own place', () => {
     );
   }
 });
+
+test('P13: an id is the same in capital letters, wherever it stands in a packet', () => {
+  const id = '01a205c7-531e-70d4-986e-d4f8c226d6ef';
+  const rows: [schema: z.ZodType, packet: object][] = [
+    [execute, { ...good, sessionId: id, messageId: id }],
+    [AGENT_REQUESTS['session:create'].payload, { gatewayId: id }],
+    [AGENT_REQUESTS['tool:decide'].payload, { sessionId: id, callId: id, inputHash: 'h'.repeat(43), decision: 'deny' }],
+    [GATEWAY_REQUESTS['tool:started'].payload, { callId: id }],
+  ];
+  for (const [schema, packet] of rows) {
+    const capitals = Object.fromEntries(Object.entries(packet).map(([name, value]) => [name, value === id ? id.toUpperCase() : value]));
+    const checked = validate(schema, capitals);
+    assert.deepEqual(checked, { ok: true, data: packet });
+  }
+});

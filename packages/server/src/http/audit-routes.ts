@@ -1,3 +1,4 @@
+import { idSchema } from '@tendon/protocol';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { askerOf } from './account-routes.ts';
@@ -6,7 +7,7 @@ import { type DoorAndAuth, fault, forbidden, type HttpEnv } from './answers.ts';
 const MOST = 100;
 const querySchema = z.object({
   of: z.enum(['me', 'all']).default('me'),
-  before: z.uuid().optional(),
+  before: idSchema.optional(),
   limit: z.coerce.number().int().min(1).max(MOST).default(50),
 });
 

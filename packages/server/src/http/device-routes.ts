@@ -1,5 +1,5 @@
+import { idSchema } from '@tendon/protocol';
 import type { Hono } from 'hono';
-import { z } from 'zod';
 import type { Device } from '../auth/devices.ts';
 import { type DoorAndAuth, fault, type HttpEnv, identify, noted } from './answers.ts';
 
@@ -16,7 +16,7 @@ export function addDeviceRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   app.delete('/api/devices/:id', async (context) => {
     const principal = await identify(context, parts, 'manage');
     if (principal instanceof Response) return principal;
-    const id = z.uuid().safeParse(context.req.param('id'));
+    const id = idSchema.safeParse(context.req.param('id'));
     if (!id.success || !(await auth.devices.end(principal.userId, id.data)))
       return fault(context, 404, { code: 'not_found', message: 'There is no signed-in device with this id.' });
     await noted(context, parts, { principal, action: 'device_signed_out', about: id.data });

@@ -1,4 +1,4 @@
-import { SCOPES } from '@tendon/protocol';
+import { idSchema, SCOPES } from '@tendon/protocol';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKeyRow } from '../auth/api-keys.ts';
@@ -7,7 +7,7 @@ import { bodyOf, type DoorAndAuth, fault, forbidden, type HttpEnv, identify, nam
 
 const newKeySchema = z.object({
   name: nameSchema,
-  gatewayId: z.uuid().optional(),
+  gatewayId: idSchema.optional(),
   /** Left out: all that its person can do. */
   scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).optional(),
   expiresInDays: z.number().int().min(1).max(3_650).optional(),
@@ -46,7 +46,7 @@ export function addKeyRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
   app.delete('/api/keys/:id', async (context) => {
     const principal = await identify(context, parts, 'manage');
     if (principal instanceof Response) return principal;
-    const id = z.uuid().safeParse(context.req.param('id'));
+    const id = idSchema.safeParse(context.req.param('id'));
     if (!id.success || !(await auth.revokeKey(principal.userId, id.data)))
       return fault(context, 404, { code: 'not_found', message: 'There is no live key with this id.' });
     await noted(context, parts, { principal, action: 'key_revoked', about: id.data });

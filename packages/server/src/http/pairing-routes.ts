@@ -1,9 +1,10 @@
+import { idSchema } from '@tendon/protocol';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { bodyOf, type DoorAndAuth, fault, forbidden, type HttpEnv, identify, nameSchema, noted, tooMany } from './answers.ts';
 
 const startSchema = z
-  .object({ kind: z.enum(['machine', 'terminal']).default('machine'), gatewayId: z.uuid().optional(), name: nameSchema, relay: z.boolean().default(false) })
+  .object({ kind: z.enum(['machine', 'terminal']).default('machine'), gatewayId: idSchema.optional(), name: nameSchema, relay: z.boolean().default(false) })
   .refine(({ kind, gatewayId }) => (kind === 'machine') === (gatewayId !== undefined), {
     path: ['gatewayId'],
     message: 'a machine says which it is, a terminal does not',

@@ -71,14 +71,16 @@ test('A9: an owner sees everybody, makes owners of members and members of owners
     assert.equal((await rig.owner.post(`/api/people/${ada.id}`, body)).status, 400);
 });
 
-test('A5: the first owner stays one, and nobody changes themselves', async () => {
+test('A5, P13: the first owner stays one, and nobody changes themselves, however their id is written', async () => {
   await using rig = await peopleRig();
   const olga = await rig.member('Olga');
   await rig.owner.post(`/api/people/${olga.id}`, { role: 'owner' });
   const before = await everything(rig);
   for (const [browser, id] of [
     [olga, rig.auth.auth.ownerId],
+    [olga, rig.auth.auth.ownerId.toUpperCase()],
     [olga, olga.id],
+    [olga, olga.id.toUpperCase()],
     [rig.owner, rig.auth.auth.ownerId],
   ] as const) {
     for (const body of [{ role: 'member' }, { isKeptOut: true }]) assert.equal(refusal(await browser.post(`/api/people/${id}`, body)).code, 'conflict');

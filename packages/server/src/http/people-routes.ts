@@ -1,3 +1,4 @@
+import { idSchema } from '@tendon/protocol';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { askerOf, refusePeople } from './account-routes.ts';
@@ -6,7 +7,6 @@ import { bodyOf, type DoorAndAuth, fault, type HttpEnv, nameSchema } from './ans
 const roleSchema = z.enum(['owner', 'member']);
 const invitationSchema = z.object({ name: nameSchema, role: roleSchema });
 const changeSchema = z.union([z.strictObject({ role: roleSchema }), z.strictObject({ isKeptOut: z.boolean() })]);
-const idSchema = z.uuid();
 /** In the fragment, which no server and no log sees. */
 const JOIN_PATH = '/join#';
 

@@ -1,3 +1,4 @@
+import { idSchema } from '@tendon/protocol';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { askerOf, refusePeople } from './account-routes.ts';
@@ -16,7 +17,7 @@ export function addSecondFactorRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): v
   app.delete('/api/people/:id/second-factor', async (context) => {
     const asker = await askerOf(context, parts);
     if (asker instanceof Response) return asker;
-    const id = z.uuid().safeParse(context.req.param('id'));
+    const id = idSchema.safeParse(context.req.param('id'));
     if (!id.success) return fault(context, 404, { code: 'not_found', message: 'There is no such person.' });
     const answer = await secondFactor.resetFor(asker, id.data);
     return answer.ok ? context.json({ ok: true }) : refusePeople(context, answer.error);
