@@ -11,14 +11,14 @@ import { AttemptLimiter } from './attempt-limiter.ts';
 import { authenticate, type Origins } from './authenticate.ts';
 import { CsrfTokens } from './csrf-tokens.ts';
 import { Devices } from './devices.ts';
-import { EndedCredentials } from './ended-credentials.ts';
+import { EndedCredentials, type EndedCredentialsOptions, hasEnded } from './ended-credentials.ts';
 import { issueSessionToken, type SessionTokenAnswer } from './issue-session-token.ts';
 import { createJwtVerifier } from './jwt.ts';
 import { ensureOwner, holdOwnerKey } from './owner.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { Pairings } from './pairings.ts';
 import { type BrowserSession, People, readCookie } from './people.ts';
-import type { Attempt, Decision } from './principal.ts';
+import type { Attempt, Decision, Principal } from './principal.ts';
 import { SessionTokens } from './session-tokens.ts';
 import { SignInLinks } from './sign-in-links.ts';
 
@@ -44,6 +44,8 @@ export type RevocationListener = (revoked: { readonly credentialId: string }) =>
 export interface Auth extends AccountDesks {
   readonly ownerId: string;
   authenticate(attempt: Attempt): Promise<Decision>;
+  /** Whether the credential of somebody who was let in, and has waited since, is over. */
+  hasEnded(principal: Principal): Promise<boolean>;
   /** A link that signs the owner in once, within 15 minutes. The server must listen. */
   signInLink(): Promise<string>;
   /** The cookie of a browser that is away at the identity provider. */
@@ -138,7 +140,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
       return setCookies;
     },
     devices,
-    watchEnded: (inUse) => new EndedCredentials({ pool, inUse, onEnded, now, log }),
+    ...endings({ pool, onEnded, now, log }),
     pairing: openPairing({ pool, log, now }, clock),
     pairingUrl: (userCode) => `${door.publicOrigin()}/pair?code=${userCode}`,
     createKey: (request) => keys.create(request, now()),
@@ -153,6 +155,13 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
       return () => listeners.delete(listener);
     },
     warm: () => people.warm(),
+  };
+}
+
+function endings(parts: Omit<EndedCredentialsOptions, 'inUse'>): Pick<Auth, 'hasEnded' | 'watchEnded'> {
+  return {
+    hasEnded: ({ credentialId }) => hasEnded(parts.pool, credentialId, parts.now()),
+    watchEnded: (inUse) => new EndedCredentials({ ...parts, inUse }),
   };
 }
 

@@ -27,6 +27,12 @@ async function endedAmong(pool: Pick<Pool, 'query'>, ids: readonly string[], now
   return rows.map(({ id }) => id);
 }
 
+/** Whether this one, which was good a while ago, is over. That a JWT runs out is left to whoever looks at it. */
+export async function hasEnded(pool: Pick<Pool, 'query'>, credentialId: string, now: Date): Promise<boolean> {
+  const ended = UUID.test(credentialId) ? await endedAmong(pool, [credentialId], now) : await keptOutAmong(pool, [credentialId]);
+  return ended.length > 0;
+}
+
 export interface EndedCredentialsOptions {
   readonly pool: Pick<Pool, 'query'>;
   /** The credentials that connections stand on now. */

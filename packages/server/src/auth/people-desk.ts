@@ -126,18 +126,18 @@ export class PeopleDesk {
   }
 
   async list(asker: Asker): Promise<PeopleAnswer<readonly Person[]>> {
-    return (await this.#isOwner(asker)) ? done(await this.#parts.accounts.list()) : OWNERS_ONLY;
+    return (await this.isOwner(asker)) ? done(await this.#parts.accounts.list()) : OWNERS_ONLY;
   }
 
   async invitationsOpen(asker: Asker): Promise<PeopleAnswer<Awaited<ReturnType<Invitations['list']>>>> {
-    return (await this.#isOwner(asker)) ? done(await this.#parts.invitations.list(this.#parts.now())) : OWNERS_ONLY;
+    return (await this.isOwner(asker)) ? done(await this.#parts.invitations.list(this.#parts.now())) : OWNERS_ONLY;
   }
 
   async invite(
     asker: Asker,
     { name, role }: { readonly name: string; readonly role: Role },
   ): Promise<PeopleAnswer<NonNullable<Awaited<ReturnType<Invitations['create']>>>>> {
-    if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    if (!(await this.isOwner(asker))) return OWNERS_ONLY;
     if (!isWhole(asker.principal)) return WHOLE_ONLY;
     const made = await this.#parts.invitations.create({ name, role, invitedBy: asker.principal.userId }, this.#parts.now());
     if (!made) return OWNERS_ONLY;
@@ -146,7 +146,7 @@ export class PeopleDesk {
   }
 
   async revokeInvitation(asker: Asker, id: string): Promise<PeopleAnswer> {
-    if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    if (!(await this.isOwner(asker))) return OWNERS_ONLY;
     const name = await this.#parts.invitations.revoke(id, this.#parts.now());
     if (name === undefined) return refuse('not_found', 'There is no open invitation with this id.');
     await this.#note(asker, { action: 'invitation_revoked', about: name });
@@ -197,9 +197,14 @@ export class PeopleDesk {
     return (await this.#parts.accounts.find(userId)) !== undefined;
   }
 
+  async isOwner(asker: Asker): Promise<boolean> {
+    const person = await this.account(asker);
+    return person?.role === 'owner' && person.disabledAt === undefined;
+  }
+
   /** Undefined for an owner who asks about another person than themselves and the first owner. */
   async mayChange(asker: Asker, userId: string): Promise<Extract<PeopleAnswer, { ok: false }> | undefined> {
-    if (!(await this.#isOwner(asker))) return OWNERS_ONLY;
+    if (!(await this.isOwner(asker))) return OWNERS_ONLY;
     if (userId === asker.principal.userId) return NOT_YOURSELF;
     return userId === this.#parts.firstOwnerId ? STAYS : undefined;
   }
@@ -212,10 +217,6 @@ export class PeopleDesk {
   /** Undefined for who may change how they themselves come in: address, password, second factor, identity. */
   mayChangeWayIn({ principal }: Asker): Extract<PeopleAnswer, { ok: false }> | undefined {
     return principal.path === 'cookie' ? undefined : BROWSER_ONLY;
-  }
-
-  async #isOwner(asker: Asker): Promise<boolean> {
-    return (await this.account(asker))?.role === 'owner';
   }
 
   /** Undefined when it is theirs; otherwise why not. */

@@ -23,7 +23,7 @@ export interface PlaceLimits {
 }
 
 export type Seat =
-  | { readonly ok: true /** May be called again. */; leave(): void }
+  | { readonly ok: true; readonly hasWaited: boolean /** May be called again. */; leave(): void }
   /** Whose places were all taken, and when to try again. */
   | { readonly ok: false; readonly crowd: 'household' | 'all'; readonly retryAfterMs: number };
 
@@ -59,7 +59,7 @@ export class Places {
 
   /** Who asked first of a connection has the first place that comes to it. Never rejects. */
   take({ household, connection }: Waiting): Promise<Seat> {
-    if (this.#lines.waitingOf(household) === 0 && this.#hasPlace(household)) return Promise.resolve(this.#seat(household));
+    if (this.#lines.waitingOf(household) === 0 && this.#hasPlace(household)) return Promise.resolve(this.#seat(household, false));
     return new Promise((resolve) => this.#queue({ household, connection }, resolve));
   }
 
@@ -91,7 +91,7 @@ export class Places {
     return this.#underWay < ofAll && (this.#taken.get(household) ?? 0) < share;
   }
 
-  #seat(household: string): Seat {
+  #seat(household: string, hasWaited: boolean): Seat {
     this.#underWay += 1;
     this.#taken.set(household, (this.#taken.get(household) ?? 0) + 1);
     let isLeft = false;
@@ -100,7 +100,7 @@ export class Places {
       isLeft = true;
       this.#freed(household);
     };
-    return { ok: true, leave };
+    return { ok: true, hasWaited, leave };
   }
 
   #freed(household: string): void {
@@ -111,7 +111,7 @@ export class Places {
     while (this.#lines.size > 0 && this.#underWay < this.#limits.ofAll) {
       const visitor = this.#lines.next((name) => this.#hasPlace(name));
       if (!visitor) return;
-      visitor.settle(this.#seat(visitor.household));
+      visitor.settle(this.#seat(visitor.household, true));
     }
   }
 }

@@ -18,6 +18,8 @@ export type HttpEnv = {
   Variables: {
     /** The place of whoever asks (rule H33), once they are known. */
     readonly seat?: { leave(): void };
+    /** What was sent, once it has come. */
+    readonly body?: Promise<Body>;
     /** Who asks, once that is known; also when it is refused for that. */
     readonly asker?: Principal;
     /** Why this request is refused, for the count (H34). */
@@ -25,6 +27,7 @@ export type HttpEnv = {
   };
 };
 type RouteContext = Context<HttpEnv>;
+type Body = { readonly ok: true; readonly value: unknown } | { readonly ok: false };
 
 const BODY_BYTES = 16 * 1_024;
 
@@ -68,13 +71,17 @@ export interface DoorAndAuth {
   readonly log: Log;
 }
 
-/** Who sent this request, when they have a place for it, or the answer that refuses it. */
+/**
+ * Who sent this request, when they have a place for it, or the answer that refuses it. A body is waited for first: it may take half a minute, and
+ * nothing is done with a credential that has ended meanwhile (H14).
+ */
 export async function identify(context: RouteContext, parts: DoorAndAuth, scope: Scope): Promise<Principal | Response> {
   const { auth, door, pace } = parts;
   const { incoming } = context.env;
   const token = bearer(incoming);
   const admission = pace.take({ token, cookie: incoming.headers.cookie });
   if (!admission.ok) return tooMany(context, admission.retryAfterMs);
+  if (incoming.method === 'POST') await jsonOf(context);
   const decision = await auth.authenticate({
     token,
     headers: incoming.headers,
@@ -85,19 +92,19 @@ export async function identify(context: RouteContext, parts: DoorAndAuth, scope:
     context.set('asker', decision.principal);
     const { scopes } = decision.principal;
     if (scopes !== undefined && !scopes.includes(scope)) return forbidden(context, `This key is not good for "${scope}".`);
-    return (await refuseForPlace(context, parts.people, decision.principal)) ?? decision.principal;
+    return (await refuseForPlace(context, parts, decision.principal)) ?? decision.principal;
   }
   if (decision.code === 'rate_limited') return tooMany(context, decision.retryAfterMs ?? 1_000);
   return refused(context, decision.code);
 }
 
 /** Waits for a place of this person, which the request keeps until it is handled; or the answer that refuses it. */
-async function refuseForPlace(context: RouteContext, people: Places, { userId }: Principal): Promise<Response | undefined> {
+async function refuseForPlace(context: RouteContext, { auth, people }: DoorAndAuth, principal: Principal): Promise<Response | undefined> {
   if (context.get('seat')) return undefined;
-  const seat = await people.take({ household: userId, connection: context.env.incoming.socket });
+  const seat = await people.take({ household: principal.userId, connection: context.env.incoming.socket });
   if (!seat.ok) return tooMany(context, seat.retryAfterMs);
   context.set('seat', seat);
-  return undefined;
+  return seat.hasWaited && (await auth.hasEnded(principal)) ? refused(context, 'unauthorized') : undefined;
 }
 
 /** The one answer to those who are known and may not. */
@@ -124,10 +131,17 @@ export function aboutField(
 
 /** The checked body of a request, or the answer that refuses it. */
 export async function bodyOf<Schema extends z.ZodType>(context: RouteContext, schema: Schema): Promise<z.infer<Schema> | Response> {
-  const body = await readJson(context.env.incoming);
+  const body = await jsonOf(context);
   if (!body.ok) return tooLarge(context);
   const checked = validate(schema, body.value);
   return checked.ok ? checked.data : fault(context, 400, checked.error);
+}
+
+/** What is sent can be read once. */
+function jsonOf(context: RouteContext): Promise<Body> {
+  const body = context.get('body') ?? readJson(context.env.incoming);
+  context.set('body', body);
+  return body;
 }
 
 export function tooMany(context: RouteContext, retryAfterMs: number): Response {
@@ -148,7 +162,7 @@ export function noted(
  * The JSON of a request, `undefined` when it is none. Counted while it arrives, whatever its headers promise. (hono's own limit cannot
  * count a chunked body unless the adapter replaces the global Request.)
  */
-export async function readJson(request: IncomingMessage): Promise<{ readonly ok: true; readonly value: unknown } | { readonly ok: false }> {
+export async function readJson(request: IncomingMessage): Promise<Body> {
   const chunks: Buffer[] = [];
   let total = 0;
   try {

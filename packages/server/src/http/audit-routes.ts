@@ -21,7 +21,7 @@ export function addAuditRoutes(app: Hono<HttpEnv>, parts: DoorAndAuth): void {
     if (!query.success)
       return fault(context, 400, { code: 'invalid_payload', message: `Ask with of=me or of=all, before=<id of an entry> and limit=1 to ${MOST}.` });
     const { of, before, limit } = query.data;
-    if (of === 'all' && (await people.account(asker))?.role !== 'owner') return forbidden(context, 'Only an owner can see what others did.');
+    if (of === 'all' && !(await people.isOwner(asker))) return forbidden(context, 'Only an owner can see what others did.');
     const entries = await audit.list({ userId: of === 'me' ? asker.principal.userId : undefined, before, limit: limit + 1 });
     return context.json({ entries: entries.slice(0, limit), hasMore: entries.length > limit });
   });

@@ -29,7 +29,7 @@ const CHANGES = { capacity: 20, refillMs: 10_000 };
 export function openProviderDesk(auth: Pick<Auth, 'audit' | 'people'>, { store, providerKeys }: OpenSecrets, now: () => Date): ProviderDesk {
   return new ProviderDesk({
     ...{ keys: providerKeys, store, audit: auth.audit, now },
-    isOwner: async (asker) => (await auth.people.account(asker))?.role === 'owner',
+    isOwner: (asker) => auth.people.isOwner(asker),
     limiter: new AttemptLimiter({ ...CHANGES, now: () => performance.now() }),
   });
 }

@@ -142,3 +142,8 @@ function endWithCredential(socket: Socket, expiresAt: Date | undefined): void {
 function isRevoked(opening: Opening, principal: Principal): boolean {
   return principal.credentialId !== undefined && opening.revoked.has(principal.credentialId);
 }
+
+/** Whether it was revoked meanwhile, or has ended by itself. */
+export function hasEnded(opening: Opening, principal: Principal): boolean {
+  return isRevoked(opening, principal) || (principal.expiresAt !== undefined && principal.expiresAt.getTime() <= Date.now());
+}

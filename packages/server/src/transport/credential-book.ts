@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io';
 
-/** A handshake on its way. Revocations that happen meanwhile are noted here, so that none slips through the gap. */
+/** A handshake, or a request, on its way. Revocations that happen meanwhile are noted here, so that none slips through the gap. */
 export interface Opening {
   readonly revoked: Set<string>;
 }

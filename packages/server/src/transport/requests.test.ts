@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { AGENT_REQUESTS, LIMITS, success, validate } from '@tendon/protocol';
+import type { Socket as ClientSocket } from 'socket.io-client';
 import { DEFAULT_TRANSPORT_LIMITS } from './limits.ts';
 import { attaching, nextText, rawRequest, SESSION, TransportRig } from './transport-rig.ts';
 
@@ -297,6 +298,48 @@ test('T24: a connection that ends in the middle of a request, or a handler that 
   const waiting = stays.emitWithAck('session:list', {});
   gate.resolve();
   assert.equal((await waiting).ok, true);
+});
+
+test('H14, T24: what waits for a place is not begun once its credential has ended, nor when its client had gone before; what others wait for is', async () => {
+  const gate = Promise.withResolvers<void>();
+  const requests = { ...DEFAULT_TRANSPORT_LIMITS.requests, ofHousehold: 1, waitMs: 60_000 };
+  const create = async () => {
+    await gate.promise;
+    return success({});
+  };
+  await using rig = await TransportRig.start({
+    agent: { 'session:create': create },
+    gateway: { 'tool:started': create },
+    authenticate: async ({ token = '' }) => ({
+      ok: true,
+      principal: { userId: 'ada', credentialId: token, ...(token === 'ends by itself' && { expiresAt: new Date(Date.now() + 300) }) },
+    }),
+    limits: { requests },
+  });
+  const page = await rig.connected('/agent', 'good');
+  const held = page.emitWithAck('session:create', {});
+  const machine = await rig.connected('/gateway', 'good');
+  const running = machine.emitWithAck('tool:started', { callId: SESSION });
+  const [stolen, gone, expiring, thief] = [
+    await rig.connected('/agent', 'stolen'),
+    await rig.connected('/agent', 'stolen'),
+    await rig.connected('/agent', 'ends by itself'),
+    await rig.connected('/gateway', 'stolen'),
+  ];
+  for (const socket of [stolen, gone, expiring]) socket.emit('rule:list', {}, () => {});
+  thief.emit('tool:result', { callId: SESSION, result: { status: 'succeeded', content: [] } }, () => {});
+  const waiting = page.emitWithAck('session:list', {});
+  const untilEnded = (socket: ClientSocket) => new Promise((resolve) => (socket.connected ? socket.once('disconnect', resolve) : resolve(undefined)));
+  const ended = Promise.all([stolen, expiring, thief].map(untilEnded));
+  // Taken one after the other of what it sent: an answer to the second says that the first has come.
+  for (const socket of [stolen, gone, thief]) await socket.emitWithAck('no:such', {});
+  gone.disconnect();
+  rig.transport.disconnectCredential('stolen');
+  await ended;
+  gate.resolve();
+  for (const answer of [held, running, waiting, page.emitWithAck('model:list', {}), machine.emitWithAck('tool:started', { callId: SESSION })])
+    assert.equal((await answer).ok, true);
+  assert.deepEqual(rig.calls.map(({ name }) => name).toSorted(), ['model:list', 'session:create', 'session:list', 'tool:started', 'tool:started']);
 });
 
 test('T12: requests of one connection start in the order they came', async () => {

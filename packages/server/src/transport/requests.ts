@@ -29,6 +29,9 @@ export interface RefusedEvent {
   readonly isLoss: boolean;
 }
 
+/** A place; or none, because all are taken, or the credential has ended while it waited for one. */
+export type Turn = Seat | { readonly ok: false; readonly crowd: 'ended' };
+
 export interface RequestDesk<Connection> {
   readonly routes: Routes<Connection>;
   readonly connection: Connection;
@@ -36,7 +39,7 @@ export interface RequestDesk<Connection> {
   readonly scopes?: readonly Scope[] | undefined;
   readonly meters: { readonly events: TokenBucket; readonly output: TokenBucket };
   /** Where each request of this person waits for its turn. */
-  readonly place: (isRein: boolean) => Promise<Seat>;
+  readonly place: (isRein: boolean) => Promise<Turn>;
   readonly onRefused: (refused: RefusedEvent) => void;
   readonly log: Log;
 }
@@ -122,6 +125,7 @@ function outputCost(packet: Packet): number {
 
 async function run<Connection>(route: Route<Connection>, payload: unknown, desk: RequestDesk<Connection>): Promise<Result<unknown>> {
   const seat = await desk.place(route.isRein === true);
+  if (!seat.ok && seat.crowd === 'ended') return refusal('forbidden', 'This credential has ended. Sign in again.');
   if (!seat.ok) return refusal('rate_limited', 'Too many requests are under way.', { retryAfterMs: seat.retryAfterMs });
   try {
     return await route.handle(desk.connection, payload);

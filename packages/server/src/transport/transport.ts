@@ -6,7 +6,7 @@ import type { Waiting } from '../crowd/waiting-lines.ts';
 import { RefusalLines } from '../refusal-lines.ts';
 import type { RefusalPlace } from '../refusals.ts';
 import type { AgentConnection, AgentHandlers, Fanout, GatewayConnection, GatewayDesk } from '../runner/ports.ts';
-import { type AdmissionDesk, type Guest, guardNamespace } from './admission.ts';
+import { type AdmissionDesk, type Guest, guardNamespace, hasEnded } from './admission.ts';
 import { agentRoutes, openAgentConnection } from './agent-desk.ts';
 import { limitFirstMessages } from './arrivals.ts';
 import { CredentialBook } from './credential-book.ts';
@@ -18,7 +18,7 @@ import { HandshakeError } from './handshake.ts';
 import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.ts';
 import type { NamespaceName, TransportOptions } from './options.ts';
 import { packetCodec } from './packet-codec.ts';
-import { type RefusedEvent, type RequestDesk, type Routes, serveRequests } from './requests.ts';
+import { type RefusedEvent, type RequestDesk, type Routes, serveRequests, type Turn } from './requests.ts';
 import { roomFanout } from './rooms.ts';
 import { createTokenBucket } from './token-bucket.ts';
 
@@ -213,7 +213,7 @@ class SocketTransport implements Transport {
     if (this.#phase.name !== 'serving') return;
     const { scopes } = guest.principal;
     const address = this.#connections.addressOf(socket);
-    const place = this.#placesOf({ household: guest.principal.userId, connection: socket });
+    const place = this.#whileGood(guest, this.#placesOf({ household: guest.principal.userId, connection: socket }));
     const onRefused = this.#refusing('/agent', guest, address);
     this.#answer(socket, { connection: openAgentConnection(socket, guest, address), routes: this.#phase.agentRoutes, scopes, place, onRefused });
   }
@@ -230,13 +230,25 @@ class SocketTransport implements Transport {
     };
   }
 
+  /** What waits does so for longer than its connection may last; it is not begun with a credential that has ended meanwhile (H14). */
+  #whileGood({ principal }: Guest, take: (isRein: boolean) => Promise<Seat>): (isRein: boolean) => Promise<Turn> {
+    return async (isRein) => {
+      const opening = this.#credentials.open();
+      const seat = await take(isRein);
+      this.#credentials.settle(opening);
+      if (!seat.ok || !hasEnded(opening, principal)) return seat;
+      seat.leave();
+      return { ok: false, crowd: 'ended' };
+    };
+  }
+
   #openGateway(socket: Socket, guest: Guest): void {
     if (this.#phase.name !== 'serving') return;
     const { gateways, gatewayRoutes: routes } = this.#phase;
     const link = new GatewayLink(socket, guest);
     // Not from inside a send: a socket that is cut for slowness ends while somebody is still writing to it.
     socket.once('disconnect', () => queueMicrotask(() => this.#reportGone(gateways, link)));
-    const place = () => this.#places.gateway.take({ household: guest.principal.userId, connection: socket });
+    const place = this.#whileGood(guest, () => this.#places.gateway.take({ household: guest.principal.userId, connection: socket }));
     this.#answer<GatewayConnection>(socket, {
       connection: link,
       routes,
