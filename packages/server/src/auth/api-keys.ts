@@ -124,9 +124,13 @@ export class ApiKeys {
     ]);
   }
 
-  /** All keys of a user, newest first, revoked ones included. */
-  async list(userId: string): Promise<readonly ApiKeyRow[]> {
-    const { rows } = await this.#pool.query<Row>(`select ${COLUMNS} from api_keys where user_id = $1 order by created_at desc, id desc limit 1000`, [userId]);
+  /** The keys of a user, newest first: those that are good come before those that have ended, so that these hide none of them. */
+  async list(userId: string, now: Date): Promise<readonly ApiKeyRow[]> {
+    const { rows } = await this.#pool.query<Row>(
+      `select ${COLUMNS} from api_keys where user_id = $1
+       order by revoked_at is null and (expires_at is null or expires_at > $2) desc, created_at desc, id desc limit 1000`,
+      [userId, now],
+    );
     return rows.map(fromRow);
   }
 

@@ -90,6 +90,22 @@ test('H7: a key is created, used, listed and revoked', async () => {
   assert.equal(codeOf(await rig.auth.authenticate(attempt({ token: key }))), 'unauthorized');
 });
 
+test('H7: a key that is good is listed, however many were made and revoked after it', async () => {
+  await using own = await authRig();
+  const { auth, database, clock } = own;
+  const make = (name: string, expiresAt?: Date) => auth.createKey({ userId: auth.ownerId, name, expiresAt });
+  const [{ row: hidden }, { row: soon }] = [await make('a door to come back by'), await make('over soon', new Date(clock.now.getTime() + 60_000))];
+  await database.pool.query(
+    `insert into api_keys (id, user_id, name, kind, hash, prefix, created_at, revoked_at)
+     select gen_random_uuid(), $1, 'heap', 'user', 'heap ' || number, 'tnd_heap', $2, $2 from generate_series(1, 1000) as number`,
+    [auth.ownerId, new Date(clock.now.getTime() + 1_000)],
+  );
+  const first = async () => (await auth.listKeys(auth.ownerId)).slice(0, 2).map(({ id, name }) => (name === 'heap' ? name : id));
+  assert.deepEqual(await first(), [soon.id, hidden.id]);
+  clock.now = new Date(clock.now.getTime() + 120_000);
+  assert.deepEqual(await first(), [hidden.id, 'heap']);
+});
+
 test('H7: a key ends by itself, and its use is noted once a minute', async () => {
   await using rig = await authRig();
   const start = rig.clock.now.getTime();

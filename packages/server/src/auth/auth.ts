@@ -144,7 +144,7 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     pairing: openPairing({ pool, log, now }, clock),
     pairingUrl: (userCode) => `${door.publicOrigin()}/pair?code=${userCode}`,
     createKey: (request) => keys.create(request, now()),
-    listKeys: (userId) => keys.list(userId),
+    listKeys: (userId) => keys.list(userId, now()),
     async revokeKey(userId, id) {
       const isRevoked = await keys.revoke(userId, id, now());
       if (isRevoked) tell({ credentialId: id });

@@ -402,3 +402,10 @@ test('H18: health, readiness and metrics', async () => {
   assert.equal((await rig.ask('GET', '/metrics', { 'X-Forwarded-For': '1.2.3.4' })).status, 401);
   assert.equal((await rig.ask('GET', '/metrics', { 'X-Forwarded-For': '1.2.3.4', ...bearer })).status, 200);
 });
+
+test('H18: a proxy on this machine that writes no header of its own does not open the metrics to everybody', async () => {
+  await using proxied = await httpRig({ publicUrl: 'https://tendon.example' });
+  const status = async (host: string) => (await proxied.ask('GET', '/metrics', { Host: host })).status;
+  assert.equal(await status('tendon.example'), 401);
+  for (const name of ['127.0.0.1', 'localhost', '[::1]']) assert.equal(await status(`${name}:${proxied.port}`), 200);
+});

@@ -164,11 +164,16 @@ function routes(given: HttpOptions, refusalLines: RefusalLines): Hono<HttpEnv> {
   return app;
 }
 
-/** From this machine and not through a proxy: a proxy in front of us makes every stranger look like loopback. */
+/**
+ * From this machine and not through a proxy: a proxy in front of us makes every stranger look like loopback. Not every one says that it is there, but
+ * whoever asks through it asks for another name than this machine has for itself.
+ */
 function isDirectLoopback(request: IncomingMessage): boolean {
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
+  const name = (request.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   return (
     isLoopbackHost(address) &&
+    isLoopbackHost(name) &&
     request.headers['x-forwarded-for'] === undefined &&
     request.headers['forwarded'] === undefined &&
     request.headers['via'] === undefined
