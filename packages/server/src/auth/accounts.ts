@@ -43,6 +43,17 @@ export function placeholderEmail(id: string): string {
   return `${id}${PLACEHOLDER}`;
 }
 
+/** What somebody elsewhere calls a person, without what acts on a page or in a terminal; undefined when nothing is left. */
+export function plainName(said: string): string | undefined {
+  const name = said.replaceAll(/\p{Cc}|\p{Cs}|[\u202a-\u202e\u2066-\u2069]/gu, '').trim();
+  return name === '' ? undefined : name.slice(0, 100).toWellFormed();
+}
+
+/** Who has no other name is called as their subject there. */
+export function nameOfSubject(subject: string): string {
+  return plainName(subject) ?? 'Somebody';
+}
+
 /** The people who have an account, as they are listed and changed. Whoever asks has been asked for their role before. */
 export class Accounts {
   readonly #pool: Pool;

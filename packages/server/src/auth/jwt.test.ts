@@ -147,6 +147,26 @@ test('H11: each subject is a user of its own, the same at every sign-in and at t
   assert.equal(account?.name, 'The ann');
 });
 
+test('H11: a name that would act on a page or in a terminal, or that the database would not take, is stored without that', async () => {
+  await using idp = await provider();
+  await using rig = await authRig({ jwt: idp.config });
+  const nameOf = async (claims: Claims) => {
+    const token = await sign(idp.issuer, idp.privateKey, claims);
+    const decision = await rig.auth.authenticate({ token, headers: {}, address: '10.0.0.1', namespace: '/agent' });
+    assert.ok(decision.ok);
+    return (await rig.auth.people.account({ principal: decision.principal, address: '' }))?.name;
+  };
+  const long = 'x'.repeat(99);
+  const rows: [claims: Claims, name: string][] = [
+    [{ sub: 'one', name: 'Ann\u001b[2J\u0000\u202e\nOwner' }, 'Ann[2JOwner'],
+    [{ sub: 'two', name: `${long}👋` }, `${long}\ufffd`],
+    [{ sub: 'three', name: '\u0000\u2066 ' }, 'three'],
+    [{ sub: 'four\u202e', name: '' }, 'four'],
+    [{ sub: '\u2066' }, 'Somebody'],
+  ];
+  for (const [claims, name] of rows) assert.equal(await nameOf(claims), name);
+});
+
 test('H11: a subject that is not connected with an account here is nobody, unless the issuer’s people are to be ours', async () => {
   await using idp = await provider();
   await using rig = await authRig({ jwt: { ...idp.config, signUp: false } });

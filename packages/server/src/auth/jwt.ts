@@ -1,5 +1,6 @@
 import { SCOPES, type Scope } from '@tendon/protocol';
 import type { JwtConfig } from '../config.ts';
+import { nameOfSubject, plainName } from './accounts.ts';
 
 export interface JwtClaims {
   readonly issuer: string;
@@ -49,7 +50,7 @@ export function createJwtVerifier(config: JwtConfig): JwtVerifier {
       if (payload.sub === undefined || payload.sub === '' || payload.exp === undefined) return { ok: false, reason: 'jwt without sub or exp' };
       const scopes = scopesOf(payload['scope']);
       if (scopes?.length === 0) return { ok: false, reason: 'jwt with a scope that names none of ours' };
-      const name = typeof payload['name'] === 'string' && payload['name'] !== '' ? payload['name'] : payload.sub;
+      const name = (typeof payload['name'] === 'string' ? plainName(payload['name']) : undefined) ?? nameOfSubject(payload.sub);
       return {
         ok: true,
         claims: { issuer: config.issuer, subject: payload.sub, name, expiresAt: new Date(payload.exp * 1_000), scopes },

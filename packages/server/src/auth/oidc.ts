@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 import type { OidcConfig } from '../config.ts';
+import { nameOfSubject, plainName } from './accounts.ts';
 
 /** Why a browser goes to the identity provider. */
 export type Errand =
@@ -86,8 +87,8 @@ export class Oidc {
       const tokens = await openid.authorizationCodeGrant(provider, answer, { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier });
       const claims = tokens.claims();
       if (!claims) return { ok: false, code: 'refused', reason: 'the provider sent no identity' };
-      const name = nameIn(claims) ?? nameIn(await openid.fetchUserInfo(provider, tokens.access_token, claims.sub).catch(() => ({}))) ?? claims.sub;
-      return { ok: true, errand, identity: { issuer: this.issuer, subject: claims.sub, name } };
+      const told = nameIn(claims) ?? nameIn(await openid.fetchUserInfo(provider, tokens.access_token, claims.sub).catch(() => ({})));
+      return { ok: true, errand, identity: { issuer: this.issuer, subject: claims.sub, name: told ?? nameOfSubject(claims.sub) } };
     } catch (error) {
       if (isUnreachable(error)) throw error;
       // Told by an answer to the very request that this browser began: its state has been compared before.
@@ -127,8 +128,7 @@ export class Oidc {
 
 /** Providers put it into the identity or into what they tell of the user (OpenID Connect Core, section 5.1); some into neither. */
 function nameIn(claims: object): string | undefined {
-  const name = 'name' in claims && typeof claims.name === 'string' ? claims.name.replaceAll(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, '').trim() : '';
-  return name === '' ? undefined : name.slice(0, 100);
+  return 'name' in claims && typeof claims.name === 'string' ? plainName(claims.name) : undefined;
 }
 
 async function load({ issuer, clientId, clientSecret }: OidcConfig) {

@@ -55,7 +55,7 @@ export async function ensureProviderUser(pool: Pool, identity: { readonly issuer
      ), person as (
        insert into users (id, name, email, role) select user_id, $5, $6, 'member' from account returning id
      ) select id as user_id from person`,
-    [uuidv7(), identity.subject, identity.issuer, id, identity.name.slice(0, 200), placeholderEmail(id)],
+    [uuidv7(), identity.subject, identity.issuer, id, identity.name, placeholderEmail(id)],
   );
   if (made.rows[0]) return made.rows[0].user_id;
   const other = await pool.query<{ user_id: string }>(find, [identity.issuer, identity.subject]);
