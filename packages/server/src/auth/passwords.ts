@@ -17,7 +17,8 @@ export interface Replacement {
   /** What the old password was found to be right against; undefined for those who have none yet. */
   readonly former: string | undefined;
   readonly hash: string;
-  readonly keptSessionId: string | undefined;
+  /** The browser session that asks. It stays, and must be there still. */
+  readonly keptSessionId: string;
 }
 
 /** Passwords of people: stored as better-auth's scrypt hashes, looked up by address. */
@@ -81,23 +82,24 @@ export class Passwords {
   }
 
   /**
-   * Puts it in the place of this very hash, or of none, and ends the person's sign-in links and other browser sessions in the same moment: a change by one of
+   * Puts it in the place of this very hash, or of none, while the browser session that asks is there, and ends the person's sign-in links and other browser sessions in the same moment: a change by one of
    * those that is under way finds either another hash than its own, or its session over. The ids of those sessions; undefined when something
    * else stands there by now.
    */
   async replace(userId: string, { former, hash, keptSessionId }: Replacement): Promise<readonly string[] | undefined> {
     const changed =
       former === undefined
-        ? `insert into accounts (id, account_id, provider_id, user_id, password) values ($5, $1::text, $2, $1::uuid, $3)
+        ? `insert into accounts (id, account_id, provider_id, user_id, password) select $5::uuid, $1::text, $2, $1::uuid, $3 from asking
            on conflict (provider_id, account_id) do update set password = excluded.password, updated_at = now() where accounts.password is null
            returning user_id`
-        : 'update accounts set password = $3, updated_at = now() where user_id = $1::uuid and provider_id = $2 and password = $5 returning user_id';
+        : 'update accounts set password = $3, updated_at = now() from asking where user_id = $1::uuid and provider_id = $2 and password = $5 returning user_id';
     const { rows } = await this.#pool.query<{ ended: readonly string[] }>(
-      `with changed as (${changed}),
+      `with asking as (select id from auth_sessions where id = $4),
+       changed as (${changed}),
        links as (delete from sign_in_links using changed where sign_in_links.user_id = changed.user_id),
        ended as (delete from auth_sessions using changed where auth_sessions.user_id = changed.user_id and auth_sessions.id is distinct from $4 returning id)
        select array(select id::text from ended) as ended from changed`,
-      [userId, PROVIDER, hash, keptSessionId ?? null, former ?? uuidv7()],
+      [userId, PROVIDER, hash, keptSessionId, former ?? uuidv7()],
     );
     return rows[0]?.ended;
   }

@@ -55,7 +55,7 @@ const NOBODY = refuse('not_found', 'There is no such person.');
 const STAYS = refuse('conflict', 'The first owner stays an owner and cannot be kept out: somebody must be able to come in.');
 const NOT_YOURSELF = refuse('conflict', 'That would end your own way in. Ask another owner.');
 const WRONG_PASSWORD = refuse('forbidden', 'The current password is wrong.');
-const CHANGED_MEANWHILE = refuse('conflict', 'The password has been changed meanwhile. Sign in with the new one.');
+const CHANGED_MEANWHILE = refuse('conflict', 'The password has been changed meanwhile, or you have been signed out. Sign in again.');
 const EMAIL_TAKEN = refuse('conflict', 'Somebody here has this address already. Take another.');
 
 /** What people change about accounts (rules A4, A5 and A8 to A10): their own, and for owners those of others. */

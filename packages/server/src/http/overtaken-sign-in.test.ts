@@ -49,6 +49,25 @@ for (const hasFactor of [false, true])
     assert.equal((await ada.get('/api/me')).status, 200, 'who changed it stays in');
   });
 
+for (const hasPassword of [false, true])
+  test(`A4: a password that is ${hasPassword ? 'changed' : 'set'} by a browser that is signed out meanwhile stays as it was`, async () => {
+    await using rig = await peopleRig();
+    const { pool } = rig.auth.database;
+    const ada = await rig.member('Ada');
+    if (!hasPassword) await pool.query('delete from accounts where user_id = $1', [ada.id]);
+    const passwords = async () => (await pool.query('select password from accounts where user_id = $1', [ada.id])).rows;
+    const before = await passwords();
+    let answer: ReturnType<Browser['post']> | undefined;
+    await whileLocked(poolOf(rig), 'lock table accounts in exclusive mode', async () => {
+      answer = ada.post('/api/account/password', { ...(hasPassword && { current: PASSWORD }), password: NEW });
+      await untilHeldUp(poolOf(rig));
+      await pool.query('delete from auth_sessions where user_id = $1', [ada.id]);
+    });
+    assert.ok(answer);
+    assert.equal(refusal(await answer).code, hasPassword ? 'forbidden' : 'conflict');
+    assert.deepEqual(await passwords(), before);
+  });
+
 test('A23: a second step whose password is changed while its session is opened opens nothing', async () => {
   await using rig = await peopleRig();
   const ada = await rig.member('Ada');
