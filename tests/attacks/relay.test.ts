@@ -506,3 +506,17 @@ test('L8: a page that does not read is cut, and the others go on', async () => {
   assert.ok(process.memoryUsage().rss - before < 400 * 1024 * 1024, 'memory is bounded');
   assert.equal(reading.socket.connected, true);
 });
+
+test('L8: connections have an end, also for who names one that is not there', async () => {
+  await using crowded = await relayRig({ serverUrl: upstream.url, key: 'tdn_key', approvals });
+  const knock = async (query = ''): Promise<number> => {
+    const answer = await fetch(`${crowded.relay.url}${SOCKET_PATH}?EIO=4&transport=polling${query}`);
+    await answer.text();
+    return answer.status;
+  };
+  const statuses: number[] = [];
+  for (let tens = 0; tens < 20; tens += 1) statuses.push(...(await Promise.all(Array.from({ length: 10 }, () => knock()))));
+  assert.deepEqual([...new Set(statuses)], [200]);
+  for (const query of ['', '&sid=', '&sid=none&sid=', '&%73id=']) assert.equal(await knock(query), 503, query);
+  assert.equal(await knock('&sid=none'), 400);
+});

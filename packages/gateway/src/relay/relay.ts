@@ -209,7 +209,9 @@ class Relay implements RelayHandle {
     // Before every poll, post and upgrade, and not only where a connection is made.
     io.engine.use((request: IncomingMessage, response: unknown, next: (error?: Error) => void) => {
       if (this.#isShutOut(request, response as ServerResponse)) return;
-      if (io.engine.clientsCount >= MOST_KNOCKS && !/[?&]sid=/.test(request.url ?? '')) (response as ServerResponse).writeHead?.(503).end();
+      // As the engine has read it: what it takes for a new one is counted as one.
+      const { sid = '' } = (request as { readonly _query?: { readonly sid?: string } })._query ?? {};
+      if (io.engine.clientsCount >= MOST_KNOCKS && sid === '') (response as ServerResponse).writeHead?.(503).end();
       else next();
     });
     io.use((_socket, next) => next(new RefusedAtHandshake({ code: 'unsupported_protocol', message: `Connect to ${AGENT_NAMESPACE}.` })));

@@ -189,3 +189,13 @@ test('T19: what waited while the transport closed is refused when its turn comes
   waiting.letIn();
   assert.equal((await polling).status, 503);
 });
+
+test('T2, T19: while the transport closes nobody begins a session by naming one beside', async () => {
+  await using rig = await TransportRig.start({ limits: { closeGraceMs: 60_000 } });
+  const reader = await rig.signedInWebSocket('/agent', 'ada');
+  reader.pause();
+  const closing = rig.transport.close();
+  for (const query of ['sid=none&sid=', '%73id=']) assert.equal((await fetch(rig.url(`transport=polling&${query}`))).status, 503);
+  reader.terminate();
+  await closing;
+});

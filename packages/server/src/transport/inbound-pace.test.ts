@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import { InboundPace, type PaceLimits } from './inbound-pace.ts';
+import type { Entrance } from './options.ts';
 import { attaching, TransportRig } from './transport-rig.ts';
 import type { EngineConnection } from './wire.ts';
 
@@ -138,6 +139,31 @@ test('T21: what polls is left unread by the post: for as long as it owes, two se
   one.pass(1_000);
   assert.deepEqual([one.pace.holdMs(), one.floods()], [0, 0]);
 });
+
+for (const [spelling, query] of [
+  ['its name is in escapes', (sid: string) => `%73id=${sid}`],
+  ['another one stands before it', (sid: string) => `sid=none&sid=${sid}`],
+] as const)
+  test(`T2, T21: what is posted too fast is held also when the address names its session so that ${spelling}`, async () => {
+    const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10_000, packetDebt: 1_000 };
+    let posts = 0;
+    const admit: Entrance['admit'] = ({ method }, visit) => {
+      visit.letIn();
+      if (method === 'POST') posts += 1;
+    };
+    await using rig = await TransportRig.start({ limits: { pace }, now: () => 0, entrance: { admit } });
+    const other = await rig.connected('/agent', 'bob');
+    const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
+    const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&${query(sid)}`), { method: 'POST', body });
+    await post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
+    await (await fetch(rig.url(`transport=polling&sid=${sid}`))).text();
+    await post(`42/agent,1["session:list",{"pad":"${'x'.repeat(12_000)}"}]`);
+    const held = post('42/agent,2["session:list",{}]');
+    while (posts < 3) await new Promise((done) => setImmediate(done));
+    for (let round = 0; round < 5; round += 1) await other.emitWithAck('session:list', {});
+    assert.equal(rig.calls.filter(({ connection }) => connection.userId === 'ada').length, 1);
+    assert.equal((await held).status, 200);
+  });
 
 test('T21: bytes that come by polling too fast wait with their sender and are not lost, while others are answered', async () => {
   const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10_000, packetDebt: 1_000 };

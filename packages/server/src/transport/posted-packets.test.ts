@@ -84,3 +84,15 @@ test('T21: the official client that polls and has two thousand events waiting wh
   assert.deepEqual([...new Set(codes)].toSorted(), ['ok', 'rate_limited']);
   assert.equal(client.connected, true);
 });
+
+test('T1, T21: who asks for JSONP, whose bodies hold packets that are not seen from outside, begins no session', async () => {
+  await using rig = await TransportRig.start({ limits: NO_METER });
+  for (const query of ['j=0', '%6a=0', 'j=', 'x=1&j=0&j=1']) {
+    const refused = await fetch(rig.url(`transport=polling&${query}`));
+    assert.deepEqual(
+      [refused.status, await refused.json()],
+      [400, { code: 'unsupported_protocol', message: 'Polling by JSONP is not served: leave "j" out.' }],
+    );
+  }
+  assert.equal(rig.transport.connections().open, 0);
+});
