@@ -22,6 +22,8 @@ test('O5: listed fields stand in the line, others are only named', () => {
 const SECRETS: readonly [string, string][] = [
   ['an API key', `tnd_${'a'.repeat(43)}`],
   ['a session token', `tns_${'a'.repeat(43)}`],
+  ["the key of a relay's page", `tdr_${'a'.repeat(43)}`],
+  ['the token of a relay for a socket', `trs_${'a'.repeat(43)}`],
   ['a provider key', 'sk-ant-REDACTED'],
   ['a password in an address', 'postgres://me:hunter22@db:5432/x'],
   ['a token in a query', 'GET /sign-in?token=hunter22hunter22'],
@@ -32,7 +34,7 @@ const SECRETS: readonly [string, string][] = [
 
 for (const [title, text] of SECRETS) {
   test(`O5: ${title} is cut out of a message and of an error`, () => {
-    const secret = String(/tn[ds]_a+|abcdefghij\w+|hunter22\S*|eyJzdWIi\w+/.exec(text)?.[0]).replace(/@.*$/, '');
+    const secret = String(/(?:tn[ds]|tdr|trs)_a+|abcdefghij\w+|hunter22\S*|eyJzdWIi\w+/.exec(text)?.[0]).replace(/@.*$/, '');
     for (const pretty of [false, true]) {
       const { lines, log } = capture(pretty);
       log.error({ err: new Error(`failed with ${text}`) }, `about ${text}`);

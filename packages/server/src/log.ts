@@ -10,7 +10,7 @@ const FIELDS: ReadonlySet<string> = new Set(LOG_FIELDS);
  * or a backslash, so a JSON line stays JSON.
  */
 const CREDENTIALS: readonly [RegExp, string][] = [
-  [/\b(tn[ds]_)[A-Za-z0-9_-]{8,}/g, '$1[hidden]'],
+  [/\b((?:tn[ds]|tdr|trs)_)[A-Za-z0-9_-]{8,}/g, '$1[hidden]'],
   [/\b(?:sk|pk|rk|AIza)[-_][A-Za-z0-9_-]{16,}/g, '[hidden key]'],
   [/AIza[A-Za-z0-9_-]{30,}/g, '[hidden key]'],
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, '[hidden jwt]'],
