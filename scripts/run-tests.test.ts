@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '@tendon/testing';
@@ -48,6 +48,26 @@ test('a file that leaves something running fails although its tests passed', asy
   const { passed, failures } = await runContent("test('fine', () => { setInterval(() => {}, 1_000); });", 2_000);
   assert.equal(passed, 1);
   assert.match(failures.join(), /did not end within 2000 ms/);
+});
+
+test('what a file has left running is asked to end before it is killed, so that it can end what it runs itself', async () => {
+  await using folder = await temporaryFolder();
+  const said = join(folder.path, 'said');
+  const child = `
+    process.on('SIGTERM', () => { require('node:fs').writeFileSync(${JSON.stringify(said)}, 'ended in order'); process.exit(); });
+    setInterval(() => {}, 1_000);
+    process.stdout.write('up');`;
+  const content = `
+    import { spawn } from 'node:child_process';
+    import { once } from 'node:events';
+    test('fine', async () => {
+      const child = spawn(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: ['ignore', 'pipe', 'ignore'] });
+      await once(child.stdout, 'data');
+      child.stdout.destroy();
+      child.unref();
+    });`;
+  assert.deepEqual(await runContent(content), { passed: 1, failures: [] });
+  assert.equal(readFileSync(said, 'utf8'), 'ended in order');
 });
 
 test('a file that breaks while it loads fails', async () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TestOutcome } from './test-event-reporter.ts';
 
 export interface Suite {
@@ -104,7 +105,7 @@ async function runFile(suite: Suite, file: string, report: string): Promise<File
   };
 }
 
-/** Resolves when the process has ended; kills it with all its children at the deadline. */
+/** Resolves when the process has ended, and what it has left in its group; ends it with all its children at the deadline. */
 function runProcess(suite: Suite, file: string, report: string): Promise<{ readonly fault: string | undefined; readonly output: string }> {
   const reporter = join(import.meta.dirname, 'test-event-reporter.ts');
   const flags = [`--test-timeout=${suite.testTimeoutMs}`, `--test-reporter=${reporter}`, `--test-reporter-destination=${report}`];
@@ -120,11 +121,11 @@ function runProcess(suite: Suite, file: string, report: string): Promise<{ reado
     let isLate = false;
     const deadline = setTimeout(() => {
       isLate = true;
-      killGroup(child.pid);
+      void endGroup(child.pid);
     }, suite.fileTimeoutMs);
-    child.once('close', (code, signal) => {
+    child.once('close', async (code, signal) => {
       clearTimeout(deadline);
-      killGroup(child.pid);
+      await endGroup(child.pid);
       const late = `the process did not end within ${suite.fileTimeoutMs} ms: something was left running, or a test hangs`;
       const ended = code === 0 ? undefined : `the process ended with ${signal ?? `code ${code}`}`;
       resolve({ fault: isLate ? late : ended, output });
@@ -132,12 +133,27 @@ function runProcess(suite: Suite, file: string, report: string): Promise<{ reado
   });
 }
 
-function killGroup(pid: number | undefined): void {
+/** How long a gateway takes at most to end what it runs, and a server its database. */
+const END_MS = 12_000;
+
+/**
+ * Asks first. The commands of a gateway are in groups of their own, so that killing the file's leaves them running for ever; a gateway that is
+ * told to end takes them along. One that stands still hears of it when it goes on.
+ */
+async function endGroup(pid: number | undefined): Promise<void> {
   if (pid === undefined) return;
+  signalGroup(pid, 'SIGTERM');
+  signalGroup(pid, 'SIGCONT');
+  for (const end = performance.now() + END_MS; signalGroup(pid, 0) && performance.now() < end; ) await pause(50);
+  signalGroup(pid, 'SIGKILL');
+}
+
+/** False when the group is gone already, as it should be. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-pid, 'SIGKILL');
+    return process.kill(-pid, signal);
   } catch {
-    // the group is already gone, as it should be
+    return false;
   }
 }
 
