@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueryResultRow } from 'pg';
 import { AgentSocket } from './agent-socket.ts';
+import { assertNothingRuns } from './left-running.ts';
 import { ScriptedModel } from './model/scripted-model.ts';
 import { modelEnvironment } from './node-rig.ts';
 import { queryOnce } from './query-once.ts';
@@ -84,7 +85,7 @@ function bareEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }
 
-/** One home and one workspace, on which real processes are started, killed and started again, on the same port. */
+/** One home and one workspace, on which real processes are started, killed and started again, on the same port. Its end fails when anything is left running. */
 export interface ProcessRig extends AsyncDisposable {
   readonly home: string;
   readonly gatewayHome: string;
@@ -113,7 +114,10 @@ export async function processRig({ env: extra = {}, isNew = false }: ProcessRigO
   await using stack = new AsyncDisposableStack();
   const folders: TemporaryFolder[] = [];
   for (let left = 4; left > 0; left -= 1) folders.push(stack.use(await temporaryFolder()));
-  const [home = '', gatewayHome = '', workspace = '', scratch = ''] = folders.map((folder) => folder.path);
+  const paths = folders.map((folder) => folder.path);
+  const [home = '', gatewayHome = '', workspace = '', scratch = ''] = paths;
+  // Once its processes have ended: what a killed gateway ran is ended by the next one, and the last one has none.
+  stack.defer(() => assertNothingRuns(paths));
   if (!isNew) await prepareDataDir(join(home, 'db'));
   const model = stack.use(await ScriptedModel.start());
   const processes = stack.adopt(new Set<TendonProcess>(), async (all) => void (await Promise.all([...all].map((one) => one[Symbol.asyncDispose]()))));

@@ -22,7 +22,7 @@ const AT_REST_MS = 90_000;
 
 /** Seeds one after the other on one product: what a run leaves behind is part of the next one's world. */
 export async function chaos(firstSeed: number, runs: number, onRun: (text: string) => void = () => undefined): Promise<ChaosTally> {
-  await using product = await startProduct(new Random(firstSeed));
+  const product = await startProduct(new Random(firstSeed));
   const impossible = impossibleFaults(product);
   const tally: ChaosTally = { runs: 0, faults: {}, checks: {}, requests: { ok: 0, refused: 0, unknown: 0 }, violations: [], impossible };
   for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
@@ -33,13 +33,21 @@ export async function chaos(firstSeed: number, runs: number, onRun: (text: strin
       return [];
     });
     tally.runs += 1;
-    for (const [name, count] of Object.entries(judge.checks)) tally.checks[name] = (tally.checks[name] ?? 0) + count;
-    for (const text of judge.violations) tally.violations.push({ seed, text });
+    take(judge, tally, seed);
     onRun(
       `seed ${seed}: ${((performance.now() - begun) / 1_000).toFixed(1)} s, ${faults.join('; ')}${judge.violations.map((text) => `\n  VIOLATION ${text}`).join('')}`,
     );
   }
+  const last = new Judge();
+  const left = await product[Symbol.asyncDispose]().then(() => undefined, String);
+  last.check('I10', left === undefined, () => `when the product has ended: ${left}`);
+  take(last, tally, firstSeed + runs - 1);
   return tally;
+}
+
+function take({ checks, violations }: Judge, tally: ChaosTally, seed: number): void {
+  for (const [name, count] of Object.entries(checks)) tally.checks[name] = (tally.checks[name] ?? 0) + count;
+  for (const text of violations) tally.violations.push({ seed, text });
 }
 
 async function oneRun(product: Product, { seed, judge, tally }: { seed: number; judge: Judge; tally: ChaosTally }): Promise<string[]> {
