@@ -15,6 +15,7 @@ import {
 import { inputHash } from '@tendon/protocol/input-hash';
 import { Server, type Socket } from 'socket.io';
 import { v7 as newId } from 'uuid';
+import { within } from './until.ts';
 import { wholeEnd } from './whole-end.ts';
 
 /** A small server that speaks `/gateway` as protocol.md has it, over real sockets, and writes down all it hears. */
@@ -37,6 +38,7 @@ export interface ServerDouble extends AsyncDisposable {
   /** Resolves as soon as `look` answers something, looked at after every packet. */
   until<T>(look: () => T | undefined | false): Promise<T>;
   call(tool: string, input: unknown, more?: Partial<GatewayCommand<'tool:call'>>): Promise<{ callId: string; answer: GatewayAnswer<'tool:call'> }>;
+  /** The answer of the gateway that is connected. Rejects when its connection ends before. */
   emit(name: string, payload: unknown): Promise<unknown>;
   /** Calls a tool and waits for its result. */
   run(tool: string, input: unknown, more?: Partial<GatewayCommand<'tool:call'>>): Promise<ToolResult>;
@@ -65,7 +67,7 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
     'hellos' | 'tools' | 'mcpServers' | 'handshakes' | 'results' | 'outputs' | 'started' | 'views' | 'faults'
   >;
   const watchers = new Set<() => void>();
-  let current: Socket | undefined;
+  let current: { readonly socket: Socket; readonly gone: Promise<never> } | undefined;
   const namespace = io.of('/gateway');
   namespace.use((socket, next) => {
     record.handshakes.push({ auth: socket.handshake.auth, headers: socket.handshake.headers });
@@ -113,7 +115,9 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
     },
   };
   namespace.on('connection', (socket) => {
-    current = socket;
+    const gone = new Promise<never>((_, reject) => socket.once('disconnect', (why) => reject(new Error(`the gateway has gone: ${why}`))));
+    gone.catch(() => undefined);
+    current = { socket, gone };
     for (const [name, handler] of Object.entries(handlers)) {
       socket.on(name, (payload: unknown, acknowledge: unknown) => {
         const checked = validate(GATEWAY_REQUESTS[name as GatewayRequestName].payload, payload);
@@ -142,9 +146,9 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
         watchers.add(watcher);
         watcher();
       }),
-    emit: (name, payload) => {
+    async emit(name, payload) {
       if (!current) throw new Error('no gateway is connected');
-      return current.timeout(3_000).emitWithAck(name, payload);
+      return within(`the answer to ${name}`, Promise.race([current.socket.emitWithAck(name, payload), current.gone]));
     },
     async call(tool, input, more) {
       const command = commandFor(record.hellos.at(-1), { tool, input, more });
@@ -156,7 +160,7 @@ export async function startServerDouble(behaviour: DoubleBehaviour = {}): Promis
       if (!answer.accepted) throw new Error(`refused: ${answer.error.code}: ${answer.error.message}`);
       return double.until(() => record.results.get(callId)?.[0]);
     },
-    cut: () => current?.conn.close(),
+    cut: () => current?.socket.conn.close(),
     [Symbol.asyncDispose]: end,
   };
   return double;

@@ -252,7 +252,11 @@ test('G12: 1,000 calls over connections that keep breaking: each ran once, each 
     while (!rig.server.results.has(command.callId)) {
       const answer = (await rig.server.emit('tool:call', command).catch(() => undefined)) as { accepted?: boolean; error?: { code: string } } | undefined;
       if (answer?.accepted || answer?.error?.code === 'already_over') await rig.server.until(() => rig.server.results.has(command.callId));
-      else await stateOf(rig.gateway, 'online');
+      else {
+        // The server hears of a cut at once, the gateway with a later turn of the event loop.
+        await new Promise(setImmediate);
+        await stateOf(rig.gateway, 'online');
+      }
     }
   };
   const cutting = (async () => {

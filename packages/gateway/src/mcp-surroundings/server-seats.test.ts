@@ -149,6 +149,7 @@ test('W32: when the policy says something else of a server it is started anew, a
     for (;;) {
       const result = await bench.runWhenUp(`mcp__${server}__run`, { command: 'echo $TENDON_CALL_ID $HTTP_PROXY' });
       if (result.status === 'succeeded') return textOf(result);
+      await new Promise(setImmediate);
     }
   };
   const [one, two] = [await who('one'), await who('two')];
