@@ -59,6 +59,8 @@ export async function startTendon({ args, env, scratch }: TendonCommand): Promis
     child.kill('SIGKILL');
     throw new Error(`tendon ${args.join(' ')} did not become ready:\n${output}`, { cause });
   });
+  // The file may be seen before what was printed before it is read: that is read in the turn which begins now.
+  await new Promise(setImmediate);
   const end: TendonProcess['end'] = async (signal) => {
     child.kill(signal);
     return within(`tendon ${args[0]} to end after ${signal}`, exited, END_LIMIT_MS);

@@ -83,7 +83,7 @@ async function knockByWebSocket(namespace: string, auth: object, headers: Header
     socket.once('connect_error', () => resolve(false));
   });
   try {
-    return await within('an answer to the handshake', answer, 10_000);
+    return await within('an answer to the handshake', answer);
   } finally {
     socket.disconnect();
   }

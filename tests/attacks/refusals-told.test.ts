@@ -165,7 +165,6 @@ describe('H36: each kind of refusal has a line at the usual level, with who, wha
       const own = await until({
         what: 'the line',
         pollMs: 5,
-        deadlineMs: 10_000,
         check: () => {
           const lines = rig.told().filter((line) => line.userId === userId);
           return lines.length > 0 && lines;

@@ -20,7 +20,7 @@ const HOUSEKEEPING = ['claim_owed', 'renew_leases', 'list_places', 'notify', 'sa
 async function statementsOf(work: () => Promise<unknown>): Promise<Record<string, number>> {
   const looks = () => meter?.count.get('list_places') ?? 0;
   const seen = looks();
-  await until({ what: 'the next look at what other nodes did', pollMs: 10, deadlineMs: 10_000, check: () => looks() > seen || undefined });
+  await until({ what: 'the next look at what other nodes did', pollMs: 10, check: () => looks() > seen || undefined });
   await pause(100);
   const before = meter?.count ?? new Map();
   await work();

@@ -30,7 +30,7 @@ export async function startNginx({ port, upstream }: { readonly port: number; re
   const program = existsSync('/usr/sbin/nginx') ? '/usr/sbin/nginx' : 'nginx';
   const child = spawn(program, ['-p', folder.path, '-c', at('nginx.conf'), '-e', at('error.log'), '-g', 'daemon off;'], { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  await until({ what: 'nginx to run', pollMs: 20, deadlineMs: 10_000, check: () => isUp(child, at) });
+  await until({ what: 'nginx to run', pollMs: 20, check: () => isUp(child, at) });
   return {
     url: `https://localhost:${port}`,
     port,

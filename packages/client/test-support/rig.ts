@@ -7,7 +7,7 @@ export function connect(server: { readonly url: string }, options: Partial<Agent
 }
 
 /** Waits for the store to hold what is wanted. Fails, saying what it held last, instead of hanging. */
-export function until<T>(store: Store<T>, isWanted: (value: T) => boolean, limitMs = 10_000): Promise<T> {
+export function until<T>(store: Store<T>, isWanted: (value: T) => boolean, limitMs = 30_000): Promise<T> {
   return new Promise((resolve, reject) => {
     const check = () => {
       const value = store.get();
@@ -33,7 +33,7 @@ export function online(client: AgentClient): Promise<unknown> {
 }
 
 /** Waits for something on the server's side that tells nobody. */
-export async function eventually(isTrue: () => boolean, limitMs = 10_000): Promise<void> {
+export async function eventually(isTrue: () => boolean, limitMs = 30_000): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!isTrue()) {
     if (Date.now() > deadline) throw new Error('it did not come true in time');

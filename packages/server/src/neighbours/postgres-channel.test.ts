@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { after, test } from 'node:test';
-import { testDatabase } from '@tendon/testing';
+import { emits, testDatabase, until } from '@tendon/testing';
 import pg from 'pg';
 import { pino } from 'pino';
 import type { NoticeChannel } from './notice-channel.ts';
@@ -15,22 +15,20 @@ interface Node extends AsyncDisposable {
   readonly channel: NoticeChannel;
   readonly heard: string[];
   missed: number;
-  until(check: () => boolean): Promise<void>;
+  until(check: () => boolean): Promise<unknown>;
 }
 
 async function openNode(name: string): Promise<Node> {
   const channel = postgresChannel({ url: database.url, node: name, log: pino({ level: 'silent' }) });
-  const changed = new EventTarget();
+  const changed = new EventEmitter();
   const node: Node = {
     channel,
     heard: [],
     missed: 0,
-    until: async (check) => {
-      while (!check()) await once(changed, 'change', { signal: AbortSignal.timeout(10_000) });
-    },
+    until: (check) => until({ what: `node ${name} to hear it`, check, on: emits(changed, 'change') }),
     [Symbol.asyncDispose]: () => channel.close(),
   };
-  const tell = (): void => void changed.dispatchEvent(new Event('change'));
+  const tell = (): void => void changed.emit('change');
   channel.listen({
     heard: (text) => {
       node.heard.push(text);

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
 import type { AgentNoticeName, GatewayAnswer, GatewayCommand, GatewayRequest } from '@tendon/protocol';
-import { testDatabase } from '@tendon/testing';
+import { emits, testDatabase, until } from '@tendon/testing';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
 import { connect } from '../store/database.ts';
@@ -36,7 +36,7 @@ export interface RunnerRig extends AsyncDisposable {
   readonly heard: Heard[];
   readonly logLines: { readonly msg: string; readonly type?: string }[];
   /** Resolves as soon as `check` holds, asked after every notice and log line. */
-  until(check: () => boolean): Promise<void>;
+  until(check: () => boolean): Promise<unknown>;
   newSession(): Promise<string>;
   execute(sessionId: string, text: string): Promise<string>;
 }
@@ -44,8 +44,8 @@ export interface RunnerRig extends AsyncDisposable {
 /** `fault` stands before the store's methods: what it gives back replaces them. */
 export async function runnerRig(fault: (store: Store) => Partial<Store> = () => ({})): Promise<RunnerRig> {
   const made = await testDatabase();
-  const changed = new EventTarget();
-  const tell = (): void => void changed.dispatchEvent(new Event('change'));
+  const changed = new EventEmitter();
+  const tell = (): void => void changed.emit('change');
   const logLines: RunnerRig['logLines'] = [];
   const keep = (chunk: unknown, _encoding: string, done: () => void): void => {
     logLines.push(JSON.parse(String(chunk)));
@@ -75,9 +75,7 @@ export async function runnerRig(fault: (store: Store) => Partial<Store> = () => 
   const person: AgentConnection = { ...CALLER, userId };
   return {
     ...{ runner, store, person, steps, heard, logLines },
-    until: async (check) => {
-      while (!check()) await once(changed, 'change', { signal: AbortSignal.timeout(10_000) });
-    },
+    until: (check) => until({ what: 'the runner to tell it', check, on: emits(changed, 'change') }),
     newSession: async () => (await real.create({ id: v7(), ownerId: userId, title: 'A title', model: 'demo', at: new Date().toISOString() })).state.id,
     execute: async (sessionId, text) => {
       const messageId = v7();

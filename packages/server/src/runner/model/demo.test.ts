@@ -223,9 +223,11 @@ describe('demo model', () => {
       `ask me${' :'.repeat(long / 2)}`,
       `count to ${'9'.repeat(long)}`,
     ];
-    const started = performance.now();
+    const before = process.cpuUsage();
     for (const text of texts) demoCommand(text);
     for (const text of texts) demoCommand(text.slice(0, 4_000));
-    assert.ok(performance.now() - started < 1_000, `${performance.now() - started} ms`);
+    // What this process has worked, however busy the machine is.
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 1_000_000, `${user / 1_000} ms`);
   });
 });
