@@ -30,18 +30,21 @@ test('U34, L6: pairing a machine with a page says what its page may do, and the 
   await said(/The page for a browser on this machine: http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=/);
 });
 
-/** What this page asks of the relay for its sockets, and what their handshakes have for a token. */
+/**
+ * What this page asks of the relay for its sockets, and what their handshakes have for a token. Where a WebSocket does not open, as in the moment
+ * in which the network comes back, the handshake is posted.
+ */
 function watchTokens(page: Page): { readonly asked: string[]; readonly shown: string[] } {
   const watched = { asked: [] as string[], shown: [] as string[] };
+  const read = (packet: string): void => {
+    const [, handshake] = /^40\/agent,(\{.*\})$/.exec(packet) ?? [];
+    if (handshake !== undefined) watched.shown.push(String((JSON.parse(handshake) as { token?: string }).token));
+  };
   page.on('request', (request) => {
     if (request.url().endsWith('/api/auth/session-token')) watched.asked.push(request.method());
+    else if (request.url().includes('/socket.io/')) for (const packet of request.postData()?.split('\u001e') ?? []) read(packet);
   });
-  page.on('websocket', (socket) =>
-    socket.on('framesent', ({ payload }) => {
-      const [, handshake] = /^40\/agent,(\{.*\})$/.exec(String(payload)) ?? [];
-      if (handshake !== undefined) watched.shown.push(String((JSON.parse(handshake) as { token?: string }).token));
-    }),
-  );
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => read(String(payload))));
   return watched;
 }
 
