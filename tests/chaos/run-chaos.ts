@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SessionEvent } from '@tendon/protocol';
-import { SessionView, until } from '@tendon/testing';
+import { SessionView, type TendonProcess, until } from '@tendon/testing';
 import { Random } from '../simulation/random.ts';
 import { FAULTS, impossibleFaults } from './faults.ts';
 import { Judge } from './judge.ts';
@@ -28,8 +28,8 @@ export async function chaos(firstSeed: number, runs: number, onRun: (text: strin
   for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
     const begun = performance.now();
     const judge = new Judge();
-    const faults = await oneRun(product, { seed, judge, tally }).catch((error: unknown) => {
-      judge.violations.push(`I18: ${String(error)}`);
+    const faults = await oneRun(product, { seed, judge, tally }).catch(async (error: unknown) => {
+      judge.violations.push(`I18: ${String(error)}\n${await lastWords('server', product.server)}\n${await lastWords('gateway', product.gateway)}`);
       return [];
     });
     tally.runs += 1;
@@ -43,6 +43,13 @@ export async function chaos(firstSeed: number, runs: number, onRun: (text: strin
   last.check('I10', left === undefined, () => `when the product has ended: ${left}`);
   take(last, tally, firstSeed + runs - 1);
   return tally;
+}
+
+/** For whoever has to find out why nothing came to rest: whether it lives, and what it said last. */
+async function lastWords(name: string, { exited, output }: TendonProcess): Promise<string> {
+  const end = await Promise.race([exited, pause(1)]);
+  const state = end === undefined ? 'runs' : `has ended with ${end.signal ?? `code ${end.code}`}`;
+  return `the ${name} ${state}, and said last:\n${output().slice(-3_000)}`;
 }
 
 function take({ checks, violations }: Judge, tally: ChaosTally, seed: number): void {
