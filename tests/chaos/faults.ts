@@ -4,7 +4,7 @@ import { journalBytes, type Product, postgresOf } from './product.ts';
 import { neverReads } from './silent-client.ts';
 import { limitFiles } from './small-disk.ts';
 
-/** Each does its harm and, where that takes time, ends it. What it has killed is started again by `heal`, or here when the fault is a restart. */
+/** Each does its harm and, where that takes time, ends it. What it has ended is started again, here or while the run comes to rest. */
 export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>>> = {
   'the server is killed': async (product) => {
     await product.server.end('SIGKILL');
@@ -33,7 +33,7 @@ export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>
     const { main } = postgresOf(product.server);
     if (main === undefined) throw new Error("the server's PostgreSQL was not found");
     process.kill(main, 'SIGKILL');
-    await within('the server to end without its database', product.server.exited, 20_000);
+    await within('the server to end without its database', product.server.exited, 40_000);
     await bringUp(product);
   },
   "the gateway's connection is cut": async ({ gatewayLink }) => gatewayLink.cut(),
@@ -68,7 +68,7 @@ export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>
     product.disks?.server.fill();
     await pause(1_500);
     product.disks?.server.free();
-    await pause(200);
+    await untilKnown(product);
     await bringUp(product);
   },
   'a client never reads': async (product) => {
@@ -127,11 +127,27 @@ async function halfOpens(link: LossyProxy): Promise<void> {
   link.resume();
 }
 
-/** Starts what is dead. The server keeps its port, so both proxies lead to the new one. */
-async function bringUp(product: Product): Promise<void> {
-  if (await hasEnded(product.server)) product.server = await product.rig.start();
-  if (await hasEnded(product.gateway)) product.gateway = await product.rig.startGateway({ serverUrl: product.gatewayLink.url });
+/** Whether the database goes on, or its server has ended with it. */
+async function untilKnown({ rig, server }: Product): Promise<void> {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline && !(await hasEnded(server)); await pause(100)) {
+    const writes = await rig.sql('create temp table room_again (a int)').then(
+      () => true,
+      () => false,
+    );
+    if (writes) return;
+  }
 }
+
+/** Starts what is dead, and says which of them was. The server keeps its port, so both proxies lead to the new one. */
+export async function bringUp(product: Product): Promise<readonly ('server' | 'gateway')[]> {
+  const [isServerDead, isGatewayDead] = [await hasEnded(product.server), await hasEnded(product.gateway)];
+  if (isServerDead) product.server = await product.rig.start();
+  if (isGatewayDead) product.gateway = await product.rig.startGateway({ serverUrl: product.gatewayLink.url });
+  return [...(isServerDead ? ['server' as const] : []), ...(isGatewayDead ? ['gateway' as const] : [])];
+}
+
+/** A database that could not write may give up only a while after there is room again, and its server with it. */
+export const ENDS_LATE: readonly string[] = ["the database's disk is full"];
 
 function hasEnded(one: TendonProcess): Promise<boolean> {
   return Promise.race([one.exited.then(() => true), pause(1).then(() => false)]);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { SessionEvent } from '@tendon/protocol';
 import { SessionView, type TendonProcess, until } from '@tendon/testing';
 import { Random } from '../simulation/random.ts';
-import { FAULTS, impossibleFaults } from './faults.ts';
+import { bringUp, ENDS_LATE, FAULTS, impossibleFaults } from './faults.ts';
 import { Judge } from './judge.ts';
 import { Person } from './person.ts';
 import { type Product, startProduct } from './product.ts';
@@ -69,7 +69,12 @@ async function oneRun(product: Product, { seed, judge, tally }: { seed: number; 
   const people = [meet('laptop'), meet('phone')];
   await untilAtRest(people);
   const faults = await harm(product, { people, random, tally, seed });
-  await until({ what: 'everything to come to rest', pollMs: 100, deadlineMs: AT_REST_MS, check: () => settled(people) });
+  const dead = await comeToRest(product, people);
+  judge.check(
+    'I18',
+    dead.length === 0 || faults.some((name) => ENDS_LATE.includes(name)),
+    () => `after the faults these ended by themselves: ${dead.join(', ')}`,
+  );
   await pause(300);
   await untilAtRest(people);
   const fresh = meet('newcomer');
@@ -105,6 +110,25 @@ function settled(people: readonly Person[]): true | undefined {
   if (people.every((person) => person.isAtRest)) return true;
   people[0]?.settle();
   return undefined;
+}
+
+/** Starts again what ends meanwhile, as whoever looks after a server does, and answers with it. */
+async function comeToRest(product: Product, people: readonly Person[]): Promise<readonly string[]> {
+  const dead: string[] = [];
+  let isAtRest = false;
+  const care = async (): Promise<void> => {
+    while (!isAtRest) {
+      dead.push(...(await bringUp(product)));
+      await pause(200);
+    }
+  };
+  const cared = care();
+  const rest = until({ what: 'everything to come to rest', pollMs: 100, deadlineMs: AT_REST_MS, check: () => settled(people) });
+  await Promise.race([rest, cared]).finally(() => {
+    isAtRest = true;
+  });
+  await cared;
+  return dead;
 }
 
 function untilAtRest(people: readonly Person[]): Promise<unknown> {
