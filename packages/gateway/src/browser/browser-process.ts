@@ -34,8 +34,9 @@ const FLAGS = [
   ...['--disable-back-forward-cache', '--disable-prompt-on-repost', '--disable-search-engine-choice-screen', '--disable-infobars', '--no-service-autorun'],
   ...['--password-store=basic', '--use-mock-keychain', '--force-color-profile=srgb', '--metrics-recording-only', '--enable-unsafe-swiftshader'],
   ...['--edge-skip-compat-layer-relaunch', '--do-not-de-elevate', '--deny-permission-prompts', '--enable-features=CDPScreenshotNewSurface'],
-  // With the first three no window draws the list under an address line that nobody sees: a process for each, half of what a window takes.
-  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxFullPopup,WebUIOmniboxAimPopup,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,NetworkTimeServiceQuerying,LensOverlay,PaintHolding,PreconnectToSearch,Translate,WebTransport',
+  // With the three of WebUI no window draws the list under an address line that nobody sees: a process for each, half of what a window takes.
+  // It asks its maker about the fields of each form, too.
+  '--disable-features=AutofillServerCommunication,WebUIOmniboxPopup,WebUIOmniboxFullPopup,WebUIOmniboxAimPopup,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,NetworkTimeServiceQuerying,LensOverlay,PaintHolding,PreconnectToSearch,Translate,WebTransport',
   // Nothing may go past the proxy: no QUIC, no UDP of WebRTC, no look-up of names.
   ...[
     '--disable-quic',

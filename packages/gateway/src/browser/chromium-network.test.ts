@@ -74,6 +74,17 @@ test('W14: what a page loads by itself does not get out either, and is told', as
   assert.ok(canary.touched() > 0);
 });
 
+test('W3, W14: what is refused to the parts of a page is not why another one does not load', async () => {
+  const pages: Pages = {
+    '/': '<title>Busy</title><script>setInterval(() => fetch("http://10.0.0.1/", { mode: "no-cors" }).catch(() => {}), 1)</script>',
+    '/broken': (_asked, answer) => setTimeout(() => answer.destroy(), 300),
+  };
+  await using rig = await openPages(pages);
+  await rig.open('/');
+  const result = await rig.run('browser_navigate', { url: `${rig.url}/broken` });
+  assert.equal(result.error?.code, 'not_loaded', textOf(result));
+});
+
 test('W16: the browser never opens the server that steers it, nor its own proxy', async () => {
   await using canary = await openCanary();
   await using rig = await openPages({}, { reserved: [{ host: '127.0.0.1', port: canary.port }] });

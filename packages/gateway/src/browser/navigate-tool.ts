@@ -1,5 +1,6 @@
 import { nameOf, targetOf } from '@tendon/network';
 import { type ToolResult, textResult } from '@tendon/protocol';
+import type { Page, Request } from 'playwright-core';
 import type { Refused } from '../network/egress-proxy.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { LocalTool, ToolContext } from '../tools/tool.ts';
@@ -25,8 +26,9 @@ async function navigate(session: BrowserSession, move: Move, context: ToolContex
   const page = session.current ?? (await session.newTab());
   const before = page.url();
   session.takeRefused();
-  const status = await settled({ page, session }, () => go({ page, session, signal: context.signal }, move));
-  const barred = await barredPage(session, page.url());
+  using way = watchWay(page);
+  const status = await settled({ page, session }, () => go({ page, session, signal: context.signal }, move, way));
+  const barred = barredPage(way.barredBy(session.takeRefused()), page.url());
   if (barred) {
     // What stands there is the proxy's answer, not a page of that address.
     await page.goto('about:blank').catch(() => undefined);
@@ -37,8 +39,28 @@ async function navigate(session: BrowserSession, move: Move, context: ToolContex
   return textResult('succeeded', `Opened.${answered}${stayed}\n\n${await pageState(session)}`);
 }
 
+/** Where a page was led to, redirects included. */
+interface Way extends Disposable {
+  /** Of what was refused, that to which the page itself was led: what its parts, other tabs or the browser asked for do not keep it from loading. */
+  barredBy(refused: readonly Refused[]): readonly Refused[];
+}
+
+function watchWay(page: Page): Way {
+  const targets = new Set<string>();
+  const note = (request: Request): void => {
+    if (!request.isNavigationRequest() || request.frame() !== page.mainFrame()) return;
+    const target = targetOf(request.url());
+    if (target) targets.add(nameOf(target));
+  };
+  page.on('request', note);
+  return {
+    barredBy: (refused) => refused.filter((one) => targets.has(one.target)),
+    [Symbol.dispose]: () => void page.off('request', note),
+  };
+}
+
 /** The HTTP status of the page, where it has one. Errors: `ToolFault`. */
-async function go({ page, session, signal }: PageWork, move: Move): Promise<number | undefined> {
+async function go({ page, session, signal }: PageWork, move: Move, way: Way): Promise<number | undefined> {
   const how = { timeout: LOAD_MS, waitUntil: 'domcontentloaded', signal } as const;
   try {
     if (move.kind === 'address') return (await page.goto(move.url, how))?.status();
@@ -46,7 +68,7 @@ async function go({ page, session, signal }: PageWork, move: Move): Promise<numb
     return (await (move.step === 'back' ? page.goBack(how) : page.goForward(how)))?.status();
   } catch (error) {
     if (signal.aborted) throw error;
-    throw loadFault(error, { move, refused: session.takeRefused() });
+    throw loadFault(error, { move, refused: way.barredBy(session.takeRefused()) });
   }
 }
 
@@ -71,9 +93,8 @@ function loadFault(error: unknown, { move, refused }: { move: Move; refused: rea
 }
 
 /** Set when the page that is shown now was refused, by itself or at the end of redirects. */
-async function barredPage(session: BrowserSession, url: string): Promise<Refused | undefined> {
+function barredPage(refused: readonly Refused[], url: string): Refused | undefined {
   const target = targetOf(url);
-  const refused = session.takeRefused();
   if (!target) return url.startsWith('chrome-error:') ? refused.at(-1) : undefined;
   return refused.find((one) => one.target === nameOf(target));
 }
