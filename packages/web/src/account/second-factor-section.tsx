@@ -1,10 +1,10 @@
-import { type FormEvent, lazy, type ReactNode, Suspense, useState } from 'react';
+import { type FormEvent, type ReactNode, Suspense, useState } from 'react';
 import { callApi } from '../access/api.ts';
 import { Section } from '../access/section.tsx';
 import { useAction } from '../access/use-action.ts';
 import { useApi } from '../access/use-api.ts';
 import { Asked } from '../connection/asked.tsx';
-import { patiently } from '../connection/patiently.ts';
+import { lazyPart } from '../connection/lazy-part.ts';
 import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { focusHere } from '../ui/focus-here.ts';
@@ -12,7 +12,7 @@ import { Notice } from '../ui/notice.tsx';
 import { SecretText } from '../ui/secret-text.tsx';
 import { Field } from './field.tsx';
 
-const QrPicture = lazy(patiently(async () => ({ default: (await import('./qr-picture.tsx')).QrPicture })));
+const QrPicture = lazyPart(async () => ({ default: (await import('./qr-picture.tsx')).QrPicture }));
 
 const PATH = '/api/account/second-factor';
 const CARD = 'space-y-3 rounded-xl border border-line bg-raised p-4';

@@ -1,9 +1,9 @@
 import { useAgentClient, useStore } from '@tendon/client/react';
 import { CircleHelp } from 'lucide-react';
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { ConnectionBar } from '../connection/connection-bar.tsx';
-import { patiently } from '../connection/patiently.ts';
+import { lazyPart } from '../connection/lazy-part.ts';
 import { documentTitle, needsYou } from '../sessions/session-mark.ts';
 import { EmptyState } from '../ui/notice.tsx';
 import { PageHeader } from '../ui/page-header.tsx';
@@ -18,17 +18,17 @@ import { Toasts } from './toasts.tsx';
 import { useKeys } from './use-keys.ts';
 
 // What is not on the way to a transcript is loaded when it is looked at.
-const MachinesPage = lazy(patiently(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage })));
-const PermissionsPage = lazy(patiently(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage })));
-const AccessPage = lazy(patiently(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage })));
-const AccountPage = lazy(patiently(async () => ({ default: (await import('../account/account-page.tsx')).AccountPage })));
-const PeoplePage = lazy(patiently(async () => ({ default: (await import('../account/people-page.tsx')).PeoplePage })));
-const ModelsPage = lazy(patiently(async () => ({ default: (await import('../models/models-page.tsx')).ModelsPage })));
-const JoinPage = lazy(patiently(async () => ({ default: (await import('../account/join-page.tsx')).JoinPage })));
-const PairPage = lazy(patiently(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage })));
-const Dialog = lazy(patiently(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog })));
-const KeyboardHelp = lazy(patiently(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp })));
-const SignInPage = lazy(patiently(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage })));
+const MachinesPage = lazyPart(async () => ({ default: (await import('../machines/machines-page.tsx')).MachinesPage }));
+const PermissionsPage = lazyPart(async () => ({ default: (await import('../permissions/permissions-page.tsx')).PermissionsPage }));
+const AccessPage = lazyPart(async () => ({ default: (await import('../access/access-page.tsx')).AccessPage }));
+const AccountPage = lazyPart(async () => ({ default: (await import('../account/account-page.tsx')).AccountPage }));
+const PeoplePage = lazyPart(async () => ({ default: (await import('../account/people-page.tsx')).PeoplePage }));
+const ModelsPage = lazyPart(async () => ({ default: (await import('../models/models-page.tsx')).ModelsPage }));
+const JoinPage = lazyPart(async () => ({ default: (await import('../account/join-page.tsx')).JoinPage }));
+const PairPage = lazyPart(async () => ({ default: (await import('../access/pair-page.tsx')).PairPage }));
+const Dialog = lazyPart(async () => ({ default: (await import('../ui/dialog.tsx')).Dialog }));
+const KeyboardHelp = lazyPart(async () => ({ default: (await import('./keyboard-help.tsx')).KeyboardHelp }));
+const SignInPage = lazyPart(async () => ({ default: (await import('./sign-in-page.tsx')).SignInPage }));
 
 export function App(): ReactNode {
   const connection = useStore(useAgentClient().connection);

@@ -1,12 +1,12 @@
 import type { Call } from '@tendon/protocol';
 import { Archive, Trash2 } from 'lucide-react';
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { ApprovalBar } from '../approvals/approval-bar.tsx';
 import { callsAwaitingAnswer, callsAwaitingApproval } from '../approvals/waiting-calls.ts';
 import type { ComposerHandle } from '../composer/composer.tsx';
 import { SessionComposer } from '../composer/session-composer.tsx';
-import { patiently } from '../connection/patiently.ts';
+import { lazyPart } from '../connection/lazy-part.ts';
 import { WatchHeaderButton } from '../live-browser/watch-buttons.tsx';
 import { WatchContext } from '../live-browser/watch-context.ts';
 import { Transcript, type TranscriptHandle } from '../transcript/transcript.tsx';
@@ -15,7 +15,7 @@ import { PageHeader } from '../ui/page-header.tsx';
 import { composerFocus } from './composer-focus.ts';
 import { SessionProvider, useSession, useView } from './session-context.tsx';
 
-const BrowserPanel = lazy(patiently(async () => ({ default: (await import('../live-browser/browser-panel.tsx')).BrowserPanel })));
+const BrowserPanel = lazyPart(async () => ({ default: (await import('../live-browser/browser-panel.tsx')).BrowserPanel }));
 
 export function SessionPage({ id }: { id: string }): ReactNode {
   return (

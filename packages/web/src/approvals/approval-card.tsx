@@ -6,8 +6,8 @@ import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
 import { useMcpServers } from '../machines/use-mcp-servers.ts';
+import { CallPanel } from '../tool-call/call-panel.tsx';
 import { InputDisplay } from '../tool-call/input-display.tsx';
-import { usePassesFocus } from '../tool-call/passed-focus.ts';
 import { ToolIcon } from '../tool-call/tool-icon.tsx';
 import { Button, Key } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -44,7 +44,6 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged || about?.isOvertaken ? about.description : ''}:${warning ?? ''}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
-  usePassesFocus(call.id, element);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
   useEffect(() => announce(isOwn ? 'Approve to put the files back.' : 'The agent needs your approval.'), [isOwn]);
 
@@ -59,15 +58,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   useKeys(isCurrent && panel === 'choice' ? keys : {});
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset's legend cannot be laid out like this heading
-    <div
-      ref={element}
-      role="group"
-      aria-label="Approval"
-      data-call={call.id}
-      tabIndex={-1}
-      className="overflow-hidden rounded-xl border border-warn-line bg-raised shadow-sm outline-offset-2"
-    >
+    <CallPanel callId={call.id} label="Approval" panel={element} className="border-warn-line">
       <div className="flex items-start gap-2.5 bg-warn-soft px-4 py-2.5">
         <ShieldQuestionMark aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
         <div className="min-w-0 flex-1">
@@ -117,7 +108,7 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
           </div>
         )}
       </div>
-    </div>
+    </CallPanel>
   );
 }
 

@@ -4,7 +4,7 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useSession } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
-import { usePassesFocus } from '../tool-call/passed-focus.ts';
+import { CallPanel } from '../tool-call/call-panel.tsx';
 import { Button, Key } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { type AnswerDraft, answersOf, back, EMPTY_DRAFT, give, isAnswered, optionOfKey, questionsOf, skip } from './answer-draft.ts';
@@ -40,7 +40,6 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
   };
   useKeys(Object.fromEntries(['1', '2', '3', '4', '5', '6', '7', '8', '9'].map((key) => [key, () => choose(key)])));
   useEffect(() => announce('The agent has a question for you.'), []);
-  usePassesFocus(call.id, panel);
   // The form of the question before is gone, and what the person types next is for this one.
   // biome-ignore lint/correctness/useExhaustiveDependencies: another question is what moves the focus
   useEffect(() => {
@@ -52,15 +51,7 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
 
   if (!question) return <Notice tone="warn">The agent asked something that cannot be shown. Stop it to go on.</Notice>;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset's legend cannot be laid out like this heading
-    <div
-      ref={panel}
-      role="group"
-      aria-label="Question"
-      data-call={call.id}
-      tabIndex={-1}
-      className="overflow-hidden rounded-xl border border-line-strong bg-raised shadow-sm outline-offset-2"
-    >
+    <CallPanel callId={call.id} label="Question" panel={panel} className="border-line-strong">
       <div className="flex items-center gap-2.5 px-4 pt-3 text-xs text-muted">
         <MessageCircleQuestionMark aria-hidden className="size-4 text-accent-ink" />
         <span className="flex-1 font-medium">The agent asks</span>
@@ -93,7 +84,7 @@ export function QuestionPanel({ call }: { call: Call }): ReactNode {
           </Notice>
         </div>
       )}
-    </div>
+    </CallPanel>
   );
 }
 

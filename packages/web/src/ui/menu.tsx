@@ -1,5 +1,5 @@
-import { cloneElement, lazy, type ReactElement, type ReactNode, Suspense, useState } from 'react';
-import { patiently } from '../connection/patiently.ts';
+import { cloneElement, type ReactElement, type ReactNode, Suspense, useState } from 'react';
+import { lazyPart } from '../connection/lazy-part.ts';
 
 export type MenuEntry =
   | { readonly kind: 'label'; readonly text: string; readonly dot?: string }
@@ -31,7 +31,7 @@ export interface MenuProps {
 }
 
 const loadMenu = () => import('./menu-list.tsx');
-const MenuList = lazy(patiently(async () => ({ default: (await loadMenu()).MenuList })));
+const MenuList = lazyPart(async () => ({ default: (await loadMenu()).MenuList }));
 
 /** A menu whose machinery is loaded when it is first opened: until then there is only its button. */
 export function Menu({ trigger, entries, align = 'start' }: MenuProps): ReactNode {

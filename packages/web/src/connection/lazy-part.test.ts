@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { patiently } from './patiently.ts';
+import { patiently } from './lazy-part.ts';
 
 test('U4: a part of the page that cannot be loaded waits until the server is there, and is loaded once more', async () => {
   const isThere = [false, false, true];

@@ -1,3 +1,5 @@
+import { lazy } from 'react';
+
 const AGAIN_MS = 1_000;
 
 /** What a page has; replaceable in tests. */
@@ -29,3 +31,6 @@ export function patiently<T>(load: () => Promise<T>, { isServerThere, pause }: S
     }
   };
 }
+
+/** As `lazy` of React, patiently. */
+export const lazyPart: typeof lazy = (load) => lazy(patiently(load));
