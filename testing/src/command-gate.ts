@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { calls, type Step } from './model/script.ts';
+import { argumentsOf, childrenOf, processesWith } from './processes.ts';
 import { until } from './until.ts';
 
 /** A command that says it is there, and then waits until the test lets it end. */
@@ -57,53 +58,4 @@ export function ledgerLines(path: string): number {
 function shellAndChild(word: string): number[] {
   const shell = processesWith(word).find(({ program }) => program === 'bash');
   return shell === undefined ? [] : [shell.pid, ...childrenOf(shell.pid).filter((pid) => argumentsOf(pid)[0] === 'sleep')];
-}
-
-/** The living processes that have this word in their command line. */
-export function processesWith(word: string): { readonly pid: number; readonly program: string | undefined }[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids
-    .map((name) => ({ pid: Number(name), line: argumentsOf(Number(name)) }))
-    .filter(({ line }) => line.some((argument) => argument.includes(word)))
-    .map(({ pid, line }) => ({ pid, program: line[0] }));
-}
-
-/** Empty for one that has ended, waited for or not. */
-function argumentsOf(pid: number): string[] {
-  return readOr(`/proc/${pid}/cmdline`, '').split('\0');
-}
-
-function childrenOf(pid: number): number[] {
-  return readOr(`/proc/${pid}/task/${pid}/children`, '').trim().split(' ').map(Number);
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return otherwise;
-  }
-}
-
-/** Resolves when none of the processes runs any more. One that has ended and that nobody has asked about counts as ended. */
-export function untilEnded(pids: readonly number[], deadlineMs = 15_000): Promise<true> {
-  return until({ what: `the processes ${pids.join(', ')} to end`, pollMs: 20, deadlineMs, check: () => !pids.some(isRunning) || undefined }) as Promise<true>;
-}
-
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  return !isZombie(pid);
-}
-
-function isZombie(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-  } catch {
-    return false;
-  }
 }

@@ -3,7 +3,7 @@ export { AgentSocket, type AgentSocketOptions, type Notice } from './agent-socke
 export { appShows, bytesOfKey } from './authenticator-app.ts';
 export { type BrowserStandIn, browserStandIn } from './browser-stand-in.ts';
 export { findChromium, findFirefox } from './browsers.ts';
-export { type HeldCommand, heldCommand, isRunning, ledgerLines, processesWith, runs, untilEnded } from './command-gate.ts';
+export { type HeldCommand, heldCommand, ledgerLines, runs } from './command-gate.ts';
 export { DatabaseMeter } from './database-meter.ts';
 export { declaredRoutes } from './declared-routes.ts';
 export { DOOR_TABLE, type DoorRow, doorHeaders } from './door-table.ts';
@@ -16,6 +16,7 @@ export { ScriptedModel } from './model/scripted-model.ts';
 export { DIALECTS, modelEnvironment, type NodeRig, type NodeRigOptions, nodeRig } from './node-rig.ts';
 export { PRIVATE_HOSTS, PRIVATE_NAMES } from './private-hosts.ts';
 export { type Exit, type ProcessRig, processRig, startTendon, type TendonCommand, type TendonProcess } from './process-rig.ts';
+export { allPids, argumentsOf, childrenOf, isRunning, processesWith, untilEnded } from './processes.ts';
 export { queryOnce } from './query-once.ts';
 export { type RelayBrowser, relayToken, relayTokenHeaders, signInAtRelay } from './relay-browser.ts';
 export { type RelayRig, relayRig } from './relay-rig.ts';

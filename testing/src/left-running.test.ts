@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { untilEnded } from './command-gate.ts';
 import { assertNothingRuns } from './left-running.ts';
+import { untilEnded } from './processes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 async function start(command: string, cwd: string): Promise<number> {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { isRunning } from './command-gate.ts';
+import { readlinkSync } from 'node:fs';
+import { allPids, argumentsOf, isRunning } from './processes.ts';
 import { until } from './until.ts';
 
 /** Longer than a database, or a browser, takes that notices by itself that who started it was killed. */
@@ -21,18 +21,13 @@ export async function assertNothingRuns(folders: readonly string[], patienceMs =
 
 /** The living processes that name one of the folders in their command line, as a sandbox does, or that work in it. */
 function processesAt(folders: readonly string[]): number[] {
-  const pids = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
-  return pids.filter(
+  return allPids().filter(
     (pid) => pid !== process.pid && folders.some((folder) => commandLine(pid).includes(folder) || workFolder(pid).startsWith(folder)) && isRunning(pid),
   );
 }
 
 function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
+  return argumentsOf(pid).join(' ');
 }
 
 /** Empty for one that has ended, and for one that may not be looked at. */

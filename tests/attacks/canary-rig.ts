@@ -5,6 +5,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { join, relative } from 'node:path';
 import {
+  allPids,
+  argumentsOf,
+  childrenOf,
   type IdentityProviderRig,
   identityProviderRig,
   queryOnce,
@@ -201,7 +204,7 @@ async function filesOf(home: string): Promise<Place[]> {
 function watchArguments(): { end(): string } {
   const seen = new Set<string>();
   const look = (): void => {
-    for (const pid of readdirSync('/proc')) if (/^\d+$/.test(pid)) seen.add(argumentsOf(pid));
+    for (const pid of allPids()) seen.add(argumentsOf(pid).join(' '));
   };
   const timer = setInterval(look, 100);
   return {
@@ -212,19 +215,10 @@ function watchArguments(): { end(): string } {
   };
 }
 
-function argumentsOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
-}
-
 function gatewayOf(parent: number): number {
-  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
-  const found = children.find((pid) => argumentsOf(pid).includes(' gateway '));
+  const found = childrenOf(parent).find((pid) => argumentsOf(pid).includes('gateway'));
   if (found === undefined) throw new Error('the product has no gateway');
-  return Number(found);
+  return found;
 }
 
 async function runToEnd(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /** Several measurements of one thing, in its unit. */
 export interface Figure {
@@ -18,17 +18,4 @@ export function figure(values: readonly number[]): Figure {
 export function residentMegabytes(pid: number): number {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1] ?? Number.NaN) / 1_024;
-}
-
-/** The children of a process whose command line holds `word`. */
-export function childrenOf(pid: number, word: string): number[] {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return all.map(Number).filter((child) => {
-    try {
-      const parent = /^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${child}/stat`, 'utf8'))?.[1];
-      return Number(parent) === pid && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(word);
-    } catch {
-      return false;
-    }
-  });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { epochMs, type ProcessRig, type TendonProcess, until, within } from '@tendon/testing';
-import { childrenOf, residentMegabytes } from './figures.ts';
+import { argumentsOf, childrenOf, epochMs, type ProcessRig, type TendonProcess, until, within } from '@tendon/testing';
+import { residentMegabytes } from './figures.ts';
 
 export interface StartFigures {
   /** Until the page is served; not known at the first start, whose port is not known beforehand. */
@@ -40,7 +40,7 @@ export interface IdleFigures {
 
 /** Memory of server and gateway once it no longer changes by more than a megabyte in a second. */
 export async function idleMemory(product: TendonProcess): Promise<IdleFigures> {
-  const [gateway] = childrenOf(product.pid, 'gateway');
+  const gateway = childrenOf(product.pid).find((pid) => argumentsOf(pid).includes('gateway'));
   if (gateway === undefined) throw new Error('the gateway of tendon start was not found');
   const read = () => ({ serverMb: residentMegabytes(product.pid), gatewayMb: residentMegabytes(gateway) });
   let before = read();

@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AgentClient } from '@tendon/client';
 import {
+  argumentsOf,
   askedText,
+  childrenOf,
   type Gate,
   LossyProxy,
   type ModelRequest,
@@ -118,23 +120,6 @@ export function journalBytes(home: string): number {
 
 /** The processes that PostgreSQL's main process has for its connections, and that process itself. */
 export function postgresOf(server: TendonProcess): { main: number | undefined; backends: number[] } {
-  const main = childrenOf(server.pid).find((pid) => /postgres\0?/.test(commandOf(pid)) && !commandOf(pid).startsWith('/bin/sh'));
-  return { main, backends: main === undefined ? [] : childrenOf(main).filter((pid) => /^postgres: tendon /.test(commandOf(pid))) };
-}
-
-function childrenOf(parent: number): number[] {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return all.map(Number).filter((pid) => /^\d+ \(.*\) \S (\d+)/s.exec(read(`/proc/${pid}/stat`))?.[1] === String(parent));
-}
-
-function commandOf(pid: number): string {
-  return read(`/proc/${pid}/cmdline`);
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  const main = childrenOf(server.pid).find((pid) => argumentsOf(pid)[0]?.endsWith('postgres'));
+  return { main, backends: main === undefined ? [] : childrenOf(main).filter((pid) => argumentsOf(pid)[0]?.startsWith('postgres: tendon ')) };
 }

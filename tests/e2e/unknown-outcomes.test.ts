@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, afterEach, test } from 'node:test';
-import { heldCommand, says, untilEnded } from '@tendon/testing';
+import { argumentsOf, childrenOf, heldCommand, says, untilEnded } from '@tendon/testing';
 import { browserRig, PHONE } from './browser-rig.ts';
 
 const rig = await browserRig();
@@ -10,10 +9,9 @@ afterEach((test) => rig.endDevices(test));
 
 /** The gateway that `tendon start` has started beside itself. */
 function gatewayPid(): number {
-  const children = readFileSync(`/proc/${rig.tendon.pid}/task/${rig.tendon.pid}/children`, 'utf8').trim().split(' ');
-  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('gateway'));
-  assert.ok(found, 'there is no gateway');
-  return Number(found);
+  const found = childrenOf(rig.tendon.pid).find((pid) => argumentsOf(pid).includes('gateway'));
+  assert.ok(found !== undefined, 'there is no gateway');
+  return found;
 }
 
 test('U31, C15: a command whose gateway dies is unknown; it is settled from one device, shown on the other, and run again only with a new approval', async () => {
