@@ -102,7 +102,7 @@ async function started({ session, signal }: PageWork, element: Locator): Promise
 }
 
 /** Its bytes, once it is complete. One that grows too large is ended on the way. */
-async function received({ signal, session }: PageWork, download: Download, context: ToolContext): Promise<Buffer> {
+async function received({ signal }: PageWork, download: Download, context: ToolContext): Promise<Buffer> {
   const cancel = (): void => void download.cancel().catch(() => undefined);
   signal.addEventListener('abort', cancel, { once: true });
   let isTooLarge = false;
@@ -118,8 +118,8 @@ async function received({ signal, session }: PageWork, download: Download, conte
     if (!isTooLarge && path !== undefined && failure === null && (await stat(path)).size <= DOWNLOAD_BYTES) return await readFile(path);
     if (isTooLarge || (path !== undefined && failure === null))
       throw new ToolFault('too_large', `The file has more than ${DOWNLOAD_BYTES} bytes, and was not kept.`);
-    const reason = session.takeRefused().at(-1)?.message ?? `The download broke off (${failure ?? 'no reason was given'}). Try again.`;
-    throw new ToolFault('download_failed', reason);
+    // What is refused never comes to be a download: there is none before its first bytes.
+    throw new ToolFault('download_failed', `The download broke off (${failure ?? 'no reason was given'}). Try again.`);
   } finally {
     clearInterval(watch);
     signal.removeEventListener('abort', cancel);
