@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { test } from 'node:test';
+import { request } from 'node:http';
+import { type TestContext, test } from 'node:test';
 import { InboundPace, type PaceLimits } from './inbound-pace.ts';
 import type { Entrance } from './options.ts';
 import { attaching, TransportRig } from './transport-rig.ts';
@@ -140,35 +141,73 @@ test('T21: what polls is left unread by the post: for as long as it owes, two se
   assert.deepEqual([one.pace.holdMs(), one.floods()], [0, 0]);
 });
 
+/** Counts the posts that have come as far as to be held. */
+function countedPosts() {
+  let count = 0;
+  const admit: Entrance['admit'] = ({ method }, visit) => {
+    visit.letIn();
+    if (method === 'POST') count += 1;
+  };
+  return {
+    entrance: { admit },
+    until: async (wanted: number): Promise<void> => {
+      while (count < wanted) await new Promise((done) => setImmediate(done));
+    },
+  };
+}
+
+/** What is held from here on is held until `letGo`, however busy the machine is. Nothing else in a test may wait for a timer meanwhile: fetch does. */
+function holdTime({ mock }: TestContext): Disposable & { letGo(): void } {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const reset = (): void => mock.timers.reset();
+  return {
+    letGo: () => {
+      mock.timers.tick(2_000);
+      reset();
+    },
+    [Symbol.dispose]: reset,
+  };
+}
+
+/** The status of the answer, once it is there. */
+function postAlone(url: string, body: string, signal?: AbortSignal): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asking = request(url, { method: 'POST', agent: false, ...(signal && { signal }) }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    asking.once('error', reject).end(body);
+  });
+}
+
 for (const [spelling, query] of [
   ['its name is in escapes', (sid: string) => `%73id=${sid}`],
   ['another one stands before it', (sid: string) => `sid=none&sid=${sid}`],
 ] as const)
-  test(`T2, T21: what is posted too fast is held also when the address names its session so that ${spelling}`, async () => {
+  test(`T2, T21: what is posted too fast is held also when the address names its session so that ${spelling}`, async (context) => {
     const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10_000, packetDebt: 1_000 };
-    let posts = 0;
-    const admit: Entrance['admit'] = ({ method }, visit) => {
-      visit.letIn();
-      if (method === 'POST') posts += 1;
-    };
-    await using rig = await TransportRig.start({ limits: { pace }, now: () => 0, entrance: { admit } });
+    const posts = countedPosts();
+    await using rig = await TransportRig.start({ limits: { pace }, now: () => 0, entrance: posts.entrance });
     const other = await rig.connected('/agent', 'bob');
     const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
     const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&${query(sid)}`), { method: 'POST', body });
     await post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
     await (await fetch(rig.url(`transport=polling&sid=${sid}`))).text();
     await post(`42/agent,1["session:list",{"pad":"${'x'.repeat(12_000)}"}]`);
-    const held = post('42/agent,2["session:list",{}]');
-    while (posts < 3) await new Promise((done) => setImmediate(done));
-    for (let round = 0; round < 5; round += 1) await other.emitWithAck('session:list', {});
+    using time = holdTime(context);
+    const held = postAlone(rig.url(`transport=polling&${query(sid)}`), '42/agent,2["session:list",{}]');
+    await posts.until(3);
+    for (let round = 0; round < 20; round += 1) await other.emitWithAck('session:list', {});
     assert.equal(rig.calls.filter(({ connection }) => connection.userId === 'ada').length, 1);
-    assert.equal((await held).status, 200);
+    time.letGo();
+    assert.equal(await held, 200);
   });
 
-test('T21: bytes that come by polling too fast wait with their sender and are not lost, while others are answered', async () => {
+test('T21: bytes that come by polling too fast wait with their sender and are not lost, while others are answered', async (context) => {
   const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10_000, packetDebt: 1_000 };
   // The clock of the pace stands still: what is owed is held for as long as may be.
-  await using rig = await TransportRig.start({ agent: attaching ?? {}, limits: { pace }, now: () => 0 });
+  const posts = countedPosts();
+  await using rig = await TransportRig.start({ agent: attaching ?? {}, limits: { pace }, now: () => 0, entrance: posts.entrance });
   const other = await rig.connected('/agent', 'bob');
   const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
   const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
@@ -177,38 +216,52 @@ test('T21: bytes that come by polling too fast wait with their sender and are no
   const heard = (): number => rig.calls.filter(({ connection }) => connection.userId === 'ada').length;
   await post(`42/agent,1["session:list",{"pad":"${'x'.repeat(12_000)}"}]\u001e42/agent,2["session:list",{}]`);
   const before = heard();
-  const held = post('42/agent,3["session:list",{}]');
-  for (let round = 0; round < 5; round += 1) assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
+  using time = holdTime(context);
+  const held = postAlone(rig.url(`transport=polling&sid=${sid}`), '42/agent,3["session:list",{}]');
+  await posts.until(3);
+  for (let round = 0; round < 20; round += 1) assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
   assert.deepEqual([before, heard()], [2, 2], 'its next post is not read yet');
-  assert.equal((await held).status, 200);
+  time.letGo();
+  assert.equal(await held, 200);
   assert.equal(heard(), 3);
   assert.equal(rig.logged('packet_flood').length, 0);
 });
 
-test('T21: what comes too fast of somebody who has not signed in waits with its sender, while others are answered', async () => {
-  await using rig = await TransportRig.start({ limits: { newcomerPace: { bytesPerSecond: 1_000, byteBurst: 200 } }, now: () => 0 });
+test('T21: what comes too fast of somebody who has not signed in waits with its sender, while others are answered', async (context) => {
+  const posts = countedPosts();
+  await using rig = await TransportRig.start({
+    limits: { newcomerPace: { bytesPerSecond: 1_000, byteBurst: 200 } },
+    now: () => 0,
+    entrance: posts.entrance,
+  });
   const other = await rig.connected('/agent', 'bob');
   const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
   const post = (body: string): Promise<Response> => fetch(rig.url(`transport=polling&sid=${sid}`), { method: 'POST', body });
   await post(`40/agent,{"protocol":1,"client":{"name":"${'x'.repeat(200)}","version":"1"}}`);
-  const held = post('40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
-  for (let round = 0; round < 5; round += 1) assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
+  using time = holdTime(context);
+  const held = postAlone(rig.url(`transport=polling&sid=${sid}`), '40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}');
+  await posts.until(2);
+  for (let round = 0; round < 20; round += 1) assert.deepEqual(await other.emitWithAck('session:list', {}), { ok: true, data: {} });
   assert.equal(rig.attempts.filter(({ token }) => token === 'ada').length, 0, 'its next post is not read yet');
-  assert.equal((await held).status, 200);
+  time.letGo();
+  assert.equal(await held, 200);
   assert.equal(rig.attempts.filter(({ token }) => token === 'ada').length, 1);
 });
 
-test('T21: a post that is given up while it is held is forgotten, and its connection ends as others do', async () => {
+test('T21: a post that is given up while it is held is forgotten, and its connection ends as others do', async (context) => {
   const pace = { packetsPerSecond: 1_000, packetBurst: 1_000, bytesPerSecond: 1_000, byteBurst: 10, packetDebt: 1_000 };
-  await using rig = await TransportRig.start({ limits: { pace }, now: () => 0 });
+  const posts = countedPosts();
+  await using rig = await TransportRig.start({ limits: { pace }, now: () => 0, entrance: posts.entrance });
   const { sid } = JSON.parse((await (await fetch(rig.url('transport=polling'))).text()).slice(1)) as { sid: string };
   const url = rig.url(`transport=polling&sid=${sid}`);
   await fetch(url, { method: 'POST', body: '40/agent,{"protocol":1,"token":"ada","client":{"name":"x","version":"1"}}' });
+  using time = holdTime(context);
   const given = new AbortController();
-  const posting = fetch(url, { method: 'POST', body: '42/agent,1["session:list",{}]', signal: given.signal });
-  await Promise.race([posting, fetch(`http://127.0.0.1:${rig.port}/`)]);
+  const posting = postAlone(url, '42/agent,1["session:list",{}]', given.signal);
+  await posts.until(2);
   given.abort();
   await assert.rejects(posting, /aborted/);
+  time.letGo();
   await rig.transport.close();
   assert.deepEqual([rig.calls.length, rig.transport.connections().open], [0, 0]);
 });
