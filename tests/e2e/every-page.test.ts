@@ -40,6 +40,38 @@ test('U26, U28: the page for a link that works no more has no accessibility faul
   assert.deepEqual(await seriousFaults(page, 'a used link'), []);
 });
 
+test('U40: that there is no machine, session or rule is said when the list has come, and not before', async () => {
+  const device = await rig.device();
+  const { page } = device;
+  const held: (() => void)[] = [];
+  let isHeld = true;
+  await page.routeWebSocket('**/socket.io/**', (browser) => {
+    const server = browser.connectToServer();
+    server.onMessage((message) => {
+      const pass = (): void => browser.send(message);
+      if (isHeld && /"(?:gateways|sessions|rules)":/.test(message.toString())) held.push(pass);
+      else pass();
+    });
+  });
+  const nothing = page.getByText(/^No machine|^No sessions|^Nothing is allowed|^Folder: no/);
+  for (const [path, awaited, come] of [
+    ['/machines', page.getByRole('main').getByText('Loading…'), page.getByRole('main').locator('li').first()],
+    ['/permissions', page.getByRole('main').getByText('Loading…'), page.getByText('Nothing is allowed for good')],
+    ['/', device.button('Folder: asking the server'), device.button(/^Folder: .+ on /)],
+  ] as const) {
+    await device.open(path);
+    const lists = path === '/permissions' ? 3 : 2;
+    await eventually(() => assert.equal(held.length, lists));
+    await awaited.waitFor();
+    assert.deepEqual(await nothing.allTextContents(), [], path);
+    isHeld = false;
+    for (const pass of held.splice(0)) pass();
+    await come.waitFor();
+    await page.getByText('No sessions yet.').waitFor();
+    isHeld = true;
+  }
+});
+
 /** In the page, before it begins: notes on its root who listens to `postMessage`. Ports of our own code are no windows and are left alone. */
 function countMessageListeners(): void {
   const noted = (): void => {

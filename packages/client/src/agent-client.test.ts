@@ -250,6 +250,21 @@ describe('lists', () => {
     await until(client.gateways, (list) => list[1]?.online === true);
   });
 
+  it('K18, U40: whether the list of machines has come is told, and holds while the connection is lost', async () => {
+    await using server = await FakeAgentServer.started();
+    server.intercept = (name) => (name === 'gateway:list' ? refusal('unavailable', 'later') : undefined);
+    using client = connect(server);
+    await until(client.connection, ({ kind }) => kind === 'online');
+    server.broadcast('gateway:presence', { gateway: sampleGateway() });
+    await until(client.gateways, (list) => list.length === 1);
+    assert.equal(client.gatewaysLoaded.get(), false, 'one machine is not the list');
+    server.intercept = () => undefined;
+    await until(client.gatewaysLoaded, (isLoaded) => isLoaded);
+    await server.stop();
+    await until(client.connection, ({ kind }) => kind !== 'online');
+    assert.equal(client.gatewaysLoaded.get(), true);
+  });
+
   it('E27: that other MCP servers run on the server is told to whoever shows them', async () => {
     await using server = await FakeAgentServer.started();
     using client = connect(server);

@@ -43,6 +43,8 @@ export class AgentClient {
   readonly connection: Store<ConnectionState>;
   readonly sessions: Store<SessionListView>;
   readonly gateways: Store<GatewayList>;
+  /** Whether `gateways` has come once: until then an empty list says nothing of the person's machines. */
+  readonly gatewaysLoaded: Store<boolean>;
   /** How often the server has said that `mcp:list` has another answer now. */
   readonly mcpChanges: Store<number>;
   /** The last notice of the server, or of the client itself. */
@@ -75,6 +77,7 @@ export class AgentClient {
     this.notices = this.#notices;
     this.sessions = this.#sessionsList.store;
     this.gateways = this.#gatewaysList.store;
+    this.gatewaysLoaded = this.#gatewaysList.isLoaded;
     this.mcpChanges = this.#mcpChanges;
     this.#outbox = this.#makeOutbox(options, random);
     this.#host = this.#makeHost(now, random);

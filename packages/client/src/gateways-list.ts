@@ -7,6 +7,8 @@ type ListGateways = () => Promise<Result<AgentData<'gateway:list'>>>;
 /** The person's machines, by name. What is told while the list is being loaded is newer than the list. */
 export class GatewaysList {
   readonly store: WritableStore<GatewayList>;
+  /** Whether the list has come: until then an empty one says nothing. */
+  readonly isLoaded: WritableStore<boolean>;
   readonly #list: ListGateways;
   #news: Map<string, Gateway> | undefined;
   #generation = 0;
@@ -14,6 +16,7 @@ export class GatewaysList {
   constructor(list: ListGateways, notifier: Notifier) {
     this.#list = list;
     this.store = createStore<GatewayList>([], notifier);
+    this.isLoaded = createStore(false, notifier);
   }
 
   /** Loads the list anew. False when it could not be loaded. */
@@ -25,8 +28,10 @@ export class GatewaysList {
     const result = await this.#list();
     if (generation !== this.#generation) return true;
     this.#news = undefined;
-    if (result.ok) this.store.set(merged(result.data.gateways, [...news.values()]));
-    return result.ok;
+    if (!result.ok) return false;
+    this.store.set(merged(result.data.gateways, [...news.values()]));
+    this.isLoaded.set(true);
+    return true;
   }
 
   apply(gateway: Gateway): void {

@@ -25,9 +25,15 @@ export function relayScenes(stage: Stage): void {
     await page.goto(front.relay.signInLink());
     await loadAll(seen);
     let text = await stage.hears(seen);
-    for (const path of ['/machines', '/permissions', `/s/${id}`]) {
+    const main = page.getByRole('main');
+    // The page of machines lists MCP servers as well, which may come first.
+    for (const [path, lastToCome] of [
+      ['/machines', main.getByRole('heading', { name: 'machine 0', exact: true })],
+      ['/permissions', main.locator('li').first()],
+      [`/s/${id}`, main.locator('article').first()],
+    ] as const) {
       await page.goto(`${front.relay.url}${path}`);
-      await page.locator('main li, main article').first().waitFor();
+      await lastToCome.waitFor();
       text += await stage.hears(seen);
     }
     await stage.sees('relay', seen, { before: text, shownAs: (field, payload) => (field === 'part(text).text' ? inMarkdown(payload) : payload) });

@@ -18,6 +18,7 @@ export function NewSessionPage(): ReactNode {
   const [, navigate] = useLocation();
   const composer = useRef<ComposerHandle>(null);
   const gateways = useStore(client.gateways);
+  const isLoaded = useStore(client.gatewaysLoaded);
   const sessions = useStore(client.sessions);
   const { answer } = useAnswer('model:list');
   const [model, setModel] = useState<string>();
@@ -65,7 +66,7 @@ export function NewSessionPage(): ReactNode {
           </Composer>
           {error !== undefined && <p className="text-sm text-bad">{error}</p>}
           <Suggestions items={suggestions(isDemo)} onChoose={(text) => void start(text).then(setError)} />
-          <Hints isDemo={isDemo} hasMachine={gateways.some((item) => item.online)} />
+          <Hints isDemo={isDemo} lacksMachine={isLoaded && !gateways.some((item) => item.online)} />
         </div>
       </main>
     </>
@@ -117,11 +118,11 @@ function DemoHint(): ReactNode {
   );
 }
 
-function Hints({ isDemo, hasMachine }: { isDemo: boolean; hasMachine: boolean }): ReactNode {
+function Hints({ isDemo, lacksMachine }: { isDemo: boolean; lacksMachine: boolean }): ReactNode {
   return (
     <div className="space-y-1 px-1 text-center text-xs text-faint">
       {isDemo && <DemoHint />}
-      {!hasMachine && (
+      {lacksMachine && (
         <p>
           No machine is online, so nothing can be run yet.{' '}
           <Link href="/machines" className="text-accent-ink underline underline-offset-2">

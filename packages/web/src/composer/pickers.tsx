@@ -44,14 +44,15 @@ interface PlacePickerProps {
 export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
   const client = useAgentClient();
   const gateways = useStore(client.gateways);
+  const isLoaded = useStore(client.gatewaysLoaded);
   const isKnown = useStore(client.connection).kind === 'online';
   const gateway = gateways.find((item) => item.id === place.gatewayId);
   const folder = gateway?.workspaces.find((item) => item.path === place.workspace)?.name ?? baseName(place.workspace);
-  const text = folder ?? gateway?.name ?? 'No machine';
+  const text = folder ?? gateway?.name ?? (isLoaded ? 'No machine' : 'Machine');
   const away = isKnown && gateway?.online === false ? ', offline' : '';
   // Of several machines it says which one: folders are often called alike.
   const machine = gateway && folder !== undefined && gateways.length > 1 ? ` on ${gateway.name}` : '';
-  const label = gateway ? `Folder: ${text} on ${gateway.name}${away}` : 'Folder: no machine chosen';
+  const label = gateway ? `Folder: ${text} on ${gateway.name}${away}` : `Folder: ${isLoaded ? 'no machine chosen' : 'asking the server'}`;
   const onlineFirst = [...gateways].sort((a, b) => Number(b.online) - Number(a.online));
   const entries = onlineFirst.flatMap((item): MenuEntry[] => [
     { kind: 'label', text: item.online ? item.name : `${item.name}, offline`, dot: dotOf(item) },
@@ -66,7 +67,7 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
       }),
     ),
   ]);
-  if (gateways.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: 'No machine is connected' });
+  if (gateways.length === 0) entries.push({ kind: 'item', key: 'none', isDisabled: true, text: isLoaded ? 'No machine is connected' : 'Asking the server…' });
   return (
     <Menu
       trigger={

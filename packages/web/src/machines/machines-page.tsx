@@ -17,7 +17,9 @@ const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle
 
 /** The machines whose hands the agent can use. */
 export function MachinesPage(): ReactNode {
-  const gateways = useStore(useAgentClient().gateways);
+  const client = useAgentClient();
+  const gateways = useStore(client.gateways);
+  const isLoaded = useStore(client.gatewaysLoaded);
   const mcpServers = useMcpServers(true);
   return (
     <>
@@ -28,7 +30,8 @@ export function MachinesPage(): ReactNode {
       </PageHeader>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
       <main tabIndex={0} aria-label="Machines" className="scroll-quiet min-h-0 flex-1 overflow-y-auto">
-        {gateways.length === 0 && (
+        {gateways.length === 0 && !isLoaded && <p className="mx-auto max-w-3xl p-4 text-sm text-faint md:p-6">Loading…</p>}
+        {gateways.length === 0 && isLoaded && (
           <EmptyState icon={<Monitor />} title="No machine yet">
             <p>A machine is where the agent's tools run. Start one on that machine, in the folder of Tendon:</p>
             <code dir="ltr" className="block rounded-lg border border-line bg-panel px-3 py-2 font-mono text-xs text-text">
