@@ -20,6 +20,7 @@ import {
 import { chromium, type Page } from 'playwright-core';
 import { SessionPage } from '../e2e/session-page.ts';
 import { startDisplay } from './display.ts';
+import type { DisplayWindow } from './windows.ts';
 
 /* `tendon desktop` as people have it: on a display, with a real Chromium. The window is looked at from outside, and its page through Chromium's own port. */
 
@@ -65,12 +66,18 @@ async function pageInWindow(): Promise<SessionPage> {
   return new SessionPage(page, new URL(page.url()).origin);
 }
 
-/** What stands on the display, when a window there has this title, or patience ends: the page has its title a moment before its window. */
-async function windowsTitled(title: string): ReturnType<typeof display.windows> {
+/** What stands on the display, as soon as it is as meant, or patience ends: a page is there a moment before its window, and so is its title. */
+async function windowsOnce(isMeant: (windows: readonly DisplayWindow[]) => boolean): Promise<readonly DisplayWindow[]> {
   for (const end = performance.now() + PATIENCE_MS; ; await pause(50)) {
     const windows = await display.windows();
-    if (windows.some((window) => window.title === title) || performance.now() >= end) return windows;
+    if (isMeant(windows) || performance.now() >= end) return windows;
   }
+}
+
+/** Neither a window nor a process of the browser. Its children end a moment after it, and the display hears of its end later still. */
+async function browserIsGone(): Promise<void> {
+  await until({ what: 'the browser to be gone', pollMs: 20, deadlineMs: PATIENCE_MS, check: () => processesWith(profile).length === 0 || undefined });
+  assert.deepEqual(await windowsOnce((windows) => windows.length === 0), []);
 }
 
 /** What a picture of the display holds, read by the browser that it is of. */
@@ -103,7 +110,7 @@ test('O17, L2: the window shows the session that was named, signed in through th
   const inside = await page.evaluate(() => ({ title: document.title, isApp: matchMedia('(display-mode: standalone)').matches, width: innerWidth }));
   assert.deepEqual(inside, { title: 'were you here? · Tendon', isApp: true, width: inside.width });
   // A window with tabs has the browser's name behind the page's.
-  const windows = await windowsTitled(inside.title);
+  const windows = await windowsOnce((shown) => shown.some(({ title }) => title === inside.title));
   assert.deepEqual(
     windows.map(({ title, width }) => ({ title, width })),
     [{ title: inside.title, width: inside.width }],
@@ -134,8 +141,7 @@ test('O17: the window is closed: the machine stays connected; the machine is end
     deadlineMs: PATIENCE_MS,
     check: () => /The window is closed; this machine stays connected/.test(tendon.output()) || undefined,
   });
-  assert.deepEqual(await display.windows(), []);
-  assert.deepEqual(processesWith(profile), []);
+  await browserIsGone();
   const { gateways } = await direct.socket.ask('gateway:list', {});
   assert.deepEqual(
     gateways.map(({ name, online }) => [name, online]),
@@ -146,8 +152,7 @@ test('O17: the window is closed: the machine stays connected; the machine is end
   const again = await startDesktop();
   device = await pageInWindow();
   await device.message.waitFor();
-  assert.equal((await display.windows()).length, 1);
+  assert.equal((await windowsOnce((windows) => windows.length > 0)).length, 1);
   assert.equal((await again.end('SIGTERM')).code, 0);
-  await until({ what: 'the browser to be gone', pollMs: 20, deadlineMs: PATIENCE_MS, check: () => processesWith(profile).length === 0 || undefined });
-  assert.deepEqual(await display.windows(), []);
+  await browserIsGone();
 });

@@ -9,7 +9,7 @@ export interface DisplayWindow {
 }
 
 /** Requests of the X protocol, version 11, by their numbers. */
-const X = { getWindowAttributes: 3, getGeometry: 14, queryTree: 15, internAtom: 16, getProperty: 20 } as const;
+const X = { getWindowAttributes: 3, getGeometry: 14, queryTree: 15, internAtom: 16, getProperty: 20, grabServer: 36 } as const;
 const IS_SHOWN = 2;
 
 /** Asks a display of this machine what stands on it, in the words of the X protocol: no program has to be there for it. */
@@ -39,6 +39,8 @@ async function readWindows(socket: Socket): Promise<DisplayWindow[]> {
     if (answer[0] !== 1) throw new Error(`the display answers request ${request} with error ${answer[1]}`);
     return Buffer.concat([answer, await read(answer.readUInt32LE(4) * 4)]);
   };
+  // Nobody else is served until this connection ends: no window goes between two questions about it.
+  socket.write(Buffer.from([X.grabServer, 0, 1, 0]));
   const name = Buffer.from('_NET_WM_NAME');
   const title = (await ask(X.internAtom, Buffer.from([name.length, 0, 0, 0]), name)).readUInt32LE(8);
   const tree = await ask(X.queryTree, root);
