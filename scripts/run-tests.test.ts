@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '@tendon/testing';
-import { runSuites, type Tally } from './run-tests.ts';
+import { closingLine } from './closing-line.ts';
+import { runSuites, sum, type Tally } from './run-tests.ts';
 
 const HEAD = "import { test, describe, after } from 'node:test';\n";
 
@@ -32,6 +33,18 @@ test('a patient suite leaves the machine to the others', async () => {
 test('a failing test is named with its group', async () => {
   const content = "describe('a group', () => { test('good', () => {}); test('bad', () => { throw new Error('no'); }); });";
   assert.deepEqual(await runContent(content), { passed: 1, failures: ['FILE: a group > bad'] });
+});
+
+test('why a test has failed is told again at the end, cut', async (t) => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'made-up.test.ts');
+  writeFileSync(file, `${HEAD}test('bad', () => { throw new Error('one\\n' + 'more\\n'.repeat(50)); });`);
+  const tally = await runSuites([{ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs: 20_000 }], 1);
+  const said: string[] = [];
+  t.mock.method(console, 'log', (text: string) => said.push(text));
+  assert.equal(closingLine(sum([tally, { passed: 2, failures: [] }])), 1);
+  t.mock.restoreAll();
+  assert.equal(said.join('\n'), `\n${file}: bad\n    | Error: one${'\n    | more'.repeat(19)}\n\nfailed:\n  ${file}: bad\n\n2 passed, 1 failed`);
 });
 
 test('a failing subtest counts once', async () => {
@@ -106,5 +119,5 @@ test('what a suite needs is seen to once and one after the other, while others r
   };
   const tally = await runSuites([suiteOf('first'), suiteOf('second', 'no such program. Install it'), suiteOf('third')], 2);
   assert.deepEqual(order, ['first begins', 'first ends', 'second begins', 'second ends', 'third begins', 'third ends']);
-  assert.deepEqual(tally, { passed: 2, failures: [`NOT RUN: ${join(folder.path, 'second.test.ts')}: no such program. Install it`] });
+  assert.deepEqual(tally, { passed: 2, reasons: [], failures: [`NOT RUN: ${join(folder.path, 'second.test.ts')}: no such program. Install it`] });
 });

@@ -21,7 +21,12 @@ export interface Suite {
 export interface Tally {
   readonly passed: number;
   readonly failures: readonly string[];
+  /** Why, of those that said so, each cut: it is printed again at the end, the only part of a long output that many keep. */
+  readonly reasons?: readonly string[];
 }
+
+/** Of an error, with what was expected and the way that led to it. */
+const REASON_LINES = 20;
 
 interface FileRun extends Tally {
   readonly file: string;
@@ -35,7 +40,11 @@ export function testFiles(...patterns: string[]): string[] {
 }
 
 export function sum(tallies: readonly Tally[]): Tally {
-  return { passed: tallies.reduce((total, tally) => total + tally.passed, 0), failures: tallies.flatMap((tally) => tally.failures) };
+  return {
+    passed: tallies.reduce((total, tally) => total + tally.passed, 0),
+    failures: tallies.flatMap((tally) => tally.failures),
+    reasons: tallies.flatMap((tally) => tally.reasons ?? []),
+  };
 }
 
 interface Waiting {
@@ -96,13 +105,19 @@ async function runFile(suite: Suite, file: string, report: string): Promise<File
   if (ended.fault !== undefined && failures.length === 0) failures.push(`${file}: ${ended.fault}`);
   if (ended.fault === undefined && outcomes.length === 0) failures.push(`${file}: it holds no test`);
   const errors = problems.map((problem) => `${problem.title}\n${problem.error ?? ''}`);
+  const reasons = problems.flatMap(({ title, error }) => (error === undefined ? [] : [`${file}: ${title}\n${firstLines(error)}`]));
   return {
     file,
     passed: outcomes.length - problems.length,
     failures,
+    reasons,
     seconds: (performance.now() - startedAt) / 1_000,
     details: failures.length > 0 ? [...errors, ended.fault ?? '', ended.output].filter((text) => text !== '').join('\n') : '',
   };
+}
+
+function firstLines(text: string): string {
+  return text.split('\n').slice(0, REASON_LINES).join('\n');
 }
 
 /** Resolves when the process has ended, and what it has left in its group; ends it with all its children at the deadline. */

@@ -33,7 +33,7 @@ export const FAULTS: Readonly<Record<string, (product: Product) => Promise<void>
     const { main } = postgresOf(product.server);
     if (main === undefined) throw new Error("the server's PostgreSQL was not found");
     process.kill(main, 'SIGKILL');
-    await within('the server to end without its database', product.server.exited, 40_000);
+    await within('the server to end without its database', product.server.exited, 20_000);
     await bringUp(product);
   },
   "the gateway's connection is cut": async ({ gatewayLink }) => gatewayLink.cut(),
@@ -127,15 +127,17 @@ async function halfOpens(link: LossyProxy): Promise<void> {
   link.resume();
 }
 
-/** Whether the database goes on, or its server has ended with it. */
+/** Until the database writes again, or its server has ended with it. */
 async function untilKnown({ rig, server }: Product): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline && !(await hasEnded(server)); await pause(100)) {
-    const writes = await rig.sql('create temp table room_again (a int)').then(
+  const isKnown = async (): Promise<boolean> => {
+    if (await hasEnded(server)) return true;
+    return rig.sql('create temp table room_again (a int)').then(
       () => true,
       () => false,
     );
-    if (writes) return;
-  }
+  };
+  for (const deadline = Date.now() + 20_000; !(await isKnown()); await pause(100))
+    if (Date.now() > deadline) throw new Error('the database neither writes again nor ends, although its disk has room');
 }
 
 /** Starts what is dead, and says which of them was. The server keeps its port, so both proxies lead to the new one. */
@@ -145,9 +147,6 @@ export async function bringUp(product: Product): Promise<readonly ('server' | 'g
   if (isGatewayDead) product.gateway = await product.rig.startGateway({ serverUrl: product.gatewayLink.url });
   return [...(isServerDead ? ['server' as const] : []), ...(isGatewayDead ? ['gateway' as const] : [])];
 }
-
-/** A database that could not write may give up only a while after there is room again, and its server with it. */
-export const ENDS_LATE: readonly string[] = ["the database's disk is full"];
 
 function hasEnded(one: TendonProcess): Promise<boolean> {
   return Promise.race([one.exited.then(() => true), pause(1).then(() => false)]);
