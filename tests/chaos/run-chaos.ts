@@ -70,7 +70,7 @@ async function oneRun(product: Product, { seed, judge, tally }: { seed: number; 
   await untilAtRest(people);
   const faults = await harm(product, { people, random, tally, seed });
   const dead = await comeToRest(product, people);
-  judge.check('I18', dead.length === 0, () => `after the faults these ended by themselves: ${dead.join(', ')}`);
+  judge.check('I18', dead.length === 0, () => `after the faults this ended by itself:\n${dead.join('\n')}`);
   await pause(300);
   await untilAtRest(people);
   const fresh = meet('newcomer');
@@ -108,13 +108,14 @@ function settled(people: readonly Person[]): true | undefined {
   return undefined;
 }
 
-/** Answers with what has ended by itself meanwhile. It is started again, so that only its own run fails by it. */
+/** Answers with the last words of what has ended by itself meanwhile. It is started again, so that only its own run fails by it. */
 async function comeToRest(product: Product, people: readonly Person[]): Promise<readonly string[]> {
   const dead: string[] = [];
   let isAtRest = false;
   const care = async (): Promise<void> => {
     while (!isAtRest) {
-      dead.push(...(await bringUp(product)));
+      const { server, gateway } = product;
+      for (const name of await bringUp(product)) dead.push(await lastWords(name, { server, gateway }[name]));
       await pause(200);
     }
   };

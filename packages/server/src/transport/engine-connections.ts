@@ -107,7 +107,7 @@ export class EngineConnections {
 
   /** Where a connection came from: its polls may have lost theirs by now. */
   addressOf(socket: Socket): string {
-    return this.#tracked.get(socket.conn)?.address ?? socket.conn.remoteAddress;
+    return this.#tracked.get(socket.conn)?.address ?? addressSeen(socket.conn);
   }
 
   /** One in the middle of its upgrade belongs to no connection yet: Engine.IO says goodbye to it, and waits half a minute for the answer. */
@@ -202,7 +202,7 @@ export class EngineConnections {
   #trackedOf(connection: EngineConnection): Tracked {
     const tracked: Tracked = {
       connection,
-      address: this.#addressOf(connection.request) || connection.remoteAddress,
+      address: this.#addressOf(connection.request) || addressSeen(connection),
       cameAt: this.#now(),
       attempts: 0,
       namespaces: new Set(),
@@ -256,4 +256,9 @@ function keepSlowSenderAlive(tracked: Tracked): void {
 
 function pingTimerOf(connection: EngineConnection): NodeJS.Timeout | null | undefined {
   return (connection as unknown as { pingTimeoutTimer?: NodeJS.Timeout | null }).pingTimeoutTimer;
+}
+
+/** As Engine.IO saw it. Whatever its types say, a client that had gone before it was looked at has none: the kernel has forgotten it. */
+function addressSeen({ remoteAddress }: { readonly remoteAddress: string | undefined }): string {
+  return remoteAddress ?? '';
 }
