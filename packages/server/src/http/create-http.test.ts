@@ -328,11 +328,10 @@ test('H16: a body over the limit is 413, a broken request 400, a fault shows not
   assert.doesNotMatch(text(answer), /accounts|relation|at .*\.ts|select/);
 });
 
-test('H16: headers that do not arrive in time end the connection', { timeout: 20_000 }, async () => {
-  const started = performance.now();
-  const answer = await rig.raw(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${rig.port}\r\nX-Slow: `);
-  assert.match(answer, /^(?:HTTP\/1\.1 (?:408|400) |$)/);
-  assert.ok(performance.now() - started < 15_000);
+test('H16: headers that do not arrive in time end the connection', async () => {
+  // Node itself would wait for a minute.
+  const ended = within('the connection to end', rig.raw(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${rig.port}\r\nX-Slow: `), 40_000);
+  assert.match(await ended, /^(?:HTTP\/1\.1 (?:408|400) |$)/);
 });
 
 test('H17: the page, its assets and its paths', async () => {

@@ -46,8 +46,9 @@ export interface HttpRig extends AsyncDisposable {
 export const PAGE = '<!doctype html><title>Tendon</title><div id="root"></div>';
 export const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))})`;
 
-/** Tests ask more in a second than people do. */
+/** Tests ask more in a second than people do, and a busy machine takes its time to answer all of it. */
 const ALL_AT_ONCE: Partial<EntranceLimits> = { burst: 100_000 };
+const PATIENTLY: Partial<PlaceLimits> = { waitMs: 60_000 };
 
 interface Paces {
   readonly limits?: Partial<EntranceLimits>;
@@ -81,13 +82,13 @@ export async function httpRig(
   const readiness = { ok: true };
   const refusals = new Refusals();
   const entrance = new Entrance({ addressOf: auth.door.addressOf, log: auth.log, limits });
-  const underWay = new UnderWay({ addressOf: auth.door.addressOf, log: auth.log, ...(places && { limits: places }), ...(patience && { patience }) });
+  const underWay = new UnderWay({ addressOf: auth.door.addressOf, log: auth.log, limits: { ...PATIENTLY, ...places }, ...(patience && { patience }) });
   const server = createHttp({
     door: auth.door,
     entrance,
     underWay,
     ...(pace && { pace }),
-    ...(people && { people: new Places({ ...OF_PEOPLE, ...people }) }),
+    people: new Places({ ...OF_PEOPLE, ...PATIENTLY, ...people }),
     auth: auth.auth,
     providers: openProviderDesk(auth.auth, secrets, () => auth.clock.now),
     webRoot,
