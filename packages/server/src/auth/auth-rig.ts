@@ -17,6 +17,8 @@ export interface AuthRig extends AsyncDisposable {
   readonly lines: Record<string, unknown>[];
   readonly rawLines: string[];
   readonly clock: { now: Date };
+  /** Until the pool has nothing under way: the use of a key and a refused sign-in are noted while their request is answered. */
+  noted(): Promise<void>;
   /** A second node on the same database, with the same secret key unless another one is given. */
   another(config?: Partial<AuthOptions['config']>, otherSecretKey?: Buffer): Promise<Auth>;
 }
@@ -63,6 +65,10 @@ export async function authRig(
     rawLines,
     clock,
     another,
+    async noted() {
+      const { pool } = database;
+      while (pool.idleCount < pool.totalCount || pool.waitingCount > 0) await new Promise((resolve) => setImmediate(resolve));
+    },
     async [Symbol.asyncDispose]() {
       await database.close();
       await made[Symbol.asyncDispose]();

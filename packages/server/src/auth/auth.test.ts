@@ -115,7 +115,7 @@ test('H7: a key ends by itself, and its use is noted once a minute', async () =>
     rig.clock.now = new Date(start + afterMs);
     const decision = await rig.auth.authenticate(attempt({ token: key }));
     assert.equal(decision.ok, afterMs < 600_000);
-    await noted(rig);
+    await rig.noted();
     uses.push((await rig.auth.listKeys(rig.auth.ownerId)).find((listed) => listed.id === row.id)?.lastUsedAt?.getTime());
   }
   assert.deepEqual(
@@ -123,12 +123,6 @@ test('H7: a key ends by itself, and its use is noted once a minute', async () =>
     [0, 0, 0, 61_000, 599_999, 599_999],
   );
 });
-
-/** Until the pool has nothing under way: the noting of a use is not waited for by the one who is let in. */
-async function noted(rig: AuthRig): Promise<void> {
-  const { pool } = rig.database;
-  while (pool.idleCount < pool.totalCount || pool.waitingCount > 0) await new Promise((resolve) => setImmediate(resolve));
-}
 
 test("H8: a gateway's key opens /gateway only and carries its machine", async () => {
   await using rig = await authRig();

@@ -170,6 +170,7 @@ test('A12: what is done is kept with who, what and from where; each sees their o
   await using rig = await peopleRig();
   const [ada, bob] = [await rig.member('Ada'), await rig.member('Bob')];
   await ada.post('/api/auth/sign-in', { email: ada.email, password: 'wrong horse battery' });
+  await rig.auth.noted();
   const made = json(await ada.post('/api/keys', { name: 'script' })) as unknown as { key: string; id: string };
   await ada.delete(`/api/keys/${made.id}`);
   await rig.owner.post(`/api/people/${ada.id}`, { role: 'owner' });

@@ -48,7 +48,8 @@ test('A24: a recovery code is good once, in any spelling, and is counted down', 
   assert.equal((await give(browser, first.toLowerCase().replaceAll('-', ' '))).status, 200);
   assert.deepEqual(json(await browser.get(FACTOR)), { isOn: true, recoveryCodesLeft: 9 });
   assert.deepEqual(refusal(await give(await halfIn(rig, ada), first)), WRONG_CODE);
-  assert.deepEqual((await actions(ada)).slice(-3, -1), ['recovery_code_used', 'signed_in: password and recovery code']);
+  await rig.auth.noted();
+  assert.deepEqual((await actions(ada)).slice(-3), ['recovery_code_used', 'signed_in: password and recovery code', 'second_factor_refused']);
 });
 
 test('A25: off and new recovery codes take the password and a code; the old codes are over', async () => {
