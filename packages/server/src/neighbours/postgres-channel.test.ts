@@ -75,7 +75,8 @@ test('N8: a connection that is cut is made again, what may be missing is told, a
   await using one = await openNode('one');
   await using two = await openNode('two');
   const before = two.missed;
-  assert.equal(await cutAll(), 2);
+  // Those of the test before may still be on their way out.
+  assert.ok((await cutAll()) >= 2);
   await two.until(() => two.missed > before);
   await one.until(() => one.missed > 1);
   one.channel.send('"again"');
@@ -87,8 +88,8 @@ test('N8: what waits to be sent is bounded; what is dropped is missed by those w
   await using two = await openNode('two');
   const before = two.missed;
   for (let index = 0; index < 6_000; index += 1) one.channel.send(JSON.stringify(index));
-  await two.until(() => two.heard.length > 0);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  // The first leaves alone, and all that waits until it has arrived: the second tells that there is room again.
+  await two.until(() => two.heard.length > 1);
   one.channel.send('"late"');
   await two.until(() => two.heard.includes('"late"'));
   assert.ok(two.missed > before);
