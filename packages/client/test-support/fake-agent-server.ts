@@ -23,6 +23,9 @@ export interface SeenRequest {
 
 type Payload = Record<string, unknown>;
 
+/** Of this process alone: while a server of it is away, who asks for any port or connects to somebody is given one of 127.0.0.1, and not its own. */
+const HOST = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+
 /**
  * The `/agent` side of a server, in memory, on a real socket.io: it keeps the protocol's promises and breaks the network's.
  * Sessions survive `stop` and `start`, as a database would.
@@ -51,7 +54,7 @@ export class FakeAgentServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${HOST}:${this.#port}`;
   }
 
   get sockets(): Socket[] {
@@ -70,7 +73,7 @@ export class FakeAgentServer {
       next(refused ? Object.assign(new Error(refused.message), { data: refused }) : undefined);
     });
     namespace.on('connection', (socket) => this.#serve(socket));
-    http.listen(this.#port, '127.0.0.1');
+    http.listen(this.#port, HOST);
     await once(http, 'listening');
     this.#port = (http.address() as AddressInfo).port;
     this.#http = http;

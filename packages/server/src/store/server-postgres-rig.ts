@@ -11,6 +11,9 @@ import { findBinaries } from './embedded/binaries.ts';
 import { CLEAN_ENVIRONMENT, createCluster, DATABASE_USER, placeOf } from './embedded/cluster.ts';
 import { watchOwnDeath } from './embedded/death-watch.ts';
 
+/** Of this process alone: who asks for any port, or connects to somebody, is given one of 127.0.0.1, and cannot take one that was found free here. */
+const HOST = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+
 export interface ServerPostgres extends AsyncDisposable {
   /** Over TCP, with a password. */
   readonly url: string;
@@ -23,10 +26,10 @@ export async function startServerPostgres(): Promise<ServerPostgres> {
   const account = chooseAccount(undefined);
   const binaries = await findBinaries({ copies: home, asOtherUser: account.server !== undefined });
   await createCluster(data, binaries, account);
-  writeFileSync(join(data, 'pg_hba.conf'), 'local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n');
+  writeFileSync(join(data, 'pg_hba.conf'), 'local all all trust\nhost all all 127.0.0.0/8 scram-sha-256\n');
   const port = await freePort();
   const place = placeOf(data, account.server);
-  const settings = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=.', 'max_connections=200'].flatMap((setting) => ['-c', setting]);
+  const settings = [`listen_addresses=${HOST}`, `port=${port}`, 'unix_socket_directories=.', 'max_connections=200'].flatMap((setting) => ['-c', setting]);
   const child = spawn(binaries.postgres, ['-D', place.argument, ...settings], {
     cwd: place.cwd,
     env: CLEAN_ENVIRONMENT,
@@ -42,7 +45,7 @@ export async function startServerPostgres(): Promise<ServerPostgres> {
   await administrator.query(`alter user ${DATABASE_USER} password '${password}'`);
   await administrator.end();
   return {
-    url: `postgres://${DATABASE_USER}:${password}@127.0.0.1:${port}/postgres`,
+    url: `postgres://${DATABASE_USER}:${password}@${HOST}:${port}/postgres`,
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGINT');
       await exited;
@@ -64,7 +67,7 @@ function untilReady(log: NodeJS.ReadableStream, exited: Promise<unknown>): Promi
 }
 
 async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
+  const probe = createServer().listen(0, HOST);
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;
   probe.close();
