@@ -260,10 +260,11 @@ describe('connection over real sockets', () => {
     using client = connect(server, { requestTimeoutMs: 150 });
     await online(client);
     await until(client.sessions, (view) => view.status === 'ready');
+    const before = server.handshakes.length;
     server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
     const result = await client.request('model:list', {});
     assert.equal(!result.ok && result.error.code, 'unavailable');
-    await eventually(() => server.handshakes.length === 2 && client.connection.get().kind === 'online');
+    await eventually(() => server.handshakes.length > before && client.connection.get().kind === 'online');
   });
 
   it('K5: a request that is not answered is settled after 10 s, unless another time is given', async () => {
@@ -284,12 +285,22 @@ describe('connection over real sockets', () => {
 
   it('K5: a slow server that is otherwise heard keeps its connection', async () => {
     await using server = await FakeAgentServer.started();
-    using client = connect(server, { requestTimeoutMs: 300 });
+    const timers = heldTimers();
+    let moments = 0;
+    const now = () => {
+      moments += 1;
+      return moments;
+    };
+    using client = connect(server, { timers, now });
     await online(client);
+    await until(client.sessions, (view) => view.status === 'ready');
     server.acknowledgement = (name) => (name === 'model:list' ? 'lose' : 'send');
-    const chatter = setInterval(() => server.broadcast('server:notice', { code: 'hello', message: '' }), 10);
-    const result = await client.request('model:list', {});
-    clearInterval(chatter);
+    const open = client.request('model:list', {});
+    await eventually(() => server.seen('model:list').length === 1);
+    server.broadcast('server:notice', { code: 'hello', message: '' });
+    await until(client.notices, (notice) => notice?.code === 'hello');
+    timers.timeIsUp(10_000);
+    const result = await open;
     assert.equal(!result.ok && result.error.code, 'unavailable');
     assert.equal(client.connection.get().kind, 'online');
     assert.equal(server.handshakes.length, 1);
