@@ -42,6 +42,10 @@ test('until names what did not come, and passes on what check throws', async () 
   );
 });
 
+test('until refuses a check that answers with a promise: whatever comes of it, it is there', async () => {
+  await assert.rejects(until({ what: 'rain', check: () => Promise.resolve(undefined) }), /the check for rain answers with a promise/);
+});
+
 test('within passes values and errors through, and ends at its deadline', async () => {
   assert.equal(await within('a', Promise.resolve(1)), 1);
   await assert.rejects(within('b', Promise.reject(new Error('no'))), /no/);

@@ -5,7 +5,7 @@ const DEFAULT_DEADLINE_MS = 30_000;
 export interface Condition<T> {
   /** What is waited for, in words: it is the message when it does not come. */
   readonly what: string;
-  /** The value waited for, or undefined while it is not there. A thrown error ends the wait. */
+  /** The value waited for, or undefined while it is not there. A thrown error ends the wait, and so does a promise, which would be there at once. */
   readonly check: () => T | undefined | false;
   /** Calls the listener whenever `check` may have changed its mind; may answer with a function that ends it. */
   readonly on?: (listener: () => void) => (() => void) | undefined;
@@ -20,6 +20,7 @@ export function until<T>(condition: Condition<T>): Promise<T> {
   const look = (): void => {
     try {
       const found = condition.check();
+      if (found instanceof Promise) throw new TypeError(`what is waited for is there or not: the check for ${condition.what} answers with a promise`);
       if (found !== undefined && found !== false) resolve(found);
     } catch (error) {
       reject(error);

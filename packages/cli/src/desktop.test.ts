@@ -71,8 +71,10 @@ test('O17: desktop opens the page in a window of its own; closed, the machine st
 test('O17: started again while it runs, it opens a window of the one that runs, at the session that is named, and at no other server', async () => {
   const session = '0199c0de-0000-7000-8000-000000000002';
   const run = here.run(['desktop', ...args], env);
-  const opened = async (count: number): Promise<string> =>
-    until({ what: `window ${count}`, pollMs: 20, deadlineMs: 20_000, check: () => (windows().length >= count ? rig.started() : undefined) });
+  const opened = async (count: number): Promise<string> => {
+    await until({ what: `window ${count}`, pollMs: 20, deadlineMs: 20_000, check: () => windows().length >= count || undefined });
+    return rig.started();
+  };
   await opened(1);
   const second = await here.run(['desktop', ...args, '--session', session], env).done;
   assert.deepEqual([second.code, second.stderr], [0, 'Tendon runs on this machine already, and has opened its window.\n']);
