@@ -54,8 +54,13 @@ export function ledgerLines(path: string): number {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 }
 
-/** The shell that runs a line with this word in it, and its child. By what the machine sees: in a sandbox a command counts its own processes from 1. */
-function shellAndChild(word: string): number[] {
+/**
+ * The shell that runs a line with this word in it, and its child. By what the machine sees: in a sandbox a command counts its own processes from 1.
+ * Undefined while the shell has forked the child and that is not `sleep` yet.
+ */
+function shellAndChild(word: string): number[] | undefined {
   const shell = processesWith(word).find(({ program }) => program === 'bash');
-  return shell === undefined ? [] : [shell.pid, ...childrenOf(shell.pid).filter((pid) => argumentsOf(pid)[0] === 'sleep')];
+  if (shell === undefined) return [];
+  const children = childrenOf(shell.pid).filter((pid) => argumentsOf(pid)[0] === 'sleep');
+  return children.length === 0 ? undefined : [shell.pid, ...children];
 }
