@@ -42,9 +42,10 @@ describe('the lossy proxy', () => {
     socket.on('data', (chunk) => {
       heard += chunk.toString();
     });
-    const made = proxy.nextConnection();
+    const [made, taken] = [proxy.nextConnection(), once(server, 'connection')];
     await once(socket, 'connect');
     await within('the proxy to reach its target', made);
+    await within('the target to take it', taken);
     return socket;
   }
 
@@ -88,9 +89,11 @@ describe('the lossy proxy', () => {
     proxy.blackhole();
     client.write('lost');
     client.write('lost too');
+    await until({ what: 'the proxy to have read it', pollMs: 5, check: () => proxy.connections[0]?.near.bytesRead === 'lostlost too'.length });
     proxy.resume();
     client.write('kept');
     await hears('kept');
+    assert.equal(heard, 'echo:kept');
     assert.ok(!client.destroyed);
   });
 

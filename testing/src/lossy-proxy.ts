@@ -58,8 +58,9 @@ export class LossyProxy implements AsyncDisposable {
     return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.#port}`;
   }
 
-  get connections(): number {
-    return this.#links.size;
+  /** Those that are open now, each the same object as long as it is. */
+  get connections(): readonly Link[] {
+    return [...this.#links];
   }
 
   /** From now on new connections lead to this port: for a target that must know the proxy's address before it starts. */
