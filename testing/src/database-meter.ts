@@ -11,12 +11,14 @@ export class DatabaseMeter implements AsyncDisposable {
   readonly #server: ReturnType<typeof createServer>;
   readonly #sockets: Set<Socket>;
   readonly #count: Map<string, number>;
+  readonly #traffic: Traffic;
 
-  private constructor(server: ReturnType<typeof createServer>, parts: { url: string; sockets: Set<Socket>; count: Map<string, number> }) {
+  private constructor(server: ReturnType<typeof createServer>, parts: { url: string; sockets: Set<Socket>; count: Map<string, number>; traffic: Traffic }) {
     this.#server = server;
     this.url = parts.url;
     this.#sockets = parts.sockets;
     this.#count = parts.count;
+    this.#traffic = parts.traffic;
   }
 
   /** `target`: a database on a Unix socket (`?host=/folder`), as `testDatabase` gives it. */
@@ -25,6 +27,7 @@ export class DatabaseMeter implements AsyncDisposable {
     const path = join(url.searchParams.get('host') ?? '', '.s.PGSQL.5432');
     const count = new Map<string, number>();
     const sockets = new Set<Socket>();
+    const traffic: Traffic = { unanswered: new Map(), lastAt: performance.now() };
     const server = createServer((near) => {
       const far = createConnection(path);
       for (const socket of [near, far]) {
@@ -35,8 +38,20 @@ export class DatabaseMeter implements AsyncDisposable {
       const asked = messageReader((type, body) => {
         const name = statementName(type, body);
         if (name !== undefined) count.set(name, (count.get(name) ?? 0) + 1);
+        if (type === 'Q' || type === 'S') note(1);
       });
+      const answered = messageReader((type) => type === 'Z' && note(-1), false);
+      const note = (change: number): void => {
+        if (far.destroyed) return;
+        traffic.unanswered.set(near, Math.max(0, (traffic.unanswered.get(near) ?? 0) + change));
+        traffic.lastAt = performance.now();
+      };
       near.on('data', asked);
+      // What is not answered by then never is.
+      far.on('data', answered).once('close', () => {
+        traffic.unanswered.delete(near);
+        near.destroySoon();
+      });
       near.pipe(far);
       far.pipe(near);
     });
@@ -45,7 +60,7 @@ export class DatabaseMeter implements AsyncDisposable {
     url.searchParams.delete('host');
     url.hostname = '127.0.0.1';
     url.port = String((server.address() as AddressInfo).port);
-    return new DatabaseMeter(server, { url: url.href, sockets, count });
+    return new DatabaseMeter(server, { url: url.href, sockets, count, traffic });
   }
 
   /** How often each statement was sent so far, by its name; the unnamed ones together. */
@@ -53,11 +68,23 @@ export class DatabaseMeter implements AsyncDisposable {
     return new Map(this.#count);
   }
 
+  /** For how long nothing has been asked or answered, in milliseconds; 0 while something is. */
+  get quietMs(): number {
+    const { unanswered, lastAt } = this.#traffic;
+    return [...unanswered.values()].some((left) => left > 0) ? 0 : performance.now() - lastAt;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
     await once(this.#server, 'close');
   }
+}
+
+interface Traffic {
+  /** By connection: what has been asked, and not been answered. */
+  readonly unanswered: Map<Socket, number>;
+  lastAt: number;
 }
 
 /** A simple query, or the name of the prepared statement that is bound: after the portal's name, both end with a zero. */
@@ -68,10 +95,10 @@ function statementName(type: string, body: Buffer): string | undefined {
   return body.toString('utf8', start, body.indexOf(0, start));
 }
 
-/** Calls `onMessage` with the letter and the body of each message of a client. Its first message has no letter. */
-function messageReader(onMessage: (type: string, body: Buffer) => void): (chunk: Buffer) => void {
+/** Calls `onMessage` with the letter and the body of each message. The first one of a client has no letter. */
+function messageReader(onMessage: (type: string, body: Buffer) => void, isOfClient = true): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0);
-  let isFirst = true;
+  let isFirst = isOfClient;
   return (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     for (;;) {
