@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { DIALECTS, nodeRig, type Reply, type SessionView, says, textOf } from '@tendon/testing';
+import { createGate, DIALECTS, nodeRig, type Reply, type SessionView, says, textOf, waitsFor } from '@tendon/testing';
 
-const rig = await nodeRig({ hasGateway: false, modelTimeouts: { firstChunkTimeoutMs: 400, idleTimeoutMs: 400 } });
+const rig = await nodeRig({ hasGateway: false });
 after(() => rig[Symbol.asyncDispose]());
+/** Waits no longer than this for a model: long enough for whatever does come, on a machine that is busy. */
+const impatient = await nodeRig({ hasGateway: false, modelTimeouts: { firstChunkTimeoutMs: 3_000, idleTimeoutMs: 3_000 } });
+after(() => impatient[Symbol.asyncDispose]());
 
 const AT_ONCE = { 'retry-after-ms': '1' };
 
@@ -11,6 +14,7 @@ interface Failing {
   readonly title: string;
   readonly replies: readonly Reply[];
   readonly code: string;
+  readonly isSilent?: boolean;
   /** What had come before it failed. */
   readonly partial?: string;
 }
@@ -25,8 +29,8 @@ const FAILURES: readonly Failing[] = [
     code: 'model_unavailable',
     partial: 'half of',
   },
-  { title: 'M8: silence in mid-stream', replies: [{ steps: [...says('half of'), { do: 'hang' }] }], code: 'model_timeout', partial: 'half of' },
-  { title: 'M8: silence from the start', replies: [{ steps: [{ do: 'hang' }] }], code: 'model_timeout' },
+  { title: 'M8: silence in mid-stream', replies: [{ steps: [...says('half of'), { do: 'hang' }] }], code: 'model_timeout', isSilent: true, partial: 'half of' },
+  { title: 'M8: silence from the start', replies: [{ steps: [{ do: 'hang' }] }], code: 'model_timeout', isSilent: true },
   {
     title: 'M7: a stream that ends without its last words',
     replies: [{ steps: [...says('half of'), { do: 'end' }] }],
@@ -51,14 +55,15 @@ for (const dialect of DIALECTS) {
   describe(`a model that speaks ${dialect.name} and fails: the session is idle, says why, and tries again when told to`, () => {
     for (const failing of FAILURES) {
       test(failing.title, async () => {
-        const session = await rig.open({ model: dialect.model });
-        const before = rig.model.requests.length;
-        rig.model.script(...failing.replies);
+        const { open, model } = failing.isSilent ? impatient : rig;
+        const session = await open({ model: dialect.model });
+        const before = model.requests.length;
+        model.script(...failing.replies);
         await session.say('try');
         await failsWith(session, failing);
-        assert.equal(rig.model.requests.length, before + failing.replies.length);
+        assert.equal(model.requests.length, before + failing.replies.length);
 
-        rig.model.script(says('this time it worked'));
+        model.script(says('this time it worked'));
         await session.socket.ask('agent:continue', { sessionId: session.id });
         await session.untilStatus('idle');
         assert.equal(session.answer, 'this time it worked');
@@ -86,10 +91,12 @@ for (const dialect of DIALECTS) {
 
 test('S6: a failure holds the queue; the next message lets it go on', async () => {
   const session = await rig.open();
-  rig.model.script([...says('half'), { do: 'hang' }]);
+  const gate = createGate();
+  rig.model.script([...says('half'), waitsFor(gate), { do: 'error', message: 'overloaded' }]);
   await session.say('one');
   await session.untilDelta('text', 'half');
   await session.say('two');
+  gate.open();
   await session.socket.until('turn.failed', () => session.failures.length > 0);
   await session.untilStatus('idle');
   assert.equal(session.session.held, true);
