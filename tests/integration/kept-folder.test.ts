@@ -85,7 +85,11 @@ describe('the folder of a session', () => {
     const { callId, inputHash } = { callId: typing.id, inputHash: typing.inputHash };
     const always = await session.socket.request('tool:decide', { sessionId: session.id, callId, inputHash, decision: 'approve', scope: 'always' });
     assert.equal(!always.ok && always.error.code, 'invalid_payload');
-    assert.match(resultText(await over(session, typing)), /Typed into p\d+\.[\s\S]*hello\r\nhello\r\n/);
+    const echo = 'hello\r\n';
+    assert.match(resultText(await over(session, typing)), new RegExp(`Typed into p\\d+\\.[\\s\\S]*${echo}`));
+    // The terminal says it again at once, and the program when it has its turn.
+    const reading = await asks(session, calls({ name: 'read_process', input: { id, fromByte: echo.length, waitMs: 20_000 } }));
+    assert.ok(resultText(await session.untilCallIs(reading.id, 'succeeded')).includes(echo));
     assert.deepEqual((await session.socket.ask('rule:list', {})).rules, []);
   });
 });

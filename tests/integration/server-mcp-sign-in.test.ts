@@ -4,11 +4,16 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BAD_PAGES, startEvilServer, startHttpServer, startOAuthServer } from '@tendon/mcp/rig';
 import { rotateSecretKey } from '@tendon/server/settings';
-import { calls, processRig, resultText, SessionView, says, until } from '@tendon/testing';
+import { calls, processRig, resultText, SessionView, says, type TendonProcess, until } from '@tendon/testing';
 import { hasTool, serversWhen, writeServerMcp } from './server-mcp-rig.ts';
 
 const rig = await processRig();
 after(() => rig[Symbol.asyncDispose]());
+
+/** What a process has printed may be read after what it has said on a socket. */
+function untilSaid(process: TendonProcess, words: RegExp): Promise<RegExpExecArray> {
+  return until({ what: `${words} to be printed`, check: () => words.exec(process.output()) ?? undefined, pollMs: 20 });
+}
 
 test("A26, E15, E23, E28: a sign-in of the server's own MCP server is named in its log alone, its tokens stand sealed in the home, outlive it and a rotation, and a lost key asks for another sign-in", async () => {
   await using oauth = await startOAuthServer();
@@ -16,11 +21,7 @@ test("A26, E15, E23, E28: a sign-in of the server's own MCP server is named in i
   await writeServerMcp(rig.home, { web: { url: web.url } });
   const server = await rig.start();
   const socket = await rig.connect();
-  const address = await until({
-    what: 'the address of the sign-in',
-    check: () => /open this address[^"]*?: (http\S+?)["\s]/.exec(server.output())?.[1],
-    pollMs: 20,
-  });
+  const [, address = ''] = await untilSaid(server, /open this address[^"]*?: (http\S+?)["\s]/);
   const [waiting] = await serversWhen(socket, ([shown]) => shown?.state === 'failed');
   assert.ok(waiting?.reason !== undefined && !waiting.reason.includes(new URL(address).pathname), 'the address is for whoever reads the log');
 
@@ -51,8 +52,8 @@ test("A26, E15, E23, E28: a sign-in of the server's own MCP server is named in i
   for (const name of ['secret.key', 'secret.key.previous']) await rm(join(rig.home, name));
   const late = await rig.start();
   await serversWhen(await rig.connect(), ([shown]) => shown?.state === 'failed');
-  assert.match(late.output(), /tokens of MCP servers do not open: the secret key that sealed them is not here/);
-  assert.match(late.output(), /open this address/, 'and asks for another sign-in');
+  await untilSaid(late, /tokens of MCP servers do not open: the secret key that sealed them is not here/);
+  await untilSaid(late, /open this address/);
   await late.end('SIGTERM');
 });
 
@@ -77,7 +78,8 @@ test("E29, W33, W34: the server's own port stays shut to its MCP servers, and th
   const shown = await serversWhen(socket, (servers) => servers.length === pages.length + 4 && servers.every(({ state }) => state === 'failed'));
   const reasonOf = (name: string): string => shown.find((entry) => entry.name === name)?.reason ?? '';
   for (const name of ['self', 'issuer']) assert.match(reasonOf(name), /nothing was sent to http:\/\/\S+: \S+ is a door of Tendon itself/, name);
-  assert.match(server.output(), /nothing was sent to http:\/\/localhost:\d+: localhost:\d+ is a door of Tendon itself[^"]*open this address/, 'the metadata');
+  // The metadata.
+  await untilSaid(server, /nothing was sent to http:\/\/localhost:\d+: localhost:\d+ is a door of Tendon itself[^"]*open this address/);
   assert.match(reasonOf('wrong'), /its entry in mcp\.json is wrong/);
   for (const [index, url] of pages.slice(0, -2).entries())
     assert.match(reasonOf(`s${index}`), /nobody is sent to|none that works here \(authorization_endpoint: /, url);

@@ -50,7 +50,7 @@ test('E26: a stop ends a call that runs at once, its server is told, and the ses
   const waiting = await session.untilCall('awaiting_approval');
   await session.decide(waiting, 'approve');
   await session.untilDelta('tool_output', 'holding stopped');
-  assert.equal(session.calls.find(({ id }) => id === waiting.id)?.state, 'running');
+  await session.untilCallIs(waiting.id, 'running');
   await session.socket.ask('agent:stop', { sessionId: session.id });
   const over = await session.untilCallIs(waiting.id, 'cancelled');
   assert.match(resultText(over), /Cancelled while it ran\. What it had done by then stays done\./);
