@@ -118,8 +118,9 @@ test('R3: twelve clients that attach while 2,000 tokens stream all put the same 
   const gate = createGate();
   const tokens = { do: 'tokens', count: 1_000, everyMs: 0, text: (index: number) => `word${index} ` } as const;
   rig.model.script([tokens, waitsFor(gate), tokens]);
-  await first.say('quickly');
   const sockets = await Promise.all(Array.from({ length: 12 }, () => rig.connect()));
+  await first.say('quickly');
+  await first.untilDelta('text', 'word0 ');
   const attaching = sockets.map((socket) => SessionView.attach(socket, first.id));
   const [early] = await Promise.all([attaching[0], gate.reached]);
   gate.open();

@@ -111,6 +111,7 @@ describe('a machine that is away', () => {
     await session.untilStatus('idle');
     assert.deepEqual([session.answer, ledgerLines(join(rig.workspace, ledger))], ['It ran.', 1]);
     await again.close();
+    await untilOnline(session, false);
   });
 
   test('S5: a stop takes a call back that its machine has never got', async () => {

@@ -148,6 +148,7 @@ describe('reins held at another node', () => {
     const heard = atFirst.deltas.length;
     await here.ask('session:list', {});
     assert.equal(atFirst.deltas.length, heard);
+    await atOther.untilSeq(atFirst.session.seq);
     assert.deepEqual(atFirst.messages, atOther.messages);
     rig.model.script(says('going on'));
     await atOther.say('go on');

@@ -17,6 +17,7 @@ for (const dialect of DIALECTS) {
       const before = rig.model.requests.length;
       await session.say('paint it');
       const call = await phone.untilCall('awaiting_answer');
+      await session.untilStatus('waiting_for_user');
       assert.equal(session.session.waiting.answers, 1);
 
       const answer = { sessionId: session.id, callId: call.id, result: answered('blue') };

@@ -8,9 +8,7 @@ import { nodeRig, resultText, runs, says, temporaryFolder, until } from '@tendon
 /* One person with two machines: sessions on either, one that moves, and work for the one that is away. */
 
 const rig = await nodeRig();
-after(() => rig[Symbol.asyncDispose]());
 const folder = await temporaryFolder();
-after(() => folder[Symbol.asyncDispose]());
 
 async function startSecond(): Promise<GatewayHandle> {
   const options = { serverUrl: rig.url, token: rig.key, home: join(folder.path, '.home'), name: 'second', workspaces: [folder.path] };
@@ -22,7 +20,12 @@ async function startSecond(): Promise<GatewayHandle> {
 const first = rig.gateway;
 assert.ok(first);
 let second = await startSecond();
-after(() => second.close());
+// The folder last: until it has ended, the second machine has its home there.
+after(async () => {
+  await second.close();
+  await rig[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
 const onFirst = { gatewayId: first.gatewayId, workspace: rig.workspace };
 const onSecond = { gatewayId: second.gatewayId, workspace: folder.path };
 

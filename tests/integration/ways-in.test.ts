@@ -145,7 +145,7 @@ test('H11: what the scope of a JWT does not name is forbidden, over HTTP and soc
 
 test('H14: when a JWT expires, the connections that it opened end, and those of another one of the same person stay', async () => {
   const stays = await locked.connect({ key: full.accessToken });
-  const { accessToken } = await idp.tokens('ann', { lifetimeS: 4 });
+  const { accessToken } = await idp.tokens('ann', { lifetimeS: 8 });
   const agent = await locked.connect({ key: accessToken });
   const machine = gatewaySocket(locked, { token: accessToken });
   const machineEnded = new Promise<string>((resolve) => machine.once('disconnect', resolve));
