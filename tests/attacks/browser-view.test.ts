@@ -152,16 +152,17 @@ test('R23: pictures that are too large, too many or none are refused or dropped,
     const answer = await here.machine.request('browser:state', { sessionId: here.sessionId, at: aFrame.at, state });
     assert.equal(answer.ok, false, state);
   }
+  const begun = performance.now();
   const large = await Promise.all(Array.from({ length: 40 }, () => show(here, 'flood of large ones', { image: `/9j/${'A'.repeat(500_000)}` })));
-  assert.ok(
-    large.some((answer) => !answer.ok && answer.error.code === 'rate_limited'),
-    '20 MB at once were taken',
-  );
+  // What a machine may send at once, and what is added to that in the time that it has taken: some is refused, or all of it has to wait (T10, T26).
+  const mebibytes = 8 + (4 * (performance.now() - begun)) / 1_000;
+  assert.ok(500_000 * large.filter(({ ok }) => ok).length <= mebibytes * 1_024 * 1_024, `20 MB were taken, and not ${mebibytes} MiB`);
   assert.ok(here.machine.isConnected);
   await Promise.all(Array.from({ length: 200 }, (_, index) => show(here, `flood ${index}`)));
   await here.person.ask('session:list', {});
-  // Ten in one second of the clock, whichever seconds the flood falls into.
-  assert.ok(titles(here.person).length <= 30, `${titles(here.person).length} of the flood arrived`);
+  // Ten in each second that the flood has taken, and in the one that it has begun.
+  const most = 10 * (1 + Math.floor((performance.now() - begun) / 1_000));
+  assert.ok(titles(here.person).length <= most, `${titles(here.person).length} of the flood arrived, and not ${most}`);
   assert.ok(titles(here.person).every((title) => title.startsWith('flood')));
   const isGood = () => titles(here.person).includes('good');
   // In the next second of the clock it is heard again.

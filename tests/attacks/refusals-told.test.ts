@@ -186,7 +186,9 @@ describe('H36: each kind of refusal has a line at the usual level, with who, wha
     });
     assert.equal(answer.status, 400);
     await fetch(`${rig.node.url}/${CANARY}`);
-    const [line, ...more] = rig.told().filter(({ userId }) => userId === undefined);
+    const ofNobody = () => rig.told().filter(({ userId }) => userId === undefined);
+    await until({ what: 'the line', pollMs: 5, check: () => ofNobody().length > 0 });
+    const [line, ...more] = ofNobody();
     assert.deepEqual([line?.code, line?.route, line?.address, more], ['invalid_payload', '/api/auth/sign-in', '127.0.0.1', []]);
     assert.ok(!rig.raw().includes(CANARY));
   });

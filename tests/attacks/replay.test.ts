@@ -81,6 +81,7 @@ async function playRun(): Promise<void> {
   rig.model.script([...says('half'), waitsFor(gate)]);
   session.send('stopped');
   await gate.reached;
+  await come('what has come of the answer', view, ({ live }) => live && textOf(live) === 'half');
   const taken = session.send('taken back');
   await come('the queue', view, ({ messages }) => messages.some(({ id }) => id === taken));
   await session.cancelMessage(taken);
