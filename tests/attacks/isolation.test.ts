@@ -216,7 +216,7 @@ describe('I13: a machine of another person speaks', () => {
   for (const state of ['running', 'finished', 'unknown', 'absent'] as const) {
     test(`I4, I13: a journal that claims another’s running call as ${state} moves nothing, and no word of its machine is heard`, async () => {
       const session = await rig.open();
-      rig.model.script([runs('echo begun; sleep 20')]);
+      rig.model.script([runs('echo begun; sleep 600')]);
       await session.say('work');
       await session.decide(await session.untilCall('awaiting_approval'), 'approve');
       const { id: callId } = await session.untilCall('running');

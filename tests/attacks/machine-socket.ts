@@ -3,7 +3,8 @@ import { GATEWAY_NAMESPACE, type GatewayRequestName, PROTOCOL_VERSION, type Resu
 import { within } from '@tendon/testing';
 import { io, type Socket } from 'socket.io-client';
 
-const DEADLINE_MS = 10_000;
+/** Only met when something is wrong: as long as that of a person's socket. */
+const DEADLINE_MS = 20_000;
 
 /** A machine that says whatever it is told to say. */
 export class MachineSocket implements AsyncDisposable {
