@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test';
 import { findCallProcesses } from '@tendon/system';
 import { until } from '@tendon/testing';
 import { policySchema } from '../policy/policy.ts';
-import { cancelled, openBench, type ToolBench, textOf } from '../tools/tool-bench-rig.ts';
+import { cancelled, openBench, type ToolBench, textOf, untilSaid } from '../tools/tool-bench-rig.ts';
 import type { SandboxSettings } from './sandbox.ts';
 
 const FILTERED: SandboxSettings = { mode: 'required', network: 'filtered' };
@@ -86,11 +86,11 @@ test('W19: what is allowed arrives: from curl, Node, git and npm, in tunnels, in
 test('W18: commands of one session reach on localhost what it has left running, and nobody else does', async () => {
   await using bench = await openBench(FILTERED);
   const server = `require("node:http").createServer((asked, answer) => answer.end("HELLO")).listen(3456, () => console.log("ready"))`;
-  const started = await bench.run('bash', { command: `node -e '${server}'`, background: true }, { sessionId: 'one' });
-  assert.match(textOf(started), /ready/);
-  for (const host of ['localhost', '127.0.0.1', '[::1]', '0.0.0.0']) assert.match(await said(bench, `curl -sSg http://${host}:3456/`, 'one'), /^HELLO/, host);
-  assert.match(await said(bench, `node -e 'fetch("http://localhost:3456/").then((a) => a.text()).then(console.log)'`, 'one'), /^HELLO/);
-  assert.doesNotMatch(await said(bench, 'curl -sS http://localhost:3456/', 'two'), /HELLO/);
+  const started = await bench.run('bash', { command: `node -e '${server}'`, background: true });
+  await untilSaid(bench, String(started.meta?.process), /\nready\n/);
+  for (const host of ['localhost', '127.0.0.1', '[::1]', '0.0.0.0']) assert.match(await said(bench, `curl -sSg http://${host}:3456/`), /^HELLO/, host);
+  assert.match(await said(bench, `node -e 'fetch("http://localhost:3456/").then((a) => a.text()).then(console.log)'`), /^HELLO/);
+  assert.doesNotMatch(await said(bench, 'curl -sS http://localhost:3456/', 'another session'), /HELLO/);
   await assert.rejects(fetch('http://localhost:3456/'));
   assert.equal(bench.networks.size, 2);
 });
@@ -127,7 +127,7 @@ test('W19: a pass is good for the processes of its command, and ends with them',
   const loop = `while :; do curl -s ${url}/loop; [ -e go ] && curl -s http://10.0.0.9/ && rm go; sleep 0.05; done`;
   const started = await bench.run('bash', { command: `echo $HTTP_PROXY; ${loop}`, background: true });
   const id = String(started.meta?.['process']);
-  const kept = /http:\S+/.exec(textOf(started))?.[0];
+  const kept = /http:\S+/.exec(await untilSaid(bench, id, /http:\S+\n/))?.[0];
   assert.match(await said(bench, `curl -sS -o body -w '%{http_code}' -x ${kept} ${url}/third; touch go`), /^200/);
   let words = '';
   while (!/\[network: 10\.0\.0\.9:80 leads to/.test(words)) words += textOf(await bench.run('read_process', { id, waitMs: 5_000 }));

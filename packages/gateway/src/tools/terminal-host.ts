@@ -1,6 +1,7 @@
-import { accessSync, constants, writeSync } from 'node:fs';
+import { accessSync, constants, readSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { ReadStream } from 'node:tty';
 import type { IPty } from '@lydell/node-pty';
 import { identifyChild, type ProcessIdentity } from '@tendon/system';
 
@@ -54,9 +55,45 @@ async function start(order: Extract<HostOrder, { kind: 'start' }>): Promise<void
   } catch (error) {
     return reportLast({ kind: 'not_started', reason: firstLine(error) });
   }
+  readBeforeItCloses(terminal);
   terminal.onData(writeOut);
   terminal.onExit(({ exitCode, signal }) => reportLast({ kind: 'ended', ...endOf(exitCode, signal) }));
   report({ kind: 'started', pid: terminal.pid, leader: identifyChild(terminal.pid) });
+}
+
+/** What the library keeps to itself. */
+interface Inside {
+  readonly fd: number;
+  readonly _socket: ReadStream;
+}
+
+/** More than a system holds of what was said in a terminal and has not been read. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
+
+/**
+ * The library closes a terminal 200 ms after its shell has ended, so that what still has it open hangs up, and does not ask whether all that the
+ * shell has said was read by then. On a busy machine, or where nobody takes it, it was not.
+ */
+function readBeforeItCloses(opened: IPty): void {
+  const { fd, _socket: socket } = opened as unknown as Inside;
+  const close = socket.destroy.bind(socket);
+  socket.destroy = (error) => {
+    for (let bytes = 0, piece = unread(fd); piece.length > 0 && bytes < MOST_UNREAD_BYTES && !socket.destroyed; piece = unread(fd)) {
+      bytes += piece.length;
+      socket.push(piece);
+    }
+    return close(error);
+  };
+}
+
+/** Nothing, too, when all who had it open are gone. */
+function unread(fd: number): Buffer {
+  const piece = Buffer.alloc(64 * 1024);
+  try {
+    return piece.subarray(0, readSync(fd, piece));
+  } catch {
+    return piece.subarray(0, 0);
+  }
 }
 
 const RETRY_MS = 5;

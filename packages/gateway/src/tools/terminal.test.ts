@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, readSync, writeSync } from 'node:fs';
 import { open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -12,23 +13,12 @@ import { v7 as newId } from 'uuid';
 import { notStarted } from './not-started.ts';
 import { NoTerminal, startInTerminal } from './terminal.ts';
 import type { HostReport } from './terminal-host.ts';
-import { cancelled, openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
+import { cancelled, openBench, type ToolBench, textOf, untilSaid } from './tool-bench-rig.ts';
 
 async function startTerminal(bench: ToolBench, command: string, callId = newId()): Promise<string> {
   const started = await bench.run('bash', { command, terminal: true, background: true }, { callId });
   assert.match(textOf(started), /write_process types into it/);
   return String(started.meta?.['process']);
-}
-
-/** Reads on until the output of a terminal has this in it. */
-async function untilSaid(bench: ToolBench, id: string, wanted: RegExp): Promise<string> {
-  for (let round = 0; round < 100; round += 1) {
-    const text = textOf(await bench.run('read_process', { id, fromByte: 0 }));
-    if (wanted.test(text)) return text;
-    const at = /bytes \d+ to (\d+)/.exec(text)?.[1];
-    await bench.run('read_process', { id, fromByte: Number(at), waitMs: 500 });
-  }
-  throw new Error(`${id} never said ${wanted}`);
 }
 
 for (const mode of ['off', 'required'] as const) {
@@ -110,7 +100,10 @@ test('G47: a terminal that closes takes what was left in it along, unless that h
   const callId = newId();
   const result = await bench.run(
     'bash',
-    { command: 'bash -c \'trap "" HUP; exec <&- >/dev/null 2>&1; sleep 600\' & sleep 0.2; sleep 600 & echo left', terminal: true },
+    {
+      command: 'bash -c \'trap "" HUP; exec <&- >/dev/null 2>&1; touch deaf; sleep 600\' & until [ -e deaf ]; do sleep 0.05; done; sleep 600 & echo left',
+      terminal: true,
+    },
     { callId },
   );
   assert.match(textOf(result), /left\r\n\n\[A process that it started in the background still runs as p\d+/);
@@ -220,6 +213,55 @@ test('G47: the end of a long output is never lost, and what nobody takes waits w
     assert.match(textOf(result), /LAST-LINE/);
   }
 });
+
+test('G47: what was said is not lost when it is taken later than its shell has ended', async () => {
+  await using bench = await openBench();
+  const path = join(bench.outside, 'output');
+  await promisify(execFile)('mkfifo', [path]);
+  await using reader = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  await using writer = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  const fill = Buffer.alloc(4_096, '.');
+  while (takesMore(writer.fd, fill));
+  const work = { shell: { program: 'bash', args: ['-c', '--', 'seq 1 4000'], isSandboxed: false }, folder: bench.root, command: '' };
+  const how = { isInBackground: false, hasTerminal: true, signal: new AbortController().signal };
+  const { ended } = startInTerminal({ ...work, ...how }, { outputFd: writer.fd, environment: { PATH: process.env['PATH'] ?? '' } });
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+  });
+  let said = '';
+  const take = (): boolean => {
+    const piece = pieceOf(reader.fd);
+    said += piece;
+    return piece !== '';
+  };
+  // A piece at a time, each later than the library waits for what a shell has left behind.
+  for (let pieces = 0; pieces < 10; pieces += 1) {
+    take();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  while (take() || !isOver) await new Promise(setImmediate);
+  assert.equal(said.replace(/^\.+/, ''), Array.from({ length: 4_000 }, (_, index) => `${index + 1}\r\n`).join(''));
+});
+
+/** Whether a pipe that nobody waits at has taken this. */
+function takesMore(fd: number, data: Buffer): boolean {
+  try {
+    return writeSync(fd, data) > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** What is there, and at most a page. */
+function pieceOf(fd: number): string {
+  const piece = Buffer.alloc(4_096);
+  try {
+    return piece.toString('latin1', 0, readSync(fd, piece));
+  } catch {
+    return '';
+  }
+}
 
 test('G47, G14: a terminal whose host hangs before its first word is ended, by its time or by a stop', async (t) => {
   await using bench = await openBench();

@@ -107,3 +107,14 @@ export const cancelled: EndReason = { kind: 'cancelled' };
 export function textOf(result: ToolResult): string {
   return result.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
+
+/** Reads on until what a command in the background has said has this in it. */
+export async function untilSaid(bench: ToolBench, id: string, wanted: RegExp): Promise<string> {
+  for (let round = 0; round < 100; round += 1) {
+    const text = textOf(await bench.run('read_process', { id, fromByte: 0 }));
+    if (wanted.test(text)) return text;
+    const at = /bytes \d+ to (\d+)/.exec(text)?.[1];
+    await bench.run('read_process', { id, fromByte: Number(at), waitMs: 500 });
+  }
+  throw new Error(`${id} never said ${wanted}`);
+}
