@@ -8,6 +8,7 @@ export { DatabaseMeter } from './database-meter.ts';
 export { declaredRoutes } from './declared-routes.ts';
 export { DOOR_TABLE, type DoorRow, doorHeaders } from './door-table.ts';
 export { createGate, type Gate } from './gate.ts';
+export { type HeldPauses, heldPauses } from './held-pauses.ts';
 export { type IdentityProviderRig, identityProviderRig } from './identity-provider-rig.ts';
 export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export { askedText, type ModelRequest } from './model/recorded-request.ts';

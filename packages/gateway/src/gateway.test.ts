@@ -75,8 +75,10 @@ test('G6: the hello names identity, workspaces, tools; calls run and are reporte
   assert.deepEqual(hello.calls, []);
   await writeFile(join(rig.workspace, 'a.txt'), 'one\n');
   assert.equal(textOf(await rig.server.run('read_file', { path: 'a.txt' })), '     1\tone');
-  const { callId, answer } = await rig.server.call('bash', { command: 'echo live; sleep 0.1; echo end' });
+  const { callId, answer } = await rig.server.call('bash', { command: 'echo live; until [ -e heard ]; do sleep 0.05; done; echo end' });
   assert.deepEqual(answer, { accepted: true });
+  await rig.server.until(() => rig.server.outputs.length > 0);
+  await writeFile(join(rig.workspace, 'heard'), '');
   const [result] = await rig.server.until(() => rig.server.results.get(callId));
   assert.ok(result);
   assert.equal(textOf(result), 'live\nend\n');
@@ -222,9 +224,10 @@ test('G11: what was approved for another machine or folder does not run here', a
 test('G12: a call repeated at once, while it runs, and after its end starts once', async () => {
   await using rig = await startRig();
   await rig.gateway.ready();
-  const command = commandFor(rig.server.hellos[0], { tool: 'bash', input: { command: 'echo x >> ledger; sleep 0.2' } });
+  const command = commandFor(rig.server.hellos[0], { tool: 'bash', input: { command: 'echo x >> ledger; until [ -e go ]; do sleep 0.05; done' } });
   const answers = await Promise.all(Array.from({ length: 20 }, () => rig.server.emit('tool:call', command)));
   assert.ok(answers.every((answer) => (answer as { accepted: boolean }).accepted));
+  await writeFile(join(rig.workspace, 'go'), '');
   await rig.server.until(() => rig.server.results.get(command.callId));
   const late = (await rig.server.emit('tool:call', command)) as { accepted: boolean; error?: { code: string } };
   assert.ok(late.accepted || late.error?.code === 'already_over');
@@ -511,7 +514,7 @@ test('G43: an id of a process from before a restart names no new one, and the an
       assert.equal(told.error?.code, 'not_found');
       assert.match(textOf(told), /was started anew.* Start the command again/);
     }
-    assert.match(textOf(await rig.server.run('read_process', { id: fresh }, { sessionId })), /new/);
+    assert.match(textOf(await rig.server.run('read_process', { id: fresh, fromByte: 0, waitMs: 20_000 }, { sessionId })), /new/);
   } finally {
     await again.close();
   }

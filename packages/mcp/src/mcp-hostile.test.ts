@@ -1,54 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { type TestContext, test } from 'node:test';
-import timers from 'node:timers/promises';
-import { within } from '@tendon/testing';
+import { test } from 'node:test';
+import { heldPauses } from '@tendon/testing';
 import { boundedBody } from './bounded-body.ts';
 import { events, result, startRawServer, TOOL } from './mcp-raw-rig.ts';
 import { type McpBench, openMcpBench, textOf } from './mcp-rig.ts';
 
 const MIB = 'x'.repeat(1024 * 1024);
 const message = (bench: McpBench, tool: string): Promise<string> => bench.run(tool, {}).then((failed) => failed.error?.message ?? textOf(failed));
-
-interface HeldPauses {
-  /** Lets the oldest of those that stand still go on, as soon as there is one. */
-  pass(): Promise<void>;
-}
-
-/** The clock of the gateway's pauses: those that `isHeld` names stand still until they are passed. */
-function heldPauses(t: TestContext, isHeld: (ms: number) => boolean): HeldPauses {
-  const real = timers.setTimeout;
-  const waiting: (() => void)[] = [];
-  let wake: () => void = () => undefined;
-  const held = <T>(ms: number | undefined, value: T, options: { signal?: AbortSignal } = {}): Promise<T> => {
-    if (ms === undefined || !isHeld(ms)) return real(ms, value, options);
-    return new Promise((resolve, reject) => {
-      waiting.push(() => resolve(value));
-      options.signal?.addEventListener('abort', () => reject(options.signal?.reason), { once: true });
-      wake();
-    });
-  };
-  const use = (setTimeout: typeof timers.setTimeout): void => {
-    timers.setTimeout = setTimeout;
-    syncBuiltinESMExports();
-  };
-  use(held as typeof timers.setTimeout);
-  t.after(() => {
-    use(real);
-    for (const go of waiting) go();
-  });
-  const pass = async (): Promise<void> => {
-    const begun = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    if (waiting.length === 0) await within('a pause to begin', begun);
-    waiting.shift()?.();
-  };
-  return { pass };
-}
 
 test('E22: a stream, a body and a mere yes that end without the answer fail the call, which may have been done; the next one runs', async () => {
   const ways = ['stream', 'cut', 'other', 'nothing', 'well'];
@@ -125,11 +86,11 @@ test('E21: many events may have more in all than one may have', async () => {
   await assert.rejects(boundedBody(new Response(streamOf(endless), { headers }), 1_000).text(), /more than 1000 bytes/);
 });
 
-test('E21: a server whose list changes at every look is listed after pauses, and costs no calls', async (t) => {
+test('E21: a server whose list changes at every look is listed after pauses, and costs no calls', async () => {
   let lists = 0;
   let stream: { write(text: string): unknown } | undefined;
   const changed = 'data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n';
-  const pauses = heldPauses(t, (ms) => ms >= 1_000);
+  using pauses = heldPauses((ms) => ms >= 1_000);
   await using server = await startRawServer((ask) => {
     if (ask.method === 'GET') {
       stream = events(ask);
@@ -150,8 +111,8 @@ test('E21: a server whose list changes at every look is listed after pauses, and
   }
 });
 
-test('E21: a stream that ends again and again, and wants to be opened again at once, is opened again after a pause', async (t) => {
-  const pauses = heldPauses(t, (ms) => ms === 200);
+test('E21: a stream that ends again and again, and wants to be opened again at once, is opened again after a pause', async () => {
+  using pauses = heldPauses((ms) => ms === 200);
   await using server = await startRawServer((ask) => (ask.method === 'GET' ? events(ask).end('retry: 0\nid: 1\ndata:\n\n') : undefined));
   const opened = (): number => server.asked.filter((method) => method === 'GET').length;
   await using bench = await openMcpBench({ web: { url: server.url } });

@@ -1,6 +1,6 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { listenByBoth } from '../sandbox/canary.test-kit.ts';
 
 /** Listens on every address of this machine, by TCP and UDP on one port. */
 export interface Canary extends AsyncDisposable {
@@ -24,10 +24,14 @@ export async function openCanary(onTouch: () => void = () => undefined): Promise
     socket.on('error', () => socket.destroy());
     socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
   });
-  const udp = await listen(server);
+  const { port, udp } = await listenByBoth(async () => {
+    server.listen({ port: 0, host: '::' });
+    await once(server, 'listening');
+    return server;
+  });
   udp.on('message', touch);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     touched: () => touched,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
@@ -36,21 +40,4 @@ export async function openCanary(onTouch: () => void = () => undefined): Promise
       await Promise.all([once(udp, 'close'), once(server, 'close')]);
     },
   };
-}
-
-/** By UDP a port that is free by TCP may be taken. */
-async function listen(server: Server): Promise<UdpSocket> {
-  for (;;) {
-    server.listen({ port: 0, host: '::' });
-    await once(server, 'listening');
-    const udp = createSocket('udp6').bind((server.address() as AddressInfo).port, '::');
-    const isBound = await once(udp, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (isBound) return udp;
-    udp.close();
-    server.close();
-    await once(server, 'close');
-  }
 }

@@ -182,7 +182,7 @@ test('G49, G50: killed in the middle of many changes, a gateway can still put th
   ];
   const commands = inputs.map(([tool, input]) => ({ ...commandFor(server.hellos[0], { tool, input }), sessionId }));
   const sent = commands.map((command) => server.emit('tool:call', command).catch(() => undefined));
-  await server.until(() => server.results.size >= 20);
+  await server.until(() => server.results.size >= 20 && server.results.has(commands[0]?.callId ?? ''));
   const exit = once(first, 'exit');
   first.kill('SIGKILL');
   await exit;

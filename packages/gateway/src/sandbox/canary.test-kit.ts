@@ -1,9 +1,26 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+/** Also by UDP on the port of a server. A port that is free by TCP may be taken by UDP: then on that of another one. */
+export async function listenByBoth(listen: () => Promise<Server>): Promise<{ readonly port: number; readonly udp: UdpSocket }> {
+  for (;;) {
+    const server = await listen();
+    const { port } = server.address() as AddressInfo;
+    const udp = createSocket('udp6').bind(port, '::');
+    const isBound = await once(udp, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (isBound) return { port, udp };
+    udp.close();
+    server.close();
+    await once(server, 'close');
+  }
+}
 
 /** Listens on every address of this machine, by TCP and UDP on one port, in the file system and by an abstract name. */
 export interface Canary extends AsyncDisposable {
@@ -33,12 +50,10 @@ export async function openCanary(): Promise<Canary> {
   const folder = await mkdtemp(join(tmpdir(), 'tendon-canary-'));
   const path = join(folder, 'socket');
   const abstractName = `tendon-canary-${process.pid}-${Date.now()}`;
-  const address = (await listen('tcp', { port: 0, host: '::' })).address();
-  const port = typeof address === 'object' && address ? address.port : 0;
   await listen('unix', { path });
   await listen('abstract', { path: `\0${abstractName}` });
-  const udp = createSocket({ type: 'udp6' }, () => void touched.push('udp')).bind(port, '::');
-  await once(udp, 'listening');
+  const { port, udp } = await listenByBoth(() => listen('tcp', { port: 0, host: '::' }));
+  udp.on('message', () => void touched.push('udp'));
   return {
     ...{ port, path, abstractName, touched },
     async [Symbol.asyncDispose]() {

@@ -23,9 +23,16 @@ function surely(step: () => void): void {
 
 /** A link takes the name of a folder, and gives it back. */
 function takeFolder(): void {
-  // A tool that had the folder open under its other name may have made that name anew.
-  rmSync(at('.folder'), { recursive: true, force: true });
-  renameSync(at('folder'), at('.folder'));
+  // A tool that had the folder open under its other name may have made that name anew, also in the moment between.
+  for (let isTaken = false; !isTaken; ) {
+    try {
+      rmSync(at('.folder'), { recursive: true, force: true });
+      renameSync(at('folder'), at('.folder'));
+      isTaken = true;
+    } catch {
+      // Once more.
+    }
+  }
   surely(() => symlinkSync(outside, at('folder')));
 }
 

@@ -6,17 +6,27 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { LOCAL_TOOLS } from '@tendon/protocol';
+import { LOCAL_TOOLS, type ToolResult } from '@tendon/protocol';
 import { diskFiles, findCallProcesses, ProcessBook, type SharedFiles } from '@tendon/system';
-import { createGate } from '@tendon/testing';
+import { createGate, heldPauses } from '@tendon/testing';
 import { v7 as newId } from 'uuid';
 import { decidePolicy } from '../policy/policy.ts';
 import { shellCommands } from '../policy/shell-commands.ts';
 import { OutputSpool, openSpoolFolder } from './output-spool.ts';
-import { cancelled, openBench, textOf } from './tool-bench-rig.ts';
+import { cancelled, openBench, type ToolBench, textOf } from './tool-bench-rig.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'tendon spool '));
 after(() => rm(folder, { recursive: true, force: true }));
+
+/** Starts one in the background whose first second is over when it has said this, however busy the machine is. */
+async function startedSaying(bench: ToolBench, said: string, command: string): Promise<ToolResult> {
+  using pauses = heldPauses((ms) => ms === 1_000);
+  const hasSaid = Promise.withResolvers<void>();
+  const started = bench.run('bash', { command, background: true }, { onOutput: () => bench.live.join('').endsWith(said) && hasSaid.resolve() });
+  await hasSaid.promise;
+  await pauses.pass();
+  return started;
+}
 
 /** The id by which a result names what goes on. */
 function idIn(text: string): string {
@@ -27,7 +37,7 @@ function idIn(text: string): string {
 
 test('G43: a command in the background answers after a second with its output so far, and is read, waited for and listed', async () => {
   await using bench = await openBench();
-  const started = await bench.run('bash', { command: 'echo up; while [ ! -e go ]; do sleep 0.05; done; echo gone; exit 3', background: true });
+  const started = await startedSaying(bench, 'up\n', 'echo up; while [ ! -e go ]; do sleep 0.05; done; echo gone; exit 3');
   assert.equal(started.status, 'succeeded');
   assert.match(textOf(started), /runs in the background as p\d+[\s\S]*Its output so far:\nup\n/);
   const id = idIn(textOf(started));
@@ -43,6 +53,7 @@ test('G43: a command in the background answers after a second with its output so
 
 test('G43: one that ends within its first second is answered as any other', async () => {
   await using bench = await openBench();
+  using _ = heldPauses((ms) => ms === 1_000);
   const wrong = await bench.run('bash', { command: 'echo oops; exit 2', background: true });
   assert.deepEqual([wrong.status, wrong.meta?.exitCode, textOf(wrong)], ['failed', 2, 'oops\n\n[The command ended with exit code 2.]']);
   const fine = await bench.run('bash', { command: 'echo fine', background: true });
@@ -97,7 +108,11 @@ for (const [title, input] of [
     const callId = newId();
     await using bench = await openBench({ mode: 'off' }, { book: new ProcessBook({ path: join(folder, `${callId}.json`), files, newId }) });
     const abort = new AbortController();
-    const begun = bench.run('bash', input, { abort, callId });
+    const hasSaid = Promise.withResolvers<void>();
+    using pauses = heldPauses((ms) => ms === 1_000);
+    const begun = bench.run('bash', input, { abort, callId, onOutput: () => /up\r?\n/.test(bench.live.join('')) && hasSaid.resolve() });
+    await hasSaid.promise;
+    if ('background' in input) await pauses.pass();
     await gate.reached;
     assert.ok((await findCallProcesses({ callId, leader: undefined })).length > 0);
     abort.abort(cancelled);
@@ -166,8 +181,7 @@ test('G44: a spool keeps the beginning when it is full or its disk takes nothing
 
 test('G43: a wait in which nothing is said answers with nothing, and none is held where something unread is there', async () => {
   await using bench = await openBench();
-  const command = 'echo one; while [ ! -e go ]; do sleep 0.05; done; echo two; sleep 600';
-  const id = idIn(textOf(await bench.run('bash', { command, background: true })));
+  const id = idIn(textOf(await startedSaying(bench, 'one\n', 'echo one; while [ ! -e go ]; do sleep 0.05; done; echo two; sleep 600')));
   for (const waitMs of [1, 30, 255]) {
     assert.match(textOf(await bench.run('read_process', { id, fromByte: 4, waitMs })), /bytes 4 to 4 of 4\]\n\(nothing\)\n\[What comes next: fromByte 4\.\]$/);
   }
@@ -211,8 +225,7 @@ test('G43: what a command has left running without its output is listed and ends
 
 test('G43: a command in the background that closes its own output answers after a second too', async () => {
   await using bench = await openBench();
-  const command = 'echo a; exec >/dev/null 2>&1; for i in $(seq 100); do [ -e go ] && break; sleep 0.05; done; exit 4';
-  const started = await bench.run('bash', { command, background: true });
+  const started = await startedSaying(bench, 'a\n', 'echo a; exec >/dev/null 2>&1; while [ ! -e go ]; do sleep 0.05; done; exit 4');
   assert.match(textOf(started), /runs in the background as p\d+[\s\S]*Its output so far:\na\n$/);
   const id = idIn(textOf(started));
   await bench.run('bash', { command: 'touch go' });
