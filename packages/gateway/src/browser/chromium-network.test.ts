@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PRIVATE_HOSTS } from '@tendon/testing';
+import { PRIVATE_HOSTS, until } from '@tendon/testing';
 import { textOf } from '../tools/tool-bench-rig.ts';
 import { openCanary } from './canary-rig.ts';
-import { openPages, type Pages } from './page-rig.ts';
+import { openPages, type Pages, told } from './page-rig.ts';
 
 test('W14: 60 ways to write an address of this machine or a private network open nothing', async () => {
   await using canary = await openCanary();
@@ -41,8 +41,7 @@ test('W14: a page that is allowed leads nowhere else: redirects of every kind', 
     assert.match(textOf(result), /"network": \{"allow": \["localhost:\d+"\]\}/);
   }
   for (const path of ['/meta', '/script', '/form', '/refresh']) {
-    const told = (await rig.open(path)) + textOf(await rig.run('browser_wait', { ms: 300 }));
-    assert.match(told, /leads to 127\.0\.0\.1, which is on this machine/, path);
+    await told(rig, await rig.open(path), /leads to 127\.0\.0\.1, which is on this machine/);
   }
   assert.doesNotMatch(await rig.open('/file'), /root:/);
   assert.equal(canary.touched(), 0);
@@ -70,8 +69,7 @@ test('W14: what a page loads by itself does not get out either, and is told', as
   // The same page reaches it as soon as the owner allows it: the canary would have noticed.
   rig.bench.allow.push(`localhost:${canary.port}`);
   await rig.open('/');
-  await rig.run('browser_wait', { ms: 300 });
-  assert.ok(canary.touched() > 0);
+  await until({ what: 'the canary to be reached', check: () => canary.touched() > 0, pollMs: 20 });
 });
 
 test('W3, W14: what is refused to the parts of a page is not why another one does not load', async () => {

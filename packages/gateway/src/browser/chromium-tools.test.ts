@@ -6,7 +6,7 @@ import { utf8Bytes } from '@tendon/protocol';
 import { type PictureSize, pictureSize } from '../tools/picture-size.ts';
 import { textOf } from '../tools/tool-bench-rig.ts';
 import { browserModuleLoads } from './browser-host.ts';
-import { openPages, type Pages, refOf } from './page-rig.ts';
+import { openPages, type Pages, refOf, told } from './page-rig.ts';
 
 const FORM = `<title>Form \u{1F98A} "q"</title><h1>Order</h1><form action="/sent">
   <label>Name <input name=name></label> <label><input type=checkbox name=gift> Gift</label>
@@ -92,10 +92,8 @@ test('W8: questions are answered with Cancel unless the call says OK, and new ta
   assert.match(await click('button "Greet"'), /The page said: "Hello"/);
   assert.match(await click('button "Chatter"'), /The page said: "9"\.\n- 21 more things, such as questions of the page, are left out\.\nSnapshot/);
   // A tab that takes its time is told with one of the next answers.
-  let told = await click('link "Elsewhere"');
-  for (let looks = 0; looks < 30 && !/Page: Second\n/.test(told); looks += 1) told += textOf(await rig.run('browser_wait', { ms: 300 }));
-  assert.match(told, /Page: Second\n[\s\S]*0 {2}true[\s\S]*1\* Second/);
-  assert.match(told, /new tab/);
+  const second = await told(rig, await click('link "Elsewhere"'), /Page: Second\n[\s\S]*0 {2}true[\s\S]*1\* Second/);
+  assert.match(second, /new tab/);
   assert.match(textOf(await rig.run('browser_tabs', { action: 'select', index: 0 })), /Page: true/);
   assert.match(textOf(await rig.run('browser_tabs', { action: 'close', index: 1 })), /^Page: true\nURL: \S+\nSnapshot/);
   assert.match(textOf(await rig.run('browser_tabs', { action: 'new' })), /about:blank/);
@@ -127,7 +125,7 @@ test('W7: a download is kept by its own tool alone, under a harmless name, and r
   await using rig = await openPages(files);
   const state = await rig.open('/');
   const get = { ref: refOf(state, 'link "Get it"'), element: 'link "Get it"' };
-  assert.match(textOf(await rig.run('browser_click', get)), /offered a download.*was not kept/);
+  await told(rig, textOf(await rig.run('browser_click', get)), /offered a download.*was not kept/);
   assert.ok(!(await readdir(rig.bench.root)).includes('downloads'));
   assert.equal((await rig.run('browser_download', get)).status, 'succeeded');
   assert.equal((await rig.run('browser_download', get)).status, 'succeeded');
@@ -203,8 +201,9 @@ test('W7: an upload takes files of the workspace, by a field or by a button that
   await writeFile(join(rig.bench.outside, 'secret'), 'secret');
   const state = await rig.open('/');
   const both = await rig.run('browser_upload', { ref: refOf(state, 'button "Field"'), paths: ['a b/\u00fc "q".txt', 'two.json'] });
-  assert.match(textOf(both), /\u00fc \\?"q\\?".txt\|text\/plain\|one;two.json\|application\/json\|2/);
-  assert.match(textOf(await rig.run('browser_upload', { ref: refOf(state, 'button "Choose"'), paths: ['two.json'] })), /two.json\|application\/json\|2/);
+  await told(rig, textOf(both), /\u00fc \\?"q\\?".txt\|text\/plain\|one;two.json\|application\/json\|2/);
+  const one = await rig.run('browser_upload', { ref: refOf(state, 'button "Choose"'), paths: ['two.json'] });
+  await told(rig, textOf(one), /paragraph [^\n]*: "?two.json\|application\/json\|2/);
   for (const path of ['../outside/secret', join(rig.bench.outside, 'secret'), '.tendon/x'])
     assert.match(
       (await rig.run('browser_upload', { ref: refOf(state, 'button "Field"'), paths: [path] })).error?.code ?? '',
@@ -301,7 +300,8 @@ test('W3, W5: a tab that hangs with a page because they share a process is close
   await using rig = await openPages({ '/': page, '/popup': '<title>Popup</title>', '/alone': '<title>Alone</title>' });
   await rig.open('/alone');
   await rig.run('browser_tabs', { action: 'new' });
-  await rig.run('browser_click', { ref: refOf(await rig.open('/'), 'button "Open"') });
+  // It hangs as one that is there: before, it would be a tab that never came.
+  await told(rig, textOf(await rig.run('browser_click', { ref: refOf(await rig.open('/'), 'button "Open"') })), /2\* Popup/);
   const state = textOf(await rig.run('browser_tabs', { action: 'select', index: 1 }));
   const abort = new AbortController();
   const running = rig.run('browser_click', { ref: refOf(state, 'button "Hang"') }, { abort });

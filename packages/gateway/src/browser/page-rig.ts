@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -45,6 +46,14 @@ export async function openPages(pages: Pages, options: Partial<BrowserHostOption
       server.close();
     },
   };
+}
+
+/** What the answers say from `first` on, until it has this in it: what a page does by itself is told with one of the next answers. */
+export async function told(rig: PageRig, first: string, wanted: RegExp): Promise<string> {
+  let all = first;
+  for (let looks = 0; looks < 30 && !wanted.test(all); looks += 1) all += textOf(await rig.run('browser_wait', { ms: 300 }));
+  assert.match(all, wanted);
+  return all;
 }
 
 /** The ref of the first line of a snapshot that begins with this, such as `button "Save"`. */
