@@ -38,8 +38,8 @@ server.registerTool('tell', { description: 'Tells its environment.' }, async (ex
   const progressToken = extra._meta?.progressToken;
   if (progressToken !== undefined)
     await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress: 1, message: JSON.stringify(process.env) } });
-  // A client takes no progress of a request whose answer it has read.
-  await delay(100);
+  // A client takes no progress of a request whose answer it has read: it answers this when it has read the progress.
+  await server.server.ping();
   return says(JSON.stringify(process.env));
 });
 server.registerTool('end', { description: 'Ends, with its environment as its last words.' }, () => {

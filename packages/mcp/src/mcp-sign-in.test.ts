@@ -111,7 +111,7 @@ test('E15: an answer that names another issuer gets nothing, and the code goes t
   );
 });
 
-test('E15: a browser that goes away before it is answered costs neither the sign-in nor the close', { timeout: 10_000 }, async () => {
+test('E15: a browser that goes away before it is answered costs neither the sign-in nor the close', { timeout: 40_000 }, async () => {
   await using oauth = await startOAuthServer();
   await using server = await startHttpServer({ oauth });
   const none = { read: async () => undefined, update: async () => undefined };
