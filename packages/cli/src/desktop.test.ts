@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { until, within } from '@tendon/testing';
+import { until, untilEnded, within } from '@tendon/testing';
 import { desktopRig, readJson } from './desktop-rig.ts';
 
 /* `tendon gateway --relay` and `tendon desktop` as processes, with a server of their own. A real window is opened in tests/desktop. */
@@ -89,7 +89,10 @@ test('O17: started again while it runs, it opens a window of the one that runs, 
   assert.match(other.stderr, /^error: this machine is open already, at http:\/\/127\.0\.0\.1:\d+: end that/m);
   run.child.kill('SIGKILL');
   await run.done;
-  for (const pid of windows()) process.kill(pid, 'SIGKILL');
+  const left = windows();
+  for (const pid of left) process.kill(pid, 'SIGKILL');
+  // A window that is just ending would be taken for one of the next.
+  await untilEnded(left);
   // What a killed one has left is in nobody's way.
   const next = here.run(['desktop', ...args], env);
   await opened(1);
