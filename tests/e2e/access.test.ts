@@ -72,6 +72,26 @@ test('U33: who signs out is told how to come in again', async () => {
   assert.deepEqual(names, []);
 });
 
+test('U39: the page to sign in comes when signing out is done, and not while it is under way', async () => {
+  const other = await otherBrowser();
+  const { page } = other;
+  await other.isConnected();
+  const { promise: isLate, resolve: answer } = Promise.withResolvers<void>();
+  await page.route('**/api/auth/sign-out', async (route) => {
+    const response = await route.fetch();
+    await isLate;
+    await route.fulfill({ response });
+  });
+  await page.getByRole('complementary').getByRole('button', { name: 'Sign out' }).click();
+  rig.allow(/status of 401/);
+  await page.getByRole('menuitem', { name: /Sign out of this browser/ }).click();
+  // Its connection is refused by then.
+  await page.getByRole('main').getByText('Signing out…').waitFor();
+  assert.equal(await page.getByRole('heading', { name: 'Sign in to Tendon' }).count(), 0);
+  answer();
+  await page.getByRole('heading', { name: 'Sign in to Tendon' }).waitFor();
+});
+
 test('U39: signing out says what is not sent yet and leaves none of it in the browser, but its colours', async () => {
   const other = await otherBrowser();
   await other.message.fill('half a thought');

@@ -2,6 +2,7 @@ import { useAgentClient, useStore } from '@tendon/client/react';
 import { CircleHelp } from 'lucide-react';
 import { type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
+import { signingOut } from '../account/signing-out.ts';
 import { ConnectionBar } from '../connection/connection-bar.tsx';
 import { lazyPart } from '../connection/lazy-part.ts';
 import { documentTitle, needsYou } from '../sessions/session-mark.ts';
@@ -32,6 +33,7 @@ const SignInPage = lazyPart(async () => ({ default: (await import('./sign-in-pag
 
 export function App(): ReactNode {
   const connection = useStore(useAgentClient().connection);
+  const isSigningOut = useStore(signingOut);
   const [path] = useLocation();
   if (path === '/join') {
     return (
@@ -41,6 +43,8 @@ export function App(): ReactNode {
     );
   }
   if (connection.kind === 'failed') {
+    // What would be typed into the page to sign in would be lost: this one loads anew in a moment.
+    if (isSigningOut) return <main className="p-6 text-sm text-muted">Signing out…</main>;
     return (
       <Suspense>
         <SignInPage reason={connection.reason} />
