@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { after, afterEach, test } from 'node:test';
 import { calls, runs, says } from '@tendon/testing';
 import type { Page } from 'playwright-core';
@@ -70,6 +71,28 @@ test('U40: that there is no machine, session or rule is said when the list has c
     await page.getByText('No sessions yet.').waitFor();
     isHeld = true;
   }
+});
+
+test('U40: a call that waits for its approval is said to have no machine when the list has come, and not before', async () => {
+  const first = await rig.device();
+  await first.open();
+  rig.model.script([runs('echo where')]);
+  await first.say('go');
+  await first.approval.getByText(hostname(), { exact: true }).waitFor();
+  const second = await rig.device();
+  const { promise: isTime, resolve: letThrough } = Promise.withResolvers<void>();
+  await second.page.routeWebSocket('**/socket.io/**', (browser) => {
+    const server = browser.connectToServer();
+    server.onMessage(async (message) => {
+      if (message.toString().includes('"gateways":')) await isTime;
+      browser.send(message);
+    });
+  });
+  await second.open(first.path);
+  await second.approval.getByText('asking the server…').waitFor();
+  assert.equal(await second.approval.getByText('no machine yet').count(), 0);
+  letThrough();
+  await second.approval.getByText(hostname(), { exact: true }).waitFor();
 });
 
 /** In the page, before it begins: notes on its root who listens to `postMessage`. Ports of our own code are no windows and are left alone. */

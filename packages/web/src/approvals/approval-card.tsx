@@ -1,4 +1,5 @@
 import { type CallDecision, sandboxWarning } from '@tendon/client';
+import { useAgentClient, useStore } from '@tendon/client/react';
 import { type Call, type Gateway, isAlwaysAsked, isPersonTool } from '@tendon/protocol';
 import { Folder, Monitor, Server, ShieldQuestionMark } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
@@ -127,6 +128,8 @@ const QUESTIONS: Record<Call['effect'], string> = {
 };
 
 function Where({ call, gateway }: ApprovalCardProps): ReactNode {
+  const isLoaded = useStore(useAgentClient().gatewaysLoaded);
+  const none = isLoaded || call.gatewayId === undefined ? 'no machine yet' : 'asking the server…';
   return (
     <p className="mt-0.5 flex flex-wrap gap-x-3 gap-y-0.5 text-xs text-muted [&_svg]:size-3.5 [&_svg]:shrink-0">
       <span className="inline-flex items-center gap-1">
@@ -136,7 +139,7 @@ function Where({ call, gateway }: ApprovalCardProps): ReactNode {
       {call.kind === 'local' && (
         <span className="inline-flex items-center gap-1">
           <Monitor aria-hidden />
-          {gateway?.name ?? 'no machine yet'}
+          {gateway?.name ?? none}
         </span>
       )}
       {call.kind === 'remote' && (
