@@ -96,7 +96,7 @@ export interface ProcessRig extends AsyncDisposable {
   readonly key: string;
   /** The server's address, once it has been started. */
   readonly url: string;
-  /** `tendon server`, or with `start` the whole product. */
+  /** `tendon server`, or with `start` the whole product, whose machine is connected then. */
   start(command?: 'server' | 'start'): Promise<TendonProcess>;
   /** `tendon gateway` for the server at `url`, or at `serverUrl`, with a home of its own that outlives it. */
   startGateway(more?: { readonly serverUrl?: string; readonly key?: string }): Promise<TendonProcess>;
@@ -144,6 +144,7 @@ export async function processRig({ env: extra = {}, isNew = false }: ProcessRigO
     start: async (command = 'server') => {
       const started = await run([command, ...(command === 'start' ? ['--no-open'] : [])], { ...serverEnvironment, TENDON_PORT: String(port) });
       port = started.port;
+      if (/is not connected yet/.test(started.output())) await machineIsOnline({ url: url(), key });
       return started;
     },
     startGateway: (more = {}) =>
@@ -156,6 +157,14 @@ export async function processRig({ env: extra = {}, isNew = false }: ProcessRigO
     sql: (text, values) => queryOnce(databaseIn(home), text, values),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** `tendon start` says that it is ready without its machine when that takes long, as it does where much else runs. */
+async function machineIsOnline(server: { readonly url: string; readonly key: string }): Promise<void> {
+  await using socket = await AgentSocket.connect(server);
+  const { gateways } = await socket.ask('gateway:list', {});
+  const isOnline = (): boolean => socket.received.some(({ name, notice }) => name === 'gateway:presence' && notice.gateway.online);
+  await socket.until('the machine to be online', () => gateways.some(({ online }) => online) || isOnline(), START_LIMIT_MS);
 }
 
 /** Where the database of a home listens: in its own folder, as long as its path is short enough for a socket. */
