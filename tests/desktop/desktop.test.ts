@@ -18,6 +18,7 @@ import {
   until,
 } from '@tendon/testing';
 import { chromium, type Page } from 'playwright-core';
+import { eventually } from '../e2e/browser-rig.ts';
 import { SessionPage } from '../e2e/session-page.ts';
 import { startDisplay } from './display.ts';
 import type { DisplayWindow } from './windows.ts';
@@ -60,7 +61,9 @@ async function pageInWindow(): Promise<SessionPage> {
   const port = await until({ what: 'the window to open', pollMs: 20, deadlineMs: PATIENCE_MS, check: read });
   const driven = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
   const pages = (): Page[] => driven.contexts().flatMap((context) => context.pages());
-  const page = await until({ what: 'a page in it', pollMs: 20, deadlineMs: PATIENCE_MS, check: () => pages()[0] });
+  // A page is there before it has come to any address.
+  const here = (): Page | undefined => pages().find((each) => each.url().startsWith('http'));
+  const page = await until({ what: 'a page in it', pollMs: 20, deadlineMs: PATIENCE_MS, check: here });
   assert.equal(pages().length, 1);
   page.setDefaultTimeout(PATIENCE_MS);
   return new SessionPage(page, new URL(page.url()).origin);
@@ -115,9 +118,12 @@ test('O17, L2: the window shows the session that was named, signed in through th
     windows.map(({ title, width }) => ({ title, width })),
     [{ title: inside.title, width: inside.width }],
   );
-  const { colours, ...size } = await pixelsOf(page, await display.picture());
-  assert.deepEqual(size, SCREEN);
-  assert.ok(colours > 50, `only ${colours} colours are to be seen on the display`);
+  // What is in the page is drawn a moment later.
+  await eventually(async () => {
+    const { colours, ...size } = await pixelsOf(page, await display.picture());
+    assert.deepEqual(size, SCREEN);
+    assert.ok(colours > 50, `only ${colours} colours are to be seen on the display`);
+  });
 });
 
 test('L7: what is approved elsewhere is not run, what is approved in the window is', async () => {
@@ -130,7 +136,8 @@ test('L7: what is approved elsewhere is not run, what is approved in the window 
   await device.approval.getByText('echo here').waitFor();
   await device.approval.locator('[aria-disabled=false]', { hasText: 'Approve' }).click();
   await device.answered('Done.').waitFor();
-  assert.equal(resultText(direct.calls.at(-1) ?? assert.fail('there is no call')), 'here\n');
+  const here = direct.calls.at(-1) ?? assert.fail('there is no call');
+  assert.equal(resultText(await direct.untilCallIs(here.id, 'succeeded')), 'here\n');
 });
 
 test('O17: the window is closed: the machine stays connected; the machine is ended: its window goes, and all of its browser', async () => {

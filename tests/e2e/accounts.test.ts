@@ -36,6 +36,9 @@ async function joined(name: string): Promise<SessionPage> {
 
 test('A6, A9: an invited person joins, is nobody’s owner, and the link is over', async () => {
   const ada = await joined('Ada');
+  // Until this has come nobody is known to be an owner.
+  const [me] = await Promise.all([ada.page.waitForResponse('**/api/me'), ada.page.reload()]);
+  await me.finished();
   await ada.page.getByRole('link', { name: 'Account' }).click();
   await ada.page.getByText('You are a member.').waitFor();
   assert.equal(await ada.page.getByRole('link', { name: 'People' }).count(), 0);

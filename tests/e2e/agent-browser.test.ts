@@ -52,8 +52,11 @@ test('U15, W2, W7, W9: an address is approved, a field filled by its name, a pic
   assert.equal(await readFile(join(rig.workspace, 'downloads', 'report.csv'), 'utf8'), 'a,b\n1,2\n');
   const picture = device.page.getByRole('img', { name: 'Image 1 of the answer' });
   if (!(await picture.isVisible())) await device.calls.filter({ hasText: 'Take a picture' }).getByRole('button').first().click();
-  await picture.waitFor();
-  assert.ok(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth > 100));
+  const width = await picture.evaluate(async (image: HTMLImageElement) => {
+    await image.decode();
+    return image.naturalWidth;
+  });
+  assert.ok(width > 100, `the picture is ${width} wide`);
   assert.deepEqual(await seriousFaults(device.page, 'what the browser did'), []);
 });
 

@@ -87,13 +87,16 @@ test('U27: on a phone of 390 px the sessions are in a drawer, and an approval is
   await device.approval.waitFor();
   await device.assertNoSidewaysScroll();
   const buttons = [device.button('Approve'), device.button('Deny'), device.button('Always…')];
-  for (const button of buttons) {
-    const box = await button.boundingBox();
-    assert.ok(
-      box && box.x >= 0 && box.x + box.width <= PHONE.width && box.y + box.height <= PHONE.height && box.height >= 40,
-      `${button} stands at ${JSON.stringify(box)}`,
-    );
-  }
+  // The transcript follows its end when what is new has been measured: a frame after it is there.
+  await eventually(async () => {
+    for (const button of buttons) {
+      const box = await button.boundingBox();
+      assert.ok(
+        box && box.x >= 0 && box.x + box.width <= PHONE.width && box.y + box.height <= PHONE.height && box.height >= 40,
+        `${button} stands at ${JSON.stringify(box)}`,
+      );
+    }
+  });
   assert.deepEqual(await seriousFaults(device.page, 'approval on a phone'), []);
   await device.button('Approve').tap();
   await device.answered('Well read.').waitFor();

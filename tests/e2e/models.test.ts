@@ -103,7 +103,11 @@ test('U36, A17: an address is entered with its key, and a key that does not open
   await device.page.getByRole('button', { name: /^Model: / }).click();
   await device.page.getByRole('menuitem', { name: 'scripted' }).waitFor();
   await device.page.keyboard.press('Escape');
+  const listed = device.page
+    .waitForEvent('websocket')
+    .then((socket) => socket.waitForEvent('framereceived', ({ payload }) => String(payload).includes('"compatible/scripted"')));
   await device.open('/models');
+  await listed;
   await row(device, 'Compatible server').getByText('Without a key').or(row(device, 'Compatible server').getByText('••••wxyz')).waitFor();
   assert.equal(await device.page.getByText('No models came from this address').count(), 0);
   await device.button('Replace address of Compatible server').click();

@@ -27,7 +27,8 @@ export function transcriptScenes(stage: Stage): void {
     await queueUp(stage, device.path.slice(3));
     await stage.sees('queue', seen, { part: device.queue });
     gate.open();
-    await device.answered('Read.').first().waitFor();
+    // Until all that waited is answered: the next test's session would get an answer of this one else.
+    await device.queue.waitFor({ state: 'detached' });
     await device.isIdle();
   });
 
