@@ -45,7 +45,7 @@ export const MEMORY_BOUNDS = {
 const ASK_EVERY_MS = 40;
 const GAUGES_EVERY_MS = 200;
 const SETTLE_LIMIT_MS = 30_000;
-const FLOOD_END_LIMIT_MS = 45_000;
+const FLOOD_END_LIMIT_MS = 75_000;
 const MEBIBYTE = 1_024 * 1_024;
 
 /** A server in a process of its own, somebody who is measured, and what a flooder is given. */

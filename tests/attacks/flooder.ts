@@ -6,7 +6,7 @@ const [name = '', place = '{}'] = process.argv.slice(2);
 const kind = FLOODS[name];
 if (!kind) throw new Error(`there is no flood "${name}"`);
 /** For so long one goes on that is to be cut, however busy the machine is. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const counts: FloodCounts = { sent: 0, refused: 0, cut: 0, answers: {} };
 let isOver = false;
 const over = new Promise<void>((resolve) => {
