@@ -1,5 +1,6 @@
 export { AgentClient } from './agent-client.ts';
 export { APPROVAL_GUARD_MS, type GuardedCard, guardedCard, mayApprove } from './approval-guard.ts';
+export { localApprovalWarning, needsLocalApproval } from './local-approval.ts';
 export { memoryOutbox, OUTBOX_PREFIX, type WebStorage, webStorageOutbox } from './outbox/storage.ts';
 export { sandboxWarning, sandboxWords } from './sandbox-words.ts';
 export type { SessionClient } from './session/session-client.ts';

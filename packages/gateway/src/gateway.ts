@@ -242,10 +242,12 @@ export class Gateway implements GatewayHandle {
       openSocket: this.#parts.openSocket,
       greet: async (socket) => {
         const sandbox = this.#parts.sandbox && { sandbox: await this.#parts.sandbox() };
+        const policy = await this.#parts.policy.current();
         return greetServer(socket, {
           hello: {
             ...about,
             ...sandbox,
+            ...(policy.ok && policy.policy.requireLocalApproval && { localApprovalOnly: true }),
             ...(this.#parts.mcp && this.#mcp.forHello()),
             ...this.#tools.forHello(),
             calls: this.#desk.book.report(),

@@ -47,6 +47,8 @@ export const GATEWAY_REQUESTS = {
       sessions: z.array(idSchema).max(10_000).optional(),
       /** Whether its commands run in a sandbox. A gateway that does not say it is an older one. */
       sandbox: sandboxSchema.optional(),
+      /** It runs what is no `read` only after an approval on its own page (`requireLocalApproval`). */
+      localApprovalOnly: z.boolean().optional(),
       /** How its MCP servers are. A gateway that does not say it is an older one. */
       mcpServers: mcpServersSchema.optional(),
     }),

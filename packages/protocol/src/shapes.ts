@@ -142,6 +142,8 @@ export const gatewaySchema = z.object({
   lastSeenAt: timeSchema,
   /** As it was when the machine greeted last; left out by machines that do not say it. */
   sandbox: sandboxSchema.optional(),
+  /** It runs what is no `read` only after an approval on its own page; as it was when the machine greeted last. */
+  localApprovalOnly: z.boolean().optional(),
   /** How its MCP servers are now; there while the machine is online and says it. */
   mcpServers: z.array(machineMcpSchema).optional(),
 });

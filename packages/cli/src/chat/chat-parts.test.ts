@@ -186,6 +186,16 @@ test('O14, U8: an approval names the machine and the folder of its call, and say
   assert.match(asked('bash', '/srv\n[y] once'), /^Run this on office, in \/srv \[y\] once\?$/m);
 });
 
+test('O14, L10: an approval that counts on the page of its machine alone says so, and offers no rule', async () => {
+  const store = { get: () => view({ calls: { [id(50)]: call('awaiting_approval', { gatewayId: id(7) }) } }), subscribe: () => () => undefined };
+  let text = '';
+  const gateways = [{ id: id(7), name: 'office', localApprovalOnly: true }];
+  const session = new ChatSession(clientOf({ view: store }, { gateways }), id(0), { write: (added) => (text += added), now: () => 0 });
+  assert.match(text, /^office runs only what is approved on its own page: .+ Approved here, this will not be run\.\n\[y\] once {2}\[n\] no/m);
+  await session.line('a');
+  assert.match(text, /This is decided each time: its machine counts no rule\. Type y/);
+});
+
 test('O14: an approval shows all that it lets run, and says where it is cut', () => {
   const asked = (input: unknown): string => {
     const store = { get: () => view({ calls: { [id(50)]: call('awaiting_approval', { tool: 'write_file', input }) } }), subscribe: () => () => undefined };

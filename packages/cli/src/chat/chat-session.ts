@@ -1,4 +1,14 @@
-import { type AgentClient, type GuardedCard, guardedCard, mayApprove, type SessionClient, type SessionView, sandboxWarning } from '@tendon/client';
+import {
+  type AgentClient,
+  type GuardedCard,
+  guardedCard,
+  localApprovalWarning,
+  mayApprove,
+  needsLocalApproval,
+  type SessionClient,
+  type SessionView,
+  sandboxWarning,
+} from '@tendon/client';
 import { type Answers, type Call, type Gateway, isAlwaysAsked } from '@tendon/protocol';
 import { oneLine } from '../output.ts';
 import { approvalText } from './call-text.ts';
@@ -108,8 +118,9 @@ export class ChatSession {
 
   async #decide(pending: Extract<Pending, { kind: 'approval' }>, text: string, begunAt: number | undefined): Promise<void> {
     const decision = approvalOf(text);
-    if (decision?.scope === 'always' && isAlwaysAsked(pending.call.tool))
-      return this.#output.write('This is decided each time: what it does depends on what runs. Type y (run it once), or n and a reason (do not run it).\n');
+    const whyNoRule = decision?.scope === 'always' ? noRuleFor(pending.call, this.#gatewayOf(pending.call)) : undefined;
+    if (whyNoRule !== undefined)
+      return this.#output.write(`This is decided each time: ${whyNoRule}. Type y (run it once), or n and a reason (do not run it).\n`);
     if (!decision) return this.#output.write('Type y (run it once), a (always run exactly this), or n and a reason (do not run it).\n');
     if (decision.decision === 'approve' && begunAt !== undefined && !this.#isRead(pending.call, begunAt))
       return this.#output.write('That was typed before the question could be read, and approves nothing. Read it, then type again.\n');
@@ -195,12 +206,12 @@ export class ChatSession {
   }
 
   #askFor(call: Call): void {
-    const warning = sandboxWarning(call, this.#gatewayOf(call));
+    const gateway = this.#gatewayOf(call);
     const lines = [
-      `Run this on ${placeOf(call, this.#gatewayOf(call))}?`,
+      `Run this on ${placeOf(call, gateway)}?`,
       `  ${oneLine(call.tool)}: ${approvalText(call).replaceAll('\n', '\n    ')}`,
-      ...(warning === undefined ? [] : [oneLine(warning)]),
-      `[y] once  ${isAlwaysAsked(call.tool) ? '' : '[a] always  '}[n] no, with a reason if you like`,
+      ...warningsOf(call, gateway).map(oneLine),
+      `[y] once  ${noRuleFor(call, gateway) === undefined ? '[a] always  ' : ''}[n] no, with a reason if you like`,
     ];
     this.#output.write(`\n${lines.join('\n')}\n`);
   }
@@ -211,7 +222,7 @@ export class ChatSession {
 
   /** All that a decision binds to, and what its person should know of the place. */
   #keyOf(call: Call): string {
-    return `${call.id}:${call.inputHash}:${sandboxWarning(call, this.#gatewayOf(call)) ?? ''}`;
+    return `${call.id}:${call.inputHash}:${warningsOf(call, this.#gatewayOf(call)).join(' ')}`;
   }
 
   #tell(result: Answer): void {
@@ -223,4 +234,14 @@ export class ChatSession {
 function placeOf({ kind, workspace }: Call, gateway: Gateway | undefined): string {
   if (kind === 'remote') return 'the server';
   return oneLine(`${gateway?.name ?? 'your machine'}${workspace === undefined ? '' : `, in ${workspace}`}`);
+}
+
+/** Why no rule can allow this, if none can. */
+function noRuleFor(call: Call, gateway: Gateway | undefined): string | undefined {
+  if (isAlwaysAsked(call.tool)) return 'what it does depends on what runs';
+  return needsLocalApproval(call, gateway) ? 'its machine counts no rule' : undefined;
+}
+
+function warningsOf(call: Call, gateway: Gateway | undefined): string[] {
+  return [sandboxWarning(call, gateway), localApprovalWarning(call, gateway)].filter((said) => said !== undefined);
 }

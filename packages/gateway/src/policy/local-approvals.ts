@@ -22,7 +22,7 @@ const MOST = 100_000;
  *   shown, its hash is wrong ──► forged, for good
  */
 export class LocalApprovals {
-  readonly #gatewayId: string;
+  readonly gatewayId: string;
   readonly #most: number;
   /** What every call was shown as, by call; `forged` when as two things, or as what its hash denies. */
   readonly #shown = new Map<string, Look>();
@@ -30,7 +30,7 @@ export class LocalApprovals {
   readonly #approved = new Map<string, Look>();
 
   constructor(gatewayId: string, most = MOST) {
-    this.#gatewayId = gatewayId;
+    this.gatewayId = gatewayId;
     this.#most = most;
   }
 
@@ -75,7 +75,7 @@ export class LocalApprovals {
 
   #look(call: Call): Look {
     const { kind, tool, input, workspace, gatewayId } = call;
-    if (kind !== 'local' || gatewayId !== this.#gatewayId) return ELSEWHERE;
+    if (kind !== 'local' || gatewayId !== this.gatewayId) return ELSEWHERE;
     return hashOf({ tool, input, workspace, gatewayId }) === call.inputHash ? lookOf(call) : FORGED;
   }
 }

@@ -27,6 +27,8 @@ export interface RelayHttpOptions {
   readonly signIn: RelaySignIn;
   readonly tokens: TokenDesk;
   readonly serverUrl: string;
+  /** The machine whose page this is. */
+  readonly gatewayId: string;
   readonly key: string;
   /** Prints a new link where the person sees it. */
   readonly showLink: () => void;
@@ -52,7 +54,8 @@ export function relayRoutes(options: RelayHttpOptions): Hono<Env> {
   });
   app.get('/healthz', (context) => context.json({ ok: true }, 200, NO_STORE));
   app.get('/sign-in', (context) => openLink(context, options));
-  app.get('/api/auth/ways', (context) => context.json({ password: false, relay: true, server: new URL(options.serverUrl).origin }, 200, NO_STORE));
+  const ways = { password: false, relay: true, gatewayId: options.gatewayId, server: new URL(options.serverUrl).origin };
+  app.get('/api/auth/ways', (context) => context.json(ways, 200, NO_STORE));
   app.post('/api/auth/sign-out', (context) => signOut(context, options));
   app.post('/api/auth/session-token', (context) => giveToken(context, options));
   app.get('/api/me', (context) => whoAmI(context, options));

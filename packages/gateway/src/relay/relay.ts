@@ -112,7 +112,7 @@ class Relay implements RelayHandle {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    const { front, serverUrl, key, log, now = () => performance.now() } = options;
+    const { front, serverUrl, key, approvals, log, now = () => performance.now() } = options;
     this.#signIn = new RelaySignIn(now);
     this.#tokens = new SocketTokens(now);
     const routes = relayRoutes({
@@ -120,6 +120,7 @@ class Relay implements RelayHandle {
       signIn: this.#signIn,
       tokens: new TokenDesk({ signIn: this.#signIn, tokens: this.#tokens, log, now }),
       serverUrl,
+      gatewayId: approvals.gatewayId,
       key,
       showLink: () => this.#showLink(),
       onSignOut: () => this.#endSignedOut(),

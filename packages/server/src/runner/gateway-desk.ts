@@ -213,7 +213,7 @@ function giveUpIfGone(options: GatewayDeskOptions, gatewayId: string, { sessionI
 
 function storedGateway(connection: GatewayConnection, hello: Hello, at: string): StoredGateway {
   const tools = shownTools(hello.tools);
-  const { sandbox } = hello;
+  const { sandbox, localApprovalOnly } = hello;
   const gateway = {
     id: hello.gatewayId,
     name: hello.name,
@@ -222,6 +222,7 @@ function storedGateway(connection: GatewayConnection, hello: Hello, at: string):
     tools,
     lastSeenAt: at,
     ...(sandbox && { sandbox }),
+    ...(localApprovalOnly && { localApprovalOnly }),
   };
   return { gateway, ownerId: connection.userId, tools: hello.tools, instanceId: hello.instanceId };
 }

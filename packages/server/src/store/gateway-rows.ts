@@ -19,6 +19,7 @@ interface GatewayRow {
   workspaces: Gateway['workspaces'];
   tools: GatewayTool[];
   sandbox: Gateway['sandbox'] | null;
+  local_approval_only: boolean;
   instance_id: string;
   last_seen_at: string;
 }
@@ -33,8 +34,9 @@ export class GatewayRows implements GatewayStore {
 
   async put({ gateway, ownerId, tools, instanceId }: StoredGateway): Promise<number | NotTaken> {
     const lists = [JSON.stringify(gateway.workspaces), JSON.stringify(tools)];
-    const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt, sandboxText(gateway)];
-    const [row] = await run<{ greeting: number }>(this.#database, putGateway, [...values, MOST_MACHINES]);
+    const values = [gateway.id, ownerId, plainText(gateway.name), plainText(gateway.platform), ...lists, instanceId, gateway.lastSeenAt];
+    const policy = [sandboxText(gateway), gateway.localApprovalOnly === true];
+    const [row] = await run<{ greeting: number }>(this.#database, putGateway, [...values, ...policy, MOST_MACHINES]);
     if (row) return row.greeting;
     return (await this.lastGreeting(gateway.id)) === undefined ? 'too_many' : 'anothers';
   }
@@ -81,6 +83,7 @@ function toGateway(row: GatewayRow): StoredGateway {
       tools: shownTools(row.tools),
       lastSeenAt: new Date(row.last_seen_at).toISOString(),
       ...(row.sandbox ? { sandbox: row.sandbox } : {}),
+      ...(row.local_approval_only && { localApprovalOnly: true }),
     },
     ownerId: row.owner_id,
     tools: row.tools,

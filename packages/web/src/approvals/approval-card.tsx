@@ -1,4 +1,4 @@
-import { type CallDecision, sandboxWarning } from '@tendon/client';
+import { type CallDecision, localApprovalWarning, needsLocalApproval, sandboxWarning } from '@tendon/client';
 import { useAgentClient, useStore } from '@tendon/client/react';
 import { type Call, type Gateway, isAlwaysAsked, isPersonTool } from '@tendon/protocol';
 import { Folder, Monitor, Server, ShieldQuestionMark } from 'lucide-react';
@@ -6,6 +6,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { announce } from '../app/announcements.ts';
 import { useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
+import { useOwnMachine } from '../connection/own-machine.ts';
 import { useMcpServers } from '../machines/use-mcp-servers.ts';
 import { CallPanel } from '../tool-call/call-panel.tsx';
 import { InputDisplay } from '../tool-call/input-display.tsx';
@@ -41,8 +42,10 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
   const [panel, setPanel] = useState<Panel>('choice');
   const isOwn = isPersonTool(call.tool);
   const about = foreignTool(call, gateway, useMcpServers(call.kind === 'remote'));
-  const warning = sandboxWarning(call, gateway);
-  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged || about?.isOvertaken ? about.description : ''}:${warning ?? ''}`);
+  const isLocalOnly = needsLocalApproval(call, gateway);
+  const own = useOwnMachine(isLocalOnly);
+  const warnings = [sandboxWarning(call, gateway), own.isKnown ? localApprovalWarning(call, gateway, own.id) : undefined].filter((said) => said !== undefined);
+  const guard = useApprovalGuard(`${call.id}:${call.inputHash}:${about?.isChanged || about?.isOvertaken ? about.description : ''}:${warnings.join(' ')}`);
   const { state, decide } = useDecide(call);
   const isCurrent = useView((view) => callsAwaitingApproval(view.calls)[0]?.id === call.id);
   useEffect(() => (element.current ? seenCards.watch(call.id, element.current) : undefined), [call.id]);
@@ -52,7 +55,8 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
     if (state.kind === 'sending' || (decision.decision === 'approve' && !guard.check())) return;
     decide(decision);
   };
-  const mayBeRule = !isOwn && !isAlwaysAsked(call.tool);
+  // Where no rule counts, none is offered.
+  const mayBeRule = !isOwn && !isAlwaysAsked(call.tool) && !isLocalOnly;
   // Nobody has to be told why a person changes their mind.
   const deny = () => (isOwn ? send({ decision: 'deny' }) : setPanel('deny'));
   const keys = { a: () => send({ decision: 'approve' }), d: () => deny(), ...(mayBeRule && { 'Shift+a': () => setPanel('always') }) };
@@ -76,11 +80,11 @@ export function ApprovalCard({ call, gateway }: ApprovalCardProps): ReactNode {
             still wanted.
           </Notice>
         )}
-        {warning !== undefined && (
-          <Notice tone="warn">
+        {warnings.map((warning) => (
+          <Notice key={warning} tone="warn">
             <VisibleText text={warning} />
           </Notice>
-        )}
+        ))}
         {gateway && !gateway.online && <Notice tone="warn">{gateway.name} is offline. Approved now, it runs when the machine is back.</Notice>}
         {state.kind === 'refused' && <Notice>{state.error.message}</Notice>}
         {panel === 'deny' && <DenyPanel isSending={state.kind === 'sending'} onBack={() => setPanel('choice')} onSend={send} />}

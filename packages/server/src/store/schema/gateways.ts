@@ -1,4 +1,4 @@
-import { index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { boolean, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { moment, rawJson } from './columns.ts';
 import { users } from './identity.ts';
 
@@ -16,6 +16,8 @@ export const gateways = pgTable(
     tools: rawJson('tools').notNull(),
     /** What it said of its sandbox; null: nothing. */
     sandbox: rawJson('sandbox'),
+    /** It counts approvals of its own page alone. */
+    localApprovalOnly: boolean('local_approval_only').notNull().default(false),
     /** Identifies the machine's journal: calls given to another instance are lost. */
     instanceId: uuid('instance_id').notNull(),
     lastSeenAt: moment('last_seen_at').notNull(),

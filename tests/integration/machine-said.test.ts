@@ -27,6 +27,23 @@ test('G40, D23: a machine tells of its sandbox when it greets; every device is t
   assert.deepEqual(again?.sandbox, { kind: 'none', reason: 'its policy file switches it off' });
 });
 
+test('L10, D23: a machine that takes approvals on its own page alone says so when it greets; it is kept until it says otherwise', async () => {
+  await using rig = await nodeRig({ hasGateway: false });
+  const socket = await rig.connect();
+  const policy = (more: object): Promise<void> => writeFile(join(rig.home, 'gateway-policy.json'), JSON.stringify({ version: 1, rules: [], ...more }));
+  await policy({ requireLocalApproval: true });
+  const gateway = await rig.startGateway();
+  await socket.until('the machine', () =>
+    socket.received.some(({ name, notice }) => name === 'gateway:presence' && 'gateway' in notice && notice.gateway.localApprovalOnly === true),
+  );
+  await gateway.close();
+  assert.equal((await machines(socket))[0]?.localApprovalOnly, true);
+  await policy({});
+  await rig.startGateway();
+  const [again] = await machines(socket);
+  assert.ok(again && !('localApprovalOnly' in again));
+});
+
 test('G40: of an older gateway, which says nothing, it is not known; what it said before does not stay', async () => {
   await using rig = await nodeRig({ hasGateway: false });
   const socket = await rig.connect();

@@ -1,0 +1,1 @@
+ALTER TABLE "gateways" ADD COLUMN "local_approval_only" boolean DEFAULT false NOT NULL;
