@@ -65,6 +65,7 @@ test('U40: that there is no machine, session or rule is said when the list has c
     await eventually(() => assert.equal(held.length, lists));
     await awaited.waitFor();
     assert.deepEqual(await nothing.allTextContents(), [], path);
+    assert.deepEqual(await seriousFaults(page, `${path}, awaited`), []);
     isHeld = false;
     for (const pass of held.splice(0)) pass();
     await come.waitFor();

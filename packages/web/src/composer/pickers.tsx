@@ -48,7 +48,7 @@ export function PlacePicker({ place, onChoose }: PlacePickerProps): ReactNode {
   const isKnown = useStore(client.connection).kind === 'online';
   const gateway = gateways.find((item) => item.id === place.gatewayId);
   const folder = gateway?.workspaces.find((item) => item.path === place.workspace)?.name ?? baseName(place.workspace);
-  const text = folder ?? gateway?.name ?? (isLoaded ? 'No machine' : 'Machine');
+  const text = folder ?? gateway?.name ?? (isLoaded ? 'No machine' : 'Folder');
   const away = isKnown && gateway?.online === false ? ', offline' : '';
   // Of several machines it says which one: folders are often called alike.
   const machine = gateway && folder !== undefined && gateways.length > 1 ? ` on ${gateway.name}` : '';
