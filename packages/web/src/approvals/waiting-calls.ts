@@ -9,6 +9,11 @@ export function callsAwaitingAnswer(calls: Readonly<Record<string, Call>>): Call
   return waitingFor(calls, 'awaiting_answer');
 }
 
+/** Whether a call waits for its person. The status of the session says so as well, in an event that comes a moment later. */
+export function isPersonAwaited(calls: Readonly<Record<string, Call>>): boolean {
+  return Object.values(calls).some(({ state }) => state === 'awaiting_approval' || state === 'awaiting_answer');
+}
+
 function waitingFor(calls: Readonly<Record<string, Call>>, state: Call['state']): Call[] {
   return Object.values(calls)
     .filter((call) => call.state === state)

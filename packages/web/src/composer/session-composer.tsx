@@ -3,6 +3,7 @@ import type { AgentRequest } from '@tendon/protocol';
 import { type ReactNode, type Ref, useImperativeHandle, useRef, useState } from 'react';
 import { useSession, useView } from '../app/session-context.tsx';
 import { useKeys } from '../app/use-keys.ts';
+import { isPersonAwaited } from '../approvals/waiting-calls.ts';
 import { isWorking } from '../sessions/session-mark.ts';
 import { Notice } from '../ui/notice.tsx';
 import { Composer, type ComposerHandle } from './composer.tsx';
@@ -20,6 +21,7 @@ export function SessionComposer({ ref, onLeave }: SessionComposerProps): ReactNo
   const client = useAgentClient();
   const session = useSession();
   const shown = useView((view) => view.session);
+  const isAwaited = useView((view) => isPersonAwaited(view.calls));
   const composer = useRef<ComposerHandle>(null);
   const [error, setError] = useState<string>();
   useImperativeHandle(ref, () => ({
@@ -36,7 +38,7 @@ export function SessionComposer({ ref, onLeave }: SessionComposerProps): ReactNo
     setError(result.ok ? undefined : result.error.message);
   };
   const onEscape = () => {
-    if (shown?.status === 'running' || shown?.status === 'waiting_for_tools') void stop();
+    if (!isAwaited && (shown?.status === 'running' || shown?.status === 'waiting_for_tools')) void stop();
     else onLeave();
   };
   useKeys({ Escape: onEscape });

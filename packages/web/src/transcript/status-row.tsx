@@ -3,6 +3,7 @@ import type { Fault } from '@tendon/protocol';
 import { CloudOff, LoaderCircle } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { useSession, useView } from '../app/session-context.tsx';
+import { isPersonAwaited } from '../approvals/waiting-calls.ts';
 import { machinesAwaited } from '../tool-call/call-state.ts';
 import { Button } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -26,7 +27,7 @@ export function StatusRow(): ReactNode {
   }
   if (session.status === 'waiting_for_tools' && away.length > 0)
     return <Away>{`${names}. This goes on when ${isOne ? 'it is' : 'they are'} back; nothing is lost.`}</Away>;
-  if (session.status === 'running' && !hasLive) return <Doing>Thinking</Doing>;
+  if (session.status === 'running' && !hasLive && !isPersonAwaited(calls)) return <Doing>Thinking</Doing>;
   return null;
 }
 
