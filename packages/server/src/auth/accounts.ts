@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import { inTransaction } from '../store/transaction.ts';
 
 export type Role = 'owner' | 'member';
 
@@ -150,22 +151,15 @@ export class Accounts {
 
   /** Connects an account at the identity provider, in place of an earlier one. False when it is another person's here. */
   async connect(userId: string, issuer: string, subject: string): Promise<boolean> {
-    const client = await this.#pool.connect();
-    try {
-      await client.query('begin');
+    const isConnected = await inTransaction(this.#pool, async (client) => {
       await client.query('delete from accounts where user_id = $1 and provider_id = $2', [userId, issuer]);
       const { rowCount } = await client.query(
         'insert into accounts (id, account_id, provider_id, user_id) values ($1, $2, $3, $4) on conflict (provider_id, account_id) do nothing',
         [uuidv7(), subject, issuer, userId],
       );
-      await client.query(rowCount === 1 ? 'commit' : 'rollback');
-      return rowCount === 1;
-    } catch (error) {
-      await client.query('rollback').catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
+      return rowCount === 1 ? true : undefined;
+    });
+    return isConnected ?? false;
   }
 
   async disconnect(userId: string, issuer: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import { inTransaction } from '../store/transaction.ts';
 import { isTaken, placeholderEmail, type Role } from './accounts.ts';
 import { hashCredential, newSecret, type RandomBytes } from './credentials.ts';
 
@@ -98,36 +99,30 @@ export class Invitations {
   /** Uses it up and makes the account, both or neither: of any number of parallel attempts exactly one wins. */
   async accept(token: string, newcomer: Newcomer, now: Date): Promise<Acceptance> {
     const userId = uuidv7();
-    const client = await this.#pool.connect();
     try {
-      await client.query('begin');
-      const taken = await client.query<{ role: Role }>(
-        `update invitations set accepted_at = $1 from users as inviter where inviter.id = invited_by and ${OPEN} and hash = $2 returning invitations.role`,
-        [now, hashCredential(token)],
-      );
-      const role = taken.rows[0]?.role;
-      if (role === undefined) {
-        await client.query('rollback');
-        return { ok: false, code: 'over' };
-      }
-      await client.query('insert into users (id, name, email, role) values ($1, $2, $3, $4)', [
-        userId,
-        newcomer.name,
-        newcomer.email ?? placeholderEmail(userId),
-        role,
-      ]);
-      if (newcomer.passwordHash !== undefined) await addAccount(client, userId, { provider: 'credential', subject: userId, password: newcomer.passwordHash });
-      if (newcomer.identity) await addAccount(client, userId, { provider: newcomer.identity.issuer, subject: newcomer.identity.subject });
-      await client.query('update invitations set accepted_by = $1 where hash = $2', [userId, hashCredential(token)]);
-      await client.query('commit');
-      return { ok: true, userId };
+      const accepted = await inTransaction(this.#pool, async (client): Promise<Acceptance | undefined> => {
+        const taken = await client.query<{ role: Role }>(
+          `update invitations set accepted_at = $1 from users as inviter where inviter.id = invited_by and ${OPEN} and hash = $2 returning invitations.role`,
+          [now, hashCredential(token)],
+        );
+        const role = taken.rows[0]?.role;
+        if (role === undefined) return undefined;
+        await client.query('insert into users (id, name, email, role) values ($1, $2, $3, $4)', [
+          userId,
+          newcomer.name,
+          newcomer.email ?? placeholderEmail(userId),
+          role,
+        ]);
+        if (newcomer.passwordHash !== undefined) await addAccount(client, userId, { provider: 'credential', subject: userId, password: newcomer.passwordHash });
+        if (newcomer.identity) await addAccount(client, userId, { provider: newcomer.identity.issuer, subject: newcomer.identity.subject });
+        await client.query('update invitations set accepted_by = $1 where hash = $2', [userId, hashCredential(token)]);
+        return { ok: true, userId };
+      });
+      return accepted ?? { ok: false, code: 'over' };
     } catch (error) {
-      await client.query('rollback').catch(() => undefined);
       if (!isTaken(error)) throw error;
       const isAddress = error instanceof Error && 'constraint' in error && error.constraint === 'users_email_unique';
       return { ok: false, code: isAddress ? 'email_taken' : 'identity_taken' };
-    } finally {
-      client.release();
     }
   }
 }

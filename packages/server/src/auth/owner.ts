@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { Log } from '../log.ts';
+import { inTransaction } from '../store/transaction.ts';
 import { placeholderEmail } from './accounts.ts';
 import type { ApiKeys } from './api-keys.ts';
 
@@ -11,19 +12,10 @@ const OWNER_LOCK = 7_420_001;
 export async function ensureOwner(pool: Pool): Promise<string> {
   const known = await findOwner(pool);
   if (known !== undefined) return known;
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
+  return inTransaction(pool, async (client) => {
     await client.query('select pg_advisory_xact_lock($1)', [OWNER_LOCK]);
-    const made = (await findOwner(client)) ?? (await insertOwner(client));
-    await client.query('commit');
-    return made;
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
-  } finally {
-    client.release();
-  }
+    return (await findOwner(client)) ?? (await insertOwner(client));
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import { v7 as newId } from 'uuid';
 import type { Log } from '../log.ts';
 import type { Keyring, Sealed } from '../secrets/keyring.ts';
 import { SecretStore } from '../secrets/secret-store.ts';
+import { inTransaction } from '../store/transaction.ts';
 import { hashCredential, newRecoveryCode, type RandomBytes, readRecoveryCode } from './credentials.ts';
 import { keyUri, periodOf } from './one-time-code.ts';
 
@@ -74,7 +75,7 @@ export class SecondFactors {
     const { base32 } = await import('@better-auth/utils/base32');
     const bytes = random(SECRET_BYTES);
     const secret = base32.encode(bytes, { padding: false });
-    const hasBegun = await this.#inTransaction(async (client) => {
+    const hasBegun = await inTransaction(this.#parts.pool, async (client) => {
       await lockPerson(client, userId);
       const { rowCount } = await client.query(
         `insert into second_factors (user_id, secret_id, created_at) values ($1, $2, $3)
@@ -97,7 +98,7 @@ export class SecondFactors {
     const row = rows[0];
     const period = row && (await this.#periodOf(userId, row, code));
     if (!row || period === undefined) return undefined;
-    return this.#inTransaction(async (client) => {
+    return inTransaction(this.#parts.pool, async (client) => {
       const { rowCount } = await client.query(
         'update second_factors set confirmed_at = $3, last_period = $4 where user_id = $1 and secret_id = $2 and confirmed_at is null',
         [userId, row.secretId, now(), period],
@@ -108,7 +109,7 @@ export class SecondFactors {
 
   /** New recovery codes in place of the old ones; undefined when it is off. */
   async renewCodes(userId: string): Promise<readonly string[] | undefined> {
-    return this.#inTransaction(async (client) => {
+    return inTransaction(this.#parts.pool, async (client) => {
       // Held until the end, so that two who renew at once do not both leave theirs.
       const { rows } = await client.query('select 1 from second_factors where user_id = $1 and confirmed_at is not null for update', [userId]);
       return rows.length === 0 ? undefined : this.#newCodes(client, userId);
@@ -133,7 +134,7 @@ export class SecondFactors {
 
   /** Switches it off. False when there was none. */
   async remove(userId: string): Promise<boolean> {
-    return this.#inTransaction(async (client) => {
+    return inTransaction(this.#parts.pool, async (client) => {
       await lockPerson(client, userId);
       const { rowCount } = await client.query('delete from second_factors where user_id = $1', [userId]);
       await new SecretStore(client, this.#parts.keyring).remove({ scope: SCOPE, name: userId });
@@ -170,21 +171,6 @@ export class SecondFactors {
     if (opened?.ok) return (await import('@better-auth/utils/base32')).base32.decode(opened.text);
     this.#parts.log.error({ component: 'auth', user: userId }, 'a second factor cannot be read: recovery codes still work, or have it reset');
     return undefined;
-  }
-
-  async #inTransaction<T>(work: (client: Pick<Pool, 'query'>) => Promise<T>): Promise<T> {
-    const client = await this.#parts.pool.connect();
-    try {
-      await client.query('begin');
-      const done = await work(client);
-      await client.query('commit');
-      return done;
-    } catch (error) {
-      await client.query('rollback').catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
   }
 }
 

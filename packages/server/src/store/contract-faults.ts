@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import pg from 'pg';
+import { pino } from 'pino';
 import { commit, completed, done, execute, openRig, type Rig } from './contract-rig.ts';
 import { cutAfterNextAnswer } from './cut-proxy.ts';
+import { connect } from './database.ts';
+import { inTransaction } from './transaction.ts';
 
 export function faultContract(rig: () => Rig): void {
   test('D13: a connection killed before the commit leaves nothing, and says so', async () => {
@@ -75,6 +78,37 @@ export function faultContract(rig: () => Rig): void {
     await killer.end();
     await lost;
     assert.equal((await database.pool.query('select 1')).rowCount, 1);
+  });
+
+  test('D12, D13: a connection that is lost in the middle of a transaction costs that transaction, and ends nothing', async () => {
+    const { database, ownerId } = rig();
+    // Connections of this test's own: what nobody hears of one of them is told to this test.
+    const own = connect(database.url, pino({ level: 'silent' }));
+    const broken = inTransaction(own.pool, async (client) => {
+      await client.query(`update users set name = 'half' where id = $1`, [ownerId]);
+      const { pid } = (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0] ?? {};
+      await database.pool.query('select pg_terminate_backend($1)', [pid]);
+      return client.query('select 1');
+    });
+    await assert.rejects(broken);
+    assert.deepEqual((await own.pool.query('select name from users where id = $1', [ownerId])).rows, [{ name: 'A person' }]);
+    await own.close();
+  });
+
+  test('D13: what is written after a transaction whose end was not heard of is no part of it', async () => {
+    const { database, ownerId } = rig();
+    const impatient = new pg.Pool({ connectionString: database.url, query_timeout: 500, max: 1 });
+    const blocker = new pg.Client(database.url);
+    await blocker.connect();
+    await blocker.query('begin');
+    await blocker.query('select 1 from users where id = $1 for update', [ownerId]);
+    await assert.rejects(inTransaction(impatient, (client) => client.query(`update users set name = 'half' where id = $1`, [ownerId])));
+    await blocker.query('rollback');
+    await blocker.end();
+    await impatient.query(`update users set email = 'written@local.invalid' where id = $1`, [ownerId]);
+    const seen = await database.pool.query('select name, email from users where id = $1', [ownerId]);
+    assert.deepEqual(seen.rows, [{ name: 'A person', email: 'written@local.invalid' }]);
+    await impatient.end();
   });
 }
 

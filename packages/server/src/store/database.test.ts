@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { testDatabase } from '@tendon/testing';
 import { pino } from 'pino';
 import { StartError } from '../start-error.ts';
+import { cutAfterNextAnswer } from './cut-proxy.ts';
 import { connect, type Database } from './database.ts';
 import { isMigrated, migrate } from './migrate.ts';
 
@@ -70,6 +71,16 @@ test('D12: an address that is none is refused in one line', async () => {
   const database = connect('not an address', log);
   await assert.rejects(migrate(database), (error: unknown) => error instanceof StartError && !error.message.includes('\n'));
   await database.close();
+});
+
+test('D10, D12: a node whose connection is cut while it waits for its turn to migrate says so, and ends nothing', async () => {
+  await using cloned = await testDatabase();
+  const proxy = await cutAfterNextAnswer(cloned.url);
+  const database = connect(proxy.url, log);
+  proxy.arm('pg_advisory_lock');
+  await assert.rejects(migrate(database), /Connection terminated/);
+  await database.close();
+  await proxy.close();
 });
 
 test('D12: a statement that takes too long is given up, and the next one runs', async () => {

@@ -41,6 +41,8 @@ export function connect(url: string, log: Log, waits: typeof WAITS = WAITS): Dat
   let closing: Promise<void> | undefined;
   // While it closes, the database may go before the last connection has.
   pool.on('error', (error) => (closing ? undefined : log.warn({ err: error }, 'an idle database connection was lost')));
+  // The pool hears of the end of those that are idle alone. Of one that is in use, whatever was asked on it hears.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return {
     url,
     pool,

@@ -19,6 +19,8 @@ const LOCK = '127978992594798';
 export async function migrate(database: Database): Promise<void> {
   // A connection of its own: waiting for another node and building an index may take longer than a request may.
   const client = new pg.Client({ connectionString: database.url, connectionTimeoutMillis: CONNECT_LIMIT_MS, application_name: 'tendon migrations' });
+  // Whatever is asked next hears of its end.
+  client.on('error', () => undefined);
   await client.connect().catch((cause: unknown) => {
     throw unreachable(database, cause);
   });
