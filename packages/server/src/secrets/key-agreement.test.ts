@@ -79,3 +79,18 @@ test('A18: a node whose connection is cut says again what it has', async () => {
   while (now === undefined || now === before?.pid) now = (await holders())[0]?.pid;
   await refuses(node(NEW));
 });
+
+test('A18, D12: a node that the database does not answer gives up, and is no node', async () => {
+  {
+    await using _one = await node(OTHER);
+    await pool.query(
+      `create table other_key as select classid::bigint::int as kind, (objid::bigint::bit(32))::int as key from pg_locks
+       where locktype = 'advisory' and objsubid = 2 and classid = 1952805378`,
+    );
+  }
+  const holder = await pool.connect();
+  await holder.query('select pg_advisory_lock(kind, key) from other_key');
+  await assert.rejects(node(OTHER), /timeout/);
+  holder.release(true);
+  await using _other = await node(OTHER);
+});

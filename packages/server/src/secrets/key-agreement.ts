@@ -8,6 +8,8 @@ import type { Keyring } from './keyring.ts';
 const SEALS = 1_952_805_377;
 const OPENS = 1_952_805_378;
 const LONGEST_PAUSE_MS = 5_000;
+/** One that is not answered would neither hold its locks nor try again. */
+const ANSWER_LIMIT_MS = 10_000;
 /** A host that is gone without a word is noticed by the database within half a minute. */
 const SESSION = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c idle_session_timeout=0';
 
@@ -48,7 +50,8 @@ export class KeyAgreement {
     const client = new pg.Client({
       connectionString: this.#url,
       keepAlive: true,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: ANSWER_LIMIT_MS,
+      query_timeout: ANSWER_LIMIT_MS,
       application_name: 'tendon keys',
       options: SESSION,
     });
