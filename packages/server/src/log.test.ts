@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LogFields } from '@tendon/protocol';
 import { createLog, scrub } from './log.ts';
@@ -101,4 +105,17 @@ test('O5: the id under which a client is told to look stands in the line', () =>
   const { lines, log } = capture(false);
   log.error({ event: 'handler_failed', logId: 'the-id' }, 'failed');
   assert.match(lines.join(''), /the-id/);
+});
+
+test('O23: a log that cannot be written ends nothing', async () => {
+  // Nothing can be written to a file that was opened to be read.
+  const closed = openSync(import.meta.filename, 'r');
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'log.test-kit.ts')], { stdio: ['ignore', 'pipe', closed] });
+  closeSync(closed);
+  let said = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [code] = await once(child, 'close');
+  assert.deepEqual({ code, said }, { code: 0, said: 'still here' });
 });

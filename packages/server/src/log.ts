@@ -40,8 +40,18 @@ export function createLog(options: LogOptions): Log {
       serializers: { err: listedError, error: listedError },
       hooks: { streamWrite: options.pretty ? (line) => prettyLine(scrub(line)) : scrub },
     },
-    options.destination ?? pino.destination({ fd: 2, sync: true }),
+    options.destination ?? standardError(),
   );
+}
+
+/** Of what cannot be written now so much is kept, for when it can. */
+const UNWRITTEN_BYTES = 1024 * 1024;
+
+/** A disk that is full or a terminal that is gone costs lines of the log, and nothing of what they are about. */
+function standardError(): DestinationStream {
+  const destination = pino.destination({ fd: 2, sync: true, maxLength: UNWRITTEN_BYTES });
+  destination.on('error', () => undefined);
+  return destination;
 }
 
 /** Of an error only what it says and where: libraries hang requests, connections and their secrets onto theirs. */
