@@ -52,7 +52,7 @@ const PATTERNS: readonly { readonly pattern: RegExp; readonly call: (groups: Rea
   },
   { pattern: /^read\s+(?<path>[^\n]+)$/i, call: ({ path = '' }) => ({ tool: 'read_file', input: { path: unquote(path) } }) },
   {
-    pattern: /^write\s+(?<path>[^\n:]+):\s?(?<content>.*)$/is,
+    pattern: /^write\s+(?<path>[^\s:][^\n:]*):\s?(?<content>.*)$/is,
     call: ({ path = '', content = '' }) => ({ tool: 'write_file', input: { path: unquote(path), content } }),
   },
   { pattern: /^find\s+(?<pattern>[^\n]+)$/i, call: ({ pattern = '' }) => ({ tool: 'glob', input: { pattern: unquote(pattern) } }) },

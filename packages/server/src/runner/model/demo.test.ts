@@ -220,6 +220,7 @@ describe('demo model', () => {
       'read and '.repeat(long / 9),
       `search ${'a in '.repeat(long / 5)}\n`,
       `write a:${'b'.repeat(long)}`,
+      `write${' '.repeat(long)}x`,
       `ask me${' :'.repeat(long / 2)}`,
       `count to ${'9'.repeat(long)}`,
     ];
