@@ -223,6 +223,11 @@ class Relay implements RelayHandle {
   }
 
   #letIn(socket: Socket, settled: (refusal?: UpstreamRefusal) => void): void {
+    // Gone with the very post in which it came: its end has been told, and would free no place.
+    if (socket.conn.readyState === 'closed') {
+      settled({ code: 'unavailable', message: 'The page has gone.' });
+      return;
+    }
     const comer = this.#readHandshake(socket);
     if (!comer.ok) {
       settled(comer.refusal);
