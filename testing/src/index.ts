@@ -14,6 +14,7 @@ export { type Direction, LossyProxy } from './lossy-proxy.ts';
 export { askedText, type ModelRequest } from './model/recorded-request.ts';
 export { calls, epochMs, type Reply, readTokenStamps, type ScriptedCall, type Step, says, stampedTokens, thinks, waitsFor } from './model/script.ts';
 export { ScriptedModel } from './model/scripted-model.ts';
+export { takeDescriptors } from './no-descriptors.ts';
 export { DIALECTS, modelEnvironment, type NodeRig, type NodeRigOptions, nodeRig } from './node-rig.ts';
 export { PRIVATE_HOSTS, PRIVATE_NAMES } from './private-hosts.ts';
 export { type Exit, type ProcessRig, processRig, startTendon, type TendonCommand, type TendonProcess } from './process-rig.ts';

@@ -5,7 +5,12 @@ import type { McpNetwork } from './mcp-surroundings.ts';
 export function lateNetwork(url: string, options: McpNetworkOptions): McpNetwork {
   let loading: Promise<McpNetwork> | undefined;
   const loaded = (): Promise<McpNetwork> => {
-    loading ??= import('./mcp-network.ts').then(({ mcpNetwork }) => mcpNetwork(url, options));
+    if (loading) return loading;
+    loading = import('./mcp-network.ts').then(({ mcpNetwork }) => mcpNetwork(url, options));
+    // Where there was no descriptor for it, the next request tries again.
+    loading.catch(() => {
+      loading = undefined;
+    });
     return loading;
   };
   return {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { CALL_MARKER, identify, killCallProcesses, type ProcessIdentity, shellEnvironment } from '@tendon/system';
+import { CALL_MARKER, identify, killCallProcesses, type ProcessIdentity, running, shellEnvironment } from '@tendon/system';
 import type { ServerSeat, ServerStart } from './mcp-surroundings.ts';
 
 export interface StdioStart extends ServerStart {
@@ -72,10 +72,7 @@ export class StdioTransport implements Transport {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
+    await running(child);
     child.on('error', (error) => this.onerror?.(error));
     this.#child = child;
     const { promise, resolve } = Promise.withResolvers<void>();

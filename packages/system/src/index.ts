@@ -14,4 +14,5 @@ export {
   type ProcessIdentity,
 } from './process-table.ts';
 export { type CallProcesses, findCallProcesses, hasLeftovers, killCallProcesses, mayBeAlive } from './process-tree.ts';
+export { running } from './running.ts';
 export { bareEnvironment, shellEnvironment } from './shell-environment.ts';

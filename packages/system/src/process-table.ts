@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isOutOfDescriptors } from './error-code.ts';
 
 /** A process that cannot be mistaken for a later one with the same number: its start is part of it. */
 export interface ProcessIdentity {
@@ -35,11 +36,12 @@ export async function listProcesses(): Promise<ProcessRow[]> {
   return names.map((name) => parseStat(readKernelText(`/proc/${name}/stat`))).filter((row) => row !== undefined);
 }
 
-/** Empty for a process that is gone. These files wait for nobody, and to read hundreds of them through the thread pool costs ten times as much. */
+/** Empty for a process that is gone, and not for one that cannot be looked at now. These files wait for nobody, and to read hundreds of them through the thread pool costs ten times as much. */
 function readKernelText(path: string): string {
   try {
     return readFileSync(path, 'latin1');
-  } catch {
+  } catch (error) {
+    if (isOutOfDescriptors(error)) throw error;
     return '';
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isOutOfDescriptors } from './error-code.ts';
 import { bootId, carriesMarker, listProcesses, type ProcessIdentity, type ProcessRow } from './process-table.ts';
 
 /*
@@ -93,7 +94,7 @@ function isGroupThere(groupId: number): boolean {
   }
 }
 
-/** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. */
+/** Ends everything a call has started: TERM, three seconds, KILL. Resolves when nothing of it is found any more. Waits while nobody can look. */
 export async function killCallProcesses(call: CallProcesses, graceMs: number = GRACE_MS): Promise<void> {
   const search: Search = { known: new Map(), strangers: new Set() };
   const told = new Set<number>();
@@ -124,11 +125,17 @@ interface Search {
 
 /** Empty only when several looks in a row have found nothing. */
 async function surelyAlive(call: CallProcesses, search: Search): Promise<number[]> {
-  for (let look = 1; ; look += 1) {
-    const alive = await stillAlive(call, search);
-    if (alive.length > 0 || look === EMPTY_LOOKS) return alive;
-    await delay(EMPTY_LOOK_EVERY_MS);
+  for (let looks = 1; ; looks += 1) {
+    const alive = await stillAlive(call, search).catch(passOver);
+    if (alive && (alive.length > 0 || looks === EMPTY_LOOKS)) return alive;
+    if (!alive) looks = 0;
+    await delay(alive ? EMPTY_LOOK_EVERY_MS : LOOK_EVERY_MS);
   }
+}
+
+/** A look without a free descriptor has seen nothing, and says nothing: to give up would leave what is to end. */
+function passOver(error: unknown): undefined {
+  if (!isOutOfDescriptors(error)) throw error;
 }
 
 /** What is found now, and what was found before and still lives: a child outlives the parent that made it findable. */

@@ -54,12 +54,19 @@ export function browserModuleLoads(): number {
   return loads;
 }
 
-let loading: Promise<typeof import('playwright-core')> | undefined;
+type Playwright = typeof import('playwright-core');
 
-function loadPlaywright(): Promise<typeof import('playwright-core')> {
+let loading: Promise<Playwright> | undefined;
+
+function loadPlaywright(): Promise<Playwright> {
   if (!loading) {
     loads += 1;
-    loading = import('playwright-core');
+    // Its default, which its types do not name: of a module that is loaded at a second try Node knows no other name.
+    loading = import('playwright-core').then((module) => (module as unknown as { readonly default: Playwright }).default);
+    // Where there was no descriptor for it, the next session tries again.
+    loading.catch(() => {
+      loading = undefined;
+    });
   }
   return loading;
 }

@@ -98,13 +98,19 @@ export class BrowserProcess {
     ];
     const env = { ...shellEnvironment(process.env, marker), BREAKPAD_DUMP_LOCATION: profile };
     const child = spawn(program, args, { cwd: folder, env, detached: true, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+    const failed = failedToStart(child);
+    // Without a free descriptor it has no pipes either.
+    if (child.pid === undefined) {
+      await removeFolder(folder);
+      throw broken(program, await failed);
+    }
     const said = lastWords(child);
     const transport = new PipeTransport(child.stdio[3] as Writable, child.stdio[4] as Readable);
     child.once('exit', () => transport.ended());
-    const isThere = await Promise.race([transport.firstAnswer(START_MS), failedToStart(child)]);
+    const isThere = await Promise.race([transport.firstAnswer(START_MS), failed]);
     let started = new BrowserProcess({ child, transport, leader: undefined, folder, marker });
     try {
-      const leader = child.pid === undefined ? undefined : await identify(child.pid);
+      const leader = await identify(child.pid);
       started = new BrowserProcess({ child, transport, leader, folder, marker });
       if (isThere === true) await record(folder, { marker, leader });
     } catch (error) {
@@ -114,7 +120,7 @@ export class BrowserProcess {
     }
     if (isThere === true) return started;
     await started.end();
-    throw new ToolFault('browser_broken', `${program} was found, but does not start as a browser. ${isThere} ${said()}`.trim());
+    throw broken(program, `${isThere} ${said()}`);
   }
 
   /** Ends it with all its children, and removes its folder. May be called twice. */
@@ -131,7 +137,8 @@ export class BrowserProcess {
   }
 
   async #end(): Promise<void> {
-    await this.meetFamily();
+    // Who is known from before has to do where nobody can look now: nothing else would end it.
+    await this.meetFamily().catch(() => undefined);
     this.transport.close();
     await within(this.#exited, END_MS, 'late');
     await killCallProcesses({ callId: this.#marker, leader: this.leader, family: this.#family }, 0);
@@ -172,6 +179,10 @@ function lastWords(child: ChildProcess): () => string {
     words = `${words}${chunk.toString()}`.slice(-600);
   });
   return () => words.trim().split('\n').slice(-3).join(' ');
+}
+
+function broken(program: string, why: string): ToolFault {
+  return new ToolFault('browser_broken', `${program} was found, but does not start as a browser. ${why}`.trim());
 }
 
 function failedToStart(child: ChildProcess): Promise<string> {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { shellEnvironment } from '@tendon/system';
+import { running, shellEnvironment } from '@tendon/system';
 import { rgPath } from '@vscode/ripgrep';
 import { ToolFault } from './faults.ts';
 import type { ToolContext } from './tool.ts';
@@ -27,6 +27,7 @@ export async function search(context: ToolContext, what: Search): Promise<void> 
     signal: context.signal,
     killSignal: 'SIGKILL',
   });
+  await running(child);
   let faultText = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (faultText.length < 4_000) faultText += text;
