@@ -26,6 +26,15 @@ test('O14: a script of lines chats: a command is approved and runs, another is d
   assert.match(keys.stdout, /revoked .* tendon chat/);
 });
 
+test('O23: a chat that nobody reads, as behind "| head", ends in order, and its key with it', async () => {
+  const chat = rig.run(['chat', '--model', 'demo'], {}, 'run echo one\ny\nrun echo two\ny\n');
+  chat.child.stdout?.destroy();
+  const outcome = await within('the end of the chat', chat.done, 60_000);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const keys = await rig.run(['key', 'list']).done;
+  assert.doesNotMatch(keys.stdout, /^(?!.*revoked).*tendon chat/m);
+});
+
 async function connected(): Promise<AgentClient> {
   const token = (await rig.run(['key', 'create', 'a person']).done).stdout.trim();
   const client = new AgentClient({ url, token, client: { name: 'a test', version: '1' } });

@@ -24,6 +24,11 @@ export function note(...pieces: readonly Piece[]): void {
   console.error(shown(process.stderr, pieces));
 }
 
+/** Calls back when nobody takes what goes to standard output any more, as behind `| head`. What is said from then on is lost, and ends nothing. */
+export function whenUnread(task: () => void): void {
+  process.stdout.on('error', task);
+}
+
 /** Text as it comes, to standard output; its lines end where it says so. */
 export function write(text: string): void {
   process.stdout.write(shown(process.stdout, [text]));

@@ -12,12 +12,15 @@ export interface ChatInput {
   readonly echo: NodeJS.WritableStream | undefined;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
+  /** Calls back when nobody sees what is said any more. */
+  readonly whenUnread?: (task: () => void) => void;
 }
 
-/** Reads lines until the input ends and the agent has nothing more to do, the person leaves, the session is gone, or the server lets this client in no more. */
-export async function converse(session: ChatSession, connection: Store<ConnectionState>, { input, echo, now }: ChatInput): Promise<void> {
+/** Reads lines until the input ends and the agent has nothing more to do, the person leaves or sees no more, the session is gone, or the server lets this client in no more. */
+export async function converse(session: ChatSession, connection: Store<ConnectionState>, { input, echo, now, whenUnread }: ChatInput): Promise<void> {
   const lines = createInterface({ input, ...(echo ? { output: echo, prompt: '', terminal: true } : {}) });
   const left = Promise.withResolvers<void>();
+  whenUnread?.(left.resolve);
   const waiting: string[] = [];
   let isEnding = false;
   const canTake = () => !session.isBusy || session.pending.kind !== 'nothing';

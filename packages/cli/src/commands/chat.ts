@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type ChatAccess, openAccess } from '../chat/chat-access.ts';
 import { ChatSession } from '../chat/chat-session.ts';
 import { converse } from '../chat/conversation.ts';
-import { note, oneLine, write } from '../output.ts';
+import { note, oneLine, whenUnread, write } from '../output.ts';
 import { requireSettings, type SettingFlags } from '../settings.ts';
 import { VERSION } from '../version.ts';
 
@@ -28,7 +28,7 @@ export async function chat(sessionId: string | undefined, flags: ChatFlags): Pro
     const now = () => performance.now();
     const session = new ChatSession(client, id, { write, now });
     const echo = process.stdin.isTTY && process.stdout.isTTY ? process.stdout : undefined;
-    await converse(session, client.connection, { input: process.stdin, echo, now });
+    await converse(session, client.connection, { input: process.stdin, echo, now, whenUnread });
     session.close();
     await requireStillIn({ access, client }, id);
     if (session.ending !== undefined) throw new StartError(`session ${id} ${session.ending}`);
