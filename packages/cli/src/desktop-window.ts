@@ -42,13 +42,15 @@ export class DesktopWindow {
       note(`The window could not be opened (${error.message}).`);
       sayLink(relay.signInLink(path));
     };
+    let window: ChildProcess;
     try {
       await mkdir(profile, { recursive: true, mode: 0o700 });
+      if (running.isStopping) return;
+      // Throws for a browser that is just being replaced by a newer one.
+      window = openAppWindow({ browser, url: relay.signInLink(path), profile });
     } catch (error) {
       return giveUp(error as Error);
     }
-    if (running.isStopping) return;
-    const window = openAppWindow({ browser, url: relay.signInLink(path), profile });
     this.#processes.add(window);
     // Of one that was not started there is no end.
     window.once('error', (error) => {

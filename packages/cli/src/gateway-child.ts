@@ -75,17 +75,29 @@ export class GatewayChild {
   }
 
   #start(): void {
-    const { serverUrl, home, workspace } = this.#options;
     const startedAt = performance.now();
+    const couldNot = (error: unknown): void =>
+      this.#options.onNotice(`the gateway could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    try {
+      const child = this.#spawn();
+      child.on('message', (message) => void this.#heard(child, message));
+      child.on('error', couldNot);
+      child.once('close', (code, signal) => this.#ended(code, signal, performance.now() - startedAt));
+      this.#child = child;
+    } catch (error) {
+      // Some faults are thrown and not told as an event, such as a Node that is just being replaced.
+      couldNot(error);
+      this.#ended(-1, null, 0);
+    }
+  }
+
+  #spawn(): ChildProcess {
+    const { serverUrl, home, workspace } = this.#options;
     const words = [join(import.meta.dirname, 'main.js'), 'gateway', '--server', serverUrl, '--home', home, '--workspace', workspace];
-    const child = spawn(process.execPath, [...GATEWAY_NODE_FLAGS, ...words], {
+    return spawn(process.execPath, [...GATEWAY_NODE_FLAGS, ...words], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: environmentFor(process.env),
     });
-    this.#child = child;
-    child.on('message', (message) => void this.#heard(child, message));
-    child.on('error', (error) => this.#options.onNotice(`the gateway could not be started: ${error.message}`));
-    child.once('close', (code, signal) => this.#ended(code, signal, performance.now() - startedAt));
   }
 
   async #heard(child: ChildProcess, message: unknown): Promise<void> {
