@@ -6,6 +6,7 @@ import type { ToolResult } from '@tendon/protocol';
 import { identify } from '@tendon/system';
 import { takeDescriptors } from '@tendon/testing';
 import { BrowserProcess } from './browser/browser-process.ts';
+import { sandboxState } from './sandbox/sandbox.ts';
 import { openBench, type ToolBench } from './tools/tool-bench-rig.ts';
 
 /* A gateway that has no descriptor left: a command or a page has taken them, or everybody comes at once. */
@@ -62,4 +63,12 @@ test('G53: a browser that is to end while nobody can look ends', { skip }, async
   }
   await ended;
   assert.equal(await identify(leader.pid), undefined);
+});
+
+test('G53: a machine that could not try its sandbox out tries again', { skip }, async () => {
+  {
+    using _none = takeDescriptors();
+    assert.equal((await sandboxState()).kind, 'none');
+  }
+  assert.deepEqual(await sandboxState(), { kind: 'bubblewrap' });
 });

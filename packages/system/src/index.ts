@@ -1,6 +1,6 @@
 /** What a process of ours asks of the operating system: programs that end whole, and files that are replaced whole. */
 export { diskFiles, type KeptFiles, type SharedFiles } from './disk-files.ts';
-export { errorCode } from './error-code.ts';
+export { errorCode, isOutOfDescriptors } from './error-code.ts';
 export { type FileLock, takeFileLock, waitForFileLock } from './file-lock.ts';
 export { ProcessBook, type ProcessBookOptions } from './process-book.ts';
 export {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { errorCode, isOutOfDescriptors } from '@tendon/system';
 
 /** What root may write in a /proc of its own, whatever its privileges. */
 const KERNEL_SETTINGS = ['/proc/sys', '/proc/sysrq-trigger', '/proc/irq', '/proc/bus', '/proc/fs', '/proc/acpi', '/proc/scsi'];
@@ -45,15 +46,27 @@ function inOrder(mounts: Mounts): { path: string; how: string[] }[] {
   ].toSorted((a, b) => a.path.split('/').length - b.path.split('/').length);
 }
 
+export interface Probe {
+  readonly state: SandboxState;
+  /** Nothing is known but that it could not be tried out in this moment. */
+  readonly isPassing: boolean;
+}
+
 /** Tries it out: bubblewrap may be there and still not be allowed to make namespaces. */
-export async function probeBubblewrap(): Promise<SandboxState> {
-  if (process.platform !== 'linux') return { kind: 'none', reason: 'bubblewrap, which makes the sandbox, is there for Linux alone' };
+export async function probeBubblewrap(): Promise<Probe> {
+  if (process.platform !== 'linux') return none('bubblewrap, which makes the sandbox, is there for Linux alone');
   const mounts: Mounts = { writable: [], hiddenFolders: [], hiddenFiles: [], hasNetwork: false };
   try {
     await promisify(execFile)('bwrap', [...bubblewrapArguments(mounts, '/'), 'true'], { timeout: PROBE_MS, killSignal: 'SIGKILL' });
-    return { kind: 'bubblewrap' };
+    return { state: { kind: 'bubblewrap' }, isPassing: false };
   } catch (error) {
-    const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
-    return { kind: 'none', reason: isMissing ? 'bubblewrap is not installed' : 'bubblewrap is installed, but may not make namespaces here' };
+    const isLate = error instanceof Error && 'killed' in error && error.killed === true;
+    if (isLate || isOutOfDescriptors(error) || errorCode(error) === 'EAGAIN')
+      return { ...none('the machine was too busy to try bubblewrap out, which is done again'), isPassing: true };
+    return none(errorCode(error) === 'ENOENT' ? 'bubblewrap is not installed' : 'bubblewrap is installed, but may not make namespaces here');
   }
+}
+
+function none(reason: string): Probe {
+  return { state: { kind: 'none', reason }, isPassing: false };
 }

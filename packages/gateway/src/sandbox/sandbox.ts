@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Policy } from '../policy/policy.ts';
 import { ToolFault } from '../tools/faults.ts';
 import type { Workspace } from '../tools/workspace.ts';
-import { bubblewrapArguments, type Mounts, probeBubblewrap, type SandboxState } from './bubblewrap.ts';
+import { bubblewrapArguments, type Mounts, type Probe, probeBubblewrap, type SandboxState } from './bubblewrap.ts';
 import type { NetworkSeat } from './command-networks.ts';
 import { openIsolatedNetwork } from './isolated-network.ts';
 import { machineSockets } from './machine-sockets.ts';
@@ -49,12 +49,14 @@ export interface SandboxPlace extends Pick<ShellPlace, 'folder' | 'joinNetwork'>
   readonly forbidden: string;
 }
 
-let probing: Promise<SandboxState> | undefined;
+let probing: Promise<Probe> | undefined;
 
-/** Probed once per process. */
-export function sandboxState(): Promise<SandboxState> {
+/** Probed once per process, and again while it could not be. */
+export async function sandboxState(): Promise<SandboxState> {
   probing ??= probeBubblewrap();
-  return probing;
+  const { state, isPassing } = await probing;
+  if (isPassing) probing = undefined;
+  return state;
 }
 
 /** Why the network of commands could not be filtered here; undefined when it could. Tries it out. */
