@@ -50,8 +50,12 @@ export async function openIsolatedNetwork(): Promise<IsolatedNetwork> {
     const { pid } = first;
     door = first.door;
     // Held by the gateway itself, by descriptor: a process number could be given to another process, whose network is another.
-    const [network, user] = [await open(`/proc/${pid}/ns/net`), await open(`/proc/${pid}/ns/user`)];
-    handles.push(network, user);
+    const held = async (kind: 'net' | 'user'): Promise<FileHandle> => {
+      const handle = await open(`/proc/${pid}/ns/${kind}`);
+      handles.push(handle);
+      return handle;
+    };
+    const [network, user] = [await held('net'), await held('user')];
     const asUser = isRoot() ? [] : [`--user=${pathOf(user)}`, '--preserve-credentials'];
     const enter = ['nsenter', `--net=${pathOf(network)}`, ...asUser, '--'];
     await proveApart(enter);
