@@ -1,5 +1,7 @@
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
+/** More than any server asks for. A timer takes what is over 25 days for no time at all, and the server would be asked without a pause. */
+const LONGEST_ASKED_MS = 24 * 3_600_000;
 
 /**
  * How long to wait before try number `attempt` + 1, in ms: exponential with full jitter, so that a thousand clients cut off by one
@@ -15,5 +17,5 @@ export function backoffMs(attempt: number, jitter: number, retryAfterMs = 0): nu
 export function retryAfterMs(details: unknown): number {
   if (typeof details !== 'object' || details === null || !('retryAfterMs' in details)) return 0;
   const value = details.retryAfterMs;
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.min(value, LONGEST_ASKED_MS) : 0;
 }

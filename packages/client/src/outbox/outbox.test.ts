@@ -122,6 +122,11 @@ describe('outbox', () => {
     assert.deepEqual(outcomeOf(refusal('rate_limited', 'slow', { retryAfterMs: 900 }), 1, 0.5), { kind: 'try_later', delayMs: 1_150 });
   });
 
+  it('K2: of a pause that the server asks for a day is kept: a timer takes more than 25 for no time at all', () => {
+    const longest = outcomeOf(refusal('rate_limited', 'slow', { retryAfterMs: 1e12 }), 1, 0);
+    assert.deepEqual(longest, { kind: 'try_later', delayMs: 24 * 3_600_000 });
+  });
+
   it('K13: a lost connection sends it again at once when it is back, and a message seen in the history is not sent again', async () => {
     const { outbox, sent, timers, states } = rig();
     outbox.setOnline(true);

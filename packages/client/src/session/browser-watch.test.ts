@@ -88,3 +88,13 @@ it('K27: a session that is left is not watched any more', async () => {
   client.close();
   assert.equal(opened.browser.get().kind, 'offline');
 });
+
+it('K27: a refusal of a kind that this client does not know is shown, and not asked again', async () => {
+  await using rig = await watching();
+  const { opened, asked, server, client } = rig;
+  server.intercept = (name) => (name === 'browser:watch' ? { ok: false, error: { code: 'of_a_newer_server', message: 'no' } as never } : undefined);
+  opened.watchBrowser();
+  await until(opened.browser, ({ kind }) => kind === 'failed');
+  assert.equal((await client.request('gateway:list', {})).ok, true);
+  assert.deepEqual(asked(), [true]);
+});

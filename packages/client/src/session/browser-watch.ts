@@ -104,7 +104,7 @@ export class BrowserWatch {
     if (generation !== this.#generation || result.ok) return;
     const { code, message, details } = result.error;
     this.#view.set({ kind: 'failed', error: { code, message } });
-    if (!ERROR_CODES[code].retry) return;
+    if (!Object.hasOwn(ERROR_CODES, code) || !ERROR_CODES[code].retry) return;
     const wait = backoffMs(attempt, this.#host.random(), retryAfterMs(details));
     this.#timer = this.#host.timers.set(() => void this.#ask(attempt + 1), wait);
   }
