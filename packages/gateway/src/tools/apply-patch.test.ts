@@ -80,6 +80,15 @@ test('G45: line ends, byte order mark and a missing last line end stay as they a
   assert.equal(await readFile(join(bench.root, 'crlf'), 'utf8'), '\ufeffONE\r\nand a half\r\ntwo\r\n3\r\n4');
 });
 
+test('G45: a file may have more lines than a call takes arguments, before and behind what is changed', async () => {
+  await using bench = await openBench();
+  const many = 'x\n'.repeat(200_000);
+  await writeFile(join(bench.root, 'long.txt'), `${many}here\n${many}`);
+  const result = await bench.run('apply_patch', { patch: patchOf('*** Update File: long.txt', '@@', '-here', '+there') });
+  assert.equal(result.status, 'succeeded', textOf(result));
+  assert.equal(await readFile(join(bench.root, 'long.txt'), 'utf8'), `${many}there\n${many}`);
+});
+
 /** What models send wrongly, the code that it gets, and what the answer must say. */
 const WRONG: readonly [name: string, patch: string, code: string, words: RegExp][] = [
   ['no end marker', '*** Begin Patch\n*** Update File: a\n@@\n-one\n+1', 'invalid_patch', /without "\*\*\* End Patch".*cut/],

@@ -29,9 +29,13 @@ export function applyHunks(text: string, path: string, hunks: readonly PatchHunk
   for (const hunk of hunks) places.push(findPlace({ texts, path, taken: places }, hunk));
   const edits = hunks.map((hunk, index) => ({ hunk, place: places[index] ?? { from: 0, to: 0 } })).toSorted((a, b) => a.place.from - b.place.from);
   const result: { text: string; end: string }[] = [];
+  // One by one: a call takes no more than some 120,000 arguments.
+  const keep = (lines: FileLines['lines']): void => {
+    for (const line of lines) result.push(line);
+  };
   let at = 0;
   for (const { hunk, place } of edits) {
-    result.push(...file.lines.slice(at, place.from));
+    keep(file.lines.slice(at, place.from));
     at = place.from;
     for (const { sign, text: line } of hunk.lines) {
       if (sign === '+') result.push({ text: line, end: file.newEnd });
@@ -43,7 +47,7 @@ export function applyHunks(text: string, path: string, hunks: readonly PatchHunk
       }
     }
   }
-  result.push(...file.lines.slice(at));
+  keep(file.lines.slice(at));
   return joinLines(file, result);
 }
 
