@@ -8,6 +8,7 @@ import { emits, relayRig, temporaryFolder, until } from '@tendon/testing';
 import { DesktopWindow } from './desktop-window.ts';
 import { GatewayChild } from './gateway-child.ts';
 import { RunningParts } from './lifecycle.ts';
+import { openBrowser } from './open-browser.ts';
 
 /* A program that is just being replaced cannot be started (ETXTBSY), which Node throws and does not tell as an event. */
 
@@ -58,5 +59,17 @@ test('O24: a window whose browser is just being replaced is not opened, and noth
   const replaced = await programBeingReplaced(browser);
   const window = new DesktopWindow({ relay: rig.relay, running: new RunningParts(), browser, profile: join(folder.path, 'profile'), isInTray: () => false });
   await assert.doesNotReject(window.open('/'));
+  await replaced();
+});
+
+test('O24: that the page cannot be opened in a browser, which is just being replaced, is silent', { skip }, async (t) => {
+  await using folder = await temporaryFolder();
+  const path = process.env['PATH'];
+  t.after(() => {
+    process.env['PATH'] = path;
+  });
+  const replaced = await programBeingReplaced(join(folder.path, 'xdg-open'));
+  process.env['PATH'] = folder.path;
+  assert.doesNotThrow(() => openBrowser('http://127.0.0.1:1/'));
   await replaced();
 });

@@ -9,7 +9,11 @@ export function canOpenBrowser(env: NodeJS.ProcessEnv, isTerminal: boolean): boo
 /** Opens an address of ours in the person's browser. It is a convenience: failing is silent, the address stands in the terminal. */
 export function openBrowser(url: string): void {
   const command = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const child = spawn(command, [url], { stdio: 'ignore', detached: true });
-  child.on('error', () => undefined);
-  child.unref();
+  try {
+    const child = spawn(command, [url], { stdio: 'ignore', detached: true });
+    child.on('error', () => undefined);
+    child.unref();
+  } catch {
+    // Some faults are thrown and not told as an event.
+  }
 }
