@@ -19,10 +19,18 @@ export interface RefusedRequest {
   readonly what: { readonly name: string } | { readonly method: string; readonly route: string };
 }
 
+export interface RefusedAtDoor {
+  readonly code: string;
+  /** Of HTTP. */
+  readonly status: number;
+  readonly address: string;
+  readonly message: string;
+}
+
 /** What was asked against a schema, a scope, a role, an owner, the order of things or a pace. Faults of ours and credentials have lines of their own (T11, H13). */
 const TOLD: ReadonlySet<string> = new Set(['invalid_payload', 'too_large', 'forbidden', 'not_found', 'conflict', 'rate_limited']);
 
-/** One line for each person (or address, of who is unknown), place and code at once, and one with how many more there were while they go on. */
+/** Of refusals of one kind: one line for each person (or address, of who is unknown), place and code at once, and one with how many more there were while they go on. */
 export class RefusalLines {
   readonly #lines: BoundedLines;
 
@@ -36,6 +44,11 @@ export class RefusalLines {
     if (code === 'not_found' && asker === undefined) return;
     const fields = { event: 'request_refused', namespace: where, code, ...what, ...known(asker), address };
     this.#lines.add({ key: `${where} ${code} ${asker?.userId ?? householdOf(address)}`, fields, message: `a request was refused: ${code}` });
+  }
+
+  /** Whoever comes by a name or from a page that is none of ours, or while nobody is let in. Nothing has been read but the head of the request. */
+  tellDoor({ code, status, address, message }: RefusedAtDoor): void {
+    this.#lines.add({ key: `door ${status} ${code} ${householdOf(address)}`, fields: { event: 'door_refused', code, status, address }, message });
   }
 
   close(): void {

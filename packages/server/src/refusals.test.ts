@@ -139,5 +139,33 @@ test('H34: what HTTP refuses is counted: at the door, for its credential, its sh
   assert.deepEqual(counted(rig.refusals), {
     ...{ 'http expired_token': 1, 'http unauthorized': 3, 'http forbidden_origin': 2, 'http not_found': 3, 'http invalid_payload': 2, 'http too_large': 1 },
   });
-  assert.equal(rig.auth.lines.filter(({ event }) => event === 'door_refused').length, 2, 'the log has those of the door');
+  const lines = rig.auth.lines.filter(({ event }) => event === 'door_refused');
+  assert.deepEqual(
+    lines.map(({ status, count }) => [status, count]),
+    [
+      [421, 1],
+      [403, 1],
+    ],
+    'the log has those of the door',
+  );
+});
+
+test('H36: who comes to the wrong door over and over has few lines, with how often', async () => {
+  const rig = await httpRig();
+  for (let round = 0; round < 50; round += 1) {
+    await rig.ask('GET', '/', { Host: 'evil.com' });
+    await rig.ask('GET', '/api/me', { Origin: 'https://evil.com' });
+  }
+  await rig[Symbol.asyncDispose]();
+  const lines = rig.auth.lines.filter(({ event }) => event === 'door_refused');
+  const told = (status: number): number[] => lines.filter((line) => line['status'] === status).map(({ count }) => Number(count));
+  for (const status of [421, 403]) {
+    const counts = told(status);
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      50,
+    );
+    // One at once, one at the end, and on a very slow machine one in each ten seconds between.
+    assert.ok(counts.length < 10, `${counts.length} lines`);
+  }
 });

@@ -62,7 +62,7 @@ export function createHttp(options: HttpOptions): Server {
       connectionsCheckingInterval: 2_000,
     },
     (request, response) => {
-      if (refuseAtDoor(options, request, response)) return;
+      if (refuseAtDoor(options, { refusalLines, request, response })) return;
       const refuse = (refusal: CrowdRefusal): void => {
         options.refusals.count('http', refusal.code);
         refuseForCrowd(refusal, request, response);
@@ -88,13 +88,19 @@ export function createHttp(options: HttpOptions): Server {
   return server;
 }
 
+interface AtDoor {
+  readonly refusalLines: RefusalLines;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 /** Answers a request that may not come in. True when it did. */
-function refuseAtDoor({ door, refusals, log }: HttpOptions, request: IncomingMessage, response: ServerResponse): boolean {
+function refuseAtDoor({ door, refusals }: HttpOptions, { refusalLines, request, response }: AtDoor): boolean {
   const check = door.check(request);
   if (check.ok) return false;
   refusals.count('http', 'forbidden_origin');
   const status = check.fault === 'host' ? 421 : 403;
-  log.info({ event: 'door_refused', code: 'forbidden_origin', status, address: door.addressOf(request) }, check.message);
+  refusalLines.tellDoor({ code: 'forbidden_origin', status, address: door.addressOf(request), message: check.message });
   response.writeHead(status, { ...OUTSIDE_HEADERS, 'Content-Type': 'text/plain; charset=utf-8' });
   response.end(request.method === 'HEAD' ? undefined : `${check.message}\n`);
   return true;

@@ -1,5 +1,6 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { HandshakeCode, Log } from '@tendon/protocol';
+import type { RefusalLines } from '../refusal-lines.ts';
 import type { CrowdRefusal, DoorVerdict, Entrance, UnderWay } from './options.ts';
 
 export interface DoorKeeper {
@@ -16,6 +17,7 @@ export interface DoorKeeper {
   readonly holdPostMs: (sessionId: string) => number;
   readonly stalledResponseMs: number;
   readonly onRefused: (code: HandshakeCode) => void;
+  readonly refusalLines: Pick<RefusalLines, 'tellDoor'>;
   readonly log: Log;
 }
 
@@ -32,7 +34,7 @@ export function doorMiddleware(keeper: DoorKeeper): Middleware {
   return (request, response, next) => {
     const verdict = judge(keeper, request);
     if (!verdict.ok) {
-      keeper.log.info({ event: 'door_refused', code: verdict.code, status: verdict.status, address: keeper.addressOf(request) }, verdict.message);
+      keeper.refusalLines.tellDoor({ ...verdict, address: keeper.addressOf(request) });
       refuse(keeper, { request, response, verdict });
       return;
     }

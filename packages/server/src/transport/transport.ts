@@ -115,6 +115,7 @@ class SocketTransport implements Transport {
         holdPostMs: (sessionId) => this.#connections.holdPostMs(sessionId),
         stalledResponseMs: this.#limits.stalledResponseMs,
         onRefused: (code) => options.refusals.count('http', code),
+        refusalLines: this.#refusalLines,
         log: this.#log,
       }),
     );
