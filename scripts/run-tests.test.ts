@@ -9,12 +9,17 @@ import { runSuites, sum, type Tally } from './run-tests.ts';
 const HEAD = "import { test, describe, after } from 'node:test';\n";
 
 /** Runs one file of this content as a suite. */
-async function runContent(content: string, fileTimeoutMs = 20_000): Promise<Tally> {
+async function runContent(content: string, fileTimeoutMs?: number): Promise<Pick<Tally, 'passed' | 'failures'>> {
+  const { passed, failures } = await tallyOf(content, fileTimeoutMs);
+  return { passed, failures };
+}
+
+async function tallyOf(content: string, fileTimeoutMs = 20_000): Promise<Tally> {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'made-up.test.ts');
   writeFileSync(file, HEAD + content);
   const tally = await runSuites([{ name: 'made up', files: [file], testTimeoutMs: 10_000, fileTimeoutMs }], 1);
-  return { passed: tally.passed, failures: tally.failures.map((failure) => failure.replace(file, 'FILE')) };
+  return { ...tally, failures: tally.failures.map((failure) => failure.replace(file, 'FILE')) };
 }
 
 test('passing tests are counted, groups are not', async () => {
@@ -33,6 +38,14 @@ test('a patient suite leaves the machine to the others', async () => {
 test('a failing test is named with its group', async () => {
   const content = "describe('a group', () => { test('good', () => {}); test('bad', () => { throw new Error('no'); }); });";
   assert.deepEqual(await runContent(content), { passed: 1, failures: ['FILE: a group > bad'] });
+});
+
+test('an exception that belongs to no test any more is a failure, and told', async () => {
+  const content =
+    "test('fine', () => { setTimeout(() => { throw new Error('too late'); }, 50); });\ntest('next', () => new Promise((done) => setTimeout(done, 200)));";
+  const { failures, reasons } = await tallyOf(content);
+  assert.deepEqual(failures, ['FILE: an exception after its test']);
+  assert.match(String(reasons), /Test "fine".* created the error "Error: too late"/);
 });
 
 test('why a test has failed is told again at the end, cut', async (t) => {

@@ -18,7 +18,12 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
   }
 }
 
+/** An exception that belongs to no test any more fails the file, and is told in this way alone. */
+const LATE = /^Error: .* generated asynchronous activity after the test ended\./;
+
 function outcomeOf(event: TestEvent, path: readonly string[]): TestOutcome | undefined {
+  if (event.type === 'test:diagnostic' && LATE.test(event.data.message))
+    return { title: 'an exception after its test', outcome: 'failed', error: event.data.message };
   if (event.type !== 'test:pass' && event.type !== 'test:fail') return undefined;
   const { name, nesting, details, skip, todo } = event.data;
   const title = [...path.slice(0, nesting), name].join(' > ');
