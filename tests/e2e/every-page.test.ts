@@ -4,6 +4,7 @@ import { after, afterEach, test } from 'node:test';
 import { calls, runs, says } from '@tendon/testing';
 import type { Page } from 'playwright-core';
 import { browserRig, eventually, PHONE } from './browser-rig.ts';
+import { holdMessages } from './held-messages.ts';
 import { seriousFaults } from './serious-faults.ts';
 
 const rig = await browserRig();
@@ -44,16 +45,7 @@ test('U26, U28: the page for a link that works no more has no accessibility faul
 test('U40: that there is no machine, session or rule is said when the list has come, and not before', async () => {
   const device = await rig.device();
   const { page } = device;
-  const held: (() => void)[] = [];
-  let isHeld = true;
-  await page.routeWebSocket('**/socket.io/**', (browser) => {
-    const server = browser.connectToServer();
-    server.onMessage((message) => {
-      const pass = (): void => browser.send(message);
-      if (isHeld && /"(?:gateways|sessions|rules)":/.test(message.toString())) held.push(pass);
-      else pass();
-    });
-  });
+  const lists = await holdMessages(page, /"(?:gateways|sessions|rules)":/);
   const nothing = page.getByText(/^No machine|^No sessions|^Nothing is allowed|^Folder: no/);
   for (const [path, awaited, come] of [
     ['/machines', page.getByRole('main').getByText('Loading…'), page.getByRole('main').locator('li').first()],
@@ -61,16 +53,14 @@ test('U40: that there is no machine, session or rule is said when the list has c
     ['/', device.button('Folder: asking the server'), device.button(/^Folder: .+ on /)],
   ] as const) {
     await device.open(path);
-    const lists = path === '/permissions' ? 3 : 2;
-    await eventually(() => assert.equal(held.length, lists));
+    await eventually(() => assert.equal(lists.count, path === '/permissions' ? 3 : 2));
     await awaited.waitFor();
     assert.deepEqual(await nothing.allTextContents(), [], path);
     assert.deepEqual(await seriousFaults(page, `${path}, awaited`), []);
-    isHeld = false;
-    for (const pass of held.splice(0)) pass();
+    lists.release();
     await come.waitFor();
     await page.getByText('No sessions yet.').waitFor();
-    isHeld = true;
+    lists.hold();
   }
 });
 
@@ -81,18 +71,11 @@ test('U40: a call that waits for its approval is said to have no machine when th
   await first.say('go');
   await first.approval.getByText(hostname(), { exact: true }).waitFor();
   const second = await rig.device();
-  const { promise: isTime, resolve: letThrough } = Promise.withResolvers<void>();
-  await second.page.routeWebSocket('**/socket.io/**', (browser) => {
-    const server = browser.connectToServer();
-    server.onMessage(async (message) => {
-      if (message.toString().includes('"gateways":')) await isTime;
-      browser.send(message);
-    });
-  });
+  const machines = await holdMessages(second.page, /"gateways":/);
   await second.open(first.path);
   await second.approval.getByText('asking the server…').waitFor();
   assert.equal(await second.approval.getByText('no machine yet').count(), 0);
-  letThrough();
+  machines.release();
   await second.approval.getByText(hostname(), { exact: true }).waitFor();
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { calls, says } from '@tendon/testing';
 import { browserRig, eventually } from './browser-rig.ts';
+import { holdMessages } from './held-messages.ts';
 
 const rig = await browserRig();
 after(() => rig[Symbol.asyncDispose]());
@@ -84,32 +85,20 @@ test('U14, U24: questions are answered with keys alone: the focus goes to the ne
 test('U22: Escape stops nothing from the moment in which a question is seen, though the session is said to work a moment longer', async () => {
   const device = await rig.device();
   const { page } = device;
-  const held: (() => void)[] = [];
-  let isHeld = true;
-  const stops: string[] = [];
-  await page.routeWebSocket('**/socket.io/**', (browser) => {
-    const server = browser.connectToServer();
-    browser.onMessage((message) => {
-      if (/"agent:stop"/.test(message.toString())) stops.push(message.toString());
-      server.send(message);
-    });
-    server.onMessage((message) => {
-      // All that follows it waits as well: events come in order.
-      if (isHeld && (held.length > 0 || /"session:event".*"status":"waiting_for_user"/.test(message.toString()))) held.push(() => browser.send(message));
-      else browser.send(message);
-    });
-  });
+  const status = await holdMessages(page, /"session:event".*"status":"waiting_for_user"/, { isInOrder: true });
   await device.open();
   rig.model.script([askQuestions()], says('Thank you.'));
   await device.say('set it up');
   await device.question.getByText('Which port?').waitFor();
-  await eventually(() => assert.ok(held.length > 0));
+  await eventually(() => assert.ok(status.count > 0));
   assert.equal(await page.getByText('Thinking', { exact: true }).count(), 0);
   await page.keyboard.press('Escape');
   await eventually(async () => assert.equal(await device.question.evaluate(hasFocus), true));
-  assert.deepEqual(stops, []);
-  isHeld = false;
-  for (const pass of held.splice(0)) pass();
+  assert.deepEqual(
+    status.sent.filter((message) => message.includes('"agent:stop"')),
+    [],
+  );
+  status.release();
   for (const { question } of QUESTIONS.questions) {
     await device.question.getByText(question).waitFor();
     await device.button('Skip').click();
